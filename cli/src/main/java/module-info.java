@@ -1,0 +1,19 @@
+/** The command line: the one place that wires the rooms together. */
+module tern.cli {
+    requires tern.tensor;
+    requires tern.ops;
+    requires tern.sequence;
+    requires tern.kernels;
+    requires tern.mixers;
+    requires tern.model;
+    requires tern.checkpoint;
+    requires tern.text;
+    requires tern.inference;
+    requires tern.autograd;
+    requires tern.train;
+    requires tern.distil;
+    requires info.picocli;
+    requires org.jline;
+    requires tools.jackson.databind;
+    requires static org.jspecify;
+}

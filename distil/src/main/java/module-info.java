@@ -1,0 +1,5 @@
+/** Conversion of one mixer into another, stage by stage, with the error of each stage measured. */
+module tern.distil {
+    requires transitive tern.train;
+    requires static org.jspecify;
+}

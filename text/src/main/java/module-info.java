@@ -1,0 +1,4 @@
+/** Text to tokens and back. */
+module tern.text {
+    requires static org.jspecify;
+}

@@ -1,0 +1,7 @@
+/** Training: data and batches, losses, optimisers and the loop that ties them. */
+module tern.train {
+    requires transitive tern.autograd;
+    requires transitive tern.checkpoint;
+    requires transitive tern.text;
+    requires static org.jspecify;
+}
