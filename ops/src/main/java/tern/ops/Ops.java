@@ -1,0 +1,234 @@
+package tern.ops;
+
+import java.util.List;
+import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
+import tern.tensor.DType;
+import tern.tensor.Shape;
+import tern.tensor.Tensor;
+
+/**
+ * The coarse operations a layer may use. Carried out at once by kernels ({@code EagerOps}) or recorded for a backward pass
+ * ({@code TapeOps}); a mixer cannot tell which.
+ *
+ * <p>Letters: B batch, T time, D width, H heads, K key width, V value width, F filters, N head width, C channels, L taps.
+ * All tensors of one call have the same computed type, {@link DType#F32} or {@link DType#F64}. Results live until the
+ * implementation's workspace is reset. Inputs are not changed, except state tensors, which are <em>moved</em>: pass one
+ * in, use the one that comes back, never the old one again (eager bodies update it in place).
+ *
+ * <p><b>Histories.</b> A tensor [B,capacity,…] that holds one row per past position. {@code ages[b]} rows of sequence b
+ * are filled when the call begins; the call reads them and writes its own T rows at {@code ages[b]…}. Its capacity must be
+ * at least max(ages) + T; a history of capacity 0 with all ages 0 means that the sequence will not be continued, and
+ * nothing is kept.
+ *
+ * <p>Every method throws {@link IllegalArgumentException}, naming the operation, what was expected and what was found, if
+ * shapes or types do not fit. Implementations are confined to one thread at a time.
+ */
+public interface Ops {
+
+    // ── memory ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /** A tensor of zeros that lives as long as results do. */
+    Tensor zeros(DType dtype, Shape shape);
+
+    /**
+     * A tensor computed from parameters alone, such as the taps of an implicit filter. Eager implementations may compute it
+     * once and keep it until told that parameters changed; a tape records it once per step.
+     *
+     * @param owner who asks, compared by identity
+     * @param name what is asked for, unique for the owner
+     */
+    Tensor derived(Object owner, String name, Supplier<Tensor> compute);
+
+    /**
+     * Runs a part of the network that may be run again during the backward pass instead of keeping what it computed.
+     *
+     * @param inputs what the part reads besides parameters
+     * @param part from the inputs to the outputs, without side effects
+     */
+    default List<Tensor> segment(List<Tensor> inputs, UnaryOperator<List<Tensor>> part) {
+        return part.apply(inputs);
+    }
+
+    // ── shapes ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /** The same elements under another shape. */
+    Tensor reshape(Tensor x, Shape shape);
+
+    /** Entries {@code from} to {@code to} (exclusive) of one axis, contiguous; a negative axis counts from the end. */
+    Tensor slice(Tensor x, int axis, int from, int to);
+
+    /** Tensors that agree on all other axes, joined along one axis; a negative axis counts from the end. */
+    Tensor concat(List<Tensor> parts, int axis);
+
+    // ── elementwise ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /** y = a + b, same shapes. */
+    Tensor add(Tensor a, Tensor b);
+
+    /** y = a ⊙ b, same shapes. */
+    Tensor multiply(Tensor a, Tensor b);
+
+    /** y = factor·x. */
+    Tensor scale(Tensor x, double factor);
+
+    /** y = f(x). */
+    Tensor activate(Tensor x, Activation f);
+
+    /**
+     * y = f(gate) ⊙ value, same shapes: GLU (sigmoid), ReGLU, GEGLU, SwiGLU (SiLU) and bilinear (identity) units (Shazeer
+     * 2020, arXiv 2002.05202).
+     */
+    Tensor gate(Tensor gate, Tensor value, Activation f);
+
+    // ── rows ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /** y = x·Wᵀ: x [...,in], weight [out,in], y [...,out]. */
+    Tensor linear(Tensor x, Tensor weight);
+
+    /** y = x·Wᵀ + b: x [...,in], weight [out,in], bias [out], y [...,out]. */
+    Tensor linear(Tensor x, Tensor weight, Tensor bias);
+
+    /** Rows of a table: ids [B,T] of {@link DType#I32}, each within 0..rows−1, table [V,D], y [B,T,D]. */
+    Tensor embed(Tensor table, Tensor ids);
+
+    /** y = gain ⊙ (x − mean)/√(variance + ε) + bias over the last axis; gain, bias [D] (Ba et al. 2016). */
+    Tensor layerNorm(Tensor x, Tensor gain, Tensor bias, double epsilon);
+
+    /** y = gain ⊙ x/√(mean(x²) + ε) over the last axis; gain [D] (Zhang and Sennrich 2019). */
+    Tensor rmsNorm(Tensor x, Tensor gain, double epsilon);
+
+    // ── convolutions ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /**
+     * Short causal depthwise convolution: y_t = bias + Σ_j w_j ⊙ x_(t−K+1+j), j = 0..K−1.
+     *
+     * @param x [B,T,C]
+     * @param weight [C,K]; the last tap meets the current position
+     * @param bias [C]
+     * @param history the last K−1 inputs, oldest first [B,K−1,C]; moved
+     * @return y [B,T,C] and the last K−1 inputs
+     */
+    Scanned shortConvolution(Tensor x, Tensor weight, Tensor bias, Tensor history);
+
+    /**
+     * Filters from a small sine network's layer: y = sin(frequency ⊙ x) over rows; x [...,D], frequency [D] (Hyena, Poli
+     * et al. 2023, arXiv 2302.10866, section 3.3).
+     */
+    Tensor sine(Tensor x, Tensor frequency);
+
+    /**
+     * Exponential decay of filters: y[t,f] = g[t,f]·(exp(−|δ_f|·t/(span − 1)) + shift).
+     *
+     * @param g [T,F], row t is lag t
+     * @param delta δ [F]
+     * @param span the number of lags over which the exponent runs from 0 to 1, 2 or more
+     */
+    Tensor decayWindow(Tensor g, Tensor delta, int span, double shift);
+
+    /** Filters [L,F] divided as {@link FilterNorm} says; a norm below 1e-12 divides by 1e-12. */
+    Tensor normaliseFilters(Tensor taps, FilterNorm norm);
+
+    /**
+     * Long causal convolution, one filter a channel: y_t = Σ_(m=0..min(L−1, age+t)) h_m ⊙ x_(t−m) + skip ⊙ x_t, where
+     * negative positions of x read the history. Lags beyond the taps contribute nothing. By FFT for many positions (Hyena,
+     * arXiv 2302.10866, section 3.2), by blocks for one (a position costs O(P) work and every P-th the transform of the
+     * history).
+     *
+     * @param x [B,T,C]
+     * @param taps h, lag outermost [L,C]
+     * @param skip [C]
+     * @param history past inputs [B,capacity,C]; moved
+     * @param ages rows filled of each history, B entries
+     * @param pending [B,P,C], moved: after n positions, with s = n − n mod P, row j holds Σ_(i&lt;s) h_(s+j−i) x_i, the part of
+     *            output s + j that inputs before s make. A function of the history, kept so that stepping is cheap: bodies
+     *            may read either; gradients flow through the history alone. P may be 0, then nothing is kept
+     * @return y [B,T,C], history, pending
+     */
+    Convolved longConvolution(Tensor x, Tensor taps, Tensor skip, Tensor history, long[] ages, Tensor pending);
+
+    /**
+     * Long causal convolution of outer products with weight-tied heads, read out by a query (MultiHyena; Massaroli et al.
+     * 2023, arXiv 2310.18780, section 3.4): y_t = Σ_(s≤t) h_(t−s)·(q_t·k_s)·v_s + skip·(q_t·k_t)·v_t for each filter.
+     *
+     * @param query q [B,T,F,N]
+     * @param key k [B,T,F,N]
+     * @param value v [B,T,F,N]
+     * @param taps h [L,F]
+     * @param skip [F]
+     * @param keys past keys [B,capacity,F,N]; moved
+     * @param values past values [B,capacity,F,N]; moved
+     * @param ages rows filled of both histories, B entries
+     * @return y [B,T,F,N] and both histories
+     */
+    Attended headConvolution(Tensor query, Tensor key, Tensor value, Tensor taps, Tensor skip, Tensor keys, Tensor values,
+            long[] ages);
+
+    // ── recurrences ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /**
+     * Convolution with modal filters as a recurrence, read before update: y_t = Re Σ R_n s_n + h_0 x_t; s_n ← λ_n s_n + x_t
+     * (arXiv 2310.18780, section 3.1).
+     *
+     * @param x [B,T,F]
+     * @param modes the filters
+     * @param passThrough h_0 [F]
+     * @param state [B,order] in the row order of {@link Modes#order()}; moved
+     * @return y [B,T,F] and the next state
+     */
+    Scanned modalConvolution(Tensor x, Modes modes, Tensor passThrough, Tensor state);
+
+    /**
+     * {@link #headConvolution} with modal filters as a recurrence: S_n ← λ_n S_n + k_t v_tᵀ after y_t = Re Σ R_n S_nᵀ q_t +
+     * h_0 (q_t·k_t) v_t (arXiv 2310.18780, sections 3.1 and 3.4).
+     *
+     * @param query [B,T,F,N]
+     * @param key [B,T,F,N]
+     * @param value [B,T,F,N]
+     * @param modes the filters
+     * @param passThrough h_0 [F]
+     * @param state [B,order,N,N], key axis before value axis; moved
+     * @return y [B,T,F,N] and the next state
+     */
+    Scanned modalHeads(Tensor query, Tensor key, Tensor value, Modes modes, Tensor passThrough, Tensor state);
+
+    // ── attention ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /**
+     * Rotary position embedding: channel pairs (i, i + K/2) of each head turn by (ages[b] + t)·base^(−2i/K) (Su et al. 2021,
+     * arXiv 2104.09864; the "half" pairing).
+     *
+     * @param x [B,T,H,K], K even
+     * @param ages position of the first row of each sequence, B entries
+     */
+    Tensor rotary(Tensor x, long[] ages, double base);
+
+    /**
+     * Causal softmax attention with grouped heads in O(T) memory: y_t = Σ_(s≤t) softmax_s(q_t·k_s/√K) v_s; query head h reads
+     * key head h·G/H (Vaswani et al. 2017; tiling after Dao et al. 2022, arXiv 2205.14135).
+     *
+     * @param query [B,T,H,K]
+     * @param key [B,T,G,K], G divides H
+     * @param value [B,T,G,V]
+     * @param keys past keys [B,capacity,G,K]; moved
+     * @param values past values [B,capacity,G,V]; moved
+     * @param ages rows filled of both histories, B entries
+     * @return y [B,T,H,V] and both histories
+     */
+    Attended causalAttention(Tensor query, Tensor key, Tensor value, Tensor keys, Tensor values, long[] ages);
+
+    // ── losses ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /**
+     * Negative log-likelihood in nats of each target under softmax(hidden·headᵀ), without ever holding the logits of all rows.
+     *
+     * @param hidden [R,D]
+     * @param head [V,D]
+     * @param targets [R] of {@link DType#I32}, within 0..V−1, or −1 for a row that does not count (loss 0, gradient 0)
+     * @return [R]
+     */
+    Tensor crossEntropy(Tensor hidden, Tensor head, Tensor targets);
+
+    /** The sum of all elements divided by {@code count}, as [1]; summed in double precision in a fixed order. */
+    Tensor mean(Tensor x, double count);
+}

@@ -1,0 +1,105 @@
+package tern.sequence;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import tern.ops.Ops;
+import tern.tensor.Tensor;
+
+/**
+ * A layer that maps a sequence to a sequence, causally, carrying a state. Every form is (input, state) → (output, next
+ * state) over the same parameters and with the same meaning; resets are handled once, in {@link #mix}. Implementations
+ * hold parameters and nothing else and are immutable; safe to share between threads that bring their own {@link Ops}.
+ */
+public interface SequenceMixer {
+    /** Named slots; empty for a stateless layer. */
+    StateLayout stateLayout();
+
+    /** One position, or several one after another: the reference form. The input has no resets. */
+    Mixed step(Ops ops, MixerInput in, State state);
+
+    /** T positions from and to a state; by default T steps. The input has no resets. */
+    default Mixed chunk(Ops ops, MixerInput in, State state) {
+        return stepByStep(ops, in, state);
+    }
+
+    /** T positions as in training; by default as a chunk. The input has no resets. */
+    default Mixed parallel(Ops ops, MixerInput in, State state) {
+        return chunk(ops, in, state);
+    }
+
+    /** Names of the wires read from {@link MixerInput}. */
+    default Set<String> reads() {
+        return Set.of();
+    }
+
+    /** Names of the wires published in {@link Mixed}. */
+    default Set<String> publishes() {
+        return Set.of();
+    }
+
+    /** One of the three forms; a packed input is cut at its resets, each sequence starting from the empty state. */
+    default Mixed mix(Form form, Ops ops, MixerInput in, State state) {
+        if (in.resets().length == 0) {
+            return switch (form) {
+                case STEP -> in.time() == 1 ? step(ops, in, state) : stepByStep(ops, in, state);
+                case CHUNK -> chunk(ops, in, state);
+                case PARALLEL -> parallel(ops, in, state);
+            };
+        }
+        List<Mixed> pieces = new ArrayList<>();
+        State current = state;
+        int from = 0;
+        for (int i = 0; i <= in.resets().length; i++) {
+            int to = i < in.resets().length ? in.resets()[i] : in.time();
+            if (to > from) {
+                Mixed piece = mix(form, ops, unpacked(in.slice(ops, from, to), i > 0), current);
+                pieces.add(piece);
+                current = piece.state();
+            }
+            if (i < in.resets().length) {
+                current = cleared(ops, current);
+            }
+            from = to;
+        }
+        return join(ops, pieces, current);
+    }
+
+    private static MixerInput unpacked(MixerInput in, boolean restarted) {
+        return new MixerInput(in.x(), restarted ? new long[in.batch()] : in.ages(), in.wires(), new int[0]);
+    }
+
+    private Mixed stepByStep(Ops ops, MixerInput in, State state) {
+        List<Mixed> pieces = new ArrayList<>();
+        State current = state;
+        for (int t = 0; t < in.time(); t++) {
+            Mixed piece = step(ops, in.slice(ops, t, t + 1), current);
+            pieces.add(piece);
+            current = piece.state();
+        }
+        return join(ops, pieces, current);
+    }
+
+    private static State cleared(Ops ops, State state) {
+        List<Slot> slots = state.layout().slots();
+        Tensor[] next = new Tensor[slots.size()];
+        for (int i = 0; i < next.length; i++) {
+            Tensor old = state.slots().get(i);
+            next[i] = slots.get(i) instanceof Slot.Growing ? old : ops.zeros(old.dtype(), old.shape());
+        }
+        return state.next(next);
+    }
+
+    private static Mixed join(Ops ops, List<Mixed> pieces, State last) {
+        if (pieces.size() == 1) {
+            return new Mixed(pieces.getFirst().y(), last, pieces.getFirst().wires());
+        }
+        Map<String, Tensor> wires = new HashMap<>();
+        for (String name : pieces.getFirst().wires().keySet()) {
+            wires.put(name, ops.concat(pieces.stream().map(piece -> piece.wires().get(name)).toList(), 1));
+        }
+        return new Mixed(ops.concat(pieces.stream().map(Mixed::y).toList(), 1), last, wires);
+    }
+}

@@ -1,0 +1,108 @@
+package tern.tensor;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Scratch memory of one step: a stack of blocks handed out in order and taken back all at once. After the first step the
+ * blocks are as large as the step needs and nothing more is asked of the operating system; a step that makes the same
+ * calls again gets the very same tensors back, so steady state allocates nothing on the Java heap either.
+ *
+ * <p>Contents are undefined after every allocation. Confined to one thread at a time.
+ */
+public final class Workspace implements Allocator, AutoCloseable {
+    private static final long ALIGNMENT = 64;
+    private static final long SMALLEST_BLOCK = 1L << 20;
+
+    private final Arena arena = Arena.ofShared();
+    private final List<MemorySegment> blocks = new ArrayList<>();
+    private final List<Tensor> handedOut = new ArrayList<>();
+    private final List<Place> places = new ArrayList<>();
+    private int cursor;
+    private int block;
+    private long offset;
+    private long reserved;
+
+    /** An empty workspace that grows as it is used. */
+    public Workspace() {
+    }
+
+    /** A point to come back to: everything allocated after it is released together. */
+    public record Mark(int cursor, int block, long offset) {
+    }
+
+    private record Place(int block, long offset, int blockAfter, long offsetAfter) {
+    }
+
+    @Override
+    public Tensor allocate(DType dtype, Shape shape) {
+        if (cursor < handedOut.size()) {
+            Tensor known = handedOut.get(cursor);
+            Place place = places.get(cursor);
+            if (known.dtype() == dtype && known.shape().equals(shape) && place.block == block && place.offset == offset) {
+                cursor++;
+                block = place.blockAfter;
+                offset = place.offsetAfter;
+                return known;
+            }
+            handedOut.subList(cursor, handedOut.size()).clear();
+            places.subList(cursor, places.size()).clear();
+        }
+        int blockBefore = block;
+        long offsetBefore = offset;
+        long bytes = Math.multiplyExact(shape.elements(), (long) dtype.bytes());
+        Tensor fresh = Tensor.over(dtype, shape, take(bytes));
+        handedOut.add(fresh);
+        places.add(new Place(blockBefore, offsetBefore, block, offset));
+        cursor++;
+        return fresh;
+    }
+
+    private MemorySegment take(long bytes) {
+        long rounded = bytes + ALIGNMENT - 1 & -ALIGNMENT;
+        while (block < blocks.size() && offset + rounded > blocks.get(block).byteSize()) {
+            block++;
+            offset = 0;
+        }
+        if (block == blocks.size()) {
+            long size = Math.max(rounded, Math.max(SMALLEST_BLOCK, reserved / 2));
+            blocks.add(Pages.allocate(arena, size));
+            reserved += size;
+            offset = 0;
+        }
+        MemorySegment taken = blocks.get(block).asSlice(offset, bytes);
+        offset += rounded;
+        return taken;
+    }
+
+    /** Where the stack stands now. */
+    public Mark mark() {
+        return new Mark(cursor, block, offset);
+    }
+
+    /** Takes back everything allocated since the mark. */
+    public void release(Mark mark) {
+        cursor = mark.cursor;
+        block = mark.block;
+        offset = mark.offset;
+    }
+
+    /** Takes back everything. */
+    public void reset() {
+        cursor = 0;
+        block = 0;
+        offset = 0;
+    }
+
+    /** Bytes held from the operating system. */
+    public long bytes() {
+        return reserved;
+    }
+
+    @Override
+    public void close() {
+        arena.close();
+    }
+}
