@@ -1,0 +1,22 @@
+package tern.kernels.loss;
+
+import tern.kernels.ThreadTeam;
+import tern.tensor.Tensor;
+
+/** Fused projection, softmax and negative log-likelihood; never holds [R,V], only tiles of it. */
+public interface CrossEntropy {
+    /**
+     * losses_r ← logSum_r − logit_r[target_r] in nats; 0 where the target is −1.
+     *
+     * @param hidden [R,D]
+     * @param head [V,D]
+     * @param targets [R] I32; anything else outside 0..V−1 throws, naming the row
+     * @param losses [R] written
+     * @param logSum [R] written: log Σ exp(logits), which backward reads
+     */
+    void forward(ThreadTeam team, Tensor hidden, Tensor head, Tensor targets, Tensor losses, Tensor logSum);
+
+    /** dHidden written, dHead += in an order fixed by the shape; dLosses [R]. */
+    void backward(ThreadTeam team, Tensor hidden, Tensor head, Tensor targets, Tensor logSum, Tensor dLosses,
+            Tensor dHidden, Tensor dHead);
+}
