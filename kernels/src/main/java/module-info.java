@@ -3,4 +3,15 @@ module tern.kernels {
     requires transitive tern.ops;
     requires jdk.incubator.vector;
     requires static org.jspecify;
+
+    exports tern.kernels;
+    exports tern.kernels.attention;
+    exports tern.kernels.convolution;
+    exports tern.kernels.elementwise;
+    exports tern.kernels.embedding;
+    exports tern.kernels.loss;
+    exports tern.kernels.matmul;
+    exports tern.kernels.modal;
+    exports tern.kernels.norm;
+    exports tern.kernels.optimise;
 }

@@ -2,4 +2,6 @@
 module tern.ops {
     requires transitive tern.tensor;
     requires static org.jspecify;
+
+    exports tern.ops;
 }

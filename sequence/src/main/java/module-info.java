@@ -2,4 +2,6 @@
 module tern.sequence {
     requires transitive tern.ops;
     requires static org.jspecify;
+
+    exports tern.sequence;
 }
