@@ -1,0 +1,66 @@
+package tern.kernels.loss;
+
+import java.util.Arrays;
+
+import tern.kernels.ThreadTeam;
+import tern.tensor.Tensor;
+
+/** Cross-entropy in plain loops, in double, one logit at a time. Immutable. */
+public final class ReferenceCrossEntropy implements CrossEntropy {
+    /** Keeps no state. */
+    public ReferenceCrossEntropy() {
+    }
+
+    @Override
+    public void forward(ThreadTeam team, Tensor hidden, Tensor head, Tensor targets, Tensor losses, Tensor logSum) {
+        LossShape shape = LossShape.of(hidden, head, targets, losses, logSum);
+        for (int r = 0; r < shape.rows(); r++) {
+            double largest = Double.NEGATIVE_INFINITY, sum = 0;
+            for (int v = 0; v < shape.vocabulary(); v++) {
+                double logit = logit(hidden, r, head, v, shape.width());
+                if (logit > largest) {
+                    sum *= Math.exp(largest - logit);
+                    largest = logit;
+                }
+                sum += Math.exp(logit - largest);
+            }
+            double log = largest + Math.log(sum);
+            logSum.set(r, log);
+            int target = targets.getInt(r);
+            losses.set(r, target < 0 ? 0 : log - logit(hidden, r, head, target, shape.width()));
+        }
+    }
+
+    @Override
+    public void backward(ThreadTeam team, Tensor hidden, Tensor head, Tensor targets, Tensor logSum, Tensor dLosses,
+        Tensor dHidden, Tensor dHead) {
+        LossShape shape = LossShape.ofBackward(hidden, head, targets, logSum, dLosses, dHidden, dHead);
+        int width = shape.width();
+        double[] dRow = new double[width];
+        for (int r = 0; r < shape.rows(); r++) {
+            Arrays.fill(dRow, 0);
+            int target = targets.getInt(r);
+            double dLoss = target < 0 ? 0 : dLosses.get(r);
+            for (int v = 0; v < shape.vocabulary() && dLoss != 0; v++) {
+                double probability = Math.exp(logit(hidden, r, head, v, width) - logSum.get(r));
+                double dLogit = dLoss * (probability - (v == target ? 1 : 0));
+                for (int d = 0; d < width; d++) {
+                    dRow[d] += dLogit * head.get((long) v * width + d);
+                    long at = (long) v * width + d;
+                    dHead.set(at, dHead.get(at) + dLogit * hidden.get((long) r * width + d));
+                }
+            }
+            for (int d = 0; d < width; d++) {
+                dHidden.set((long) r * width + d, dRow[d]);
+            }
+        }
+    }
+
+    private static double logit(Tensor hidden, int row, Tensor head, int word, int width) {
+        double sum = 0;
+        for (int d = 0; d < width; d++) {
+            sum += hidden.get((long) row * width + d) * head.get((long) word * width + d);
+        }
+        return sum;
+    }
+}
