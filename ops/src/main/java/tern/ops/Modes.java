@@ -2,6 +2,7 @@ package tern.ops;
 
 import java.util.Arrays;
 import java.util.Objects;
+
 import tern.tensor.Shape;
 import tern.tensor.Tensor;
 
@@ -38,10 +39,10 @@ public record Modes(Tensor decay, Tensor phase, Tensor residueReal, Tensor resid
         }
         int pairs = pairStart[pairStart.length - 1];
         int reals = realStart[realStart.length - 1];
-        for (Tensor tensor : new Tensor[] { decay, phase, residueReal, residueImaginary }) {
+        for (Tensor tensor : new Tensor[] {decay, phase, residueReal, residueImaginary}) {
             requireLength("pairs", tensor, pairs);
         }
-        for (Tensor tensor : new Tensor[] { realDecay, realSign, realResidue }) {
+        for (Tensor tensor : new Tensor[] {realDecay, realSign, realResidue}) {
             requireLength("real poles", tensor, reals);
         }
     }

@@ -3,6 +3,7 @@ package tern.ops;
 import java.util.List;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
+
 import tern.tensor.DType;
 import tern.tensor.Shape;
 import tern.tensor.Tensor;
@@ -161,8 +162,8 @@ public interface Ops {
      * @param ages rows filled of both histories, B entries
      * @return y [B,T,F,N] and both histories
      */
-    Attended headConvolution(Tensor query, Tensor key, Tensor value, Tensor taps, Tensor skip, Tensor keys, Tensor values,
-            long[] ages);
+    Attended headConvolution(Tensor query, Tensor key, Tensor value, Tensor taps, Tensor skip, Tensor keys,
+            Tensor values, long[] ages);
 
     // ── recurrences ─────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -2,6 +2,7 @@ package tern.sequence;
 
 import java.util.function.LongToDoubleFunction;
 import java.util.random.RandomGenerator;
+
 import tern.tensor.Tensor;
 
 /** How a parameter starts. */

@@ -1,6 +1,7 @@
 package tern.sequence;
 
 import java.util.Map;
+
 import tern.tensor.Tensor;
 
 /**

@@ -3,6 +3,7 @@ package tern.sequence;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
+
 import tern.ops.Ops;
 import tern.tensor.Tensor;
 
@@ -22,7 +23,8 @@ public record MixerInput(Tensor x, long[] ages, Map<String, Tensor> wires, int[]
             throw new IllegalArgumentException("mixer input must be [batch,time,width], found " + x.shape());
         }
         if (ages.length != x.dim(0)) {
-            throw new IllegalArgumentException("mixer input has " + x.dim(0) + " sequences but " + ages.length + " ages");
+            throw new IllegalArgumentException(
+                    "mixer input has " + x.dim(0) + " sequences but " + ages.length + " ages");
         }
         for (int i = 0; i < resets.length; i++) {
             if (resets[i] < 0 || resets[i] >= x.dim(1) || i > 0 && resets[i] <= resets[i - 1]) {
@@ -56,8 +58,9 @@ public record MixerInput(Tensor x, long[] ages, Map<String, Tensor> wires, int[]
     public Tensor wire(String name) {
         Tensor wire = wires.get(name);
         if (wire == null) {
-            throw new IllegalArgumentException("wire \"" + name + "\" was not published by an earlier branch; published are "
-                    + wires.keySet());
+            throw new IllegalArgumentException(
+                    "wire \"" + name + "\" was not published by an earlier branch; published are "
+                            + wires.keySet());
         }
         return wire;
     }

@@ -1,6 +1,7 @@
 package tern.sequence;
 
 import java.util.Objects;
+
 import tern.tensor.Shape;
 
 /** One named tensor of a state, without its batch axis. */

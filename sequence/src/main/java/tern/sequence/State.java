@@ -2,6 +2,7 @@ package tern.sequence;
 
 import java.util.ArrayList;
 import java.util.List;
+
 import tern.tensor.Allocator;
 import tern.tensor.DType;
 import tern.tensor.Shape;
@@ -80,8 +81,9 @@ public final class State {
     /** All slots in the order of the layout. */
     public List<Tensor> slots() {
         if (moved) {
-            throw new IllegalStateException("this state was moved into a later step; use the state that came back, or copy()"
-                    + " before the step to branch");
+            throw new IllegalStateException(
+                    "this state was moved into a later step; use the state that came back, or copy()"
+                            + " before the step to branch");
         }
         return slots;
     }

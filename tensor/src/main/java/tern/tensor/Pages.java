@@ -66,7 +66,8 @@ final class Pages {
             }
             long aligned = base + HUGE - 1 & -HUGE;
             advise(aligned, bytes);
-            return Optional.of(MemorySegment.ofAddress(aligned).reinterpret(bytes, arena, ignored -> unmap(base, size)));
+            return Optional
+                    .of(MemorySegment.ofAddress(aligned).reinterpret(bytes, arena, ignored -> unmap(base, size)));
         }
 
         private void advise(long address, long bytes) {
@@ -85,7 +86,8 @@ final class Pages {
             }
         }
 
-        private static long call(MethodHandle mmap, long address, long size, int protection, int flags, int file, long offset) {
+        private static long call(MethodHandle mmap, long address, long size, int protection, int flags, int file,
+                long offset) {
             try {
                 return (long) mmap.invokeExact(address, size, protection, flags, file, offset);
             } catch (Throwable thrown) {

@@ -18,7 +18,8 @@ public final class Shape {
         for (int length : lengths) {
             if (length < 0) {
                 throw new IllegalArgumentException(
-                        "shape " + Arrays.toString(lengths) + " has a negative length; expected 0 or more on every axis");
+                        "shape " + Arrays.toString(lengths)
+                                + " has a negative length; expected 0 or more on every axis");
             }
             product = Math.multiplyExact(product, (long) length);
         }

@@ -42,8 +42,9 @@ public final class Tensor {
         Objects.requireNonNull(dtype, "dtype");
         long bytes = Math.multiplyExact(shape.elements(), (long) dtype.bytes());
         if (data.byteSize() != bytes) {
-            throw new IllegalArgumentException("tensor " + dtype + shape + " needs " + bytes + " bytes, the memory given has "
-                    + data.byteSize());
+            throw new IllegalArgumentException(
+                    "tensor " + dtype + shape + " needs " + bytes + " bytes, the memory given has "
+                            + data.byteSize());
         }
         return new Tensor(dtype, shape, data);
     }
@@ -129,8 +130,9 @@ public final class Tensor {
      */
     public Tensor reshape(Shape other) {
         if (other.elements() != shape.elements()) {
-            throw new IllegalArgumentException("cannot view " + shape + " (" + shape.elements() + " elements) as " + other + " ("
-                    + other.elements() + ")");
+            throw new IllegalArgumentException(
+                    "cannot view " + shape + " (" + shape.elements() + " elements) as " + other + " ("
+                            + other.elements() + ")");
         }
         return other.equals(shape) ? this : new Tensor(dtype, other, data);
     }
@@ -163,7 +165,8 @@ public final class Tensor {
      */
     public Tensor copyFrom(Tensor source) {
         if (source.elements() != elements()) {
-            throw new IllegalArgumentException("cannot copy " + source + " into " + this + ": different numbers of elements");
+            throw new IllegalArgumentException(
+                    "cannot copy " + source + " into " + this + ": different numbers of elements");
         }
         if (source.dtype == dtype) {
             MemorySegment.copy(source.data, 0, data, 0, data.byteSize());

@@ -41,7 +41,8 @@ public final class Workspace implements Allocator, AutoCloseable {
         if (cursor < handedOut.size()) {
             Tensor known = handedOut.get(cursor);
             Place place = places.get(cursor);
-            if (known.dtype() == dtype && known.shape().equals(shape) && place.block == block && place.offset == offset) {
+            if (known.dtype() == dtype && known.shape().equals(shape) && place.block == block
+                    && place.offset == offset) {
                 cursor++;
                 block = place.blockAfter;
                 offset = place.offsetAfter;

@@ -17,15 +17,16 @@ public interface Attention {
      * @param y [B,T,H,V] written
      * @param logSum [B,H,T] written: log Σ_s exp(q_t·k_s/√K), which backward reads
      */
-    void forward(ThreadTeam team, Tensor query, Tensor key, Tensor value, Tensor keys, Tensor values, long[] ages, Tensor y,
-            Tensor logSum);
+    void forward(ThreadTeam team, Tensor query, Tensor key, Tensor value, Tensor keys, Tensor values, long[] ages,
+            Tensor y, Tensor logSum);
 
     /**
      * dQuery, dKey, dValue written; dKeys and dValues accumulated in rows before {@code ages}; O(T) memory, by recomputing
      * scores tile by tile.
      */
-    void backward(ThreadTeam team, Tensor query, Tensor key, Tensor value, Tensor keys, Tensor values, long[] ages, Tensor y,
-            Tensor logSum, Tensor dy, Tensor dQuery, Tensor dKey, Tensor dValue, Tensor dKeys, Tensor dValues);
+    void backward(ThreadTeam team, Tensor query, Tensor key, Tensor value, Tensor keys, Tensor values, long[] ages,
+            Tensor y, Tensor logSum, Tensor dy, Tensor dQuery, Tensor dKey, Tensor dValue, Tensor dKeys,
+            Tensor dValues);
 
     /** y ← x [B,T,H,K] with pairs (i, i + K/2) turned by (ages[b] + t)·base^(−2i/K), angles in double precision. */
     void rotary(ThreadTeam team, Tensor x, long[] ages, double base, Tensor y);

@@ -23,6 +23,6 @@ public interface HeadConvolution {
      * rows before {@code ages}.
      */
     void backward(ThreadTeam team, Tensor query, Tensor key, Tensor value, Tensor taps, Tensor skip, Tensor keys,
-            Tensor values, long[] ages, Tensor dy, Tensor dQuery, Tensor dKey, Tensor dValue, Tensor dTaps, Tensor dSkip,
-            Tensor dKeys, Tensor dValues);
+            Tensor values, long[] ages, Tensor dy, Tensor dQuery, Tensor dKey, Tensor dValue, Tensor dTaps,
+            Tensor dSkip, Tensor dKeys, Tensor dValues);
 }

@@ -17,7 +17,8 @@ public interface LongConvolution {
      * @param pending [B,P,C], updated in place
      * @param y [B,T,C] written
      */
-    void forward(ThreadTeam team, Tensor x, Tensor taps, Tensor skip, Tensor history, long[] ages, Tensor pending, Tensor y);
+    void forward(ThreadTeam team, Tensor x, Tensor taps, Tensor skip, Tensor history, long[] ages, Tensor pending,
+            Tensor y);
 
     /**
      * Backward of the same map, read as a function of x, taps, skip and the rows of the history before {@code ages}.
@@ -28,6 +29,6 @@ public interface LongConvolution {
      * @param dSkip [C] accumulated
      * @param dHistory [B,capacity,C]: rows before {@code ages} accumulated, others left alone
      */
-    void backward(ThreadTeam team, Tensor x, Tensor taps, Tensor skip, Tensor history, long[] ages, Tensor dy, Tensor dx,
-            Tensor dTaps, Tensor dSkip, Tensor dHistory);
+    void backward(ThreadTeam team, Tensor x, Tensor taps, Tensor skip, Tensor history, long[] ages, Tensor dy,
+            Tensor dx, Tensor dTaps, Tensor dSkip, Tensor dHistory);
 }

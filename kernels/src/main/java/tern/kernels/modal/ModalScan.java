@@ -15,12 +15,12 @@ public interface ModalScan {
      * @param state the state before the first position, unchanged
      * @param dNextState gradient of the state after the last
      */
-    void backward(ThreadTeam team, Tensor x, Modes modes, Tensor passThrough, Tensor state, Tensor dy, Tensor dNextState,
-            Tensor dx, Modes dModes, Tensor dPassThrough, Tensor dState);
+    void backward(ThreadTeam team, Tensor x, Modes modes, Tensor passThrough, Tensor state, Tensor dy,
+            Tensor dNextState, Tensor dx, Modes dModes, Tensor dPassThrough, Tensor dState);
 
     /** query, key, value [B,T,F,N], state [B,order,N,N]; y [B,T,F,N] and nextState written; nextState may be state. */
-    void forwardHeads(ThreadTeam team, Tensor query, Tensor key, Tensor value, Modes modes, Tensor passThrough, Tensor state,
-            Tensor y, Tensor nextState);
+    void forwardHeads(ThreadTeam team, Tensor query, Tensor key, Tensor value, Modes modes, Tensor passThrough,
+            Tensor state, Tensor y, Tensor nextState);
 
     /** dQuery, dKey, dValue, dState written; dModes and dPassThrough accumulated. */
     void backwardHeads(ThreadTeam team, Tensor query, Tensor key, Tensor value, Modes modes, Tensor passThrough,
