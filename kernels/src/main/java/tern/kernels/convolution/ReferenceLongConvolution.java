@@ -14,8 +14,9 @@ public final class ReferenceLongConvolution implements LongConvolution {
     }
 
     @Override
-    public void forward(ThreadTeam team, Tensor x, Tensor taps, Tensor skip, Tensor history, long[] ages, Tensor pending,
-            Tensor y) {
+    public void forward(ThreadTeam team, Tensor x, Tensor taps, Tensor skip, Tensor history, long[] ages,
+        Tensor pending,
+        Tensor y) {
         int batch = x.dim(0);
         int time = x.dim(1);
         int channels = x.dim(2);
@@ -56,8 +57,9 @@ public final class ReferenceLongConvolution implements LongConvolution {
     }
 
     @Override
-    public void backward(ThreadTeam team, Tensor x, Tensor taps, Tensor skip, Tensor history, long[] ages, Tensor dy, Tensor dx,
-            Tensor dTaps, Tensor dSkip, Tensor dHistory) {
+    public void backward(ThreadTeam team, Tensor x, Tensor taps, Tensor skip, Tensor history, long[] ages, Tensor dy,
+        Tensor dx,
+        Tensor dTaps, Tensor dSkip, Tensor dHistory) {
         int batch = x.dim(0);
         int time = x.dim(1);
         int channels = x.dim(2);

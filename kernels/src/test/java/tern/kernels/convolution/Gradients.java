@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import java.util.function.DoubleSupplier;
 import java.util.random.RandomGenerator;
+
 import tern.tensor.DType;
 import tern.tensor.Memory;
 import tern.tensor.Shape;
@@ -28,7 +29,8 @@ final class Gradients {
             double below = loss.getAsDouble();
             variable.set(i, kept);
             double slope = (above - below) / (2 * STEP);
-            assertThat(gradient.get(i)).as("%s[%d]", name, i).isCloseTo(slope, within(TOLERANCE * (1 + Math.abs(slope))));
+            assertThat(gradient.get(i)).as("%s[%d]", name, i).isCloseTo(slope,
+                within(TOLERANCE * (1 + Math.abs(slope))));
         }
     }
 
