@@ -2,4 +2,6 @@
 module tern.autograd {
     requires transitive tern.kernels;
     requires static org.jspecify;
+
+    exports tern.autograd;
 }

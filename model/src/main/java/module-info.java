@@ -2,4 +2,6 @@
 module tern.model {
     requires transitive tern.mixers;
     requires static org.jspecify;
+
+    exports tern.model;
 }

@@ -1,0 +1,657 @@
+package tern.autograd;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
+import tern.kernels.EagerOps;
+import tern.kernels.KernelSet;
+import tern.kernels.ThreadTeam;
+import tern.ops.Activation;
+import tern.ops.Attended;
+import tern.ops.Convolved;
+import tern.ops.FilterNorm;
+import tern.ops.Modes;
+import tern.ops.Ops;
+import tern.ops.Scanned;
+import tern.tensor.DType;
+import tern.tensor.Shape;
+import tern.tensor.Tensor;
+import tern.tensor.Workspace;
+
+/**
+ * {@link Ops} carried out and recorded, so that {@link #backward} can chain the hand-written backward of each operation in
+ * reverse order. States are copied before an operation updates them, so every tensor of the step keeps its value.
+ *
+ * <p>Activations live in the workspace until the caller resets it, which it does together with {@link #clear}. Gradients of
+ * trained parameters are accumulated into {@link Gradients}; gradients of other tensors are asked for with {@link #watch}
+ * and read with {@link #gradient}. Confined to one thread.
+ */
+public final class TapeOps implements Ops, AutoCloseable {
+    private final ThreadTeam team;
+    private final Workspace results;
+    private final Workspace carried = new Workspace();
+    private final EagerOps eager;
+    private final Gradients parameters;
+    private final boolean recompute;
+    private Frame frame = new Frame(true);
+
+    /** What is known of one stretch of the tape; a recomputed segment has a frame of its own. */
+    private static final class Frame {
+        private final boolean recording;
+        private final List<Node> nodes = new ArrayList<>();
+        private final Map<Tensor, Tensor> gradients = new IdentityHashMap<>();
+        private final Set<Tensor> active = Collections.newSetFromMap(new IdentityHashMap<>());
+        private final Map<Object, Map<String, Tensor>> derived = new IdentityHashMap<>();
+
+        private Frame(boolean recording) {
+            this.recording = recording;
+        }
+    }
+
+    private record Node(List<Tensor> outputs, Runnable backward) {
+    }
+
+    /**
+     * A tape.
+     *
+     * @param fast bodies for F32; F64 goes to the reference bodies
+     * @param team threads to use; not closed by this object
+     * @param results where activations and their gradients live; not closed by this object
+     * @param parameters gradients of trained parameters
+     * @param recompute whether {@link #segment} keeps only its inputs and outputs and runs again in the backward pass
+     */
+    public TapeOps(KernelSet fast, ThreadTeam team, Workspace results, Gradients parameters, boolean recompute) {
+        this.team = team;
+        this.results = results;
+        this.eager = new EagerOps(fast, team, results);
+        this.parameters = parameters;
+        this.recompute = recompute;
+    }
+
+    /** Forgets everything recorded, keeping the parameters' gradients. */
+    public void clear() {
+        frame = new Frame(true);
+    }
+
+    @Override
+    public void close() {
+        eager.close();
+        carried.close();
+    }
+
+    /** Asks for the gradient of a tensor that is neither parameter nor result. */
+    public Tensor watch(Tensor leaf) {
+        frame.active.add(leaf);
+        return leaf;
+    }
+
+    /** The gradient of a tensor after {@link #backward}; empty if the loss does not depend on it. */
+    public Optional<Tensor> gradient(Tensor of) {
+        Optional<Tensor> parameter = parameters.of(of);
+        return parameter.isPresent() ? parameter : Optional.ofNullable(frame.gradients.get(of));
+    }
+
+    /** Backward from a scalar [1] whose own gradient is {@code seed}. */
+    public void backward(Tensor loss, double seed) {
+        backward(List.of(loss), List.of(like(loss).fill(seed)));
+    }
+
+    /** Backward from several tensors with the gradients given. */
+    public void backward(List<Tensor> outputs, List<Tensor> outputGradients) {
+        for (int i = 0; i < outputs.size(); i++) {
+            contribute(outputs.get(i), outputGradients.get(i));
+        }
+        for (int i = frame.nodes.size() - 1; i >= 0; i--) {
+            Node node = frame.nodes.get(i);
+            if (node.outputs.stream().anyMatch(frame.gradients::containsKey)) {
+                node.backward.run();
+            }
+        }
+    }
+
+    // ── bookkeeping ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    private boolean isActive(Tensor tensor) {
+        return frame.active.contains(tensor) || parameters.of(tensor).isPresent();
+    }
+
+    private void record(List<Tensor> inputs, List<Tensor> outputs, Runnable backward) {
+        if (frame.recording && inputs.stream().anyMatch(this::isActive)) {
+            frame.active.addAll(outputs);
+            frame.nodes.add(new Node(outputs, backward));
+        }
+    }
+
+    /** The gradient of an output, zeros if nothing reads it. */
+    private Tensor given(Tensor output) {
+        return frame.gradients.computeIfAbsent(output, ignored -> results.zeros(output.dtype(), output.shape()));
+    }
+
+    /** Adds to a tensor's gradient; the contribution may be kept as it is, so nobody may write it afterwards. */
+    private void contribute(Tensor to, Tensor contribution) {
+        Optional<Tensor> parameter = parameters.of(to);
+        if (parameter.isPresent()) {
+            set(to).elementwise().add(team, parameter.get(), contribution, parameter.get());
+        } else if (frame.active.contains(to)) {
+            Tensor known = frame.gradients.get(to);
+            if (known == null) {
+                frame.gradients.put(to, contribution);
+            } else {
+                Tensor sum = like(to);
+                set(to).elementwise().add(team, known, contribution, sum);
+                frame.gradients.put(to, sum);
+            }
+        }
+    }
+
+    /** Where a kernel accumulates the gradient of something in the place of a parameter. */
+    private Tensor target(Tensor parameter) {
+        return parameters.of(parameter).orElseGet(() -> results.zeros(parameter.dtype(), parameter.shape()));
+    }
+
+    /** To be called after a kernel has accumulated into {@link #target}. */
+    private void settle(Tensor parameter, Tensor target) {
+        if (parameters.of(parameter).isEmpty()) {
+            contribute(parameter, target);
+        }
+    }
+
+    private KernelSet set(Tensor x) {
+        return eager.kernels(x.dtype());
+    }
+
+    private Tensor like(Tensor x) {
+        return results.allocate(x.dtype(), x.shape());
+    }
+
+    // ── memory ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @Override
+    public Tensor zeros(DType dtype, Shape shape) {
+        return eager.zeros(dtype, shape);
+    }
+
+    @Override
+    public Tensor derived(Object owner, String name, Supplier<Tensor> compute) {
+        Map<String, Tensor> own = frame.derived.computeIfAbsent(owner, ignored -> new HashMap<>());
+        Tensor known = own.get(name);
+        if (known == null) {
+            known = compute.get();
+            own.put(name, known);
+        }
+        return known;
+    }
+
+    @Override
+    public List<Tensor> segment(List<Tensor> inputs, UnaryOperator<List<Tensor>> part) {
+        if (!recompute || !frame.recording) {
+            return part.apply(inputs);
+        }
+        List<Tensor> outputs = keepOnlyResult(() -> within(new Frame(false), () -> part.apply(inputs)));
+        frame.active.addAll(outputs);
+        frame.nodes.add(new Node(outputs, () -> {
+            List<Tensor> wanted = inputs.stream().filter(this::isActive).distinct().toList();
+            List<Tensor> outer = outputs.stream().map(this::given).toList();
+            List<Tensor> found = keepOnlyResult(() -> within(new Frame(true), () -> {
+                wanted.forEach(this::watch);
+                backward(part.apply(inputs), outer);
+                return wanted.stream().map(this::given).toList();
+            }));
+            for (int i = 0; i < wanted.size(); i++) {
+                contribute(wanted.get(i), found.get(i));
+            }
+        }));
+        return outputs;
+    }
+
+    private List<Tensor> within(Frame inner, Supplier<List<Tensor>> work) {
+        Frame outer = frame;
+        frame = inner;
+        try {
+            return work.get();
+        } finally {
+            frame = outer;
+        }
+    }
+
+    /** Runs something and hands back all the memory it took, except for what it gives back. */
+    private List<Tensor> keepOnlyResult(Supplier<List<Tensor>> work) {
+        Workspace.Mark mark = results.mark();
+        List<Tensor> computed = work.get();
+        carried.reset();
+        List<Tensor> staged = computed.stream().map(carried::copyOf).toList();
+        results.release(mark);
+        return staged.stream().map(results::copyOf).toList();
+    }
+
+    // ── shapes ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @Override
+    public Tensor reshape(Tensor x, Shape shape) {
+        Tensor y = eager.reshape(x, shape);
+        if (y != x) {
+            record(List.of(x), List.of(y), () -> contribute(x, given(y).reshape(x.shape())));
+        }
+        return y;
+    }
+
+    @Override
+    public Tensor slice(Tensor x, int axis, int from, int to) {
+        Tensor y = eager.slice(x, axis, from, to);
+        if (y != x) {
+            record(List.of(x), List.of(y), () -> {
+                Tensor dx = results.zeros(x.dtype(), x.shape());
+                EagerOps.unslice(given(y), dx, axis, from);
+                contribute(x, dx);
+            });
+        }
+        return y;
+    }
+
+    @Override
+    public Tensor concat(List<Tensor> parts, int axis) {
+        Tensor y = eager.concat(parts, axis);
+        if (parts.size() > 1) {
+            record(parts, List.of(y), () -> {
+                int from = 0;
+                for (Tensor part : parts) {
+                    int length = part.dim(axis);
+                    contribute(part, eager.slice(given(y), axis, from, from + length));
+                    from += length;
+                }
+            });
+        }
+        return y;
+    }
+
+    // ── elementwise ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @Override
+    public Tensor add(Tensor a, Tensor b) {
+        Tensor y = eager.add(a, b);
+        record(List.of(a, b), List.of(y), () -> {
+            contribute(a, given(y));
+            contribute(b, given(y));
+        });
+        return y;
+    }
+
+    @Override
+    public Tensor multiply(Tensor a, Tensor b) {
+        Tensor y = eager.multiply(a, b);
+        record(List.of(a, b), List.of(y), () -> {
+            Tensor da = like(a);
+            Tensor db = like(b);
+            set(a).elementwise().multiplyBackward(team, a, b, given(y), da, db);
+            contribute(a, da);
+            contribute(b, db);
+        });
+        return y;
+    }
+
+    @Override
+    public Tensor scale(Tensor x, double factor) {
+        Tensor y = eager.scale(x, factor);
+        record(List.of(x), List.of(y), () -> {
+            Tensor dx = like(x);
+            set(x).elementwise().scale(team, given(y), factor, dx);
+            contribute(x, dx);
+        });
+        return y;
+    }
+
+    @Override
+    public Tensor activate(Tensor x, Activation f) {
+        Tensor y = eager.activate(x, f);
+        if (y != x) {
+            record(List.of(x), List.of(y), () -> {
+                Tensor dx = like(x);
+                set(x).elementwise().activateBackward(team, x, f, given(y), dx);
+                contribute(x, dx);
+            });
+        }
+        return y;
+    }
+
+    @Override
+    public Tensor gate(Tensor gate, Tensor value, Activation f) {
+        Tensor y = eager.gate(gate, value, f);
+        record(List.of(gate, value), List.of(y), () -> {
+            Tensor dGate = like(gate);
+            Tensor dValue = like(value);
+            set(gate).elementwise().gateBackward(team, gate, value, f, given(y), dGate, dValue);
+            contribute(gate, dGate);
+            contribute(value, dValue);
+        });
+        return y;
+    }
+
+    // ── rows ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @Override
+    public Tensor linear(Tensor x, Tensor weight) {
+        return linear(x, weight, EagerOps.none(x.dtype()));
+    }
+
+    @Override
+    public Tensor linear(Tensor x, Tensor weight, Tensor bias) {
+        Tensor y = eager.linear(x, weight, bias);
+        record(List.of(x, weight, bias), List.of(y), () -> {
+            Tensor dx = like(x);
+            Tensor dWeight = target(weight);
+            Tensor dBias = target(bias);
+            set(x).matmul().linearBackward(team, EagerOps.asRows(x), weight, EagerOps.asRows(given(y)), EagerOps.asRows(dx),
+                    dWeight, dBias);
+            contribute(x, dx);
+            settle(weight, dWeight);
+            settle(bias, dBias);
+        });
+        return y;
+    }
+
+    @Override
+    public Tensor embed(Tensor table, Tensor ids) {
+        Tensor y = eager.embed(table, ids);
+        record(List.of(table), List.of(y), () -> {
+            Tensor dTable = target(table);
+            set(table).embedding().backward(team, ids.reshape(y.shape().rows()), EagerOps.asRows(given(y)), dTable);
+            settle(table, dTable);
+        });
+        return y;
+    }
+
+    @Override
+    public Tensor layerNorm(Tensor x, Tensor gain, Tensor bias, double epsilon) {
+        Tensor y = eager.layerNorm(x, gain, bias, epsilon);
+        record(List.of(x, gain, bias), List.of(y), () -> {
+            Tensor dx = like(x);
+            Tensor dGain = target(gain);
+            Tensor dBias = target(bias);
+            set(x).norm().layerBackward(team, EagerOps.asRows(x), gain, epsilon, EagerOps.asRows(given(y)),
+                    EagerOps.asRows(dx), dGain, dBias);
+            contribute(x, dx);
+            settle(gain, dGain);
+            settle(bias, dBias);
+        });
+        return y;
+    }
+
+    @Override
+    public Tensor rmsNorm(Tensor x, Tensor gain, double epsilon) {
+        Tensor y = eager.rmsNorm(x, gain, epsilon);
+        record(List.of(x, gain), List.of(y), () -> {
+            Tensor dx = like(x);
+            Tensor dGain = target(gain);
+            set(x).norm().rmsBackward(team, EagerOps.asRows(x), gain, epsilon, EagerOps.asRows(given(y)),
+                    EagerOps.asRows(dx), dGain);
+            contribute(x, dx);
+            settle(gain, dGain);
+        });
+        return y;
+    }
+
+    // ── convolutions ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @Override
+    public Scanned shortConvolution(Tensor x, Tensor weight, Tensor bias, Tensor history) {
+        Scanned scanned = eager.shortConvolution(x, weight, bias, results.copyOf(history));
+        record(List.of(x, weight, bias, history), List.of(scanned.y(), scanned.state()), () -> {
+            Tensor dx = like(x);
+            Tensor dHistory = like(history);
+            Tensor dWeight = target(weight);
+            Tensor dBias = target(bias);
+            set(x).shortConvolution().backward(team, x, weight, history, given(scanned.y()), given(scanned.state()), dx,
+                    dWeight, dBias, dHistory);
+            contribute(x, dx);
+            contribute(history, dHistory);
+            settle(weight, dWeight);
+            settle(bias, dBias);
+        });
+        return scanned;
+    }
+
+    @Override
+    public Tensor sine(Tensor x, Tensor frequency) {
+        Tensor y = eager.sine(x, frequency);
+        record(List.of(x, frequency), List.of(y), () -> {
+            Tensor dx = like(x);
+            Tensor dFrequency = target(frequency);
+            set(x).filters().sineBackward(team, EagerOps.asRows(x), frequency, EagerOps.asRows(given(y)),
+                    EagerOps.asRows(dx), dFrequency);
+            contribute(x, dx);
+            settle(frequency, dFrequency);
+        });
+        return y;
+    }
+
+    @Override
+    public Tensor decayWindow(Tensor g, Tensor delta, int span, double shift) {
+        Tensor y = eager.decayWindow(g, delta, span, shift);
+        record(List.of(g, delta), List.of(y), () -> {
+            Tensor dg = like(g);
+            Tensor dDelta = target(delta);
+            set(g).filters().windowBackward(team, g, delta, span, shift, given(y), dg, dDelta);
+            contribute(g, dg);
+            settle(delta, dDelta);
+        });
+        return y;
+    }
+
+    @Override
+    public Tensor normaliseFilters(Tensor taps, FilterNorm norm) {
+        Tensor y = eager.normaliseFilters(taps, norm);
+        if (y != taps) {
+            record(List.of(taps), List.of(y), () -> {
+                Tensor dTaps = like(taps);
+                set(taps).filters().normaliseBackward(team, taps, norm, given(y), dTaps);
+                contribute(taps, dTaps);
+            });
+        }
+        return y;
+    }
+
+    @Override
+    public Convolved longConvolution(Tensor x, Tensor taps, Tensor skip, Tensor history, long[] ages, Tensor pending) {
+        // What is pending is a function of the history; without it the kernel reads the history, as the gradient does.
+        Tensor nothingPending = results.allocate(x.dtype(), pending.shape().with(1, 0));
+        Convolved made = eager.longConvolution(x, taps, skip, results.copyOf(history), ages, nothingPending);
+        Convolved convolved = new Convolved(made.y(), made.history(), results.copyOf(pending));
+        record(List.of(x, taps, skip, history), List.of(convolved.y(), convolved.history()), () -> {
+            Tensor dx = like(x);
+            Tensor dTaps = target(taps);
+            Tensor dSkip = target(skip);
+            Tensor dHistory = results.zeros(history.dtype(), history.shape());
+            set(x).longConvolution().backward(team, x, taps, skip, history, ages, given(convolved.y()), dx, dTaps, dSkip,
+                    dHistory);
+            settle(taps, dTaps);
+            settle(skip, dSkip);
+            historyBackward(x, history, convolved.history(), ages, dx, dHistory);
+        });
+        return convolved;
+    }
+
+    @Override
+    public Attended headConvolution(Tensor query, Tensor key, Tensor value, Tensor taps, Tensor skip, Tensor keys,
+            Tensor values, long[] ages) {
+        Attended attended = eager.headConvolution(query, key, value, taps, skip, results.copyOf(keys),
+                results.copyOf(values), ages);
+        record(List.of(query, key, value, taps, skip, keys, values),
+                List.of(attended.y(), attended.keys(), attended.values()), () -> {
+                    Tensor dQuery = like(query);
+                    Tensor dKey = like(key);
+                    Tensor dValue = like(value);
+                    Tensor dTaps = target(taps);
+                    Tensor dSkip = target(skip);
+                    Tensor dKeys = results.zeros(keys.dtype(), keys.shape());
+                    Tensor dValues = results.zeros(values.dtype(), values.shape());
+                    set(query).headConvolution().backward(team, query, key, value, taps, skip, keys, values, ages,
+                            given(attended.y()), dQuery, dKey, dValue, dTaps, dSkip, dKeys, dValues);
+                    settle(taps, dTaps);
+                    settle(skip, dSkip);
+                    contribute(query, dQuery);
+                    historyBackward(key, keys, attended.keys(), ages, dKey, dKeys);
+                    historyBackward(value, values, attended.values(), ages, dValue, dValues);
+                });
+        return attended;
+    }
+
+    /**
+     * Contributes to the rows written and to the history they were written into: what the operation itself found, plus what
+     * came back through the history that was given back.
+     */
+    private void historyBackward(Tensor rows, Tensor before, Tensor after, long[] ages, Tensor dRows, Tensor dBefore) {
+        if (before.dim(1) > 0 && frame.gradients.containsKey(after)) {
+            Tensor dAfter = given(after);
+            for (int b = 0; b < ages.length; b++) {
+                int age = Math.toIntExact(ages[b]);
+                Tensor through = dAfter.slice(b, b + 1).reshape(dAfter.shape().with(0, dAfter.dim(1)).with(1, 1));
+                Tensor kept = dBefore.slice(b, b + 1).reshape(through.shape());
+                Tensor written = dRows.slice(b, b + 1).reshape(dRows.shape().with(0, dRows.dim(1)).with(1, 1));
+                addInto(through.slice(0, age), kept.slice(0, age));
+                addInto(through.slice(age, age + rows.dim(1)), written);
+                int rest = age + rows.dim(1);
+                addInto(through.slice(rest, through.dim(0)), kept.slice(rest, through.dim(0)));
+            }
+        }
+        contribute(rows, dRows);
+        contribute(before, dBefore);
+    }
+
+    private void addInto(Tensor contribution, Tensor sum) {
+        set(sum).elementwise().add(team, sum, contribution, sum);
+    }
+
+    // ── recurrences ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @Override
+    public Scanned modalConvolution(Tensor x, Modes modes, Tensor passThrough, Tensor state) {
+        Scanned scanned = eager.modalConvolution(x, modes, passThrough, results.copyOf(state));
+        record(with(modes, x, passThrough, state), List.of(scanned.y(), scanned.state()), () -> {
+            Tensor dx = like(x);
+            Tensor dState = like(state);
+            Modes dModes = targets(modes);
+            Tensor dPassThrough = target(passThrough);
+            set(x).modal().backward(team, x, modes, passThrough, state, given(scanned.y()), given(scanned.state()), dx,
+                    dModes, dPassThrough, dState);
+            contribute(x, dx);
+            contribute(state, dState);
+            settle(modes, dModes);
+            settle(passThrough, dPassThrough);
+        });
+        return scanned;
+    }
+
+    @Override
+    public Scanned modalHeads(Tensor query, Tensor key, Tensor value, Modes modes, Tensor passThrough, Tensor state) {
+        Scanned scanned = eager.modalHeads(query, key, value, modes, passThrough, results.copyOf(state));
+        record(with(modes, query, key, value, passThrough, state), List.of(scanned.y(), scanned.state()), () -> {
+            Tensor dQuery = like(query);
+            Tensor dKey = like(key);
+            Tensor dValue = like(value);
+            Tensor dState = like(state);
+            Modes dModes = targets(modes);
+            Tensor dPassThrough = target(passThrough);
+            set(query).modal().backwardHeads(team, query, key, value, modes, passThrough, state, given(scanned.y()),
+                    given(scanned.state()), dQuery, dKey, dValue, dModes, dPassThrough, dState);
+            contribute(query, dQuery);
+            contribute(key, dKey);
+            contribute(value, dValue);
+            contribute(state, dState);
+            settle(modes, dModes);
+            settle(passThrough, dPassThrough);
+        });
+        return scanned;
+    }
+
+    private static List<Tensor> trained(Modes modes) {
+        return List.of(modes.decay(), modes.phase(), modes.residueReal(), modes.residueImaginary(), modes.realDecay(),
+                modes.realResidue());
+    }
+
+    private static List<Tensor> with(Modes modes, Tensor... others) {
+        List<Tensor> all = new ArrayList<>(trained(modes));
+        all.addAll(List.of(others));
+        return all;
+    }
+
+    private Modes targets(Modes modes) {
+        return new Modes(target(modes.decay()), target(modes.phase()), target(modes.residueReal()),
+                target(modes.residueImaginary()), target(modes.realDecay()), modes.realSign(), target(modes.realResidue()),
+                modes.pairStart(), modes.realStart());
+    }
+
+    private void settle(Modes modes, Modes targets) {
+        List<Tensor> of = trained(modes);
+        List<Tensor> found = trained(targets);
+        for (int i = 0; i < of.size(); i++) {
+            settle(of.get(i), found.get(i));
+        }
+    }
+
+    // ── attention ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @Override
+    public Tensor rotary(Tensor x, long[] ages, double base) {
+        Tensor y = eager.rotary(x, ages, base);
+        record(List.of(x), List.of(y), () -> {
+            Tensor dx = like(x);
+            set(x).attention().rotaryBackward(team, given(y), ages, base, dx);
+            contribute(x, dx);
+        });
+        return y;
+    }
+
+    @Override
+    public Attended causalAttention(Tensor query, Tensor key, Tensor value, Tensor keys, Tensor values, long[] ages) {
+        EagerOps.requireAttention(query, key, value, keys, values, ages);
+        Tensor y = results.allocate(query.dtype(), query.shape().withLast(value.shape().last()));
+        Tensor logSum = results.allocate(query.dtype(), Shape.of(query.dim(0), query.dim(2), query.dim(1)));
+        Attended attended = new Attended(y, results.copyOf(keys), results.copyOf(values));
+        set(query).attention().forward(team, query, key, value, attended.keys(), attended.values(), ages, y, logSum);
+        record(List.of(query, key, value, keys, values), List.of(y, attended.keys(), attended.values()), () -> {
+            Tensor dQuery = like(query);
+            Tensor dKey = like(key);
+            Tensor dValue = like(value);
+            Tensor dKeys = results.zeros(keys.dtype(), keys.shape());
+            Tensor dValues = results.zeros(values.dtype(), values.shape());
+            set(query).attention().backward(team, query, key, value, keys, values, ages, y, logSum, given(y), dQuery, dKey,
+                    dValue, dKeys, dValues);
+            contribute(query, dQuery);
+            historyBackward(key, keys, attended.keys(), ages, dKey, dKeys);
+            historyBackward(value, values, attended.values(), ages, dValue, dValues);
+        });
+        return attended;
+    }
+
+    // ── losses ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @Override
+    public Tensor crossEntropy(Tensor hidden, Tensor head, Tensor targets) {
+        EagerOps.requireCrossEntropy(hidden, head, targets);
+        Tensor losses = results.allocate(hidden.dtype(), targets.shape());
+        Tensor logSum = results.allocate(hidden.dtype(), targets.shape());
+        set(hidden).crossEntropy().forward(team, hidden, head, targets, losses, logSum);
+        record(List.of(hidden, head), List.of(losses), () -> {
+            Tensor dHidden = like(hidden);
+            Tensor dHead = target(head);
+            set(hidden).crossEntropy().backward(team, hidden, head, targets, logSum, given(losses), dHidden, dHead);
+            contribute(hidden, dHidden);
+            settle(head, dHead);
+        });
+        return losses;
+    }
+
+    @Override
+    public Tensor mean(Tensor x, double count) {
+        Tensor y = eager.mean(x, count);
+        record(List.of(x), List.of(y), () -> contribute(x, like(x).fill(given(y).get(0) / count)));
+        return y;
+    }
+}

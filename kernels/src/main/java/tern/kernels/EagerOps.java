@@ -1,0 +1,483 @@
+package tern.kernels;
+
+import java.lang.foreign.MemorySegment;
+import java.util.HashMap;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Supplier;
+import tern.ops.Activation;
+import tern.ops.Attended;
+import tern.ops.Convolved;
+import tern.ops.FilterNorm;
+import tern.ops.Modes;
+import tern.ops.Ops;
+import tern.ops.Scanned;
+import tern.tensor.DType;
+import tern.tensor.Memory;
+import tern.tensor.Shape;
+import tern.tensor.Tensor;
+import tern.tensor.Workspace;
+
+/**
+ * {@link Ops} carried out at once. F32 goes to the kernel set given, F64 to the reference bodies. Results live in the
+ * workspace given; state tensors are updated in place. Confined to one thread (the team's threads are its own affair).
+ */
+public final class EagerOps implements Ops, AutoCloseable {
+    private final KernelSet fast;
+    private final KernelSet reference = KernelSet.reference();
+    private final ThreadTeam team;
+    private final Workspace results;
+    private final Map<Object, Map<String, Tensor>> derived = new IdentityHashMap<>();
+    private Memory kept = new Memory();
+
+    /**
+     * Operations by these kernels.
+     *
+     * @param fast bodies for F32
+     * @param team threads to use; not closed by this object
+     * @param results where results live until the caller resets it; not closed by this object
+     */
+    public EagerOps(KernelSet fast, ThreadTeam team, Workspace results) {
+        this.fast = fast;
+        this.team = team;
+        this.results = results;
+    }
+
+    /** The bodies for tensors of this type. */
+    public KernelSet kernels(DType dtype) {
+        return dtype == DType.F64 ? reference : fast;
+    }
+
+    /** The threads in use. */
+    public ThreadTeam team() {
+        return team;
+    }
+
+    /** Where results live. */
+    public Workspace results() {
+        return results;
+    }
+
+    /** Forgets what was derived from parameters; call it when they change. */
+    public void parametersChanged() {
+        derived.clear();
+        kept.close();
+        kept = new Memory();
+    }
+
+    /** Releases what was derived from parameters. */
+    @Override
+    public void close() {
+        derived.clear();
+        kept.close();
+    }
+
+    /** A vector of no elements: the bias of a linear map that has none. */
+    public static Tensor none(DType dtype) {
+        return Tensor.over(dtype, Shape.of(0), MemorySegment.NULL);
+    }
+
+    // ── memory ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @Override
+    public Tensor zeros(DType dtype, Shape shape) {
+        return results.zeros(dtype, shape);
+    }
+
+    @Override
+    public Tensor derived(Object owner, String name, Supplier<Tensor> compute) {
+        Map<String, Tensor> own = derived.computeIfAbsent(owner, ignored -> new HashMap<>());
+        Tensor known = own.get(name);
+        if (known == null) {
+            Workspace.Mark mark = results.mark();
+            known = kept.copyOf(compute.get());
+            results.release(mark);
+            own.put(name, known);
+        }
+        return known;
+    }
+
+    // ── shapes ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @Override
+    public Tensor reshape(Tensor x, Shape shape) {
+        return x.reshape(shape);
+    }
+
+    @Override
+    public Tensor slice(Tensor x, int axis, int from, int to) {
+        int at = axis < 0 ? x.shape().rank() + axis : axis;
+        int length = x.dim(at);
+        if (from < 0 || to < from || to > length) {
+            throw new IllegalArgumentException("slice: " + from + ".." + to + " does not lie within axis " + at + " of "
+                    + x.shape());
+        }
+        if (from == 0 && to == length) {
+            return x;
+        }
+        Strides strides = Strides.of(x, at);
+        if (strides.outer == 1) {
+            Shape part = x.shape().with(at, to - from);
+            return Tensor.over(x.dtype(), part, x.data().asSlice(from * strides.inner, (to - from) * strides.inner));
+        }
+        Tensor y = results.allocate(x.dtype(), x.shape().with(at, to - from));
+        for (long outer = 0; outer < strides.outer; outer++) {
+            MemorySegment.copy(x.data(), (outer * length + from) * strides.inner, y.data(),
+                    outer * (to - from) * strides.inner, (to - from) * strides.inner);
+        }
+        return y;
+    }
+
+    /** Writes {@code part} back to where {@link #slice} took it from. */
+    public static void unslice(Tensor part, Tensor whole, int axis, int from) {
+        int at = axis < 0 ? whole.shape().rank() + axis : axis;
+        Strides strides = Strides.of(whole, at);
+        long bytes = part.dim(at) * strides.inner;
+        for (long outer = 0; outer < strides.outer; outer++) {
+            MemorySegment.copy(part.data(), outer * bytes, whole.data(), (outer * whole.dim(at) + from) * strides.inner,
+                    bytes);
+        }
+    }
+
+    @Override
+    public Tensor concat(List<Tensor> parts, int axis) {
+        Tensor first = parts.getFirst();
+        if (parts.size() == 1) {
+            return first;
+        }
+        int at = axis < 0 ? first.shape().rank() + axis : axis;
+        int total = 0;
+        for (Tensor part : parts) {
+            if (part.dtype() != first.dtype() || !part.shape().with(at, 0).equals(first.shape().with(at, 0))) {
+                throw new IllegalArgumentException("concat along axis " + at + ": " + part + " does not fit " + first);
+            }
+            total += part.dim(at);
+        }
+        Tensor y = results.allocate(first.dtype(), first.shape().with(at, total));
+        int from = 0;
+        for (Tensor part : parts) {
+            unslice(part, y, at, from);
+            from += part.dim(at);
+        }
+        return y;
+    }
+
+    private record Strides(long outer, long inner) {
+        static Strides of(Tensor x, int axis) {
+            long outer = 1;
+            for (int i = 0; i < axis; i++) {
+                outer *= x.dim(i);
+            }
+            long inner = x.dtype().bytes();
+            for (int i = axis + 1; i < x.shape().rank(); i++) {
+                inner *= x.dim(i);
+            }
+            return new Strides(outer, inner);
+        }
+    }
+
+    // ── elementwise ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @Override
+    public Tensor add(Tensor a, Tensor b) {
+        requireSame("add", a, b);
+        Tensor y = like(a);
+        set(a).elementwise().add(team, a, b, y);
+        return y;
+    }
+
+    @Override
+    public Tensor multiply(Tensor a, Tensor b) {
+        requireSame("multiply", a, b);
+        Tensor y = like(a);
+        set(a).elementwise().multiply(team, a, b, y);
+        return y;
+    }
+
+    @Override
+    public Tensor scale(Tensor x, double factor) {
+        Tensor y = like(x);
+        set(x).elementwise().scale(team, x, factor, y);
+        return y;
+    }
+
+    @Override
+    public Tensor activate(Tensor x, Activation f) {
+        if (f == Activation.IDENTITY) {
+            return x;
+        }
+        Tensor y = like(x);
+        set(x).elementwise().activate(team, x, f, y);
+        return y;
+    }
+
+    @Override
+    public Tensor gate(Tensor gate, Tensor value, Activation f) {
+        requireSame("gate", gate, value);
+        Tensor y = like(gate);
+        set(gate).elementwise().gate(team, gate, value, f, y);
+        return y;
+    }
+
+    // ── rows ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @Override
+    public Tensor linear(Tensor x, Tensor weight) {
+        return linear(x, weight, none(x.dtype()));
+    }
+
+    @Override
+    public Tensor linear(Tensor x, Tensor weight, Tensor bias) {
+        if (weight.shape().rank() != 2 || x.shape().last() != weight.dim(1)) {
+            throw new IllegalArgumentException("linear: input " + x.shape() + " ends in " + x.shape().last() + " but weight "
+                    + weight.shape() + " takes " + weight.shape().last() + "; weights are [out,in]");
+        }
+        if (bias.elements() != 0) {
+            require("linear", "bias", bias, weight.dim(0));
+        }
+        Tensor y = results.allocate(x.dtype(), x.shape().withLast(weight.dim(0)));
+        set(x).matmul().linear(team, asRows(x), weight, bias, asRows(y));
+        return y;
+    }
+
+    @Override
+    public Tensor embed(Tensor table, Tensor ids) {
+        if (ids.dtype() != DType.I32 || ids.shape().rank() != 2 || table.shape().rank() != 2) {
+            throw new IllegalArgumentException("embed: expected ids I32[batch,time] and a table [vocabulary,width], found "
+                    + ids + " and " + table);
+        }
+        Tensor y = results.allocate(table.dtype(), Shape.of(ids.dim(0), ids.dim(1), table.dim(1)));
+        set(table).embedding().forward(team, table, ids.reshape(Math.toIntExact(ids.elements())), asRows(y));
+        return y;
+    }
+
+    @Override
+    public Tensor layerNorm(Tensor x, Tensor gain, Tensor bias, double epsilon) {
+        require("layerNorm", "gain", gain, x.shape().last());
+        require("layerNorm", "bias", bias, x.shape().last());
+        Tensor y = like(x);
+        set(x).norm().layer(team, asRows(x), gain, bias, epsilon, asRows(y));
+        return y;
+    }
+
+    @Override
+    public Tensor rmsNorm(Tensor x, Tensor gain, double epsilon) {
+        require("rmsNorm", "gain", gain, x.shape().last());
+        Tensor y = like(x);
+        set(x).norm().rms(team, asRows(x), gain, epsilon, asRows(y));
+        return y;
+    }
+
+    // ── convolutions ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @Override
+    public Scanned shortConvolution(Tensor x, Tensor weight, Tensor bias, Tensor history) {
+        require("shortConvolution", "x", x, x.dim(0), x.dim(1), weight.dim(0));
+        require("shortConvolution", "bias", bias, weight.dim(0));
+        require("shortConvolution", "history", history, x.dim(0), weight.dim(1) - 1, weight.dim(0));
+        Tensor y = like(x);
+        set(x).shortConvolution().forward(team, x, weight, bias, history, y, history);
+        return new Scanned(y, history);
+    }
+
+    @Override
+    public Tensor sine(Tensor x, Tensor frequency) {
+        require("sine", "frequency", frequency, x.shape().last());
+        Tensor y = like(x);
+        set(x).filters().sine(team, asRows(x), frequency, asRows(y));
+        return y;
+    }
+
+    @Override
+    public Tensor decayWindow(Tensor g, Tensor delta, int span, double shift) {
+        require("decayWindow", "delta", delta, g.shape().last());
+        if (g.shape().rank() != 2 || span < 2) {
+            throw new IllegalArgumentException("decayWindow: expected filters [time,filters] and a span of 2 or more, found "
+                    + g.shape() + " and " + span);
+        }
+        Tensor y = like(g);
+        set(g).filters().window(team, g, delta, span, shift, y);
+        return y;
+    }
+
+    @Override
+    public Tensor normaliseFilters(Tensor taps, FilterNorm norm) {
+        if (norm == FilterNorm.NONE) {
+            return taps;
+        }
+        Tensor y = like(taps);
+        set(taps).filters().normalise(team, taps, norm, y);
+        return y;
+    }
+
+    @Override
+    public Convolved longConvolution(Tensor x, Tensor taps, Tensor skip, Tensor history, long[] ages, Tensor pending) {
+        int channels = x.shape().last();
+        require("longConvolution", "taps", taps, taps.dim(0), channels);
+        require("longConvolution", "skip", skip, channels);
+        require("longConvolution", "history", history, x.dim(0), history.dim(1), channels);
+        require("longConvolution", "pending", pending, x.dim(0), pending.dim(1), channels);
+        requireRoom("longConvolution", history, ages, x.dim(1));
+        Tensor y = like(x);
+        set(x).longConvolution().forward(team, x, taps, skip, history, ages, pending, y);
+        return new Convolved(y, history, pending);
+    }
+
+    @Override
+    public Attended headConvolution(Tensor query, Tensor key, Tensor value, Tensor taps, Tensor skip, Tensor keys,
+            Tensor values, long[] ages) {
+        requireSame("headConvolution", query, key);
+        requireSame("headConvolution", query, value);
+        require("headConvolution", "taps", taps, taps.dim(0), query.dim(2));
+        require("headConvolution", "skip", skip, query.dim(2));
+        require("headConvolution", "keys", keys, query.dim(0), keys.dim(1), query.dim(2), query.dim(3));
+        requireSame("headConvolution", keys, values);
+        requireRoom("headConvolution", keys, ages, query.dim(1));
+        Tensor y = like(query);
+        set(query).headConvolution().forward(team, query, key, value, taps, skip, keys, values, ages, y);
+        return new Attended(y, keys, values);
+    }
+
+    // ── recurrences ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @Override
+    public Scanned modalConvolution(Tensor x, Modes modes, Tensor passThrough, Tensor state) {
+        require("modalConvolution", "x", x, x.dim(0), x.dim(1), modes.filters());
+        require("modalConvolution", "passThrough", passThrough, modes.filters());
+        require("modalConvolution", "state", state, x.dim(0), modes.order());
+        Tensor y = like(x);
+        set(x).modal().forward(team, x, modes, passThrough, state, y, state);
+        return new Scanned(y, state);
+    }
+
+    @Override
+    public Scanned modalHeads(Tensor query, Tensor key, Tensor value, Modes modes, Tensor passThrough, Tensor state) {
+        requireSame("modalHeads", query, key);
+        requireSame("modalHeads", query, value);
+        require("modalHeads", "query", query, query.dim(0), query.dim(1), modes.filters(), query.shape().last());
+        require("modalHeads", "passThrough", passThrough, modes.filters());
+        require("modalHeads", "state", state, query.dim(0), modes.order(), query.dim(3), query.dim(3));
+        Tensor y = like(query);
+        set(query).modal().forwardHeads(team, query, key, value, modes, passThrough, state, y, state);
+        return new Scanned(y, state);
+    }
+
+    // ── attention ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @Override
+    public Tensor rotary(Tensor x, long[] ages, double base) {
+        if (x.shape().rank() != 4 || x.shape().last() % 2 != 0 || ages.length != x.dim(0)) {
+            throw new IllegalArgumentException("rotary: expected [batch,time,heads,even width] and one age per sequence, found "
+                    + x.shape() + " and " + ages.length + " ages");
+        }
+        Tensor y = like(x);
+        set(x).attention().rotary(team, x, ages, base, y);
+        return y;
+    }
+
+    @Override
+    public Attended causalAttention(Tensor query, Tensor key, Tensor value, Tensor keys, Tensor values, long[] ages) {
+        requireAttention(query, key, value, keys, values, ages);
+        Tensor y = results.allocate(query.dtype(), query.shape().withLast(value.shape().last()));
+        Workspace.Mark kept = results.mark();
+        Tensor logSum = results.allocate(query.dtype(), Shape.of(query.dim(0), query.dim(2), query.dim(1)));
+        set(query).attention().forward(team, query, key, value, keys, values, ages, y, logSum);
+        results.release(kept);
+        return new Attended(y, keys, values);
+    }
+
+    /** Checks the arguments of {@link #causalAttention}. */
+    public static void requireAttention(Tensor query, Tensor key, Tensor value, Tensor keys, Tensor values, long[] ages) {
+        int groups = key.dim(2);
+        if (groups == 0 || query.dim(2) % groups != 0) {
+            throw new IllegalArgumentException("causalAttention: " + query.dim(2) + " query heads are not a multiple of "
+                    + groups + " key heads");
+        }
+        require("causalAttention", "key", key, query.dim(0), query.dim(1), groups, query.dim(3));
+        require("causalAttention", "value", value, query.dim(0), query.dim(1), groups, value.dim(3));
+        require("causalAttention", "keys", keys, query.dim(0), keys.dim(1), groups, query.dim(3));
+        require("causalAttention", "values", values, query.dim(0), keys.dim(1), groups, value.dim(3));
+        requireRoom("causalAttention", keys, ages, query.dim(1));
+    }
+
+    // ── losses ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @Override
+    public Tensor crossEntropy(Tensor hidden, Tensor head, Tensor targets) {
+        requireCrossEntropy(hidden, head, targets);
+        Tensor losses = results.allocate(hidden.dtype(), targets.shape());
+        Workspace.Mark kept = results.mark();
+        Tensor logSum = results.allocate(hidden.dtype(), targets.shape());
+        set(hidden).crossEntropy().forward(team, hidden, head, targets, losses, logSum);
+        results.release(kept);
+        return losses;
+    }
+
+    /** Checks the arguments of {@link #crossEntropy}. */
+    public static void requireCrossEntropy(Tensor hidden, Tensor head, Tensor targets) {
+        if (targets.dtype() != DType.I32) {
+            throw new IllegalArgumentException("crossEntropy: targets must be I32, found " + targets);
+        }
+        require("crossEntropy", "hidden", hidden, hidden.dim(0), head.dim(1));
+        require("crossEntropy", "targets", targets, hidden.dim(0));
+    }
+
+    @Override
+    public Tensor mean(Tensor x, double count) {
+        Tensor y = results.allocate(x.dtype(), Shape.of(1));
+        y.set(0, set(x).elementwise().sum(team, x) / count);
+        return y;
+    }
+
+    // ── checks ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    private KernelSet set(Tensor x) {
+        if (!x.dtype().isComputed()) {
+            throw new IllegalArgumentException("operations compute in F32 or F64, found " + x + "; convert the tensor first");
+        }
+        return kernels(x.dtype());
+    }
+
+    private Tensor like(Tensor x) {
+        return results.allocate(x.dtype(), x.shape());
+    }
+
+    /** The tensor with all but its last axis flattened. */
+    public static Tensor asRows(Tensor x) {
+        return x.shape().rank() == 2 ? x : x.reshape(x.shape().rows(), x.shape().last());
+    }
+
+    private static void requireSame(String operation, Tensor a, Tensor b) {
+        if (a.dtype() != b.dtype() || !a.shape().equals(b.shape())) {
+            throw new IllegalArgumentException(operation + ": both inputs must have one type and shape, found " + a + " and "
+                    + b);
+        }
+    }
+
+    private static void require(String operation, String what, Tensor found, int... expected) {
+        boolean fits = found.shape().rank() == expected.length;
+        for (int axis = 0; fits && axis < expected.length; axis++) {
+            fits = found.dim(axis) == expected[axis];
+        }
+        if (!fits) {
+            throw new IllegalArgumentException(operation + ": " + what + " must be " + Shape.of(expected) + ", found "
+                    + found.shape());
+        }
+    }
+
+    private static void requireRoom(String operation, Tensor history, long[] ages, int time) {
+        if (ages.length != history.dim(0)) {
+            throw new IllegalArgumentException(operation + ": " + history.dim(0) + " sequences but " + ages.length + " ages");
+        }
+        long needed = 0;
+        for (long age : ages) {
+            needed = Math.max(needed, age + time);
+        }
+        boolean unkept = history.dim(1) == 0 && needed == time;
+        if (!unkept && history.dim(1) < needed) {
+            throw new IllegalArgumentException(operation + ": the history has room for " + history.dim(1) + " positions, "
+                    + needed + " are needed; reserve the state before the call");
+        }
+    }
+}

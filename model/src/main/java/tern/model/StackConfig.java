@@ -1,0 +1,48 @@
+package tern.model;
+
+import java.util.List;
+import tern.sequence.MixerConfig;
+
+/**
+ * An architecture as data: residual branches over an embedding. Saved as JSON with the model. Immutable.
+ *
+ * @param vocabulary number of token identifiers; 256 for bytes
+ * @param width D of the residual stream
+ * @param context number of positions trained on at a time, and the length of filter tables
+ * @param norm normalisation in front of every branch and of the head
+ * @param epsilon added under the root in every normalisation
+ * @param tiedHead whether the head shares the embedding's table
+ * @param branches the mixers, from the bottom
+ */
+public record StackConfig(int vocabulary, int width, int context, NormKind norm, double epsilon, boolean tiedHead,
+        List<MixerConfig> branches) {
+    /** Checks ranges. */
+    public StackConfig {
+        requirePositive("vocabulary", vocabulary);
+        requirePositive("width", width);
+        requirePositive("context", context);
+        if (!(epsilon > 0 && epsilon < 1)) {
+            throw new IllegalArgumentException("stack: epsilon is " + epsilon + ", expected a small number above 0, such as 1e-5");
+        }
+        if (branches.isEmpty()) {
+            throw new IllegalArgumentException("stack: there are no branches, expected at least one");
+        }
+        branches = List.copyOf(branches);
+    }
+
+    private static void requirePositive(String name, int value) {
+        if (value < 1) {
+            throw new IllegalArgumentException("stack: " + name + " is " + value + ", expected 1 or more");
+        }
+    }
+
+    /** A byte-level stack with RMS norms and a tied head. */
+    public static StackConfig of(int width, int context, List<MixerConfig> branches) {
+        return new StackConfig(256, width, context, NormKind.RMS, 1e-5, true, branches);
+    }
+
+    /** The same stack with other branches. */
+    public StackConfig withBranches(List<MixerConfig> others) {
+        return new StackConfig(vocabulary, width, context, norm, epsilon, tiedHead, others);
+    }
+}
