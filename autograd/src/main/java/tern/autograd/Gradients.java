@@ -4,6 +4,7 @@ import java.util.Collection;
 import java.util.IdentityHashMap;
 import java.util.Map;
 import java.util.Optional;
+
 import tern.tensor.Memory;
 import tern.tensor.Tensor;
 

@@ -10,6 +10,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
+
 import tern.kernels.EagerOps;
 import tern.kernels.KernelSet;
 import tern.kernels.ThreadTeam;
@@ -347,7 +348,8 @@ public final class TapeOps implements Ops, AutoCloseable {
             Tensor dx = like(x);
             Tensor dWeight = target(weight);
             Tensor dBias = target(bias);
-            set(x).matmul().linearBackward(team, EagerOps.asRows(x), weight, EagerOps.asRows(given(y)), EagerOps.asRows(dx),
+            set(x).matmul().linearBackward(team, EagerOps.asRows(x), weight, EagerOps.asRows(given(y)),
+                    EagerOps.asRows(dx),
                     dWeight, dBias);
             contribute(x, dx);
             settle(weight, dWeight);
@@ -468,7 +470,8 @@ public final class TapeOps implements Ops, AutoCloseable {
             Tensor dTaps = target(taps);
             Tensor dSkip = target(skip);
             Tensor dHistory = results.zeros(history.dtype(), history.shape());
-            set(x).longConvolution().backward(team, x, taps, skip, history, ages, given(convolved.y()), dx, dTaps, dSkip,
+            set(x).longConvolution().backward(team, x, taps, skip, history, ages, given(convolved.y()), dx, dTaps,
+                    dSkip,
                     dHistory);
             settle(taps, dTaps);
             settle(skip, dSkip);
@@ -583,7 +586,8 @@ public final class TapeOps implements Ops, AutoCloseable {
 
     private Modes targets(Modes modes) {
         return new Modes(target(modes.decay()), target(modes.phase()), target(modes.residueReal()),
-                target(modes.residueImaginary()), target(modes.realDecay()), modes.realSign(), target(modes.realResidue()),
+                target(modes.residueImaginary()), target(modes.realDecay()), modes.realSign(),
+                target(modes.realResidue()),
                 modes.pairStart(), modes.realStart());
     }
 
@@ -621,7 +625,8 @@ public final class TapeOps implements Ops, AutoCloseable {
             Tensor dValue = like(value);
             Tensor dKeys = results.zeros(keys.dtype(), keys.shape());
             Tensor dValues = results.zeros(values.dtype(), values.shape());
-            set(query).attention().backward(team, query, key, value, keys, values, ages, y, logSum, given(y), dQuery, dKey,
+            set(query).attention().backward(team, query, key, value, keys, values, ages, y, logSum, given(y), dQuery,
+                    dKey,
                     dValue, dKeys, dValues);
             contribute(query, dQuery);
             historyBackward(key, keys, attended.keys(), ages, dKey, dKeys);

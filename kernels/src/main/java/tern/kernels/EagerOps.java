@@ -6,6 +6,7 @@ import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
+
 import tern.ops.Activation;
 import tern.ops.Attended;
 import tern.ops.Convolved;
@@ -230,8 +231,9 @@ public final class EagerOps implements Ops, AutoCloseable {
     @Override
     public Tensor linear(Tensor x, Tensor weight, Tensor bias) {
         if (weight.shape().rank() != 2 || x.shape().last() != weight.dim(1)) {
-            throw new IllegalArgumentException("linear: input " + x.shape() + " ends in " + x.shape().last() + " but weight "
-                    + weight.shape() + " takes " + weight.shape().last() + "; weights are [out,in]");
+            throw new IllegalArgumentException(
+                    "linear: input " + x.shape() + " ends in " + x.shape().last() + " but weight "
+                            + weight.shape() + " takes " + weight.shape().last() + "; weights are [out,in]");
         }
         if (bias.elements() != 0) {
             require("linear", "bias", bias, weight.dim(0));
@@ -244,8 +246,9 @@ public final class EagerOps implements Ops, AutoCloseable {
     @Override
     public Tensor embed(Tensor table, Tensor ids) {
         if (ids.dtype() != DType.I32 || ids.shape().rank() != 2 || table.shape().rank() != 2) {
-            throw new IllegalArgumentException("embed: expected ids I32[batch,time] and a table [vocabulary,width], found "
-                    + ids + " and " + table);
+            throw new IllegalArgumentException(
+                    "embed: expected ids I32[batch,time] and a table [vocabulary,width], found "
+                            + ids + " and " + table);
         }
         Tensor y = results.allocate(table.dtype(), Shape.of(ids.dim(0), ids.dim(1), table.dim(1)));
         set(table).embedding().forward(team, table, ids.reshape(Math.toIntExact(ids.elements())), asRows(y));
@@ -293,8 +296,9 @@ public final class EagerOps implements Ops, AutoCloseable {
     public Tensor decayWindow(Tensor g, Tensor delta, int span, double shift) {
         require("decayWindow", "delta", delta, g.shape().last());
         if (g.shape().rank() != 2 || span < 2) {
-            throw new IllegalArgumentException("decayWindow: expected filters [time,filters] and a span of 2 or more, found "
-                    + g.shape() + " and " + span);
+            throw new IllegalArgumentException(
+                    "decayWindow: expected filters [time,filters] and a span of 2 or more, found "
+                            + g.shape() + " and " + span);
         }
         Tensor y = like(g);
         set(g).filters().window(team, g, delta, span, shift, y);
@@ -368,8 +372,9 @@ public final class EagerOps implements Ops, AutoCloseable {
     @Override
     public Tensor rotary(Tensor x, long[] ages, double base) {
         if (x.shape().rank() != 4 || x.shape().last() % 2 != 0 || ages.length != x.dim(0)) {
-            throw new IllegalArgumentException("rotary: expected [batch,time,heads,even width] and one age per sequence, found "
-                    + x.shape() + " and " + ages.length + " ages");
+            throw new IllegalArgumentException(
+                    "rotary: expected [batch,time,heads,even width] and one age per sequence, found "
+                            + x.shape() + " and " + ages.length + " ages");
         }
         Tensor y = like(x);
         set(x).attention().rotary(team, x, ages, base, y);
@@ -388,11 +393,13 @@ public final class EagerOps implements Ops, AutoCloseable {
     }
 
     /** Checks the arguments of {@link #causalAttention}. */
-    public static void requireAttention(Tensor query, Tensor key, Tensor value, Tensor keys, Tensor values, long[] ages) {
+    public static void requireAttention(Tensor query, Tensor key, Tensor value, Tensor keys, Tensor values,
+            long[] ages) {
         int groups = key.dim(2);
         if (groups == 0 || query.dim(2) % groups != 0) {
-            throw new IllegalArgumentException("causalAttention: " + query.dim(2) + " query heads are not a multiple of "
-                    + groups + " key heads");
+            throw new IllegalArgumentException(
+                    "causalAttention: " + query.dim(2) + " query heads are not a multiple of "
+                            + groups + " key heads");
         }
         require("causalAttention", "key", key, query.dim(0), query.dim(1), groups, query.dim(3));
         require("causalAttention", "value", value, query.dim(0), query.dim(1), groups, value.dim(3));
@@ -434,7 +441,8 @@ public final class EagerOps implements Ops, AutoCloseable {
 
     private KernelSet set(Tensor x) {
         if (!x.dtype().isComputed()) {
-            throw new IllegalArgumentException("operations compute in F32 or F64, found " + x + "; convert the tensor first");
+            throw new IllegalArgumentException(
+                    "operations compute in F32 or F64, found " + x + "; convert the tensor first");
         }
         return kernels(x.dtype());
     }
@@ -450,8 +458,9 @@ public final class EagerOps implements Ops, AutoCloseable {
 
     private static void requireSame(String operation, Tensor a, Tensor b) {
         if (a.dtype() != b.dtype() || !a.shape().equals(b.shape())) {
-            throw new IllegalArgumentException(operation + ": both inputs must have one type and shape, found " + a + " and "
-                    + b);
+            throw new IllegalArgumentException(
+                    operation + ": both inputs must have one type and shape, found " + a + " and "
+                            + b);
         }
     }
 
@@ -468,7 +477,8 @@ public final class EagerOps implements Ops, AutoCloseable {
 
     private static void requireRoom(String operation, Tensor history, long[] ages, int time) {
         if (ages.length != history.dim(0)) {
-            throw new IllegalArgumentException(operation + ": " + history.dim(0) + " sequences but " + ages.length + " ages");
+            throw new IllegalArgumentException(
+                    operation + ": " + history.dim(0) + " sequences but " + ages.length + " ages");
         }
         long needed = 0;
         for (long age : ages) {
@@ -476,8 +486,9 @@ public final class EagerOps implements Ops, AutoCloseable {
         }
         boolean unkept = history.dim(1) == 0 && needed == time;
         if (!unkept && history.dim(1) < needed) {
-            throw new IllegalArgumentException(operation + ": the history has room for " + history.dim(1) + " positions, "
-                    + needed + " are needed; reserve the state before the call");
+            throw new IllegalArgumentException(
+                    operation + ": the history has room for " + history.dim(1) + " positions, "
+                            + needed + " are needed; reserve the state before the call");
         }
     }
 }

@@ -3,6 +3,7 @@ package tern.model;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+
 import tern.sequence.State;
 import tern.sequence.StateLayout;
 import tern.tensor.Allocator;

@@ -11,6 +11,7 @@ import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.function.Predicate;
 import java.util.zip.CRC32C;
+
 import tern.sequence.Initialiser;
 import tern.sequence.ParameterScope;
 import tern.sequence.Role;
@@ -123,7 +124,8 @@ public final class Parameters {
             String full = prefix + name;
             Tensor tensor = source.provide(full, shape, role, initialiser);
             if (!tensor.shape().equals(shape)) {
-                throw new IllegalArgumentException("parameter " + full + ": expected shape " + shape + ", found " + tensor.shape());
+                throw new IllegalArgumentException(
+                        "parameter " + full + ": expected shape " + shape + ", found " + tensor.shape());
             }
             byName.put(full, new Parameter(full, tensor, role));
             return tensor;

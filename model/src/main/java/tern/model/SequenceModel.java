@@ -1,6 +1,7 @@
 package tern.model;
 
 import java.util.List;
+
 import tern.ops.Ops;
 import tern.sequence.Form;
 import tern.sequence.StateLayout;

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+
 import tern.ops.Ops;
 import tern.sequence.BranchContext;
 import tern.sequence.Form;
@@ -47,7 +48,8 @@ public final class Stack implements SequenceModel {
         this.config = config;
         this.parameters = new Parameters(source);
         ParameterScope scope = parameters.scope();
-        embedding = scope.child("embedding").parameter("table", Shape.of(config.vocabulary(), config.width()), Role.MATRIX,
+        embedding = scope.child("embedding").parameter("table", Shape.of(config.vocabulary(), config.width()),
+                Role.MATRIX,
                 Initialiser.normal(0.02));
         ParameterScope all = scope.child("branches");
         Set<String> published = new HashSet<>();
@@ -59,7 +61,8 @@ public final class Stack implements SequenceModel {
             Set<String> missing = new TreeSet<>(mixer.reads());
             missing.removeAll(published);
             if (!missing.isEmpty()) {
-                throw new IllegalArgumentException("branch " + i + " (" + config.branches().get(i) + ") reads wires " + missing
+                throw new IllegalArgumentException("branch " + i + " (" + config.branches().get(i) + ") reads wires "
+                        + missing
                         + " that no earlier branch publishes; published below it are " + new TreeSet<>(published));
             }
             published.addAll(mixer.publishes());

@@ -1,6 +1,7 @@
 package tern.model;
 
 import java.util.List;
+
 import tern.sequence.MixerConfig;
 
 /**
@@ -22,7 +23,8 @@ public record StackConfig(int vocabulary, int width, int context, NormKind norm,
         requirePositive("width", width);
         requirePositive("context", context);
         if (!(epsilon > 0 && epsilon < 1)) {
-            throw new IllegalArgumentException("stack: epsilon is " + epsilon + ", expected a small number above 0, such as 1e-5");
+            throw new IllegalArgumentException(
+                    "stack: epsilon is " + epsilon + ", expected a small number above 0, such as 1e-5");
         }
         if (branches.isEmpty()) {
             throw new IllegalArgumentException("stack: there are no branches, expected at least one");

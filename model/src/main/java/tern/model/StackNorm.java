@@ -1,6 +1,7 @@
 package tern.model;
 
 import java.util.Optional;
+
 import tern.ops.Ops;
 import tern.sequence.Initialiser;
 import tern.sequence.ParameterScope;

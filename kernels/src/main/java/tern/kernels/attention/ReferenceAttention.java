@@ -45,7 +45,8 @@ public final class ReferenceAttention implements Attention {
     }
 
     @Override
-    public void forward(ThreadTeam team, Tensor query, Tensor key, Tensor value, Tensor keys, Tensor values, long[] ages,
+    public void forward(ThreadTeam team, Tensor query, Tensor key, Tensor value, Tensor keys, Tensor values,
+            long[] ages,
             Tensor y, Tensor logSum) {
         int time = query.dim(1);
         int heads = query.dim(2);
@@ -86,8 +87,10 @@ public final class ReferenceAttention implements Attention {
     }
 
     @Override
-    public void backward(ThreadTeam team, Tensor query, Tensor key, Tensor value, Tensor keys, Tensor values, long[] ages,
-            Tensor y, Tensor logSum, Tensor dy, Tensor dQuery, Tensor dKey, Tensor dValue, Tensor dKeys, Tensor dValues) {
+    public void backward(ThreadTeam team, Tensor query, Tensor key, Tensor value, Tensor keys, Tensor values,
+            long[] ages,
+            Tensor y, Tensor logSum, Tensor dy, Tensor dQuery, Tensor dKey, Tensor dValue, Tensor dKeys,
+            Tensor dValues) {
         int time = query.dim(1);
         int heads = query.dim(2);
         int width = query.dim(3);

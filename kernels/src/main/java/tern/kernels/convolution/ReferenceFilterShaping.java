@@ -45,7 +45,7 @@ public final class ReferenceFilterShaping implements FilterShaping {
 
     @Override
     public void windowBackward(ThreadTeam team, Tensor g, Tensor delta, int span, double shift, Tensor dy, Tensor dg,
-        Tensor dDelta) {
+            Tensor dDelta) {
         int filters = delta.dim(0);
         double[] sums = new double[filters];
         for (long i = 0; i < g.elements(); i++) {

@@ -15,7 +15,7 @@ public final class ReferenceHeadConvolution implements HeadConvolution {
 
     @Override
     public void forward(ThreadTeam team, Tensor query, Tensor key, Tensor value, Tensor taps, Tensor skip, Tensor keys,
-        Tensor values, long[] ages, Tensor y) {
+            Tensor values, long[] ages, Tensor y) {
         int time = query.dim(1);
         int filters = query.dim(2);
         int width = query.dim(3);
@@ -62,8 +62,9 @@ public final class ReferenceHeadConvolution implements HeadConvolution {
 
     @Override
     public void backward(ThreadTeam team, Tensor query, Tensor key, Tensor value, Tensor taps, Tensor skip, Tensor keys,
-        Tensor values, long[] ages, Tensor dy, Tensor dQuery, Tensor dKey, Tensor dValue, Tensor dTaps, Tensor dSkip,
-        Tensor dKeys, Tensor dValues) {
+            Tensor values, long[] ages, Tensor dy, Tensor dQuery, Tensor dKey, Tensor dValue, Tensor dTaps,
+            Tensor dSkip,
+            Tensor dKeys, Tensor dValues) {
         int time = query.dim(1);
         int filters = query.dim(2);
         int width = query.dim(3);
@@ -80,7 +81,7 @@ public final class ReferenceHeadConvolution implements HeadConvolution {
                     for (int position = 0; position <= age + t; position++) {
                         int lag = age + t - position;
                         double gain = (lag < lags ? taps.get((long) lag * filters + f) : 0)
-                            + (lag == 0 ? skip.get(f) : 0);
+                                + (lag == 0 ? skip.get(f) : 0);
                         double score = 0;
                         double pull = 0;
                         for (int i = 0; i < width; i++) {
@@ -124,7 +125,7 @@ public final class ReferenceHeadConvolution implements HeadConvolution {
     /** The row of an absolute position: of the history below the age, of this call's rows from there on. */
     private static double past(Tensor rows, Tensor history, int age, int b, int position, int f, int i) {
         return position < age ? history.get(at(history, b, position, f, i))
-            : rows.get(at(rows, b, position - age, f, i));
+                : rows.get(at(rows, b, position - age, f, i));
     }
 
     private static long at(Tensor tensor, int b, int row, int f, int i) {

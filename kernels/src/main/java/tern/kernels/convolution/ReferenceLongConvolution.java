@@ -15,8 +15,8 @@ public final class ReferenceLongConvolution implements LongConvolution {
 
     @Override
     public void forward(ThreadTeam team, Tensor x, Tensor taps, Tensor skip, Tensor history, long[] ages,
-        Tensor pending,
-        Tensor y) {
+            Tensor pending,
+            Tensor y) {
         int batch = x.dim(0);
         int time = x.dim(1);
         int channels = x.dim(2);
@@ -58,8 +58,8 @@ public final class ReferenceLongConvolution implements LongConvolution {
 
     @Override
     public void backward(ThreadTeam team, Tensor x, Tensor taps, Tensor skip, Tensor history, long[] ages, Tensor dy,
-        Tensor dx,
-        Tensor dTaps, Tensor dSkip, Tensor dHistory) {
+            Tensor dx,
+            Tensor dTaps, Tensor dSkip, Tensor dHistory) {
         int batch = x.dim(0);
         int time = x.dim(1);
         int channels = x.dim(2);

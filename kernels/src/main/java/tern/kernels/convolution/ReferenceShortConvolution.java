@@ -12,7 +12,7 @@ public final class ReferenceShortConvolution implements ShortConvolution {
 
     @Override
     public void forward(ThreadTeam team, Tensor x, Tensor weight, Tensor bias, Tensor history, Tensor y,
-        Tensor nextHistory) {
+            Tensor nextHistory) {
         int batch = x.dim(0);
         int time = x.dim(1);
         int channels = x.dim(2);
@@ -36,8 +36,8 @@ public final class ReferenceShortConvolution implements ShortConvolution {
 
     @Override
     public void backward(ThreadTeam team, Tensor x, Tensor weight, Tensor history, Tensor dy, Tensor dNextHistory,
-        Tensor dx,
-        Tensor dWeight, Tensor dBias, Tensor dHistory) {
+            Tensor dx,
+            Tensor dWeight, Tensor dBias, Tensor dHistory) {
         int batch = x.dim(0);
         int time = x.dim(1);
         int channels = x.dim(2);

@@ -33,7 +33,7 @@ public final class ReferenceCrossEntropy implements CrossEntropy {
 
     @Override
     public void backward(ThreadTeam team, Tensor hidden, Tensor head, Tensor targets, Tensor logSum, Tensor dLosses,
-        Tensor dHidden, Tensor dHead) {
+            Tensor dHidden, Tensor dHead) {
         LossShape shape = LossShape.ofBackward(hidden, head, targets, logSum, dLosses, dHidden, dHead);
         int width = shape.width();
         double[] dRow = new double[width];

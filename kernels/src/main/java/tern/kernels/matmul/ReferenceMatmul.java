@@ -11,7 +11,7 @@ public final class ReferenceMatmul implements Matmul {
 
     @Override
     public void multiply(ThreadTeam team, Tensor a, boolean transposeA, Tensor b, boolean transposeB, Tensor c,
-        float keep) {
+            float keep) {
         Product product = Product.of(a, transposeA, b, transposeB, c);
         int m = product.m(), n = product.n(), k = product.k();
         for (int z = 0; z < product.batch(); z++) {
@@ -48,7 +48,7 @@ public final class ReferenceMatmul implements Matmul {
 
     @Override
     public void linearBackward(ThreadTeam team, Tensor x, Tensor weight, Tensor dy, Tensor dx, Tensor dWeight,
-        Tensor dBias) {
+            Tensor dBias) {
         LinearShape shape = LinearShape.ofBackward(x, weight, dy, dx, dWeight, dBias);
         int in = shape.in(), out = shape.out(), rows = shape.rows();
         for (int r = 0; r < rows; r++) {

@@ -31,7 +31,8 @@ public interface ModalScan {
      * @param state the state before the first position, unchanged
      * @param dNextState gradient of the state after the last
      */
-    void backward(ThreadTeam team, Tensor x, Modes modes, Tensor passThrough, Tensor state, Tensor dy, Tensor dNextState,
+    void backward(ThreadTeam team, Tensor x, Modes modes, Tensor passThrough, Tensor state, Tensor dy,
+            Tensor dNextState,
             Tensor dx, Modes dModes, Tensor dPassThrough, Tensor dState);
 
     /**

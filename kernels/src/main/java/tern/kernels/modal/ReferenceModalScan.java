@@ -17,7 +17,8 @@ public final class ReferenceModalScan implements ModalScan {
     }
 
     @Override
-    public void forward(ThreadTeam team, Tensor x, Modes modes, Tensor poles, Tensor passThrough, Tensor state, Tensor y,
+    public void forward(ThreadTeam team, Tensor x, Modes modes, Tensor poles, Tensor passThrough, Tensor state,
+            Tensor y,
             Tensor nextState) {
         Workspace.Mark mark = team.scratch().mark();
         Tensor ones = team.scratch().allocate(x.dtype(), x.shape()).fill(1);
@@ -32,7 +33,8 @@ public final class ReferenceModalScan implements ModalScan {
         Workspace.Mark mark = team.scratch().mark();
         Tensor ones = team.scratch().allocate(x.dtype(), x.shape()).fill(1);
         Tensor unused = team.scratch().allocate(x.dtype(), x.shape());
-        backwardHeads(team, asHeads(ones), asHeads(x), asHeads(ones), modes, passThrough, stateOfHeads(state), asHeads(dy),
+        backwardHeads(team, asHeads(ones), asHeads(x), asHeads(ones), modes, passThrough, stateOfHeads(state),
+                asHeads(dy),
                 stateOfHeads(dNextState), asHeads(unused), asHeads(dx), asHeads(unused), dModes, dPassThrough,
                 stateOfHeads(dState));
         team.scratch().release(mark);
@@ -157,7 +159,8 @@ public final class ReferenceModalScan implements ModalScan {
                             double dNext = gradient.get(stateAt);
                             add(dModes.realResidue(), m, dRead * value0);
                             add(dPoles, 2L * pairs + m, dNext * value0);
-                            gradient.set(stateAt, poles.get(2L * pairs + m) * dNext + modes.realResidue().get(m) * dRead);
+                            gradient.set(stateAt,
+                                    poles.get(2L * pairs + m) * dNext + modes.realResidue().get(m) * dRead);
                         }
                     }
                 }

@@ -23,7 +23,8 @@ public final class ReferenceNorm implements Norm {
     }
 
     @Override
-    public void layerBackward(ThreadTeam team, Tensor x, Tensor gain, double epsilon, Tensor dy, Tensor dx, Tensor dGain,
+    public void layerBackward(ThreadTeam team, Tensor x, Tensor gain, double epsilon, Tensor dy, Tensor dx,
+            Tensor dGain,
             Tensor dBias) {
         int width = x.shape().last();
         for (int row = 0; row < x.shape().rows(); row++) {
@@ -61,7 +62,8 @@ public final class ReferenceNorm implements Norm {
     }
 
     @Override
-    public void rmsBackward(ThreadTeam team, Tensor x, Tensor gain, double epsilon, Tensor dy, Tensor dx, Tensor dGain) {
+    public void rmsBackward(ThreadTeam team, Tensor x, Tensor gain, double epsilon, Tensor dy, Tensor dx,
+            Tensor dGain) {
         int width = x.shape().last();
         for (int row = 0; row < x.shape().rows(); row++) {
             long at = (long) row * width;

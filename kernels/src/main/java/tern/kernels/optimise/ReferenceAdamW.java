@@ -11,7 +11,7 @@ public final class ReferenceAdamW implements AdamWStep {
 
     @Override
     public void update(ThreadTeam team, Tensor parameter, Tensor gradient, Tensor first, Tensor second,
-        Settings settings) {
+            Settings settings) {
         checkShapes(parameter, gradient, first, second);
         double firstCorrection = 1 - Math.pow(settings.beta1(), settings.step());
         double secondCorrection = 1 - Math.pow(settings.beta2(), settings.step());
@@ -29,12 +29,12 @@ public final class ReferenceAdamW implements AdamWStep {
 
     static void checkShapes(Tensor parameter, Tensor gradient, Tensor first, Tensor second) {
         if (!gradient.shape().equals(parameter.shape()) || !first.shape().equals(parameter.shape())
-            || !second.shape().equals(parameter.shape()) || !parameter.dtype().isComputed()
-            || gradient.dtype() != parameter.dtype() || first.dtype() != parameter.dtype()
-            || second.dtype() != parameter.dtype()) {
+                || !second.shape().equals(parameter.shape()) || !parameter.dtype().isComputed()
+                || gradient.dtype() != parameter.dtype() || first.dtype() != parameter.dtype()
+                || second.dtype() != parameter.dtype()) {
             throw new IllegalArgumentException(
-                "adamW: parameter %s, gradient %s, moments %s and %s must have one type and shape"
-                    .formatted(parameter, gradient, first, second));
+                    "adamW: parameter %s, gradient %s, moments %s and %s must have one type and shape"
+                            .formatted(parameter, gradient, first, second));
         }
     }
 }

@@ -30,7 +30,7 @@ final class Gradients {
             variable.set(i, kept);
             double slope = (above - below) / (2 * STEP);
             assertThat(gradient.get(i)).as("%s[%d]", name, i).isCloseTo(slope,
-                within(TOLERANCE * (1 + Math.abs(slope))));
+                    within(TOLERANCE * (1 + Math.abs(slope))));
         }
     }
 

@@ -57,7 +57,7 @@ class ReferenceConvolutionTest {
         Tensor history = tensor(1, 3, 1).setAll(1, 2, 3);
         Tensor y = tensor(1, 1, 1);
         new ReferenceShortConvolution().forward(team, tensor(1, 1, 1).setAll(4), tensor(1, 4).setAll(1, 1, 1, 1),
-            tensor(1).fill(0), history, y, history);
+                tensor(1).fill(0), history, y, history);
         assertThat(y.get(0)).isEqualTo(10);
         assertThat(history.toDoubles()).containsExactly(2, 3, 4);
     }
@@ -100,7 +100,7 @@ class ReferenceConvolutionTest {
         Tensor y = tensor(1, 2, 1);
         // Two positions are known (4, 5); now come 6 and 7, and the block of three is full after the first.
         new ReferenceLongConvolution().forward(team, tensor(1, 2, 1).setAll(6, 7), taps, tensor(1).setAll(0.5), history,
-            new long[]{2}, pending, y);
+                new long[] {2}, pending, y);
         assertThat(y.toDoubles()).containsExactly(400 + 50 + 6 + 3, 500 + 60 + 7 + 3.5);
         assertThat(history.toDoubles()).containsExactly(4, 5, 6, 7, -1);
         assertThat(pending.toDoubles()).containsExactly(500 + 60, 600, 0);
@@ -110,8 +110,8 @@ class ReferenceConvolutionTest {
     void longConvolutionLeavesPendingAloneInsideABlock() {
         Tensor pending = tensor(1, 4, 1).setAll(9, 9, 9, 9);
         new ReferenceLongConvolution().forward(team, tensor(1, 1, 1).setAll(1), tensor(2, 1).setAll(1, 1),
-            tensor(1).fill(0),
-            tensor(1, 8, 1).fill(1), new long[]{5}, pending, tensor(1, 1, 1));
+                tensor(1).fill(0),
+                tensor(1, 8, 1).fill(1), new long[] {5}, pending, tensor(1, 1, 1));
         assertThat(pending.toDoubles()).containsOnly(9);
     }
 
@@ -120,16 +120,16 @@ class ReferenceConvolutionTest {
         Tensor pending = tensor(1, 2, 1).fill(0);
         Tensor y = tensor(1, 3, 1);
         new ReferenceLongConvolution().forward(team, tensor(1, 3, 1).setAll(1, 0, 0),
-            tensor(5, 1).setAll(3, 2, 1, 8, 8),
-            tensor(1).fill(0), tensor(1, 0, 1), new long[]{0}, pending, y);
+                tensor(5, 1).setAll(3, 2, 1, 8, 8),
+                tensor(1).fill(0), tensor(1, 0, 1), new long[] {0}, pending, y);
         assertThat(y.toDoubles()).containsExactly(3, 2, 1);
         assertThat(pending.toDoubles()).containsOnly(0);
     }
 
     @Test
     void longConvolutionGradients() {
-        for (int lags : new int[]{1, 3, 9}) {
-            for (int time : new int[]{1, 4}) {
+        for (int lags : new int[] {1, 3, 9}) {
+            for (int time : new int[] {1, 4}) {
                 long[] ages = {2, 0};
                 Tensor x = gaussian(2, time, 2);
                 Tensor taps = gaussian(lags, 2);
@@ -164,8 +164,8 @@ class ReferenceConvolutionTest {
         Tensor values = tensor(1, 2, 1, 2).fill(0);
         Tensor y = tensor(1, 2, 1, 2);
         new ReferenceHeadConvolution().forward(team, query, key, value, tensor(2, 1).setAll(1, 2), tensor(1).setAll(1),
-            keys,
-            values, new long[]{0}, y);
+                keys,
+                values, new long[] {0}, y);
         // Scores: q0·k0 = 3; q1·k0 = 7, q1·k1 = 3. The own position counts h_0 + skip = 2, the one before h_1 = 2.
         assertThat(y.toDoubles()).containsExactly(6, 60, 14 + 600, 140 + 6000);
         assertThat(keys.toDoubles()).containsExactly(key.toDoubles());
@@ -201,7 +201,7 @@ class ReferenceConvolutionTest {
 
     @Test
     void headConvolutionGradients() {
-        for (int lags : new int[]{1, 3, 9}) {
+        for (int lags : new int[] {1, 3, 9}) {
             long[] ages = {2, 0};
             Tensor query = gaussian(2, 3, 2, 2);
             Tensor key = gaussian(2, 3, 2, 2);
@@ -220,8 +220,8 @@ class ReferenceConvolutionTest {
             Tensor dKeys = zeros(memory, keys);
             Tensor dValues = zeros(memory, values);
             body.backward(team, query, key, value, taps, skip, keys, values, ages, dy, dQuery, dKey, dValue, dTaps,
-                dSkip, dKeys,
-                dValues);
+                    dSkip, dKeys,
+                    dValues);
             Tensor y = zeros(memory, query);
             DoubleSupplier loss = () -> {
                 body.forward(team, query, key, value, taps, skip, copy(memory, keys), copy(memory, values), ages, y);
@@ -308,9 +308,9 @@ class ReferenceConvolutionTest {
         Tensor dSkip = tensor(2).fill(0);
         Tensor dx = zeros(memory, x);
         LongConvolution body = new ReferenceLongConvolution();
-        body.backward(team, x, taps, skip, none, new long[]{0}, x, dx, dTaps, dSkip, none);
+        body.backward(team, x, taps, skip, none, new long[] {0}, x, dx, dTaps, dSkip, none);
         double[] once = dTaps.toDoubles();
-        body.backward(team, x, taps, skip, none, new long[]{0}, x, dx, dTaps, dSkip, none);
+        body.backward(team, x, taps, skip, none, new long[] {0}, x, dx, dTaps, dSkip, none);
         for (int i = 0; i < once.length; i++) {
             assertThat(dTaps.get(i)).isCloseTo(2 * once[i], within(1e-12));
         }

@@ -37,7 +37,8 @@ class ReferenceEmbeddingTest {
     void idsOutsideTheTableAreNamed() {
         Tensor ids = memory.allocate(DType.I32, Shape.of(2)).setAll(0, -4);
         assertThatThrownBy(() -> embedding.forward(team, tensor(3, 2), ids, tensor(2, 2)))
-            .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("id -4 at position 1, expected 0..2");
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("id -4 at position 1, expected 0..2");
     }
 
     private Tensor tensor(int... lengths) {

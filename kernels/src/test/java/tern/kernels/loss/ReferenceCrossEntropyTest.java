@@ -33,7 +33,7 @@ class ReferenceCrossEntropyTest {
         Tensor hidden = tensor(3, 1).fill(1), head = tensor(3, 1).setAll(0, Math.log(3), Math.log(4));
         Tensor targets = memory.allocate(DType.I32, Shape.of(3)).setAll(1, -1, 2);
         Tensor losses = tensor(3), logSum = tensor(3), dHidden = tensor(3, 1).fill(Double.NaN),
-            dHead = tensor(3, 1).fill(1);
+                dHead = tensor(3, 1).fill(1);
         loss.forward(team, hidden, head, targets, losses, logSum);
         assertThat(losses.get(0)).isCloseTo(Math.log(8.0 / 3), TOLERANCE);
         assertThat(losses.get(1)).isZero();
@@ -53,7 +53,7 @@ class ReferenceCrossEntropyTest {
     void targetsOutsideTheVocabularyAreNamed() {
         Tensor targets = memory.allocate(DType.I32, Shape.of(2)).setAll(1, 3);
         assertThatThrownBy(() -> loss.forward(team, tensor(2, 1), tensor(3, 1), targets, tensor(2), tensor(2)))
-            .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("row 1 is 3, expected 0..2");
+                .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("row 1 is 3, expected 0..2");
     }
 
     private Tensor tensor(int... lengths) {

@@ -66,12 +66,12 @@ class ReferenceMatmulTest {
     @Test
     void shapesThatDoNotFitAreNamed() {
         assertThatThrownBy(() -> matmul.multiply(team, tensor(2, 3), false, tensor(2, 3), false, tensor(2, 3), 0))
-            .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("[2, 3]")
-            .hasMessageContaining("expected");
+                .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("[2, 3]")
+                .hasMessageContaining("expected");
         assertThatThrownBy(() -> matmul.linear(team, tensor(2, 3), tensor(4, 2), tensor(0), tensor(2, 4)))
-            .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("[4, 2]");
+                .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("[4, 2]");
         assertThatThrownBy(() -> matmul.linear(team, tensor(2, 3), tensor(4, 3), tensor(5), tensor(2, 4)))
-            .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("bias");
+                .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("bias");
     }
 
     private Tensor tensor(int... lengths) {

@@ -30,7 +30,7 @@ class ReferenceAdamWTest {
     @Test
     void firstStepMovesByTheRateAgainstTheSign() {
         Tensor parameter = tensor(2).setAll(1, 2), gradient = tensor(2).setAll(8, -0.5), first = tensor(2).fill(0),
-            second = tensor(2).fill(0);
+                second = tensor(2).fill(0);
         adamW.update(team, parameter, gradient, first, second, new AdamWStep.Settings(0.1, 0.9, 0.75, 0, 0.5, 1, 0.5));
         assertThat(first.get(0)).isCloseTo(0.4, TOLERANCE);
         assertThat(second.get(0)).isCloseTo(4, TOLERANCE);
@@ -41,7 +41,7 @@ class ReferenceAdamWTest {
     @Test
     void secondStepUsesBothMoments() {
         Tensor parameter = tensor(1).setAll(0), gradient = tensor(1).setAll(1), first = tensor(1).setAll(0.5),
-            second = tensor(1).setAll(0.25);
+                second = tensor(1).setAll(0.25);
         adamW.update(team, parameter, gradient, first, second, new AdamWStep.Settings(1, 0.5, 0.5, 1, 0, 2, 1));
         assertThat(first.get(0)).isCloseTo(0.75, TOLERANCE);
         assertThat(second.get(0)).isCloseTo(0.625, TOLERANCE);
@@ -51,8 +51,8 @@ class ReferenceAdamWTest {
     @Test
     void shapesThatDoNotFitAreNamed() {
         assertThatThrownBy(() -> adamW.update(team, tensor(2), tensor(3), tensor(2), tensor(2),
-            new AdamWStep.Settings(1, 0.5, 0.5, 1, 0, 1, 1))).isInstanceOf(IllegalArgumentException.class)
-            .hasMessageContaining("[3]");
+                new AdamWStep.Settings(1, 0.5, 0.5, 1, 0, 1, 1))).isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("[3]");
     }
 
     private Tensor tensor(int... lengths) {
