@@ -1,0 +1,322 @@
+package tern.autograd;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.function.Function;
+
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+import tern.kernels.EagerOps;
+import tern.kernels.KernelSet;
+import tern.kernels.ThreadTeam;
+import tern.ops.Activation;
+import tern.ops.Attended;
+import tern.ops.Convolved;
+import tern.ops.FilterNorm;
+import tern.ops.Modes;
+import tern.ops.Ops;
+import tern.ops.Scanned;
+import tern.tensor.DType;
+import tern.tensor.Memory;
+import tern.tensor.Shape;
+import tern.tensor.Tensor;
+import tern.tensor.Workspace;
+
+/** The law: for every operation, the tape's gradient of every input equals the central difference, states included. */
+class TapeOpsTest {
+    private static final double STEP = 1e-5;
+    private static final double TOLERANCE = 1e-7;
+    private static final long SEED = 20260711;
+
+    private final SplittableRandom random = new SplittableRandom(SEED);
+    private final Memory memory = new Memory();
+    private final Workspace workspace = new Workspace();
+    private final ThreadTeam team = new ThreadTeam(1);
+    private final EagerOps eager = new EagerOps(KernelSet.reference(), team, workspace);
+    private final List<Tensor> inputs = new ArrayList<>();
+
+    @AfterEach
+    void release() {
+        eager.close();
+        team.close();
+        workspace.close();
+        memory.close();
+    }
+
+    private Tensor input(int... lengths) {
+        Tensor tensor = memory.zeros(DType.F64, Shape.of(lengths));
+        for (long i = 0; i < tensor.elements(); i++) {
+            tensor.set(i, random.nextDouble() * 2 - 1);
+        }
+        inputs.add(tensor);
+        return tensor;
+    }
+
+    private Tensor ids(int... values) {
+        Tensor tensor = memory.zeros(DType.I32, values.length);
+        for (int i = 0; i < values.length; i++) {
+            tensor.set(i, values[i]);
+        }
+        return tensor;
+    }
+
+    private void assertGradients(Function<Ops, List<Tensor>> network) {
+        assertGradients(network, false);
+    }
+
+    /** Even inputs are parameters, odd ones watched leaves, so both ways of accumulating are seen. */
+    private void assertGradients(Function<Ops, List<Tensor>> network, boolean recompute) {
+        List<Tensor> parameters = new ArrayList<>();
+        // What a recomputed segment reads without naming it must be a parameter.
+        for (int i = 0; i < inputs.size(); i += recompute ? 1 : 2) {
+            parameters.add(inputs.get(i));
+        }
+        try (Gradients gradients = new Gradients(parameters);
+                Workspace taped = new Workspace();
+                TapeOps tape = new TapeOps(KernelSet.reference(), team, taped, gradients, recompute)) {
+            for (int i = 1; i < inputs.size() && !recompute; i += 2) {
+                tape.watch(inputs.get(i));
+            }
+            List<Tensor> outputs = network.apply(tape);
+            List<Tensor> weights = outputs.stream().map(this::weightsLike).toList();
+            assertThat(dot(outputs, weights)).as("forward, seed %d", SEED).isEqualTo(value(network, weights));
+            tape.backward(outputs, weights);
+            for (int i = 0; i < inputs.size(); i++) {
+                Tensor leaf = inputs.get(i);
+                Tensor found = tape.gradient(leaf).orElse(memory.zeros(DType.F64, leaf.shape()));
+                for (long at = 0; at < leaf.elements(); at++) {
+                    double before = leaf.get(at);
+                    leaf.set(at, before + STEP);
+                    double above = value(network, weights);
+                    leaf.set(at, before - STEP);
+                    double below = value(network, weights);
+                    leaf.set(at, before);
+                    double expected = (above - below) / (2 * STEP);
+                    assertThat(found.get(at)).as("input %d %s element %d, seed %d", i, leaf.shape(), at, SEED)
+                            .isCloseTo(expected, within(TOLERANCE * Math.max(1, Math.abs(expected))));
+                }
+            }
+        }
+    }
+
+    private double value(Function<Ops, List<Tensor>> network, List<Tensor> weights) {
+        workspace.reset();
+        eager.parametersChanged();
+        return dot(network.apply(eager), weights);
+    }
+
+    private Tensor weightsLike(Tensor output) {
+        Tensor weights = memory.zeros(output.dtype(), output.shape());
+        for (long i = 0; i < weights.elements(); i++) {
+            weights.set(i, random.nextDouble() * 2 - 1);
+        }
+        return weights;
+    }
+
+    private static double dot(List<Tensor> outputs, List<Tensor> weights) {
+        double sum = 0;
+        for (int i = 0; i < outputs.size(); i++) {
+            for (long at = 0; at < outputs.get(i).elements(); at++) {
+                sum += outputs.get(i).get(at) * weights.get(i).get(at);
+            }
+        }
+        return sum;
+    }
+
+    /** A state that eager operations may overwrite: a copy of the leaf, passed through the operations. */
+    private static Tensor state(Ops ops, Tensor leaf) {
+        return ops.scale(leaf, 1);
+    }
+
+    @Test
+    void shapes() {
+        Tensor a = input(2, 3, 4);
+        Tensor b = input(2, 2, 4);
+        assertGradients(ops -> List.of(
+                ops.multiply(ops.slice(ops.concat(List.of(a, b, a), 1), 1, 1, 7),
+                        ops.slice(ops.concat(List.of(b, a, a), -2), 1, 2, 8)),
+                ops.reshape(ops.slice(a, -1, 1, 3), Shape.of(3, 4)),
+                ops.slice(ops.reshape(a, Shape.of(1, 6, 4)), 1, 2, 5)));
+    }
+
+    @Test
+    void sharedInputsAddUp() {
+        Tensor a = input(3, 2);
+        Tensor b = input(3, 2);
+        assertGradients(ops -> {
+            Tensor sum = ops.add(ops.add(a, b), a);
+            Tensor twice = ops.add(sum, sum);
+            return List.of(ops.multiply(twice, ops.scale(sum, -0.5)), ops.add(sum, b));
+        });
+    }
+
+    @ParameterizedTest
+    @EnumSource(Activation.class)
+    void activations(Activation f) {
+        Tensor a = input(4, 3);
+        Tensor b = input(4, 3);
+        assertGradients(ops -> List.of(ops.activate(a, f), ops.gate(b, a, f)));
+    }
+
+    @Test
+    void rows() {
+        Tensor x = input(2, 3, 4);
+        Tensor weight = input(5, 4);
+        Tensor bias = input(5);
+        Tensor gain = input(4);
+        Tensor shift = input(4);
+        Tensor table = input(6, 4);
+        Tensor ids = ids(0, 5, 3, 3).reshape(2, 2);
+        assertGradients(ops -> List.of(ops.linear(x, weight, bias), ops.linear(ops.embed(table, ids), weight),
+                ops.layerNorm(x, gain, shift, 1e-5), ops.rmsNorm(x, gain, 1e-5)));
+    }
+
+    @Test
+    void shortConvolutionWithHistory() {
+        Tensor x = input(2, 3, 4);
+        Tensor weight = input(4, 3);
+        Tensor bias = input(4);
+        Tensor history = input(2, 2, 4);
+        assertGradients(ops -> {
+            Scanned first = ops.shortConvolution(x, weight, bias, state(ops, history));
+            Scanned second = ops.shortConvolution(first.y(), weight, bias, first.state());
+            return List.of(second.y(), second.state());
+        });
+    }
+
+    @ParameterizedTest
+    @EnumSource(FilterNorm.class)
+    void filters(FilterNorm norm) {
+        Tensor g = input(5, 3);
+        Tensor frequency = input(3);
+        Tensor delta = input(3);
+        assertGradients(ops -> List.of(
+                ops.normaliseFilters(ops.decayWindow(ops.sine(g, frequency), delta, 9, 0.1), norm)));
+    }
+
+    @Test
+    void longConvolutionWithHistory() {
+        Tensor x = input(2, 4, 3);
+        Tensor taps = input(6, 3);
+        Tensor skip = input(3);
+        Tensor history = input(2, 12, 3);
+        assertGradients(ops -> {
+            Tensor pending = ops.zeros(DType.F64, Shape.of(2, 0, 3));
+            Convolved first = ops.longConvolution(x, taps, skip, state(ops, history), new long[] {2, 3}, pending);
+            Convolved second = ops.longConvolution(first.y(), taps, skip, first.history(), new long[] {6, 7},
+                    first.pending());
+            return List.of(second.y(), second.history());
+        });
+    }
+
+    @Test
+    void headConvolutionWithHistory() {
+        Tensor query = input(2, 3, 2, 2);
+        Tensor key = input(2, 3, 2, 2);
+        Tensor value = input(2, 3, 2, 2);
+        Tensor taps = input(5, 2);
+        Tensor skip = input(2);
+        Tensor keys = input(2, 8, 2, 2);
+        Tensor values = input(2, 8, 2, 2);
+        assertGradients(ops -> {
+            Attended first = ops.headConvolution(query, key, value, taps, skip, state(ops, keys), state(ops, values),
+                    new long[] {0, 2});
+            Attended second = ops.headConvolution(first.y(), key, value, taps, skip, first.keys(), first.values(),
+                    new long[] {3, 5});
+            return List.of(second.y(), second.keys(), second.values());
+        });
+    }
+
+    @Test
+    void modalRecurrences() {
+        Modes modes = new Modes(input(3), input(3), input(3), input(3), input(2),
+                memory.zeros(DType.F64, 2).setAll(1, -1),
+                input(2), new int[] {0, 2, 3}, new int[] {0, 0, 2});
+        Tensor pass = input(2);
+        Tensor x = input(2, 4, 2);
+        Tensor state = input(2, modes.order());
+        Tensor query = input(2, 3, 2, 2);
+        Tensor key = input(2, 3, 2, 2);
+        Tensor value = input(2, 3, 2, 2);
+        Tensor heads = input(2, modes.order(), 2, 2);
+        assertGradients(ops -> {
+            Scanned plain = ops.modalConvolution(x, modes, pass, state(ops, state));
+            Scanned again = ops.modalConvolution(plain.y(), modes, pass, plain.state());
+            Scanned outer = ops.modalHeads(query, key, value, modes, pass, state(ops, heads));
+            return List.of(again.y(), again.state(), outer.y(), outer.state());
+        });
+    }
+
+    @Test
+    void attentionWithHistory() {
+        Tensor query = input(2, 3, 4, 2);
+        Tensor key = input(2, 3, 2, 2);
+        Tensor value = input(2, 3, 2, 3);
+        Tensor keys = input(2, 5, 2, 2);
+        Tensor values = input(2, 5, 2, 3);
+        long[] ages = {2, 0};
+        assertGradients(ops -> {
+            Attended attended = ops.causalAttention(ops.rotary(query, ages, 100), ops.rotary(key, ages, 100), value,
+                    state(ops, keys), state(ops, values), ages);
+            return List.of(attended.y(), attended.keys(), attended.values());
+        });
+    }
+
+    @Test
+    void losses() {
+        Tensor hidden = input(4, 3);
+        Tensor head = input(5, 3);
+        Tensor targets = ids(4, -1, 0, 2);
+        assertGradients(ops -> {
+            Tensor losses = ops.crossEntropy(hidden, head, targets);
+            return List.of(losses, ops.mean(losses, 3));
+        });
+    }
+
+    @Test
+    void derivedIsComputedOnceAStepAndDifferentiated() {
+        Tensor a = input(2, 2);
+        Tensor b = input(2, 2);
+        int[] computed = new int[1];
+        assertGradients(ops -> {
+            computed[0] = 0;
+            Tensor first = ops.derived(this, "product", () -> {
+                computed[0]++;
+                return ops.multiply(a, b);
+            });
+            Tensor second = ops.derived(this, "product", () -> {
+                throw new AssertionError("asked twice");
+            });
+            assertThat(computed).containsExactly(1);
+            return List.of(ops.add(first, second));
+        });
+    }
+
+    @Test
+    void recomputedSegmentsGiveTheSameGradients() {
+        Tensor x = input(1, 4, 3);
+        Tensor weight = input(3, 3);
+        Tensor history = input(1, 2, 3);
+        Tensor taps = input(3, 3);
+        Tensor bias = input(3);
+        Function<Ops, List<Tensor>> network = ops -> {
+            List<Tensor> state = List.of(x, state(ops, history));
+            for (int layer = 0; layer < 3; layer++) {
+                state = ops.segment(state, in -> {
+                    Scanned scanned = ops.shortConvolution(ops.linear(in.get(0), weight), taps, bias, in.get(1));
+                    return List.of(ops.add(in.get(0), ops.activate(scanned.y(), Activation.TANH)), scanned.state());
+                });
+            }
+            return state;
+        };
+        assertGradients(network, true);
+        assertGradients(network, false);
+    }
+}
