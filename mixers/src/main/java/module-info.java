@@ -2,4 +2,11 @@
 module tern.mixers {
     requires transitive tern.sequence;
     requires static org.jspecify;
+
+    exports tern.mixers;
+    exports tern.mixers.attention;
+    exports tern.mixers.channel;
+    exports tern.mixers.hyena;
+    exports tern.mixers.modal;
+    exports tern.mixers.parts;
 }

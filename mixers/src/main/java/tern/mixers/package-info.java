@@ -1,4 +1,7 @@
-/** The sequence mixers and channel mixers, a package per family, and their catalogue. */
+/**
+ * The catalogue of sequence mixers and channel mixers; each family has a package of its own. A mixer is written in the
+ * operations of {@code tern.ops} alone: a module that carries them out is not in sight.
+ */
 @NullMarked
 package tern.mixers;
 

@@ -1,0 +1,64 @@
+package tern.mixers;
+
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Set;
+
+import tern.mixers.attention.AttentionConfig;
+import tern.mixers.channel.GatedMlpConfig;
+import tern.mixers.hyena.HyenaConfig;
+import tern.mixers.hyena.MultiHyenaConfig;
+import tern.mixers.modal.ModalRecurrenceConfig;
+import tern.sequence.MixerConfig;
+
+/** The kinds of mixers: the name that a saved model uses for each, and the record that configures it. Immutable. */
+public final class MixerCatalog {
+    private static final Map<String, Class<? extends MixerConfig>> KINDS = new LinkedHashMap<>();
+
+    static {
+        KINDS.put("attention", AttentionConfig.class);
+        KINDS.put("hyena", HyenaConfig.class);
+        KINDS.put("multihyena", MultiHyenaConfig.class);
+        KINDS.put("modal", ModalRecurrenceConfig.class);
+        KINDS.put("mlp", GatedMlpConfig.class);
+    }
+
+    private MixerCatalog() {
+    }
+
+    /** The names of all kinds, in the order of the catalogue. */
+    public static Set<String> kinds() {
+        return Collections.unmodifiableSet(KINDS.keySet());
+    }
+
+    /**
+     * The record that configures a kind.
+     *
+     * @throws IllegalArgumentException naming the nearest kind, if there is none of this name
+     */
+    public static Class<? extends MixerConfig> config(String kind) {
+        Class<? extends MixerConfig> config = KINDS.get(kind);
+        if (config == null) {
+            throw new IllegalArgumentException("unknown kind of mixer \"" + kind + "\"; "
+                    + NearestName.advice(kind, KINDS.keySet()));
+        }
+        return config;
+    }
+
+    /**
+     * The name of the kind that a config belongs to.
+     *
+     * @throws IllegalArgumentException if its class is not in the catalogue
+     */
+    public static String kind(MixerConfig config) {
+        for (Map.Entry<String, Class<? extends MixerConfig>> entry : KINDS.entrySet()) {
+            if (entry.getValue() == config.getClass()) {
+                return entry.getKey();
+            }
+        }
+        throw new IllegalArgumentException(
+                config.getClass().getName() + " is not in the catalogue of mixers, which has "
+                        + KINDS.keySet() + "; add one line to MixerCatalog");
+    }
+}

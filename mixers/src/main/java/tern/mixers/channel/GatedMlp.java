@@ -1,0 +1,55 @@
+package tern.mixers.channel;
+
+import java.util.Optional;
+
+import tern.mixers.parts.Projection;
+import tern.ops.Activation;
+import tern.ops.Ops;
+import tern.sequence.BranchContext;
+import tern.sequence.Mixed;
+import tern.sequence.MixerInput;
+import tern.sequence.ParameterScope;
+import tern.sequence.SequenceMixer;
+import tern.sequence.State;
+import tern.sequence.StateLayout;
+import tern.tensor.Tensor;
+
+/**
+ * y = W_o·f(W_v x), or gated, y = W_o·(f(W_g x) ⊙ W_v x) (arXiv 2002.05202). No state. Parameters: {@code value.weight}
+ * [inner,D], {@code gate.weight} [inner,D] if gated, {@code output.weight} [D,inner], and biases if the config asks for them.
+ * Immutable.
+ */
+public final class GatedMlp implements SequenceMixer {
+    private final Activation activation;
+    private final Optional<Projection> gate;
+    private final Projection value;
+    private final Projection output;
+
+    GatedMlp(GatedMlpConfig config, BranchContext at, ParameterScope scope) {
+        this.activation = config.activation();
+        this.gate = config.gated()
+                ? Optional.of(Projection.into(scope.child("gate"), at.width(), config.inner(), config.bias()))
+                : Optional.empty();
+        this.value = Projection.into(scope.child("value"), at.width(), config.inner(), config.bias());
+        this.output = Projection.outOf(scope.child("output"), config.inner(), config.bias(), at);
+    }
+
+    @Override
+    public StateLayout stateLayout() {
+        return StateLayout.STATELESS;
+    }
+
+    @Override
+    public Mixed step(Ops ops, MixerInput in, State state) {
+        return chunk(ops, in, state);
+    }
+
+    @Override
+    public Mixed chunk(Ops ops, MixerInput in, State state) {
+        Tensor content = value.apply(ops, in.x());
+        Tensor inner = gate.isPresent()
+                ? ops.gate(gate.get().apply(ops, in.x()), content, activation)
+                : ops.activate(content, activation);
+        return new Mixed(output.apply(ops, inner), state.next());
+    }
+}

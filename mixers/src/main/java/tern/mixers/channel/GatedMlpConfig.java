@@ -1,0 +1,42 @@
+package tern.mixers.channel;
+
+import tern.mixers.parts.Expect;
+import tern.ops.Activation;
+import tern.sequence.BranchContext;
+import tern.sequence.MixerConfig;
+import tern.sequence.ParameterScope;
+import tern.sequence.SequenceMixer;
+
+/**
+ * Two projections with a function between them, plain or gated.
+ *
+ * @param inner number of channels between the projections
+ * @param activation f
+ * @param gated whether f gates a second projection: GLU (SIGMOID), ReGLU (RELU), GEGLU (GELU), SwiGLU (SILU), bilinear
+ *            (IDENTITY)
+ * @param bias whether the projections have biases
+ */
+public record GatedMlpConfig(int inner, Activation activation, boolean gated, boolean bias) implements MixerConfig {
+    /** Checks the numbers. */
+    public GatedMlpConfig {
+        Expect.atLeast("mlp", "inner", inner, 1, "2 to 4 times the width is usual");
+        Expect.that(gated || activation != Activation.IDENTITY,
+                "mlp: activation IDENTITY without a gate makes the layer"
+                        + " linear; expected another activation, or gated for a bilinear layer");
+    }
+
+    /** Not gated, with biases: the layer of the first Transformers. */
+    public static GatedMlpConfig plain(int inner, Activation activation) {
+        return new GatedMlpConfig(inner, activation, false, true);
+    }
+
+    /** Gated, without biases. */
+    public static GatedMlpConfig gated(int inner, Activation activation) {
+        return new GatedMlpConfig(inner, activation, true, false);
+    }
+
+    @Override
+    public SequenceMixer build(BranchContext at, ParameterScope scope) {
+        return new GatedMlp(this, at, scope);
+    }
+}

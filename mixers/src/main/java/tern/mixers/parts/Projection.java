@@ -1,0 +1,53 @@
+package tern.mixers.parts;
+
+import java.util.Optional;
+
+import tern.ops.Ops;
+import tern.sequence.BranchContext;
+import tern.sequence.Initialiser;
+import tern.sequence.ParameterScope;
+import tern.sequence.Role;
+import tern.tensor.Shape;
+import tern.tensor.Tensor;
+
+/**
+ * A linear map over channels, y = x·Wᵀ + b, with parameters {@code weight} [out,in] and, if wanted, {@code bias} [out].
+ * Weights start normal with deviation 0.02·√(768/in): the 0.02 of published models of width 768, with the same variance of
+ * outputs at every width. Biases start at 0. Immutable.
+ */
+public final class Projection {
+    private static final double PUBLISHED_DEVIATION = 0.02;
+    private static final int PUBLISHED_WIDTH = 768;
+
+    private final Tensor weight;
+    private final Optional<Tensor> bias;
+
+    private Projection(ParameterScope scope, int in, int out, boolean biased, double deviation) {
+        this.weight = scope.parameter("weight", Shape.of(out, in), Role.MATRIX, Initialiser.normal(deviation));
+        this.bias = biased
+                ? Optional.of(scope.parameter("bias", Shape.of(out), Role.VECTOR, Initialiser.constant(0)))
+                : Optional.empty();
+    }
+
+    /** A map into a mixer. */
+    public static Projection into(ParameterScope scope, int in, int out, boolean biased) {
+        return new Projection(scope, in, out, biased, deviation(in));
+    }
+
+    /**
+     * A map back onto the residual stream: starts smaller by 1/√(number of branches), so that the sum over all branches has
+     * the same variance at every depth (Radford et al. 2019, section 2.3).
+     */
+    public static Projection outOf(ParameterScope scope, int in, boolean biased, BranchContext at) {
+        return new Projection(scope, in, at.width(), biased, deviation(in) / Math.sqrt(at.branches()));
+    }
+
+    private static double deviation(int in) {
+        return PUBLISHED_DEVIATION * Math.sqrt((double) PUBLISHED_WIDTH / in);
+    }
+
+    /** y [...,out] from x [...,in]. */
+    public Tensor apply(Ops ops, Tensor x) {
+        return bias.isPresent() ? ops.linear(x, weight, bias.get()) : ops.linear(x, weight);
+    }
+}
