@@ -1,4 +1,7 @@
 /** Text to tokens and back. */
 module tern.text {
+    requires jdk.management;
     requires static org.jspecify;
+
+    exports tern.text;
 }
