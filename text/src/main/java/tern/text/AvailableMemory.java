@@ -15,9 +15,10 @@ final class AvailableMemory {
 
     /** An estimate in bytes: what Linux calls available, elsewhere the whole memory. */
     static long bytes() {
-        long all = ManagementFactory.getOperatingSystemMXBean() instanceof com.sun.management.OperatingSystemMXBean system
-                ? system.getTotalMemorySize()
-                : Long.MAX_VALUE;
+        long all = ManagementFactory
+                .getOperatingSystemMXBean() instanceof com.sun.management.OperatingSystemMXBean system
+                        ? system.getTotalMemorySize()
+                        : Long.MAX_VALUE;
         if (!Files.isReadable(LINUX)) {
             return all;
         }

@@ -36,7 +36,8 @@ public final class ByteTokenizer implements Tokenizer {
         boolean[] used = new boolean[256];
         for (byte symbol : alphabet) {
             if (used[symbol & 0xFF]) {
-                throw new IllegalArgumentException("alphabet: byte " + describe(symbol) + " stands twice, expected distinct bytes");
+                throw new IllegalArgumentException(
+                        "alphabet: byte " + describe(symbol) + " stands twice, expected distinct bytes");
             }
             used[symbol & 0xFF] = true;
         }

@@ -111,7 +111,8 @@ final class GzipStream extends InputStream {
     private void readTrailer() throws IOException {
         long check = in.readNumber(4);
         if (check != crc.getValue()) {
-            throw in.corrupt("checksum is " + Long.toHexString(crc.getValue()) + ", expected " + Long.toHexString(check));
+            throw in.corrupt(
+                    "checksum is " + Long.toHexString(crc.getValue()) + ", expected " + Long.toHexString(check));
         }
         long length = in.readNumber(4);
         if (length != (inflater.getBytesWritten() & 0xFFFFFFFFL)) {

@@ -16,14 +16,16 @@ public record SplitData(TextData data, SplitRule rule, long trainEnd, long valid
     /** Checks that the cuts lie within the data, in order. */
     public SplitData {
         if (trainEnd < 0 || validationEnd < trainEnd || validationEnd > data.size()) {
-            throw new IllegalArgumentException("split " + rule + " cuts at bytes " + trainEnd + " and " + validationEnd + ", but "
-                    + data.name() + " has " + data.size() + " bytes");
+            throw new IllegalArgumentException(
+                    "split " + rule + " cuts at bytes " + trainEnd + " and " + validationEnd + ", but "
+                            + data.name() + " has " + data.size() + " bytes");
         }
     }
 
     static SplitData cut(TextData data, SplitRule rule) {
         return switch (rule) {
-            case SplitRule.Positions(long trainEnd, long validationEnd) -> new SplitData(data, rule, trainEnd, validationEnd);
+            case SplitRule.Positions(long trainEnd, long validationEnd) ->
+                new SplitData(data, rule, trainEnd, validationEnd);
             case SplitRule.Fractions(double train, double validation, double ignored, boolean atLineEnds) -> {
                 long first = at(data, train, atLineEnds);
                 yield new SplitData(data, rule, first, Math.max(first, at(data, train + validation, atLineEnds)));

@@ -23,8 +23,9 @@ public sealed interface SplitRule {
         public Fractions {
             boolean negative = !(train >= 0 && validation >= 0 && test >= 0);
             if (negative || Math.abs(train + validation + test - 100) > 1e-6) {
-                throw new IllegalArgumentException("split: " + percent(train) + "/" + percent(validation) + "/" + percent(test)
-                        + " is not a division, expected three percentages that sum to 100, such as 90/5/5");
+                throw new IllegalArgumentException(
+                        "split: " + percent(train) + "/" + percent(validation) + "/" + percent(test)
+                                + " is not a division, expected three percentages that sum to 100, such as 90/5/5");
             }
         }
 

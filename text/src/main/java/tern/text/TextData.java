@@ -134,7 +134,8 @@ public final class TextData implements AutoCloseable {
                 addFile(file, true);
             }
             if (data.pieces.size() + unpacked == before) {
-                throw new IOException(folder + ": the folder holds no data; expected at least one file that is not empty");
+                throw new IOException(
+                        folder + ": the folder holds no data; expected at least one file that is not empty");
             }
         }
 
@@ -198,7 +199,8 @@ public final class TextData implements AutoCloseable {
             if (tooLarge) {
                 throw new IOException(data.sources.getFirst().name() + (data.sources.size() > 1 ? " and others" : "")
                         + ": the data needs " + mebibytes(data.pieces.held() + unpacked) + " of memory once unpacked, "
-                        + mebibytes(memoryLimit) + " are available; unpack the files on disk (plain files are mapped and need"
+                        + mebibytes(memoryLimit)
+                        + " are available; unpack the files on disk (plain files are mapped and need"
                         + " none) or use fewer");
             }
             finished = true;

@@ -35,13 +35,15 @@ public final class TokenStore {
         String name = (part == Split.ALL ? "" : "the " + part.label() + " part of ") + split.data().name();
         long from = split.from(part);
         long to = split.to(part);
-        long[] starts = split.data().sources().stream().mapToLong(TextData.Source::from).filter(at -> at > from && at < to)
+        long[] starts = split.data().sources().stream().mapToLong(TextData.Source::from)
+                .filter(at -> at > from && at < to)
                 .distinct().toArray();
         return tokenizer instanceof ByteTokenizer bytes ? ofBytes(name, split.data(), bytes, from, to, starts)
                 : ofEncoded(name, split.data(), tokenizer, from, to, starts);
     }
 
-    private static TokenStore ofBytes(String name, TextData data, ByteTokenizer tokenizer, long from, long to, long[] starts) {
+    private static TokenStore ofBytes(String name, TextData data, ByteTokenizer tokenizer, long from, long to,
+            long[] starts) {
         int[] ids = new int[256];
         for (int value = 0; value < 256; value++) {
             ids[value] = tokenizer.idOrAbsent((byte) value);
@@ -56,7 +58,8 @@ public final class TokenStore {
     }
 
     /** Encodes source by source, in blocks that end behind a line feed where there is one. */
-    private static TokenStore ofEncoded(String name, TextData data, Tokenizer tokenizer, long from, long to, long[] starts) {
+    private static TokenStore ofEncoded(String name, TextData data, Tokenizer tokenizer, long from, long to,
+            long[] starts) {
         int width = tokenizer.vocabulary() <= 1 << 16 ? 2 : 4;
         Pieces pieces = new Pieces(data.arena());
         long[] boundaries = new long[starts.length];
@@ -129,8 +132,9 @@ public final class TokenStore {
      */
     public void copy(long from, int[] into, int at, int count) {
         if (from < 0 || count < 0 || from > size - count) {
-            throw new IndexOutOfBoundsException("symbols " + from + " to " + (from + count) + " of " + name + ", which has "
-                    + size);
+            throw new IndexOutOfBoundsException(
+                    "symbols " + from + " to " + (from + count) + " of " + name + ", which has "
+                            + size);
         }
         if (width == 1) {
             pieces.copyUnsigned(first + from, into, at, count);

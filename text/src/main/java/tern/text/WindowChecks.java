@@ -8,22 +8,26 @@ final class WindowChecks {
     /** Refuses sizes below 1, and data that one row of a window does not fit into. */
     static void fits(TokenStore tokens, int batch, int time, long rows) {
         if (batch < 1 || time < 1) {
-            throw new IllegalArgumentException("windows: batch " + batch + " and time " + time + ", expected 1 or more");
+            throw new IllegalArgumentException(
+                    "windows: batch " + batch + " and time " + time + ", expected 1 or more");
         }
         if (tokens.size() == 0) {
             throw new IllegalArgumentException(tokens.name() + " is empty; give more data or another split");
         }
         if (tokens.size() - 1 < (long) time * rows) {
-            throw new IllegalArgumentException(tokens.name() + " has " + tokens.size() + " symbols, but windows of " + time
-                    + (rows > 1 ? " in " + rows + " streams" : "") + " need " + ((long) time * rows + 1)
-                    + "; give more data, a shorter context" + (rows > 1 ? ", fewer streams" : "") + " or another split");
+            throw new IllegalArgumentException(
+                    tokens.name() + " has " + tokens.size() + " symbols, but windows of " + time
+                            + (rows > 1 ? " in " + rows + " streams" : "") + " need " + ((long) time * rows + 1)
+                            + "; give more data, a shorter context" + (rows > 1 ? ", fewer streams" : "")
+                            + " or another split");
         }
     }
 
     static void sizes(int[] inputs, int[] targets, int expected) {
         if (inputs.length != expected || targets.length != expected) {
-            throw new IllegalArgumentException("windows: inputs and targets have " + inputs.length + " and " + targets.length
-                    + " entries, expected " + expected);
+            throw new IllegalArgumentException(
+                    "windows: inputs and targets have " + inputs.length + " and " + targets.length
+                            + " entries, expected " + expected);
         }
     }
 }

@@ -10,20 +10,27 @@ final class ZstdBlock {
     private static final int LITERAL_MAX = 35;
     private static final int OFFSET_MAX = 31;
     private static final int MATCH_MAX = 52;
-    private static final int[] LITERAL_BASE = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 20, 22, 24, 28,
-            32, 40, 48, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536};
-    private static final int[] LITERAL_BITS = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 3, 4, 6,
-            7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
-    private static final int[] MATCH_BASE = {3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24,
-            25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 37, 39, 41, 43, 47, 51, 59, 67, 83, 99, 131, 259, 515, 1027, 2051,
-            4099, 8195, 16387, 32771, 65539};
-    private static final int[] MATCH_BITS = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-            0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
-    private static final ZstdTable LITERAL_USUAL = usual(6, 4, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 2, 2, 2, 2, 2, 2,
+    private static final int[] LITERAL_BASE = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 20, 22, 24,
+        28,
+        32, 40, 48, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536};
+    private static final int[] LITERAL_BITS = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 3,
+        4, 6,
+        7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+    private static final int[] MATCH_BASE = {3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22,
+        23, 24,
+        25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 37, 39, 41, 43, 47, 51, 59, 67, 83, 99, 131, 259, 515, 1027, 2051,
+        4099, 8195, 16387, 32771, 65539};
+    private static final int[] MATCH_BITS = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        0, 0,
+        0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+    private static final ZstdTable LITERAL_USUAL = usual(6, 4, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 2, 2, 2, 2,
+            2, 2,
             2, 2, 2, 3, 2, 1, 1, 1, 1, 1, -1, -1, -1, -1);
-    private static final ZstdTable OFFSET_USUAL = usual(5, 1, 1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    private static final ZstdTable OFFSET_USUAL = usual(5, 1, 1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+            1, 1,
             1, 1, -1, -1, -1, -1, -1);
-    private static final ZstdTable MATCH_USUAL = usual(6, 1, 4, 3, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    private static final ZstdTable MATCH_USUAL = usual(6, 1, 4, 3, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+            1, 1,
             1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1, -1, -1);
 
     private final byte[] literals = new byte[128 << 10];
@@ -84,7 +91,8 @@ final class ZstdBlock {
         }
         at += headerBytes;
         int fieldBits = entropyCoded ? format < 2 ? 10 : format == 2 ? 14 : 18 : 20;
-        literalCount = entropyCoded || headerBytes > 1 ? (int) (header >> 4 & (1 << fieldBits) - 1) : (int) (header >> 3);
+        literalCount = entropyCoded || headerBytes > 1 ? (int) (header >> 4 & (1 << fieldBits) - 1)
+                : (int) (header >> 3);
         if (literalCount > largest) {
             throw new DataFormatException(literalCount + " literals in a block of at most " + largest + " bytes");
         }
@@ -141,7 +149,8 @@ final class ZstdBlock {
         }
     }
 
-    private int readSequences(byte[] block, int size, byte[] out, int from, int limit, int oldest) throws DataFormatException {
+    private int readSequences(byte[] block, int size, byte[] out, int from, int limit, int oldest)
+            throws DataFormatException {
         int count = readCount(block, size);
         if (count == 0) {
             if (at != size) {
@@ -180,7 +189,8 @@ final class ZstdBlock {
                 matchState = match.next(matchState, bits);
                 offsetState = offset.next(offsetState, bits);
             }
-            if (bits.left() < 0 || literalLength > literalCount - literalsDone || literalLength + matchLength > limit - to) {
+            if (bits.left() < 0 || literalLength > literalCount - literalsDone
+                    || literalLength + matchLength > limit - to) {
                 throw new DataFormatException("a sequence reaches beyond its block");
             }
             System.arraycopy(literals, literalsDone, out, to, literalLength);
@@ -246,7 +256,8 @@ final class ZstdBlock {
         return first < 255 ? (first - 128 << 8) + second : second + ((block[at++] & 0xFF) << 8) + 0x7F00;
     }
 
-    private ZstdTable table(byte[] block, int size, int mode, ZstdTable usual, @Nullable ZstdTable last, int accuracy, int max)
+    private ZstdTable table(byte[] block, int size, int mode, ZstdTable usual, @Nullable ZstdTable last, int accuracy,
+            int max)
             throws DataFormatException {
         switch (mode) {
             case 0 -> {

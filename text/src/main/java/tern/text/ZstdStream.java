@@ -175,7 +175,8 @@ final class ZstdStream extends InputStream {
             return;
         }
         int kept = (int) Math.min(windowSize, end);
-        long wanted = Math.min(windowSize + Math.max(SLACK, windowSize / 2), Math.max(2L * window.length, (long) end + bytes));
+        long wanted = Math.min(windowSize + Math.max(SLACK, windowSize / 2),
+                Math.max(2L * window.length, (long) end + bytes));
         byte[] target = window.length < wanted ? new byte[(int) wanted] : window;
         int from = target == window ? end - kept : 0;
         System.arraycopy(window, from, target, 0, end - from);

@@ -96,7 +96,8 @@ final class ZstdTable {
      * @param largestAccuracy accuracy that the format allows here
      * @param largestSymbol symbol that the format allows here
      */
-    static Described read(byte[] data, int from, int to, int largestAccuracy, int largestSymbol) throws DataFormatException {
+    static Described read(byte[] data, int from, int to, int largestAccuracy, int largestSymbol)
+            throws DataFormatException {
         if (from >= to) {
             throw new DataFormatException("an entropy table is missing");
         }
