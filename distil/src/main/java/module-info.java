@@ -2,4 +2,6 @@
 module tern.distil {
     requires transitive tern.train;
     requires static org.jspecify;
+
+    exports tern.distil.filter;
 }

@@ -1,0 +1,123 @@
+package tern.distil.filter;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+import tern.distil.linear.Fourier;
+
+/**
+ * Finds single modes that explain most of a signal: for a ladder of decays r^s the damped Fourier transform is searched for
+ * the pole whose two columns, Re λ^s and Im λ^s, carry the largest share of the signal's energy. Confined to one thread.
+ */
+final class PeakStarts {
+    private static final int DECAYS = 6;
+
+    private final int length;
+    private final Fourier fourier;
+    private final double[] re;
+    private final double[] im;
+    private final double[] workRe;
+    private final double[] workIm;
+
+    /** A pole e^{-decay}·e^{iθ} and the energy that its two columns explain. */
+    record Peak(double decay, double theta, double energy) {
+        double nu() {
+            return Math.log(decay);
+        }
+    }
+
+    PeakStarts(int length) {
+        this.length = length;
+        fourier = new Fourier(Fourier.lengthFor(2 * length));
+        int n = fourier.length();
+        re = new double[n];
+        im = new double[n];
+        workRe = new double[n];
+        workIm = new double[n];
+    }
+
+    /** The best pole for each decay of the ladder, from 1/length to about 1, strongest first. */
+    List<Peak> peaks(double[] signal) {
+        List<Peak> peaks = new ArrayList<>();
+        double ratio = Math.pow(length, 1.0 / (DECAYS - 1));
+        double decay = 0.7 / length;
+        for (int k = 0; k < DECAYS; k++, decay *= ratio) {
+            peaks.add(strongest(signal, decay));
+        }
+        peaks.sort((a, b) -> Double.compare(b.energy(), a.energy()));
+        return peaks;
+    }
+
+    /** The best positive and the best negative real pole (θ = 0 and θ = π) on the same ladder. */
+    List<Peak> realPeaks(double[] signal) {
+        List<Peak> peaks = new ArrayList<>();
+        for (int sign = 1; sign >= -1; sign -= 2) {
+            Peak best = new Peak(1, sign > 0 ? 0 : Math.PI, 0);
+            double ratio = Math.pow(length, 1.0 / (2 * DECAYS - 2));
+            double decay = 0.7 / length;
+            for (int k = 0; k < 2 * DECAYS; k++, decay *= ratio) {
+                double pole = sign * Math.exp(-decay);
+                double sum = 0;
+                for (int s = length - 1; s >= 0; s--) {
+                    sum = sum * pole + signal[s];
+                }
+                double energy = sum * sum / geometric(2 * decay, length);
+                if (energy > best.energy()) {
+                    best = new Peak(decay, sign > 0 ? 0 : Math.PI, energy);
+                }
+            }
+            peaks.add(best);
+        }
+        return peaks;
+    }
+
+    private Peak strongest(double[] signal, double decay) {
+        int n = fourier.length();
+        double radius = Math.exp(-decay);
+        double weight = 1;
+        for (int s = 0; s < length; s++) {
+            re[s] = signal[s] * weight;
+            weight *= radius;
+        }
+        Arrays.fill(re, length, n, 0);
+        Arrays.fill(im, 0);
+        fourier.forward(re, im, workRe, workIm);
+        double own = geometric(2 * decay, length);
+        Peak best = new Peak(decay, Math.PI / 2, 0);
+        for (int k = 1; k < n / 2; k++) {
+            double theta = 2 * Math.PI * k / n;
+            double energy = energy(re[k], -im[k], decay, theta, own);
+            if (energy > best.energy()) {
+                best = new Peak(decay, theta, energy);
+            }
+        }
+        return best;
+    }
+
+    /** Energy of the projection on span(Re λ^s, Im λ^s), whose products with the signal are x and y. */
+    private double energy(double x, double y, double decay, double theta, double own) {
+        // Σ λ^{2s} over the window; λ^{2·length} is small or the sum is exact to within a fraction of own
+        double r2 = Math.exp(-2 * decay);
+        double c = 1 - r2 * Math.cos(2 * theta);
+        double d = -r2 * Math.sin(2 * theta);
+        double end = Math.exp(-2 * decay * length);
+        double u = 1 - end * Math.cos(2 * theta * length);
+        double v = -end * Math.sin(2 * theta * length);
+        double size = c * c + d * d;
+        double gRe = (u * c + v * d) / size;
+        double gIm = (v * c - u * d) / size;
+        double a = (own + gRe) / 2;
+        double b = (own - gRe) / 2;
+        double h = gIm / 2;
+        double determinant = a * b - h * h;
+        if (!(determinant > 1e-6 * own * own)) {
+            return (x * x + y * y) / own;
+        }
+        return (b * x * x - 2 * h * x * y + a * y * y) / determinant;
+    }
+
+    private static double geometric(double decay, int n) {
+        return Math.expm1(-decay * n) / Math.expm1(-decay);
+    }
+}

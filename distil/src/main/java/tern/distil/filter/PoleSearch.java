@@ -1,0 +1,188 @@
+package tern.distil.filter;
+
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * The search for poles of one filter, the residues being eliminated. Smooth filters are settled by the Hankel factors and
+ * a short polish. Where that leaves a visible error the squared error has many local minima, so several deterministic
+ * starts compete: the Hankel factors, a chain that grows from nothing by the strongest mode of what is left (or jumps to the
+ * Hankel factors of that order where they are better), and then exchanges of the least useful mode for the strongest of
+ * the rest.
+ *
+ * <p>
+ * Confined to one thread; what it returns depends on the taps and the order alone.
+ */
+final class PoleSearch {
+    /** Rounding of float64 and of float32 states and residues, relative to each mode's response. */
+    static final double FLOAT64 = 0x1p-52;
+    static final double FLOAT32 = 0x1p-24;
+
+    /** Squared relative error below which no other start is tried: far below what a random start ever reaches. */
+    private static final double SETTLED = 1e-8;
+
+    private final double[] taps;
+    private final double[] scaled;
+    private final VariableProjection projection;
+    private final PeakStarts peaks;
+    private HankelSpectrum spectrum;
+
+    PoleSearch(double[] taps, int leading, double noise) {
+        this.taps = taps;
+        double peak = 0;
+        for (int t = 1; t < taps.length; t++) {
+            peak = Math.max(peak, Math.abs(taps[t]));
+        }
+        double[] target = new double[taps.length - 1];
+        scaled = new double[taps.length];
+        for (int s = 0; s < target.length; s++) {
+            target[s] = peak == 0 ? 0 : taps[s + 1] / peak;
+            scaled[s + 1] = target[s];
+        }
+        projection = new VariableProjection(target, noise);
+        peaks = new PeakStarts(target.length);
+        spectrum = HankelSpectrum.of(taps, Math.max(1, leading));
+    }
+
+    /** The spectrum with at least {@code leading} values, made anew if more are wanted than were found so far. */
+    HankelSpectrum spectrum(int leading) {
+        if (spectrum.count() < Math.min(leading, spectrum.size())) {
+            spectrum = HankelSpectrum.of(taps, leading);
+        }
+        return spectrum;
+    }
+
+    /** Σ_{t≥1} h_t² of the filter scaled to unit peak. */
+    double energy() {
+        return projection.energy();
+    }
+
+    double cost(PoleSet poles) {
+        return projection.cost(poles);
+    }
+
+    /** The Hankel factors' poles of this order, as they come. */
+    VariableProjection.Point hankel(int order) {
+        PoleSet poles = Esprit.poles(spectrum(order + 1), order, taps.length);
+        return point(poles);
+    }
+
+    private VariableProjection.Point point(PoleSet poles) {
+        return new VariableProjection.Point(poles, poles.order() == 0 ? energy() : projection.cost(poles));
+    }
+
+    VariableProjection.Point improve(PoleSet start, int most, double enough) {
+        return projection.improve(start, most, enough);
+    }
+
+    /** The best poles found for at most {@code order}. */
+    VariableProjection.Point search(int order) {
+        VariableProjection.Point best = hankel(order);
+        if (order == 0 || energy() == 0) {
+            return best;
+        }
+        best = better(best, improve(best.poles(), 12, 1e-3));
+        if (best.cost() > SETTLED * energy()) {
+            best = better(best, grown(order));
+            best = exchanged(best, order);
+        }
+        return better(best, improve(best.poles(), 100, 1e-9));
+    }
+
+    /** As {@link #search}, with one more start: {@code start} of any order up to {@code order}, filled up mode by mode. */
+    VariableProjection.Point search(int order, PoleSet start) {
+        VariableProjection.Point best = better(search(order), point(start));
+        VariableProjection.Point filled = filledUp(point(start), order);
+        return better(best, improve(filled.poles(), 100, 1e-9));
+    }
+
+    private static VariableProjection.Point better(VariableProjection.Point a, VariableProjection.Point b) {
+        return b.cost() < a.cost() ? b : a;
+    }
+
+    private VariableProjection.Point grown(int order) {
+        VariableProjection.Point here = point(PoleSet.EMPTY);
+        for (int size = 2 - order % 2; size <= order; size += 2) {
+            here = better(filledUp(here, size), hankel(size));
+            here = better(here, improve(here.poles(), 5, 1e-3));
+        }
+        return here;
+    }
+
+    /** Adds strongest modes of what is left until the order is reached. */
+    private VariableProjection.Point filledUp(VariableProjection.Point start, int order) {
+        VariableProjection.Point here = start;
+        while (here.poles().order() < order) {
+            VariableProjection.Point next = withOneMore(here.poles(), order - here.poles().order());
+            if (!(next.cost() < here.cost())) {
+                return here;
+            }
+            here = next;
+        }
+        return here;
+    }
+
+    private VariableProjection.Point withOneMore(PoleSet poles, int room) {
+        double[] rest = residual(poles);
+        VariableProjection.Point best = new VariableProjection.Point(poles, Double.POSITIVE_INFINITY);
+        if (room >= 2) {
+            List<PeakStarts.Peak> candidates = peaks.peaks(rest);
+            for (PeakStarts.Peak peak : candidates.subList(0, 4)) {
+                best = better(best, point(poles.withPair(clamped(peak.nu()), peak.theta())));
+            }
+        } else {
+            for (PeakStarts.Peak peak : peaks.realPeaks(rest)) {
+                best = better(best, point(poles.withReal(clamped(peak.nu()), peak.theta() == 0 ? 1 : -1)));
+            }
+        }
+        return best;
+    }
+
+    private double clamped(double nu) {
+        return Math.clamp(nu, PoleSet.smallestNu(taps.length), PoleSet.LARGEST_NU);
+    }
+
+    private double[] residual(PoleSet poles) {
+        double[] rest = poles.order() == 0 ? new double[scaled.length]
+                : ResidueFit.exact(poles, scaled).taps(scaled.length);
+        double[] error = new double[scaled.length - 1];
+        for (int s = 0; s < error.length; s++) {
+            error[s] = scaled[s + 1] - rest[s + 1];
+        }
+        return error;
+    }
+
+    /** Swaps the least useful modes for the strongest of the rest as long as that helps. */
+    private VariableProjection.Point exchanged(VariableProjection.Point start, int order) {
+        VariableProjection.Point best = start;
+        int failures = 0;
+        for (int round = 0; round < 2 + order / 4 && failures < 2; round++) {
+            PoleSet[] without = byUsefulness(best.poles());
+            if (failures >= without.length) {
+                break;
+            }
+            VariableProjection.Point next = filledUp(point(without[failures]), order);
+            next = better(next, improve(next.poles(), 8, 1e-3));
+            if (next.cost() < best.cost() * (1 - 1e-6)) {
+                best = next;
+                failures = 0;
+            } else {
+                failures++;
+            }
+        }
+        return best;
+    }
+
+    /** The pole sets with one mode less, the cheapest loss first. */
+    private PoleSet[] byUsefulness(PoleSet poles) {
+        PoleSet[] without = new PoleSet[poles.pairs() + poles.reals()];
+        for (int k = 0; k < without.length; k++) {
+            without[k] = k < poles.pairs() ? poles.withoutPair(k) : poles.withoutReal(k - poles.pairs());
+        }
+        double[] costs = Arrays.stream(without).mapToDouble(p -> point(p).cost()).toArray();
+        Integer[] order = new Integer[without.length];
+        Arrays.setAll(order, k -> k);
+        Arrays.sort(order, (a, b) -> Double.compare(costs[a], costs[b]));
+        return Arrays.stream(order).map(k -> without[k]).toArray(PoleSet[]::new);
+    }
+}
