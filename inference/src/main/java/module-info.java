@@ -4,4 +4,6 @@ module tern.inference {
     requires transitive tern.kernels;
     requires transitive tern.text;
     requires static org.jspecify;
+
+    exports tern.inference;
 }

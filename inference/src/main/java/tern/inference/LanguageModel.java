@@ -1,0 +1,124 @@
+package tern.inference;
+
+import java.lang.foreign.MemorySegment;
+
+import tern.model.SequenceModel;
+import tern.tensor.DType;
+import tern.tensor.Shape;
+import tern.tensor.Tensor;
+import tern.text.Tokenizer;
+
+/**
+ * A model ready to run: network, tokenizer, fingerprint, and the engine it runs on. Safe for use by several threads; the
+ * steps of its sequences take turns on the engine. Close it after its sequences.
+ *
+ * <pre>{@code
+ * try (LanguageModel model = LanguageModel.open(Path.of("models/quickstart/distilled"));
+ *         LiveSequence sequence = model.sequence()) {
+ *     float[] logits = sequence.prefill(model.tokenizer().encode("ROMEO:"));
+ *     Sampler sampler = new Sampler(Sampling.GREEDY.withTemperature(0.8), 42);
+ *     for (int i = 0; i < 100; i++) {
+ *         logits = sequence.step(sampler.next(logits));
+ *     }
+ *     Snapshot here = sequence.snapshot();
+ * }
+ * }</pre>
+ */
+public final class LanguageModel implements AutoCloseable {
+    private final SequenceModel network;
+    private final Tokenizer tokenizer;
+    private final String fingerprint;
+    private final Engine engine;
+    private final AutoCloseable owned;
+
+    /**
+     * A model over parts that exist already.
+     *
+     * @param fingerprint tells models apart, so that a state is never restored into another one
+     * @param engine where it runs; not closed with the model
+     */
+    public LanguageModel(SequenceModel network, Tokenizer tokenizer, String fingerprint, Engine engine) {
+        this(network, tokenizer, fingerprint, engine, () -> {
+        });
+    }
+
+    LanguageModel(SequenceModel network, Tokenizer tokenizer, String fingerprint, Engine engine, AutoCloseable owned) {
+        if (tokenizer.vocabulary() > network.config().vocabulary()) {
+            throw new IllegalArgumentException("model: the tokenizer has " + tokenizer.vocabulary()
+                    + " symbols but the network only " + network.config().vocabulary());
+        }
+        this.network = network;
+        this.tokenizer = tokenizer;
+        this.fingerprint = fingerprint;
+        this.engine = engine;
+        this.owned = owned;
+    }
+
+    /** The network. */
+    public SequenceModel network() {
+        return network;
+    }
+
+    /** From text to symbols and back. */
+    public Tokenizer tokenizer() {
+        return tokenizer;
+    }
+
+    /** What tells this model apart from others: a hash of its config and weights. */
+    public String fingerprint() {
+        return fingerprint;
+    }
+
+    /** Where it runs. */
+    public Engine engine() {
+        return engine;
+    }
+
+    /** A fresh sequence. */
+    public LiveSequence sequence() {
+        return new LiveSequence(this);
+    }
+
+    /**
+     * A fresh batch, in which sequences of different ages step together.
+     *
+     * @param seats how many sequences it can hold at once
+     */
+    public LiveBatch batch(int seats) {
+        return new LiveBatch(this, seats);
+    }
+
+    void requireVocabulary(int... ids) {
+        int vocabulary = network.config().vocabulary();
+        for (int i = 0; i < ids.length; i++) {
+            if (ids[i] < 0 || ids[i] >= vocabulary) {
+                throw new IllegalArgumentException("token " + ids[i] + " at position " + i
+                        + " is outside the vocabulary, expected 0.." + (vocabulary - 1));
+            }
+        }
+    }
+
+    /** Tokens as the network reads them [1,T], alive until the engine's next step. */
+    Tensor ids(int[] ids, int from, int to) {
+        Tensor tensor = engine.ops().results().allocate(DType.I32, Shape.of(1, to - from));
+        MemorySegment.copy(ids, from, tensor.data(), Tensor.INT, 0, to - from);
+        return tensor;
+    }
+
+    Tensor ids(int id) {
+        Tensor tensor = engine.ops().results().allocate(DType.I32, Shape.of(1, 1));
+        tensor.data().set(Tensor.INT, 0, id);
+        return tensor;
+    }
+
+    @Override
+    public void close() {
+        try {
+            owned.close();
+        } catch (RuntimeException thrown) {
+            throw thrown;
+        } catch (Exception thrown) {
+            throw new IllegalStateException("closing the model failed: " + thrown.getMessage(), thrown);
+        }
+    }
+}

@@ -1,0 +1,160 @@
+package tern.inference;
+
+import java.util.ArrayList;
+import java.util.List;
+
+import tern.sequence.Form;
+import tern.tensor.DType;
+import tern.tensor.Shape;
+import tern.tensor.Tensor;
+
+/**
+ * Sequences of different ages that step together, sharing one pass over the weights. Sequences join and leave between
+ * steps; each gets the same numbers as it would alone. Confined to one thread.
+ */
+public final class LiveBatch implements AutoCloseable {
+    private final LanguageModel model;
+    private final Running running;
+    private final int seats;
+    private final List<Seat> taken = new ArrayList<>();
+
+    LiveBatch(LanguageModel model, int seats) {
+        if (seats < 1) {
+            throw new IllegalArgumentException("batch: " + seats + " seats, expected 1 or more");
+        }
+        this.model = model;
+        this.seats = seats;
+        this.running = new Running(model.network(), model.engine(), seats);
+    }
+
+    /** The place of one sequence in the batch, until it leaves. */
+    public final class Seat {
+        private int row;
+
+        private Seat(int row) {
+            this.row = row;
+        }
+
+        /** Where this sequence's token and logits stand in a step. */
+        public int row() {
+            requireSeated();
+            return row;
+        }
+
+        /** Number of tokens read so far. */
+        public long position() {
+            requireSeated();
+            return running.state().ages()[row];
+        }
+
+        /** What the sequence remembers. */
+        public Snapshot snapshot() {
+            requireSeated();
+            return Snapshot.of(model, running.state(), row);
+        }
+
+        /** Gives the place up; the last sequence of the batch takes this row. */
+        public void leave() {
+            requireSeated();
+            Seat last = taken.removeLast();
+            if (last != this) {
+                running.state().copySequence(running.state(), last.row, row);
+                last.row = row;
+                taken.set(row, last);
+            }
+            running.state().clearSequence(taken.size());
+            row = -1;
+        }
+
+        private void requireSeated() {
+            if (row < 0) {
+                throw new IllegalStateException("this sequence has left the batch");
+            }
+        }
+    }
+
+    /** Number of sequences in the batch. */
+    public int size() {
+        return taken.size();
+    }
+
+    /** Bytes of state held in native memory. */
+    public long stateBytes() {
+        return running.bytes();
+    }
+
+    /**
+     * A fresh sequence joins.
+     *
+     * @throws IllegalStateException if all seats are taken
+     */
+    public Seat join() {
+        if (taken.size() == seats) {
+            throw new IllegalStateException(
+                    "all " + seats + " seats of the batch are taken; wait for a sequence to leave");
+        }
+        Seat seat = new Seat(taken.size());
+        running.state().clearSequence(seat.row);
+        taken.add(seat);
+        return seat;
+    }
+
+    /** A sequence joins where a snapshot was taken. */
+    public Seat join(Snapshot snapshot) {
+        snapshot.requireModel(model);
+        running.reserve(snapshot.position());
+        Seat seat = join();
+        snapshot.writeTo(running.state(), seat.row);
+        return seat;
+    }
+
+    /** A sequence reads a prompt on its own; the others stand still. Gives back the logits after its last token. */
+    public float[] prefill(Seat seat, int... ids) {
+        if (ids.length == 0) {
+            throw new IllegalArgumentException("prefill: there are no tokens; give at least one");
+        }
+        model.requireVocabulary(ids);
+        float[] logits = new float[model.network().config().vocabulary()];
+        for (int from = 0; from < ids.length; from += LiveSequence.LONGEST_PIECE) {
+            int start = from;
+            int to = Math.min(ids.length, from + LiveSequence.LONGEST_PIECE);
+            model.engine().step(() -> {
+                Tensor hidden = running.advance(Form.PARALLEL, model.ids(ids, start, to), seat.row(), seat.row() + 1);
+                LiveSequence.copy(running.lastLogits(hidden), 0, logits);
+                return logits;
+            });
+        }
+        return logits;
+    }
+
+    /**
+     * Every sequence reads one token.
+     *
+     * @param ids one token a row, in the order of {@link Seat#row()}
+     * @param logits [size · vocabulary] written, row by row
+     * @throws IllegalArgumentException if the number of tokens is not {@link #size} or one is outside the vocabulary; no
+     *             state has changed
+     */
+    public void step(int[] ids, float[] logits) {
+        int vocabulary = model.network().config().vocabulary();
+        if (ids.length != taken.size() || logits.length != ids.length * vocabulary || ids.length == 0) {
+            throw new IllegalArgumentException("batch step: expected one token for each of " + taken.size()
+                    + " sequences and room for " + taken.size() * vocabulary + " logits, found " + ids.length + " and "
+                    + logits.length);
+        }
+        model.requireVocabulary(ids);
+        model.engine().step(() -> {
+            Tensor tokens = model.engine().ops().results().allocate(DType.I32, Shape.of(ids.length, 1));
+            for (int row = 0; row < ids.length; row++) {
+                tokens.data().setAtIndex(Tensor.INT, row, ids[row]);
+            }
+            LiveSequence.copy(running.lastLogits(running.advance(Form.STEP, tokens, 0, ids.length)), 0, logits);
+            return logits;
+        });
+    }
+
+    @Override
+    public void close() {
+        running.close();
+    }
+}

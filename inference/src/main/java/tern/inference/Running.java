@@ -1,0 +1,115 @@
+package tern.inference;
+
+import java.util.ArrayList;
+import java.util.List;
+
+import tern.model.ModelState;
+import tern.model.Passed;
+import tern.model.SequenceModel;
+import tern.sequence.Form;
+import tern.sequence.State;
+import tern.tensor.DType;
+import tern.tensor.Memory;
+import tern.tensor.Shape;
+import tern.tensor.Tensor;
+
+/**
+ * The states of up to a fixed number of sequences, in memory of their own, and the one way to move them on. Rows 0..n−1 of
+ * every slot are in use. Histories are enlarged by half when they are full; nothing else is ever allocated. Not safe for
+ * several threads.
+ */
+final class Running implements AutoCloseable {
+    private static final int FIRST_CAPACITY = 64;
+
+    private final SequenceModel model;
+    private final Engine engine;
+    private final boolean grows;
+    private final int rows;
+    private Memory memory = new Memory();
+    private ModelState state;
+
+    Running(SequenceModel model, Engine engine, int rows) {
+        this.model = model;
+        this.engine = engine;
+        this.rows = rows;
+        this.grows = model.stateLayouts().stream().anyMatch(layout -> layout.grows());
+        this.state = ModelState.empty(model.stateLayouts(), DType.F32, rows, grows ? FIRST_CAPACITY : 0, memory);
+    }
+
+    ModelState state() {
+        return state;
+    }
+
+    /** Bytes of state held, histories with their reserve. */
+    long bytes() {
+        return memory.bytes();
+    }
+
+    /** Room in every history for so many positions. */
+    void reserve(long positions) {
+        if (!grows || state.capacity() >= positions) {
+            return;
+        }
+        int capacity = Math.toIntExact(Math.max(positions, state.capacity() + state.capacity() / 2));
+        Memory larger = new Memory();
+        ModelState moved = ModelState.empty(model.stateLayouts(), DType.F32, rows, capacity, larger);
+        for (int row = 0; row < rows; row++) {
+            moved.copySequence(state, row, row);
+        }
+        memory.close();
+        memory = larger;
+        state = moved;
+    }
+
+    /**
+     * Moves rows {@code from}..{@code to} on by one stretch of tokens each.
+     *
+     * @param ids [to − from, T]
+     * @return what the head reads [to − from, T, D]; lives until the engine's next step
+     */
+    Tensor advance(Form form, Tensor ids, int from, int to) {
+        int time = ids.dim(1);
+        long oldest = 0;
+        for (int row = from; row < to; row++) {
+            oldest = Math.max(oldest, state.ages()[row]);
+        }
+        reserve(oldest + time);
+        long[] ages = new long[to - from];
+        System.arraycopy(state.ages(), from, ages, 0, ages.length);
+        List<State> views = new ArrayList<>();
+        for (State whole : state.states()) {
+            views.add(State.of(whole.layout(), whole.slots().stream().map(slot -> slot.slice(from, to)).toList()));
+        }
+        Passed passed = model.forward(form, engine.ops(), ids, new ModelState(views, ages));
+        for (int i = 0; i < views.size(); i++) {
+            keep(passed.state().states().get(i), state.states().get(i), from, to);
+        }
+        for (int row = from; row < to; row++) {
+            state.ages()[row] += time;
+        }
+        return passed.hidden();
+    }
+
+    /** An operation may have updated a slot in place or made a new one, which would not outlive the step. */
+    private static void keep(State made, State own, int from, int to) {
+        for (int slot = 0; slot < own.slots().size(); slot++) {
+            Tensor target = own.slots().get(slot).slice(from, to);
+            Tensor source = made.slots().get(slot);
+            if (source.data().address() != target.data().address()) {
+                target.copyFrom(source);
+            }
+        }
+    }
+
+    /** The last position of what {@link #advance} gave back [rows,1,D], turned into logits [rows,V]. */
+    Tensor lastLogits(Tensor hidden) {
+        int time = hidden.dim(1);
+        Tensor last = engine.ops().slice(hidden, 1, time - 1, time);
+        return engine.ops().linear(last.reshape(Shape.of(hidden.dim(0), hidden.dim(2))), model.head());
+    }
+
+    @Override
+    public void close() {
+        memory.close();
+    }
+}
