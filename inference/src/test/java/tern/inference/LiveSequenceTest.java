@@ -1,0 +1,237 @@
+package tern.inference;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.assertj.core.api.Assertions.within;
+
+import java.lang.management.ManagementFactory;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.SplittableRandom;
+
+import com.sun.management.ThreadMXBean;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import tern.mixers.attention.AttentionConfig;
+import tern.mixers.channel.GatedMlpConfig;
+import tern.mixers.hyena.HyenaConfig;
+import tern.mixers.hyena.ImplicitFilterConfig;
+import tern.mixers.hyena.MultiHyenaConfig;
+import tern.mixers.modal.ModalRecurrenceConfig;
+import tern.model.Parameters;
+import tern.model.Stack;
+import tern.model.StackConfig;
+import tern.ops.Activation;
+import tern.sequence.Form;
+import tern.sequence.MixerConfig;
+import tern.tensor.DType;
+import tern.tensor.Memory;
+import tern.text.ByteTokenizer;
+
+/**
+ * The laws of a live sequence: reading a prompt equals stepping through it, a fork is independent, a snapshot brings back
+ * the very same numbers, and a sequence in a batch gets what it would get alone.
+ */
+class LiveSequenceTest {
+    private static final double TOLERANCE = 1e-4;
+    private static final long SEED = 77;
+
+    private final Memory memory = new Memory();
+    private final Engine engine = new Engine(1);
+    private final SplittableRandom random = new SplittableRandom(SEED);
+
+    @AfterEach
+    void release() {
+        engine.close();
+        memory.close();
+    }
+
+    private LanguageModel model(String kind) {
+        MixerConfig mixer = switch (kind) {
+            case "attention" -> AttentionConfig.of(2);
+            case "hyena" -> HyenaConfig.of(3, ImplicitFilterConfig.small());
+            case "multihyena" -> MultiHyenaConfig.of(4, ImplicitFilterConfig.small());
+            case "modal" -> ModalRecurrenceConfig.of(2, 2, 3, List.of(3), List.of(1));
+            default -> throw new IllegalArgumentException(kind);
+        };
+        StackConfig config = StackConfig.of(16, 64, List.of(mixer, GatedMlpConfig.gated(32, Activation.SILU), mixer));
+        Stack stack = new Stack(config, Parameters.Source.initialised(SEED, DType.F32, memory));
+        return new LanguageModel(stack, ByteTokenizer.ALL, "test-" + kind, engine);
+    }
+
+    private int[] tokens(int count) {
+        return random.ints(count, 0, 256).toArray();
+    }
+
+    private static void assertClose(float[] found, float[] expected, String what) {
+        for (int i = 0; i < expected.length; i++) {
+            assertThat(found[i]).as("%s, logit %d, seed %d", what, i, SEED)
+                    .isCloseTo(expected[i], within((float) TOLERANCE * Math.max(1, Math.abs(expected[i]))));
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"attention", "hyena", "multihyena", "modal"})
+    void readingAPromptEqualsSteppingThroughIt(String kind) {
+        int[] ids = tokens(90);
+        try (LanguageModel model = model(kind);
+                LiveSequence whole = model.sequence();
+                LiveSequence chunked = model.sequence();
+                LiveSequence stepped = model.sequence()) {
+            whole.prefill(Arrays.copyOf(ids, 70));
+            chunked.prefill(Form.CHUNK, Arrays.copyOf(ids, 33));
+            chunked.prefill(Arrays.copyOfRange(ids, 33, 70));
+            for (int i = 0; i < 70; i++) {
+                stepped.step(ids[i]);
+            }
+            for (int i = 70; i < 90; i++) {
+                float[] expected = stepped.step(ids[i]);
+                assertClose(whole.step(ids[i]), expected, kind + " whole at " + i);
+                assertClose(chunked.step(ids[i]), expected, kind + " chunked at " + i);
+            }
+            assertThat(whole.position()).isEqualTo(90);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"attention", "hyena", "multihyena", "modal"})
+    void aSnapshotBringsBackTheSameNumbersAndAForkIsIndependent(String kind) {
+        int[] ids = tokens(40);
+        try (LanguageModel model = model(kind); LiveSequence sequence = model.sequence()) {
+            sequence.prefill(ids);
+            try (Snapshot snapshot = sequence.snapshot(); LiveSequence fork = sequence.fork()) {
+                float[] first = sequence.step(1);
+                sequence.prefill(tokens(100));
+                assertThat(fork.step(1)).isEqualTo(first);
+                sequence.restore(snapshot);
+                assertThat(sequence.position()).isEqualTo(40);
+                assertThat(sequence.step(1)).isEqualTo(first);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"attention", "hyena", "multihyena", "modal"})
+    void aSequenceInABatchGetsWhatItWouldGetAlone(String kind) {
+        try (LanguageModel model = model(kind); LiveBatch batch = model.batch(3)) {
+            List<LiveSequence> alone = new ArrayList<>();
+            List<LiveBatch.Seat> seats = new ArrayList<>();
+            for (int step = 0; step < 60; step++) {
+                if (seats.size() < 3 && random.nextInt(4) == 0) {
+                    int[] prompt = tokens(1 + random.nextInt(30));
+                    LiveSequence sequence = model.sequence();
+                    float[] expected = sequence.prefill(prompt);
+                    if (random.nextBoolean()) {
+                        try (Snapshot snapshot = sequence.snapshot()) {
+                            seats.add(batch.join(snapshot));
+                        }
+                    } else {
+                        seats.add(batch.join());
+                        assertClose(batch.prefill(seats.getLast(), prompt), expected, kind + " prompt");
+                    }
+                    alone.add(sequence);
+                } else if (seats.size() > 1 && random.nextInt(6) == 0) {
+                    int leaving = random.nextInt(seats.size());
+                    seats.remove(leaving).leave();
+                    alone.remove(leaving).close();
+                }
+                if (seats.isEmpty()) {
+                    continue;
+                }
+                int[] ids = new int[seats.size()];
+                float[] logits = new float[256 * ids.length];
+                int[] chosen = tokens(ids.length);
+                for (int i = 0; i < ids.length; i++) {
+                    ids[seats.get(i).row()] = chosen[i];
+                }
+                batch.step(ids, logits);
+                for (int i = 0; i < ids.length; i++) {
+                    int row = seats.get(i).row();
+                    assertClose(Arrays.copyOfRange(logits, 256 * row, 256 * row + 256), alone.get(i).step(chosen[i]),
+                            kind + " step " + step);
+                    assertThat(seats.get(i).position()).isEqualTo(alone.get(i).position());
+                }
+            }
+            alone.forEach(LiveSequence::close);
+        }
+    }
+
+    @Test
+    void aStateOfAnotherModelIsRefusedNamingBoth() {
+        try (LanguageModel one = model("modal");
+                LanguageModel two = model("hyena");
+                LiveSequence from = one.sequence();
+                LiveSequence to = two.sequence();
+                Snapshot snapshot = from.snapshot()) {
+            assertThatIllegalArgumentException().isThrownBy(() -> to.restore(snapshot))
+                    .withMessageContaining("test-modal")
+                    .withMessageContaining("test-hyena");
+        }
+    }
+
+    @Test
+    void badTokensAreRefusedAndChangeNothing() {
+        try (LanguageModel model = model("modal");
+                LiveSequence sequence = model.sequence();
+                LiveBatch batch = model.batch(1)) {
+            assertThatIllegalArgumentException().isThrownBy(() -> sequence.prefill(1, 256)).withMessageContaining("256")
+                    .withMessageContaining("position 1");
+            assertThatIllegalArgumentException().isThrownBy(sequence::prefill).withMessageContaining("no tokens");
+            assertThat(sequence.position()).isZero();
+            LiveBatch.Seat seat = batch.join();
+            assertThatIllegalStateException().isThrownBy(batch::join).withMessageContaining("seats");
+            assertThatIllegalArgumentException().isThrownBy(() -> batch.step(new int[2], new float[512]))
+                    .withMessageContaining("1 sequences");
+            seat.leave();
+            assertThatIllegalStateException().isThrownBy(seat::row).withMessageContaining("left");
+        }
+    }
+
+    /** Decoding takes the same memory at token 100 and at token 200,000, on the heap and off it. */
+    @Test
+    void decodingARecurrenceGrowsNothing() {
+        try (LanguageModel model = model("modal"); LiveSequence sequence = model.sequence()) {
+            float[] logits = new float[256];
+            long early = 0;
+            long earlyHeap = 0;
+            long late = 0;
+            long bytesBefore = 0;
+            ThreadMXBean thread = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+            for (int i = 0; i < 200_000; i++) {
+                if (i == 50_000 || i == 150_000) {
+                    bytesBefore = thread.getCurrentThreadAllocatedBytes();
+                }
+                sequence.step(i & 255, logits);
+                if (i == 50_000 + 9_999) {
+                    early = engine.bytes() + sequence.stateBytes();
+                    earlyHeap = thread.getCurrentThreadAllocatedBytes() - bytesBefore;
+                }
+                if (i == 150_000 + 9_999) {
+                    late = engine.bytes() + sequence.stateBytes();
+                    assertThat(thread.getCurrentThreadAllocatedBytes() - bytesBefore).as("heap bytes of 10,000 steps")
+                            .isCloseTo(earlyHeap, within(earlyHeap / 5 + 1024));
+                }
+            }
+            assertThat(late).as("native bytes").isEqualTo(early);
+            assertThat(sequence.position()).isEqualTo(200_000);
+            for (float logit : logits) {
+                assertThat(logit).isFinite();
+            }
+        }
+    }
+
+    @Test
+    void stateBytesOfARecurrenceDoNotDependOnThePosition() {
+        try (LanguageModel model = model("modal"); LiveSequence sequence = model.sequence()) {
+            long before = sequence.stateBytes();
+            sequence.prefill(tokens(500));
+            assertThat(sequence.stateBytes()).isEqualTo(before);
+            assertThat(before).isEqualTo(4 * model.network().stateFloats(500));
+        }
+    }
+}
