@@ -13,7 +13,11 @@ module tern.cli {
     requires tern.train;
     requires tern.distil;
     requires info.picocli;
+    requires jdk.management;
     requires org.jline;
     requires tools.jackson.databind;
     requires static org.jspecify;
+
+    // Commands are filled in, and results written as JSON, through reflection.
+    opens tern.cli to info.picocli, tools.jackson.databind;
 }

@@ -1,0 +1,145 @@
+package tern.cli;
+
+import java.io.PrintStream;
+import java.io.PrintWriter;
+import java.lang.module.ModuleDescriptor;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.IVersionProvider;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParseResult;
+import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.Spec;
+import picocli.CommandLine.UnmatchedArgumentException;
+
+/**
+ * The command {@code tern}. Results go to standard output, everything else to standard error; whatever the user can mend
+ * ends with one line and exit status 2. Confined to one thread.
+ *
+ * <p>A subcommand is one class, named in the list below. It reaches the streams through a {@code @ParentCommand} field of
+ * this type, throws {@link UserError} or lets the rooms' exceptions pass, and returns its exit status.
+ */
+@Command(name = "tern", description = "Sequence models in plain Java: train, distil, generate, measure.", mixinStandardHelpOptions = true, versionProvider = Tern.Version.class, sortOptions = false, synopsisSubcommandLabel = "COMMAND", subcommands = {
+    DoctorCommand.class})
+public final class Tern implements Runnable {
+    private final PrintStream out;
+    private final PrintStream err;
+
+    @Spec
+    private CommandSpec spec;
+
+    @Option(names = "--debug", scope = ScopeType.INHERIT, description = "Print a stack trace with an error.")
+    private boolean debug;
+
+    Tern(PrintStream out, PrintStream err) {
+        this.out = out;
+        this.err = err;
+        this.debug = "1".equals(System.getenv("TERN_DEBUG"));
+    }
+
+    /** Runs one command and ends the JVM with its exit status. */
+    public static void main(String[] args) {
+        StandardStreams.adopt();
+        System.exit(run(System.out, System.err, args));
+    }
+
+    /** Runs one command and returns its exit status. */
+    static int run(PrintStream out, PrintStream err, String... args) {
+        return execute(new Tern(out, err).commandLine(), args);
+    }
+
+    /** Carries out a command line under the rules for failures. */
+    static int execute(CommandLine commandLine, String... args) {
+        Tern tern = commandLine.getCommand();
+        int status;
+        try {
+            status = commandLine.execute(args);
+        } catch (OutOfMemoryError | StackOverflowError | AssertionError e) {
+            status = tern.report(e);
+        }
+        tern.out.flush();
+        // PrintStream keeps errors to itself; a reader that went away (tern … | head) is no fault, a full disk is.
+        if (tern.out.checkError() && status == Outcome.OK) {
+            return tern
+                    .report(new UserError("standard output could not be written to the end: the reader went away or the"
+                            + " disk is full"));
+        }
+        return status;
+    }
+
+    CommandLine commandLine() {
+        return new CommandLine(this)
+                .setOut(new PrintWriter(out, true, StandardCharsets.UTF_8))
+                .setErr(new PrintWriter(err, true, StandardCharsets.UTF_8))
+                .setCaseInsensitiveEnumValuesAllowed(true)
+                .setExecutionExceptionHandler((failure, _, _) -> report(failure))
+                .setParameterExceptionHandler((failure, _) -> report(new UserError(explain(failure))));
+    }
+
+    /** Where results go. */
+    PrintStream out() {
+        return out;
+    }
+
+    /** Where progress and errors go. */
+    PrintStream err() {
+        return err;
+    }
+
+    /** True if standard error is a terminal: progress may then rewrite its line. The launcher says so. */
+    boolean isTerminal() {
+        return Boolean.getBoolean("tern.terminal");
+    }
+
+    @Override
+    public void run() {
+        spec.commandLine().usage(out);
+    }
+
+    private int report(Throwable failure) {
+        Outcome outcome = Outcome.of(failure);
+        err.println("tern: " + outcome.line());
+        if (debug) failure.printStackTrace(err);
+        err.flush();
+        return outcome.status();
+    }
+
+    /** A mistake on the command line in one line, with the nearest name where there is one. */
+    private static String explain(ParameterException failure) {
+        CommandLine commandLine = failure.getCommandLine();
+        String help = " (see " + commandLine.getCommandSpec().qualifiedName() + " --help)";
+        if (failure instanceof UnmatchedArgumentException unmatched && !unmatched.getUnmatched().isEmpty()) {
+            String word = unmatched.getUnmatched().getFirst();
+            boolean option = word.startsWith("-");
+            List<String> known = option
+                    ? List.copyOf(commandLine.getCommandSpec().optionsMap().keySet())
+                    : List.copyOf(commandLine.getSubcommands().keySet());
+            String kind = option ? "option" : known.isEmpty() ? "argument" : "command";
+            return "unknown " + kind + " '" + word + "'" + NearestName.of(word, known)
+                    .map(name -> "; did you mean '" + name + "'?").orElse("") + help;
+        }
+        return lowerFirst(String.valueOf(failure.getMessage())) + help;
+    }
+
+    private static String lowerFirst(String text) {
+        return text.isEmpty() ? text : Character.toLowerCase(text.charAt(0)) + text.substring(1);
+    }
+
+    /** Tern's version and the JVM that runs it. */
+    static final class Version implements IVersionProvider {
+        @Override
+        public String[] getVersion() {
+            return new String[] {"tern " + number() + " on JDK " + Runtime.version()};
+        }
+
+        static String number() {
+            ModuleDescriptor descriptor = Tern.class.getModule().getDescriptor();
+            return descriptor == null ? "(unpacked)" : descriptor.rawVersion().orElse("(unpacked)");
+        }
+    }
+}
