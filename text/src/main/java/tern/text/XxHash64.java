@@ -26,6 +26,7 @@ final class XxHash64 {
         reset();
     }
 
+    @SuppressWarnings("ConstantOverflow") // arithmetic modulo 2⁶⁴, as the hash is defined
     void reset() {
         a = P1 + P2;
         b = P2;
