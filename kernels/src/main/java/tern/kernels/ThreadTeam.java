@@ -1,19 +1,71 @@
 package tern.kernels;
 
+import java.util.concurrent.atomic.AtomicLongArray;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
+
+import org.jspecify.annotations.Nullable;
+
 import tern.tensor.Workspace;
 
 /**
  * Threads that carry out one parallel region after another with low latency, each with scratch memory of its own. Work is
  * cut into tasks by shape, never by the number of threads, so results do not depend on it. One region at a time; confined
- * to the thread that calls {@link #run}.
+ * to the thread that calls {@link #run}, except that tasks may call it again: an inner region runs on the task's thread.
+ *
+ * <p>The calling thread takes part. The others wait for the next region by spinning for some tens of microseconds, less if
+ * that turned out to be in vain, and then park; a team with more threads than the machine has processors never spins. A
+ * region allocates nothing. Workers are daemons and end on {@link #close}.
  */
 public final class ThreadTeam implements AutoCloseable {
-    private final Workspace scratch = new Workspace();
-    private final int threads;
+    private static final long LONGEST_SPIN_NANOS = 50_000;
+    private static final long SHORTEST_SPIN_NANOS = 1_000;
+    /** A worker woken sooner than this after it parked would have done better to spin. */
+    private static final long SHORT_PARK_NANOS = 200_000;
+    private static final int SPINS_PER_LOOK_AT_THE_CLOCK = 16;
+    private static final int LARGEST_TEAM = 1024;
 
-    /** A team of this many threads, the caller included. */
+    /** Each counter has cache lines of its own. */
+    private static final int LINE = 16;
+    /** Number of the region in the upper half, next task in the lower: a latecomer cannot claim a task of a later region. */
+    private static final int CLAIMS = LINE;
+    /** Tasks completed since the team began; grows for ever. */
+    private static final int COMPLETED = 2 * LINE;
+    private static final int COUNTERS = 3 * LINE;
+
+    private final Workspace scratch = new Workspace();
+    private final AtomicLongArray counters = new AtomicLongArray(COUNTERS);
+    private final AtomicReference<@Nullable Thread> caller = new AtomicReference<>();
+    private final AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
+    private final Worker[] workers;
+    private final long longestSpin;
+
+    // Written by the caller before it opens a region by storing CLAIMS, which is what makes them visible.
+    private @Nullable Task task;
+    private int tasks;
+    private long goal;
+
+    private volatile boolean callerParked;
+    private volatile boolean closed;
+
+    /**
+     * A team of this many threads, the caller included.
+     *
+     * @throws IllegalArgumentException if there are fewer than 1 or more than 1024
+     */
     public ThreadTeam(int threads) {
-        this.threads = threads;
+        if (threads < 1 || threads > LARGEST_TEAM) {
+            throw new IllegalArgumentException("a team of " + threads + " threads, expected 1.." + LARGEST_TEAM
+                    + "; this machine has " + Runtime.getRuntime().availableProcessors() + " processors");
+        }
+        longestSpin = threads <= Runtime.getRuntime().availableProcessors() ? LONGEST_SPIN_NANOS : 0;
+        workers = new Worker[threads - 1];
+        for (int i = 0; i < workers.length; i++) {
+            workers[i] = new Worker(this, i, longestSpin);
+        }
+        for (Worker worker : workers) {
+            worker.start();
+        }
     }
 
     /** One task of a region. */
@@ -29,25 +81,272 @@ public final class ThreadTeam implements AutoCloseable {
 
     /** Number of threads, the caller included. */
     public int threads() {
-        return threads;
+        return workers.length + 1;
     }
 
-    /** Scratch memory for the calling thread outside of regions; callers mark and release. */
+    /** Scratch memory of the calling thread; callers mark and release. */
     public Workspace scratch() {
-        return scratch;
+        return Thread.currentThread() instanceof Worker worker && worker.team == this ? worker.scratch : scratch;
     }
 
-    /** Carries out tasks 0..tasks−1, each once, in any order on any thread, and returns when all are done. */
+    /**
+     * Carries out tasks 0..tasks−1, each once, in any order on any thread, and returns when all are done. What the tasks
+     * wrote is visible to the caller. If a task throws, tasks not yet begun are left out and the first exception is thrown
+     * here, with those of other tasks suppressed in it; the team stays usable.
+     *
+     * @throws IllegalStateException if another thread is in a region, or the team was closed
+     */
     public void run(int tasks, Task task) {
+        if (tasks <= 0) {
+            return;
+        }
+        Thread current = Thread.currentThread();
+        if (current instanceof Worker worker && worker.team == this) {
+            runInline(tasks, task, worker.scratch);
+        } else if (current.equals(caller.getPlain())) {
+            runInline(tasks, task, scratch);
+        } else {
+            enter(current);
+            try {
+                if (tasks == 1 || workers.length == 0) {
+                    runInline(tasks, task, scratch);
+                } else {
+                    runTogether(tasks, task);
+                }
+            } finally {
+                caller.setRelease(null);
+            }
+        }
+    }
+
+    private void enter(Thread current) {
+        if (closed) {
+            throw new IllegalStateException("this team of threads was closed; make a new one");
+        }
+        if (!caller.compareAndSet(null, current)) {
+            throw new IllegalStateException("two threads use one team at a time (" + current.getName()
+                    + " came second); give each its own team, or take turns");
+        }
+    }
+
+    private static void runInline(int tasks, Task task, Workspace scratch) {
         for (int index = 0; index < tasks; index++) {
             Workspace.Mark mark = scratch.mark();
-            task.run(index, scratch);
+            try {
+                task.run(index, scratch);
+            } finally {
+                scratch.release(mark);
+            }
+        }
+    }
+
+    private void runTogether(int tasks, Task task) {
+        this.task = task;
+        this.tasks = tasks;
+        goal += tasks;
+        int region = regionOf(counters.getPlain(CLAIMS)) + 1;
+        counters.set(CLAIMS, (long) region << 32);
+        wakeOne(0);
+        claimAndRun(region, scratch);
+        awaitCompletion();
+        this.task = null;
+        Throwable thrown = failure.getPlain();
+        if (thrown != null) {
+            failure.setPlain(null);
+            throw ThreadTeam.<RuntimeException>unchecked(thrown);
+        }
+    }
+
+    /** Tasks throw nothing checked, so what they threw may go on as it is. */
+    @SuppressWarnings("unchecked")
+    private static <T extends Throwable> T unchecked(Throwable thrown) throws T {
+        throw (T) thrown;
+    }
+
+    /** Wakes the first sleeper from this worker on; waking costs a system call, so each one woken wakes the next. */
+    private void wakeOne(int from) {
+        for (int i = from; i < workers.length; i++) {
+            if (workers[i].parked) {
+                LockSupport.unpark(workers[i]);
+                return;
+            }
+        }
+    }
+
+    /** A guess, for whom to wake. */
+    private boolean hasUnclaimed() {
+        return (int) counters.get(CLAIMS) < tasks;
+    }
+
+    private void claimAndRun(int region, Workspace scratch) {
+        int completed = 0;
+        while (true) {
+            long claims = counters.get(CLAIMS);
+            // Read between the look and the claim: the claim succeeds only if the region was still open, and so these its own.
+            Task claimed = task;
+            int count = tasks;
+            int index = (int) claims;
+            if (regionOf(claims) != region || index >= count || claimed == null) {
+                break;
+            }
+            if (counters.compareAndSet(CLAIMS, claims, claims + 1)) {
+                runOne(claimed, index, scratch);
+                completed++;
+            }
+        }
+        if (completed > 0 && counters.addAndGet(COMPLETED, completed) == goal && callerParked) {
+            LockSupport.unpark(caller.get());
+        }
+    }
+
+    private void runOne(Task claimed, int index, Workspace scratch) {
+        if (failure.getOpaque() != null) {
+            return;
+        }
+        Workspace.Mark mark = scratch.mark();
+        try {
+            claimed.run(index, scratch);
+        } catch (Throwable thrown) {
+            Throwable first = failure.compareAndExchange(null, thrown);
+            if (first != null && !first.equals(thrown)) {
+                first.addSuppressed(thrown);
+            }
+        } finally {
             scratch.release(mark);
         }
     }
 
+    private void awaitCompletion() {
+        long begin = 0;
+        boolean interrupted = false;
+        for (int spins = 1; counters.get(COMPLETED) != goal; spins++) {
+            Thread.onSpinWait();
+            if (spins % SPINS_PER_LOOK_AT_THE_CLOCK == 0) {
+                long now = System.nanoTime();
+                begin = begin == 0 ? now : begin;
+                if (now - begin >= longestSpin) {
+                    callerParked = true;
+                    if (counters.get(COMPLETED) != goal) {
+                        LockSupport.park(this);
+                        interrupted |= Thread.interrupted();
+                    }
+                    callerParked = false;
+                }
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private static int regionOf(long claims) {
+        return (int) (claims >>> 32);
+    }
+
+    /**
+     * Ends the workers and releases all scratch memory. Closing twice does nothing.
+     *
+     * @throws IllegalStateException if called from a task
+     */
     @Override
     public void close() {
+        if (closed) {
+            return;
+        }
+        if (caller.get() != null) {
+            throw new IllegalStateException("a team of threads cannot be closed while it runs a region");
+        }
+        closed = true;
+        boolean interrupted = false;
+        for (Worker worker : workers) {
+            LockSupport.unpark(worker);
+            while (worker.isAlive()) {
+                try {
+                    worker.join();
+                } catch (InterruptedException told) {
+                    interrupted = true;
+                }
+            }
+            worker.scratch.close();
+        }
         scratch.close();
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** One thread besides the caller. */
+    private static final class Worker extends Thread {
+        final ThreadTeam team;
+        final Workspace scratch = new Workspace();
+        volatile boolean parked;
+        private final int number;
+        private final long longestSpin;
+
+        Worker(ThreadTeam team, int number, long longestSpin) {
+            super(null, null, "tern-worker-" + (number + 1), 0, false);
+            this.team = team;
+            this.number = number;
+            this.longestSpin = longestSpin;
+            setDaemon(true);
+        }
+
+        @Override
+        public void run() {
+            int seen = 0;
+            long spin = longestSpin;
+            while (true) {
+                if (spinForRegionAfter(seen, spin)) {
+                    spin = longestSpin;
+                } else {
+                    long begin = System.nanoTime();
+                    boolean woken = parkForRegionAfter(seen);
+                    boolean tooEarly = woken && System.nanoTime() - begin < SHORT_PARK_NANOS;
+                    spin = tooEarly ? Math.min(2 * spin, longestSpin)
+                            : Math.max(spin / 2, Math.min(SHORTEST_SPIN_NANOS, longestSpin));
+                    if (team.hasUnclaimed()) {
+                        team.wakeOne(number + 1);
+                    }
+                }
+                if (team.closed) {
+                    return;
+                }
+                seen = regionOf(team.counters.get(CLAIMS));
+                team.claimAndRun(seen, scratch);
+            }
+        }
+
+        private boolean spinForRegionAfter(int seen, long nanos) {
+            long begin = 0;
+            for (int spins = 1; isWaiting(seen); spins++) {
+                Thread.onSpinWait();
+                if (spins % SPINS_PER_LOOK_AT_THE_CLOCK == 0) {
+                    long now = System.nanoTime();
+                    begin = begin == 0 ? now : begin;
+                    if (now - begin >= nanos) {
+                        return false;
+                    }
+                }
+            }
+            return true;
+        }
+
+        /** Returns whether it slept at all. */
+        private boolean parkForRegionAfter(int seen) {
+            boolean slept = false;
+            // Said before the last look at the region, which the caller stores before it looks for sleepers.
+            parked = true;
+            while (isWaiting(seen)) {
+                LockSupport.park(team);
+                slept = true;
+                Thread.interrupted();
+            }
+            parked = false;
+            return slept;
+        }
+
+        private boolean isWaiting(int seen) {
+            return regionOf(team.counters.get(CLAIMS)) == seen && !team.closed;
+        }
     }
 }
