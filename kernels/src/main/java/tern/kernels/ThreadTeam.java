@@ -27,7 +27,10 @@ public final class ThreadTeam implements AutoCloseable {
 
     /** Each counter has cache lines of its own. */
     private static final int LINE = 16;
-    /** Number of the region in the upper half, next task in the lower: a latecomer cannot claim a task of a later region. */
+    /**
+     * Number of the region in the upper half, tasks not yet claimed in the lower. While that is above 0 the region is open,
+     * so whoever takes one off it by compare-and-set has read the fields below as they belong to this region.
+     */
     private static final int CLAIMS = LINE;
     /** Tasks completed since the team began; grows for ever. */
     private static final int COMPLETED = 2 * LINE;
@@ -145,7 +148,7 @@ public final class ThreadTeam implements AutoCloseable {
         this.tasks = tasks;
         goal += tasks;
         int region = regionOf(counters.getPlain(CLAIMS)) + 1;
-        counters.set(CLAIMS, (long) region << 32);
+        counters.set(CLAIMS, (long) region << 32 | tasks);
         wakeOne(0);
         claimAndRun(region, scratch);
         awaitCompletion();
@@ -173,23 +176,22 @@ public final class ThreadTeam implements AutoCloseable {
         }
     }
 
-    /** A guess, for whom to wake. */
     private boolean hasUnclaimed() {
-        return (int) counters.get(CLAIMS) < tasks;
+        return (int) counters.get(CLAIMS) > 0;
     }
 
     private void claimAndRun(int region, Workspace scratch) {
         int completed = 0;
         while (true) {
             long claims = counters.get(CLAIMS);
-            // Read between the look and the claim: the claim succeeds only if the region was still open, and so these its own.
+            int unclaimed = (int) claims;
+            // Read between the look and the claim, which succeeds only if the region was open all the time.
             Task claimed = task;
-            int count = tasks;
-            int index = (int) claims;
-            if (regionOf(claims) != region || index >= count || claimed == null) {
+            int index = tasks - unclaimed;
+            if (regionOf(claims) != region || unclaimed == 0 || claimed == null) {
                 break;
             }
-            if (counters.compareAndSet(CLAIMS, claims, claims + 1)) {
+            if (counters.compareAndSet(CLAIMS, claims, claims - 1)) {
                 runOne(claimed, index, scratch);
                 completed++;
             }
