@@ -3,5 +3,8 @@ module tern.train {
     requires transitive tern.autograd;
     requires transitive tern.checkpoint;
     requires transitive tern.text;
+    requires jdk.management;
     requires static org.jspecify;
+
+    exports tern.train;
 }

@@ -1,0 +1,191 @@
+package tern.train;
+
+import java.util.List;
+
+import tern.autograd.Gradients;
+import tern.autograd.TapeOps;
+import tern.kernels.EagerOps;
+import tern.kernels.KernelSet;
+import tern.kernels.ThreadTeam;
+import tern.model.ModelState;
+import tern.model.Parameters.Parameter;
+import tern.model.SequenceModel;
+import tern.ops.Ops;
+import tern.sequence.Form;
+import tern.tensor.DType;
+import tern.tensor.Memory;
+import tern.tensor.Shape;
+import tern.tensor.Tensor;
+import tern.tensor.Workspace;
+
+/**
+ * Makes updates of a model, one at a time: forward from the empty state, mean cross-entropy, backward, clipping by global
+ * norm, AdamW. Results depend on the seed and not on the number of threads. From the second step on, a step takes the
+ * memory of the first again. Owns gradients, moments and workspaces; updates the model's parameters in place. Confined to
+ * one thread.
+ */
+public final class Trainer implements AutoCloseable {
+    private final SequenceModel model;
+    private final TrainingConfig config;
+    private final ThreadTeam team;
+    private final GradientNoise noise;
+    private final DType dtype;
+    private final Memory memory = new Memory();
+    private final Workspace results = new Workspace();
+    private final Gradients gradients;
+    private final Optimiser optimiser;
+    private final TapeOps tape;
+    private final EagerOps eager;
+    private final Tensor ids;
+    private final Tensor targets;
+
+    /**
+     * What one update did.
+     *
+     * @param number of the update, from 1
+     * @param loss mean cross-entropy in nats a token before the update
+     * @param gradientNorm global norm before clipping
+     * @param rate learning rate
+     */
+    public record Step(long number, double loss, double gradientNorm, double rate) {
+    }
+
+    /**
+     * Ready for the first update.
+     *
+     * @param model trained in place; not closed by this object
+     * @param kernels bodies for F32; F64 goes to the reference bodies
+     * @param team threads to use; not closed by this object
+     */
+    public Trainer(SequenceModel model, TrainingConfig config, KernelSet kernels, ThreadTeam team) {
+        this.model = model;
+        this.config = config;
+        this.team = team;
+        this.noise = new GradientNoise(config.noise(), config.noiseDecay());
+        List<Parameter> trained = model.parameters().trained();
+        this.dtype = model.head().dtype();
+        this.gradients = new Gradients(trained.stream().map(Parameter::tensor).toList());
+        this.optimiser = new Optimiser(trained, config.adamW(), kernels, team);
+        this.tape = new TapeOps(kernels, team, results, gradients, config.recompute());
+        this.eager = new EagerOps(kernels, team, results);
+        this.ids = memory.zeros(DType.I32, config.batch(), config.time());
+        this.targets = memory.zeros(DType.I32, config.batch(), config.time());
+    }
+
+    /** The model. */
+    public SequenceModel model() {
+        return model;
+    }
+
+    /** The optimiser, with its moments. */
+    public Optimiser optimiser() {
+        return optimiser;
+    }
+
+    /** Updates made so far, those before a resumption included. */
+    public long steps() {
+        return optimiser.steps();
+    }
+
+    /**
+     * One update from the next windows.
+     *
+     * @param rate learning rate
+     * @throws TrainingDiverged if the loss or a gradient is NaN or infinite; nothing was changed
+     */
+    public Step step(Batches batches, double rate) {
+        long number = optimiser.steps() + 1;
+        double loss = accumulate(batches, optimiser.steps() * config.accumulation() * config.batch());
+        double norm = optimiser.norm(gradients);
+        if (!Double.isFinite(loss)) {
+            throw diverged(number, "loss", loss);
+        }
+        if (!Double.isFinite(norm)) {
+            throw diverged(number, "norm of the gradient", norm);
+        }
+        double scale = config.clip() > 0 && norm > config.clip() ? config.clip() / norm : 1;
+        if (config.noise() > 0) {
+            addNoise(scale);
+            scale = 1;
+        }
+        optimiser.update(gradients, rate, scale);
+        return new Step(number, loss, norm, rate);
+    }
+
+    /** Leaves the gradient of the mean over all batches of one update in {@link #gradients}; gives the mean loss. */
+    double accumulate(Batches batches, long firstWindow) {
+        gradients.zero();
+        double loss = 0;
+        for (int part = 0; part < config.accumulation(); part++) {
+            batches.fill(firstWindow + (long) part * config.batch(), ids, targets);
+            Tensor mean = loss(tape, ids, targets, config.tokensPerStep());
+            loss += mean.get(0);
+            tape.backward(mean, 1);
+            tape.clear();
+            results.reset();
+        }
+        return loss;
+    }
+
+    private Tensor loss(Ops ops, Tensor read, Tensor predict, double count) {
+        ModelState fresh = ModelState.empty(model.stateLayouts(), dtype, read.dim(0), 0, results);
+        Tensor hidden = model.forward(Form.PARALLEL, ops, read, fresh).hidden();
+        int rows = hidden.shape().rows();
+        Tensor flat = ops.reshape(hidden, Shape.of(rows, hidden.shape().last()));
+        Tensor losses = ops.crossEntropy(flat, model.head(), predict.reshape(rows));
+        return ops.mean(losses, count);
+    }
+
+    private void addNoise(double scale) {
+        List<Parameter> parameters = optimiser.parameters();
+        for (int i = 0; i < parameters.size(); i++) {
+            Tensor gradient = gradients.of(parameters.get(i).tensor()).orElseThrow();
+            noise.apply(team, gradient, scale, config.seed(), optimiser.steps(), i);
+        }
+    }
+
+    private TrainingDiverged diverged(long step, String what, double value) {
+        String parameter = optimiser.firstNotFinite(gradients).map(Parameter::name).orElse("none");
+        return new TrainingDiverged(step, what, value, parameter, "lower the learning rate (now at most "
+                + config.learningRate() + "), warm up for longer (now " + config.warmup()
+                + " of the run) or clip at a smaller norm (now " + config.clip() + ")");
+    }
+
+    /**
+     * The mean cross-entropy in nats a token over windows 0 … {@code windows} − 1, from the empty state each, with the
+     * parameters as they are.
+     */
+    public double evaluate(Batches batches, int windows, int time) {
+        eager.parametersChanged();
+        double sum = 0;
+        for (int from = 0; from < windows; from += config.batch()) {
+            int rows = Math.min(config.batch(), windows - from);
+            Tensor read = results.allocate(DType.I32, ids.shape().with(0, rows).with(1, time));
+            Tensor predict = results.allocate(DType.I32, read.shape());
+            batches.fill(from, read, predict);
+            sum += loss(eager, read, predict, 1).get(0);
+            results.reset();
+        }
+        return sum / ((double) windows * time);
+    }
+
+    /** Gradients of the last step. */
+    Gradients gradients() {
+        return gradients;
+    }
+
+    /** Bytes of native memory held: gradients, moments, activations; not the parameters. */
+    public long bytes() {
+        return gradients.bytes() + optimiser.bytes() + results.bytes() + memory.bytes();
+    }
+
+    @Override
+    public void close() {
+        tape.close();
+        eager.close();
+        optimiser.close();
+        gradients.close();
+        results.close();
+        memory.close();
+    }
+}

@@ -1,0 +1,9 @@
+package tern.train;
+
+/** Which windows of the data a run reads. */
+public enum WindowOrder {
+    /** Windows that begin anywhere, drawn independently. */
+    RANDOM,
+    /** Windows that follow one another from the beginning, and again when the end is reached. */
+    CONTIGUOUS
+}

@@ -1,0 +1,236 @@
+package tern.train;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import java.lang.management.ManagementFactory;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+import org.junit.jupiter.api.Test;
+
+import tern.kernels.KernelSet;
+import tern.kernels.ThreadTeam;
+import tern.model.Parameters.Parameter;
+import tern.model.Stack;
+import tern.sequence.Role;
+import tern.tensor.DType;
+import tern.tensor.Memory;
+import tern.tensor.Tensor;
+
+class TrainerTest {
+    private static final KernelSet FAST = KernelSet.fastest();
+
+    @Test
+    void aTinyModelLearnsAShortTextByHeart() {
+        try (Memory memory = new Memory(); ThreadTeam team = new ThreadTeam(1)) {
+            TrainingConfig config = Tiny.training(1, 80).with("learningRate", "0.01").with("weightDecay", "0");
+            Stack model = Tiny.model(Tiny.config(32, 80, 3), DType.F32, memory);
+            try (Trainer trainer = new Trainer(model, config, FAST, team)) {
+                Batches all = Tiny.batches(Tiny.TEXT);
+                Batches batches = (first, ids, targets) -> all.fill(0, ids, targets);
+                double before = trainer.evaluate(batches, 1, 80) / Math.log(2);
+                for (int step = 0; step < 200; step++) {
+                    trainer.step(batches, config.schedule().rate((step + 1) / 200.0));
+                }
+                double after = trainer.evaluate(batches, 1, 80) / Math.log(2);
+                assertThat(before).isBetween(6.5, 8.5);
+                assertThat(after).isBetween(0.0, 0.1);
+            }
+        }
+    }
+
+    @Test
+    void lossesAndParametersDoNotDependOnThreads() {
+        Run one = run(1, Tiny.training(3, 24), DType.F32, 20, 5);
+        Run four = run(4, Tiny.training(3, 24), DType.F32, 20, 5);
+        assertThat(four.losses).containsExactly(one.losses);
+        assertThat(four.parameters()).isEqualTo(one.parameters());
+    }
+
+    @Test
+    void noiseDoesNotDependOnThreadsAndFollowsTheSeed() {
+        TrainingConfig noisy = Tiny.training(3, 24).with("noise", "0.3");
+        Run one = run(1, noisy, DType.F32, 20, 3);
+        assertThat(run(4, noisy, DType.F32, 20, 3).parameters()).isEqualTo(one.parameters());
+        assertThat(run(1, noisy.with("seed", "2"), DType.F32, 20, 3).parameters()).isNotEqualTo(one.parameters());
+    }
+
+    @Test
+    void accumulatingBatchesIsALargerBatch() {
+        TrainingConfig eight = Tiny.training(8, 16);
+        TrainingConfig fourByTwo = Tiny.training(4, 16).with("accumulation", "2");
+        double[] whole = gradients(eight, DType.F64);
+        double[] parts = gradients(fourByTwo, DType.F64);
+        double largest = Arrays.stream(whole).map(Math::abs).max().orElseThrow();
+        assertThat(largest).isGreaterThan(1e-3);
+        for (int i = 0; i < whole.length; i++) {
+            assertThat(parts[i]).isCloseTo(whole[i], within(1e-12 * largest));
+        }
+        assertThat(run(1, fourByTwo, DType.F64, 16, 4).losses)
+                .usingComparatorWithPrecision(1e-9).containsExactly(run(1, eight, DType.F64, 16, 4).losses);
+    }
+
+    @Test
+    void recomputingGivesTheSameGradientsToTheBit() {
+        TrainingConfig kept = Tiny.training(3, 16);
+        assertThat(gradients(kept.with("recompute", "true"), DType.F32)).isEqualTo(gradients(kept, DType.F32));
+    }
+
+    @Test
+    void gradientsAreScaledDownToTheClipNorm() {
+        // A first update of Adam does not see the scale, so the moments are looked at.
+        TrainingConfig free = Tiny.training(2, 16).with("clip", "0").with("beta1", "0");
+        double norm = firstMomentNorm(free);
+        assertThat(norm).isGreaterThan(0.1);
+        assertThat(firstMomentNorm(free.with("clip", Double.toString(norm / 10)))).isCloseTo(norm / 10,
+                within(1e-5 * norm));
+        assertThat(firstMomentNorm(free.with("clip", Double.toString(norm * 10)))).isEqualTo(norm);
+    }
+
+    private static double firstMomentNorm(TrainingConfig config) {
+        try (Memory memory = new Memory(); ThreadTeam team = new ThreadTeam(1)) {
+            Stack model = Tiny.model(Tiny.config(16, config.time(), 2), DType.F32, memory);
+            try (Trainer trainer = new Trainer(model, config, FAST, team)) {
+                trainer.step(Tiny.batches(Tiny.TEXT), 1e-3);
+                double sum = 0;
+                for (Parameter parameter : model.parameters().trained()) {
+                    Tensor first = trainer.optimiser().moments().get("first." + parameter.name());
+                    sum += Arrays.stream(first.toDoubles()).map(value -> value * value).sum();
+                }
+                return Math.sqrt(sum);
+            }
+        }
+    }
+
+    @Test
+    void onlyMatricesDecay() {
+        TrainingConfig config = Tiny.training(2, 16).with("weightDecay", "0.1");
+        try (Memory memory = new Memory(); ThreadTeam team = new ThreadTeam(1)) {
+            Stack model = Tiny.model(Tiny.config(16, 16, 2), DType.F32, memory);
+            try (Trainer trainer = new Trainer(model, config, FAST, team)) {
+                List<double[]> before = values(model);
+                // Zero gradients leave nothing but the decay.
+                trainer.gradients().zero();
+                trainer.optimiser().update(trainer.gradients(), 0.5, 1);
+                List<double[]> after = values(model);
+                int matrices = 0;
+                for (int i = 0; i < before.size(); i++) {
+                    Parameter parameter = model.parameters().all().get(i);
+                    double kept = parameter.role() == Role.MATRIX ? 1 - 0.5 * 0.1 : 1;
+                    matrices += parameter.role() == Role.MATRIX ? 1 : 0;
+                    for (int j = 0; j < before.get(i).length; j++) {
+                        assertThat(after.get(i)[j]).as(parameter.name())
+                                .isCloseTo(kept * before.get(i)[j], within(1e-7));
+                    }
+                }
+                assertThat(matrices).isEqualTo(5);
+            }
+        }
+    }
+
+    @Test
+    void aGradientThatIsNotFiniteStopsWithStepParameterAndAdvice() {
+        try (Memory memory = new Memory(); ThreadTeam team = new ThreadTeam(1)) {
+            Stack model = Tiny.model(Tiny.config(16, 16, 2), DType.F32, memory);
+            try (Trainer trainer = new Trainer(model, Tiny.training(2, 16), FAST, team)) {
+                Batches batches = Tiny.batches(Tiny.TEXT);
+                trainer.step(batches, 1e-3);
+                model.parameters().find("branches.1.mixer.out").orElseThrow().tensor().set(5, Double.NaN);
+                List<List<Double>> before = boxed(values(model));
+                assertThatThrownBy(() -> trainer.step(batches, 1e-3)).isInstanceOf(TrainingDiverged.class)
+                        .hasMessageContaining("step 2").hasMessageContaining("branches.1.mixer.out")
+                        .hasMessageContaining("lower the learning rate");
+                assertThat(boxed(values(model))).isEqualTo(before);
+                assertThat(trainer.steps()).isEqualTo(1);
+            }
+        }
+    }
+
+    @Test
+    void heapTakenByAStepDoesNotGrowWithTheModel() {
+        long narrow = allocatedPerStep(8);
+        long wide = allocatedPerStep(64);
+        // Objects of the tape: some hundred a branch, whatever the width.
+        assertThat(narrow).isBetween(1L, 300_000L);
+        assertThat(Math.abs(wide - narrow)).as("bytes a step at width 8: " + narrow + ", at width 64: " + wide)
+                .isLessThan(8_192);
+    }
+
+    private static long allocatedPerStep(int width) {
+        com.sun.management.ThreadMXBean threads = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
+        try (Memory memory = new Memory(); ThreadTeam team = new ThreadTeam(1)) {
+            Stack model = Tiny.model(Tiny.config(width, 16, 2), DType.F32, memory);
+            try (Trainer trainer = new Trainer(model, Tiny.training(2, 16), FAST, team)) {
+                Batches batches = Tiny.batches(Tiny.TEXT);
+                long least = Long.MAX_VALUE;
+                for (int step = 0; step < 60; step++) {
+                    long before = threads.getCurrentThreadAllocatedBytes();
+                    trainer.step(batches, 1e-3);
+                    least = Math.min(least, threads.getCurrentThreadAllocatedBytes() - before);
+                }
+                return least;
+            }
+        }
+    }
+
+    @Test
+    void nativeMemoryIsThatOfTheFirstStepAndGoesBackOnClose() {
+        try (Memory memory = new Memory(); ThreadTeam team = new ThreadTeam(1)) {
+            Stack model = Tiny.model(Tiny.config(16, 16, 2), DType.F32, memory);
+            Trainer trainer = new Trainer(model, Tiny.training(2, 16), FAST, team);
+            Batches batches = Tiny.batches(Tiny.TEXT);
+            trainer.step(batches, 1e-3);
+            long first = trainer.bytes();
+            for (int step = 0; step < 20; step++) {
+                trainer.step(batches, 1e-3);
+            }
+            assertThat(trainer.bytes()).isEqualTo(first);
+            Tensor moment = trainer.optimiser().moments().values().iterator().next();
+            trainer.close();
+            assertThatThrownBy(() -> moment.get(0)).isInstanceOf(IllegalStateException.class);
+        }
+    }
+
+    private record Run(double[] losses, List<double[]> values) {
+        List<List<Double>> parameters() {
+            return boxed(values);
+        }
+    }
+
+    private static List<List<Double>> boxed(List<double[]> values) {
+        return values.stream().map(part -> Arrays.stream(part).boxed().toList()).toList();
+    }
+
+    private static Run run(int threads, TrainingConfig config, DType dtype, int width, int steps) {
+        try (Memory memory = new Memory(); ThreadTeam team = new ThreadTeam(threads)) {
+            Stack model = Tiny.model(Tiny.config(width, config.time(), 2), dtype, memory);
+            try (Trainer trainer = new Trainer(model, config, FAST, team)) {
+                double[] losses = new double[steps];
+                for (int step = 0; step < steps; step++) {
+                    losses[step] = trainer.step(Tiny.batches(Tiny.TEXT), 3e-3).loss();
+                }
+                return new Run(losses, values(model));
+            }
+        }
+    }
+
+    private static double[] gradients(TrainingConfig config, DType dtype) {
+        try (Memory memory = new Memory(); ThreadTeam team = new ThreadTeam(1)) {
+            Stack model = Tiny.model(Tiny.config(12, config.time(), 2), dtype, memory);
+            try (Trainer trainer = new Trainer(model, config, FAST, team)) {
+                trainer.accumulate(Tiny.batches(Tiny.TEXT), 0);
+                return model.parameters().trained().stream().flatMapToDouble(parameter -> Arrays.stream(
+                        trainer.gradients().of(parameter.tensor()).orElseThrow().toDoubles())).toArray();
+            }
+        }
+    }
+
+    private static List<double[]> values(Stack model) {
+        List<double[]> values = new ArrayList<>();
+        model.parameters().all().forEach(parameter -> values.add(parameter.tensor().toDoubles()));
+        return values;
+    }
+}
