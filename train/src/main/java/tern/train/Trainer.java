@@ -1,5 +1,6 @@
 package tern.train;
 
+import java.lang.foreign.MemorySegment;
 import java.util.List;
 
 import tern.autograd.Gradients;
@@ -17,6 +18,7 @@ import tern.tensor.Memory;
 import tern.tensor.Shape;
 import tern.tensor.Tensor;
 import tern.tensor.Workspace;
+import tern.text.Windows;
 
 /**
  * Makes updates of a model, one at a time: forward from the empty state, mean cross-entropy, backward, clipping by global
@@ -38,6 +40,8 @@ public final class Trainer implements AutoCloseable {
     private final EagerOps eager;
     private final Tensor ids;
     private final Tensor targets;
+    private final int[] read;
+    private final int[] next;
 
     /**
      * What one update did.
@@ -70,6 +74,8 @@ public final class Trainer implements AutoCloseable {
         this.eager = new EagerOps(kernels, team, results);
         this.ids = memory.zeros(DType.I32, config.batch(), config.time());
         this.targets = memory.zeros(DType.I32, config.batch(), config.time());
+        this.read = new int[config.batch() * config.time()];
+        this.next = new int[read.length];
     }
 
     /** The model. */
@@ -90,12 +96,13 @@ public final class Trainer implements AutoCloseable {
     /**
      * One update from the next windows.
      *
+     * @param windows of this run's batch and time
      * @param rate learning rate
-     * @throws TrainingDiverged if the loss or a gradient is NaN or infinite; nothing was changed
+     * @throws TrainingDiverged if the loss or a gradient is NaN or infinite; no parameter or moment was changed
      */
-    public Step step(Batches batches, double rate) {
+    public Step step(Windows windows, double rate) {
         long number = optimiser.steps() + 1;
-        double loss = accumulate(batches, optimiser.steps() * config.accumulation() * config.batch());
+        double loss = accumulate(windows);
         double norm = optimiser.norm(gradients);
         if (!Double.isFinite(loss)) {
             throw diverged(number, "loss", loss);
@@ -113,11 +120,13 @@ public final class Trainer implements AutoCloseable {
     }
 
     /** Leaves the gradient of the mean over all batches of one update in {@link #gradients}; gives the mean loss. */
-    double accumulate(Batches batches, long firstWindow) {
+    double accumulate(Windows windows) {
         gradients.zero();
         double loss = 0;
         for (int part = 0; part < config.accumulation(); part++) {
-            batches.fill(firstWindow + (long) part * config.batch(), ids, targets);
+            windows.next(read, next);
+            Trainer.write(read, ids);
+            Trainer.write(next, targets);
             Tensor mean = loss(tape, ids, targets, config.tokensPerStep());
             loss += mean.get(0);
             tape.backward(mean, 1);
@@ -127,9 +136,13 @@ public final class Trainer implements AutoCloseable {
         return loss;
     }
 
-    private Tensor loss(Ops ops, Tensor read, Tensor predict, double count) {
-        ModelState fresh = ModelState.empty(model.stateLayouts(), dtype, read.dim(0), 0, results);
-        Tensor hidden = model.forward(Form.PARALLEL, ops, read, fresh).hidden();
+    static void write(int[] values, Tensor into) {
+        MemorySegment.copy(values, 0, into.data(), Tensor.INT, 0, values.length);
+    }
+
+    private Tensor loss(Ops ops, Tensor inputs, Tensor predict, double count) {
+        ModelState fresh = ModelState.empty(model.stateLayouts(), dtype, inputs.dim(0), 0, results);
+        Tensor hidden = model.forward(Form.PARALLEL, ops, inputs, fresh).hidden();
         int rows = hidden.shape().rows();
         Tensor flat = ops.reshape(hidden, Shape.of(rows, hidden.shape().last()));
         Tensor losses = ops.crossEntropy(flat, model.head(), predict.reshape(rows));
@@ -151,22 +164,20 @@ public final class Trainer implements AutoCloseable {
                 + " of the run) or clip at a smaller norm (now " + config.clip() + ")");
     }
 
-    /**
-     * The mean cross-entropy in nats a token over windows 0 … {@code windows} − 1, from the empty state each, with the
-     * parameters as they are.
-     */
-    public double evaluate(Batches batches, int windows, int time) {
+    /** Measures the model as it is, every window from the empty state. */
+    public Validation.Measured evaluate(Validation validation) {
         eager.parametersChanged();
         double sum = 0;
-        for (int from = 0; from < windows; from += config.batch()) {
-            int rows = Math.min(config.batch(), windows - from);
-            Tensor read = results.allocate(DType.I32, ids.shape().with(0, rows).with(1, time));
-            Tensor predict = results.allocate(DType.I32, read.shape());
-            batches.fill(from, read, predict);
-            sum += loss(eager, read, predict, 1).get(0);
+        long symbols = 0;
+        for (int from = 0; from < validation.windows(); from += config.batch()) {
+            int rows = Math.min(config.batch(), validation.windows() - from);
+            Tensor some = results.allocate(DType.I32, Shape.of(rows, validation.time()));
+            Tensor predict = results.allocate(DType.I32, some.shape());
+            symbols += validation.fill(from, some, predict);
+            sum += loss(eager, some, predict, 1).get(0);
             results.reset();
         }
-        return sum / ((double) windows * time);
+        return new Validation.Measured(sum / symbols, symbols);
     }
 
     /** Gradients of the last step. */

@@ -32,7 +32,8 @@ import java.util.Map;
  * @param seed of windows and noise
  */
 public record TrainingConfig(double learningRate, double beta1, double beta2, double epsilon, double weightDecay,
-        double warmup, double floor, double clip, int batch, int time, int accumulation, boolean recompute, double noise,
+        double warmup, double floor, double clip, int batch, int time, int accumulation, boolean recompute,
+        double noise,
         double noiseDecay, WindowOrder windows, int validateEvery, int validationWindows, long seed) {
     /** Checks ranges. */
     public TrainingConfig {

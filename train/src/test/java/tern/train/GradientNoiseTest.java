@@ -35,7 +35,7 @@ class GradientNoiseTest {
         double[] drawn = draw(noise, 40_000, 1, 5, 2);
         assertThat(draw(noise, 40_000, 1, 5, 2)).isEqualTo(drawn);
         for (double[] other : new double[][] {draw(noise, 40_000, 2, 5, 2), draw(noise, 40_000, 1, 6, 2),
-                draw(noise, 40_000, 1, 5, 3)}) {
+            draw(noise, 40_000, 1, 5, 3)}) {
             double product = 0;
             for (int i = 0; i < drawn.length; i++) {
                 product += drawn[i] * other[i];

@@ -11,7 +11,13 @@ import tern.model.StackConfig;
 import tern.sequence.MixerConfig;
 import tern.tensor.DType;
 import tern.tensor.Memory;
-import tern.tensor.Tensor;
+import tern.text.ByteTokenizer;
+import tern.text.RandomWindows;
+import tern.text.Split;
+import tern.text.SplitRule;
+import tern.text.TextData;
+import tern.text.TokenStore;
+import tern.text.Windows;
 
 /** Small models and data for the tests of this room. */
 final class Tiny {
@@ -33,21 +39,12 @@ final class Tiny {
         return TrainingConfig.usual(100_000, time).with("batch", Integer.toString(batch)).with("warmup", "0");
     }
 
-    /** Window n begins at byte 3·n of the text, around its end and on. */
-    static Batches batches(String text) {
-        byte[] bytes = text.getBytes(StandardCharsets.US_ASCII);
-        return (first, ids, targets) -> {
-            for (int row = 0; row < ids.dim(0); row++) {
-                for (int t = 0; t < ids.dim(1); t++) {
-                    long at = 3 * (first + row) + t;
-                    set(ids, row, t, bytes[(int) (at % bytes.length)]);
-                    set(targets, row, t, bytes[(int) ((at + 1) % bytes.length)]);
-                }
-            }
-        };
+    static TokenStore tokens(String text) {
+        TextData data = TextData.of("text", text.getBytes(StandardCharsets.US_ASCII));
+        return data.split(SplitRule.parse("100/0/0")).tokens(Split.TRAIN, ByteTokenizer.ALL);
     }
 
-    private static void set(Tensor tensor, int row, int t, int value) {
-        tensor.set((long) row * tensor.dim(1) + t, value);
+    static Windows windows(TrainingConfig config) {
+        return new RandomWindows(tokens(TEXT), config.batch(), config.time(), config.seed());
     }
 }

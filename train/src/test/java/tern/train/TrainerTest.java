@@ -19,23 +19,25 @@ import tern.sequence.Role;
 import tern.tensor.DType;
 import tern.tensor.Memory;
 import tern.tensor.Tensor;
+import tern.text.Windows;
 
 class TrainerTest {
     private static final KernelSet FAST = KernelSet.fastest();
+    private static final TrainingConfig CONFIG = Tiny.training(2, 16);
 
     @Test
     void aTinyModelLearnsAShortTextByHeart() {
         try (Memory memory = new Memory(); ThreadTeam team = new ThreadTeam(1)) {
-            TrainingConfig config = Tiny.training(1, 80).with("learningRate", "0.01").with("weightDecay", "0");
-            Stack model = Tiny.model(Tiny.config(32, 80, 3), DType.F32, memory);
+            TrainingConfig config = Tiny.training(1, 79).with("learningRate", "0.01").with("weightDecay", "0");
+            Stack model = Tiny.model(Tiny.config(32, 79, 3), DType.F32, memory);
             try (Trainer trainer = new Trainer(model, config, FAST, team)) {
-                Batches all = Tiny.batches(Tiny.TEXT);
-                Batches batches = (first, ids, targets) -> all.fill(0, ids, targets);
-                double before = trainer.evaluate(batches, 1, 80) / Math.log(2);
+                Windows windows = Tiny.windows(config);
+                Validation validation = new Validation(Tiny.tokens(Tiny.TEXT), 79, 8);
+                double before = trainer.evaluate(validation).bits();
                 for (int step = 0; step < 200; step++) {
-                    trainer.step(batches, config.schedule().rate((step + 1) / 200.0));
+                    trainer.step(windows, config.schedule().rate((step + 1) / 200.0));
                 }
-                double after = trainer.evaluate(batches, 1, 80) / Math.log(2);
+                double after = trainer.evaluate(validation).bits();
                 assertThat(before).isBetween(6.5, 8.5);
                 assertThat(after).isBetween(0.0, 0.1);
             }
@@ -94,12 +96,11 @@ class TrainerTest {
         try (Memory memory = new Memory(); ThreadTeam team = new ThreadTeam(1)) {
             Stack model = Tiny.model(Tiny.config(16, config.time(), 2), DType.F32, memory);
             try (Trainer trainer = new Trainer(model, config, FAST, team)) {
-                trainer.step(Tiny.batches(Tiny.TEXT), 1e-3);
-                double sum = 0;
-                for (Parameter parameter : model.parameters().trained()) {
-                    Tensor first = trainer.optimiser().moments().get("first." + parameter.name());
-                    sum += Arrays.stream(first.toDoubles()).map(value -> value * value).sum();
-                }
+                trainer.step(Tiny.windows(config), 1e-3);
+                double sum = trainer.optimiser().moments().entrySet().stream()
+                        .filter(moment -> moment.getKey().startsWith("first."))
+                        .flatMapToDouble(moment -> Arrays.stream(moment.getValue().toDoubles()))
+                        .map(value -> value * value).sum();
                 return Math.sqrt(sum);
             }
         }
@@ -135,12 +136,12 @@ class TrainerTest {
     void aGradientThatIsNotFiniteStopsWithStepParameterAndAdvice() {
         try (Memory memory = new Memory(); ThreadTeam team = new ThreadTeam(1)) {
             Stack model = Tiny.model(Tiny.config(16, 16, 2), DType.F32, memory);
-            try (Trainer trainer = new Trainer(model, Tiny.training(2, 16), FAST, team)) {
-                Batches batches = Tiny.batches(Tiny.TEXT);
-                trainer.step(batches, 1e-3);
+            try (Trainer trainer = new Trainer(model, CONFIG, FAST, team)) {
+                Windows windows = Tiny.windows(CONFIG);
+                trainer.step(windows, 1e-3);
                 model.parameters().find("branches.1.mixer.out").orElseThrow().tensor().set(5, Double.NaN);
                 List<List<Double>> before = boxed(values(model));
-                assertThatThrownBy(() -> trainer.step(batches, 1e-3)).isInstanceOf(TrainingDiverged.class)
+                assertThatThrownBy(() -> trainer.step(windows, 1e-3)).isInstanceOf(TrainingDiverged.class)
                         .hasMessageContaining("step 2").hasMessageContaining("branches.1.mixer.out")
                         .hasMessageContaining("lower the learning rate");
                 assertThat(boxed(values(model))).isEqualTo(before);
@@ -163,12 +164,12 @@ class TrainerTest {
         com.sun.management.ThreadMXBean threads = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
         try (Memory memory = new Memory(); ThreadTeam team = new ThreadTeam(1)) {
             Stack model = Tiny.model(Tiny.config(width, 16, 2), DType.F32, memory);
-            try (Trainer trainer = new Trainer(model, Tiny.training(2, 16), FAST, team)) {
-                Batches batches = Tiny.batches(Tiny.TEXT);
+            try (Trainer trainer = new Trainer(model, CONFIG, FAST, team)) {
+                Windows windows = Tiny.windows(CONFIG);
                 long least = Long.MAX_VALUE;
                 for (int step = 0; step < 60; step++) {
                     long before = threads.getCurrentThreadAllocatedBytes();
-                    trainer.step(batches, 1e-3);
+                    trainer.step(windows, 1e-3);
                     least = Math.min(least, threads.getCurrentThreadAllocatedBytes() - before);
                 }
                 return least;
@@ -180,12 +181,12 @@ class TrainerTest {
     void nativeMemoryIsThatOfTheFirstStepAndGoesBackOnClose() {
         try (Memory memory = new Memory(); ThreadTeam team = new ThreadTeam(1)) {
             Stack model = Tiny.model(Tiny.config(16, 16, 2), DType.F32, memory);
-            Trainer trainer = new Trainer(model, Tiny.training(2, 16), FAST, team);
-            Batches batches = Tiny.batches(Tiny.TEXT);
-            trainer.step(batches, 1e-3);
+            Trainer trainer = new Trainer(model, CONFIG, FAST, team);
+            Windows windows = Tiny.windows(CONFIG);
+            trainer.step(windows, 1e-3);
             long first = trainer.bytes();
             for (int step = 0; step < 20; step++) {
-                trainer.step(batches, 1e-3);
+                trainer.step(windows, 1e-3);
             }
             assertThat(trainer.bytes()).isEqualTo(first);
             Tensor moment = trainer.optimiser().moments().values().iterator().next();
@@ -208,9 +209,10 @@ class TrainerTest {
         try (Memory memory = new Memory(); ThreadTeam team = new ThreadTeam(threads)) {
             Stack model = Tiny.model(Tiny.config(width, config.time(), 2), dtype, memory);
             try (Trainer trainer = new Trainer(model, config, FAST, team)) {
+                Windows windows = Tiny.windows(config);
                 double[] losses = new double[steps];
                 for (int step = 0; step < steps; step++) {
-                    losses[step] = trainer.step(Tiny.batches(Tiny.TEXT), 3e-3).loss();
+                    losses[step] = trainer.step(windows, 3e-3).loss();
                 }
                 return new Run(losses, values(model));
             }
@@ -221,7 +223,7 @@ class TrainerTest {
         try (Memory memory = new Memory(); ThreadTeam team = new ThreadTeam(1)) {
             Stack model = Tiny.model(Tiny.config(12, config.time(), 2), dtype, memory);
             try (Trainer trainer = new Trainer(model, config, FAST, team)) {
-                trainer.accumulate(Tiny.batches(Tiny.TEXT), 0);
+                trainer.accumulate(Tiny.windows(config));
                 return model.parameters().trained().stream().flatMapToDouble(parameter -> Arrays.stream(
                         trainer.gradients().of(parameter.tensor()).orElseThrow().toDoubles())).toArray();
             }
