@@ -32,6 +32,10 @@ import tern.sequence.MixerConfig;
 import tern.tensor.DType;
 import tern.tensor.Memory;
 import tern.text.ByteTokenizer;
+import tern.text.EvaluationWindows;
+import tern.text.Split;
+import tern.text.TextData;
+import tern.text.TokenStore;
 
 /**
  * The laws of a live sequence: reading a prompt equals stepping through it, a fork is independent, a snapshot brings back
@@ -158,6 +162,25 @@ class LiveSequenceTest {
                 }
             }
             alone.forEach(LiveSequence::close);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"attention", "hyena", "multihyena", "modal"})
+    void allFormsMeasureTheSameBitsPerByte(String kind) {
+        byte[] bytes = new byte[1000];
+        random.nextBytes(bytes);
+        try (LanguageModel model = model(kind); TextData data = TextData.of("random bytes", bytes)) {
+            TokenStore tokens = data.split().tokens(Split.ALL, model.tokenizer());
+            EvaluationWindows windows = new EvaluationWindows(tokens, 64);
+            Evaluation parallel = Evaluation.of(model, windows, 64, Form.PARALLEL);
+            assertThat(parallel.tokens()).isEqualTo(999);
+            assertThat(parallel.bitsPerByte()).isCloseTo(8, within(0.5));
+            assertThat(parallel.perplexity()).isCloseTo(Math.pow(2, parallel.bitsPerByte()), within(1e-9 * 256));
+            for (Form form : List.of(Form.CHUNK, Form.STEP)) {
+                assertThat(Evaluation.of(model, windows, 64, form).nats()).as("%s %s", kind, form)
+                        .isCloseTo(parallel.nats(), within(0.01));
+            }
         }
     }
 
