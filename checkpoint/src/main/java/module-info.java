@@ -3,4 +3,6 @@ module tern.checkpoint {
     requires transitive tern.model;
     requires tools.jackson.databind;
     requires static org.jspecify;
+
+    exports tern.checkpoint;
 }

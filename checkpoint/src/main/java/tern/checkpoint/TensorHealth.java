@@ -1,0 +1,59 @@
+package tern.checkpoint;
+
+import java.util.ArrayList;
+import java.util.List;
+
+import tern.tensor.DType;
+import tern.tensor.Tensor;
+
+/**
+ * What a look at every element of a tensor found.
+ *
+ * @param name of the tensor
+ * @param elements how many there are
+ * @param nans how many are not a number
+ * @param infinities how many are infinite
+ * @param smallest least finite element; positive infinity if there is none
+ * @param largest greatest finite element; negative infinity if there is none
+ */
+public record TensorHealth(String name, long elements, long nans, long infinities, double smallest, double largest) {
+    /** Whether every element is a finite number. */
+    public boolean sound() {
+        return nans == 0 && infinities == 0;
+    }
+
+    /**
+     * Looks at every tensor of a file, one element at a time.
+     *
+     * @return one entry a tensor, in the order of the file
+     * @throws MalformedFileException if a tensor is stored in a type that cannot be read
+     */
+    public static List<TensorHealth> of(TensorFile file) throws MalformedFileException {
+        List<TensorHealth> all = new ArrayList<>();
+        for (StoredTensor stored : file.tensors()) {
+            all.add(of(stored.name(), file.tensor(stored.name())));
+        }
+        return all;
+    }
+
+    /** Looks at one tensor. */
+    public static TensorHealth of(String name, Tensor tensor) {
+        long nans = 0;
+        long infinities = 0;
+        double smallest = Double.POSITIVE_INFINITY;
+        double largest = Double.NEGATIVE_INFINITY;
+        boolean singles = tensor.dtype() == DType.F32;
+        for (long i = 0; i < tensor.elements(); i++) {
+            double value = singles ? tensor.data().get(Tensor.FLOAT, 4 * i) : tensor.get(i);
+            if (Double.isNaN(value)) {
+                nans++;
+            } else if (Double.isInfinite(value)) {
+                infinities++;
+            } else {
+                smallest = Math.min(smallest, value);
+                largest = Math.max(largest, value);
+            }
+        }
+        return new TensorHealth(name, tensor.elements(), nans, infinities, smallest, largest);
+    }
+}

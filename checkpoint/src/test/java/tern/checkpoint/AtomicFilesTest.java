@@ -1,0 +1,88 @@
+package tern.checkpoint;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.stream.Stream;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class AtomicFilesTest {
+    @TempDir
+    Path folder;
+
+    @Test
+    void replacesAFile() throws IOException {
+        Path file = folder.resolve("a.txt");
+        AtomicFiles.write(file, "one");
+        AtomicFiles.write(file, "two ß");
+        assertThat(file).hasContent("two ß");
+        assertThat(names()).containsExactly("a.txt");
+    }
+
+    @Test
+    void aFailureLeavesTheOldFile() throws IOException {
+        Path file = folder.resolve("a.txt");
+        AtomicFiles.write(file, "old");
+        assertThatThrownBy(() -> AtomicFiles.write(file, channel -> {
+            channel.write(ByteBuffer.wrap(new byte[1000]));
+            throw new IOException("No space left on device");
+        })).isInstanceOf(IOException.class).message()
+                .startsWith(file + ": could not be written: No space left on device (")
+                .contains("KiB free in " + folder).endsWith("; what was there before is unchanged")
+                .doesNotContain("\n");
+        assertThat(file).hasContent("old");
+        assertThat(names()).containsExactly("a.txt");
+    }
+
+    @Test
+    void anExceptionLeavesTheOldFileToo() throws IOException {
+        Path file = folder.resolve("a.txt");
+        AtomicFiles.write(file, "old");
+        assertThatThrownBy(() -> AtomicFiles.write(file, channel -> {
+            throw new IllegalStateException("stopped");
+        })).isInstanceOf(IllegalStateException.class);
+        assertThat(file).hasContent("old");
+        assertThat(names()).containsExactly("a.txt");
+    }
+
+    @Test
+    void theOldFileStandsWhileTheNewOneIsWritten() throws IOException {
+        Path file = folder.resolve("a.txt");
+        AtomicFiles.write(file, "old");
+        AtomicFiles.write(file, channel -> {
+            channel.write(ByteBuffer.wrap("new".getBytes(java.nio.charset.StandardCharsets.US_ASCII)));
+            assertThat(file).hasContent("old");
+        });
+        assertThat(file).hasContent("new");
+    }
+
+    @Test
+    void aLinkIsFollowed() throws IOException {
+        Path file = folder.resolve("real.txt");
+        AtomicFiles.write(file, "old");
+        Path link = Files.createSymbolicLink(folder.resolve("link.txt"), file);
+        AtomicFiles.write(link, "new");
+        assertThat(file).hasContent("new");
+        assertThat(Files.isSymbolicLink(link)).isTrue();
+    }
+
+    @Test
+    void saysWhereItCannotWrite() {
+        assertThatThrownBy(() -> AtomicFiles.write(folder.resolve("none/a.txt"), "x")).isInstanceOf(IOException.class)
+                .hasMessageContaining("there is no folder " + folder.resolve("none"));
+        assertThatThrownBy(() -> AtomicFiles.write(folder, "x")).isInstanceOf(IOException.class)
+                .hasMessageContaining("there is a folder of this name");
+    }
+
+    private Stream<String> names() throws IOException {
+        try (Stream<Path> files = Files.list(folder)) {
+            return files.map(file -> file.getFileName().toString()).toList().stream();
+        }
+    }
+}
