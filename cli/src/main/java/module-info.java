@@ -20,4 +20,5 @@ module tern.cli {
 
     // Commands are filled in, and results written as JSON, through reflection.
     opens tern.cli to info.picocli, tools.jackson.databind;
+    opens tern.cli.bench to tools.jackson.databind;
 }

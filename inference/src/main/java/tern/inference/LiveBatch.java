@@ -83,6 +83,11 @@ public final class LiveBatch implements AutoCloseable {
         return running.bytes();
     }
 
+    /** Makes room in every history for so many positions at once, so that later steps need not enlarge them. */
+    public void reserve(long positions) {
+        running.reserve(positions);
+    }
+
     /**
      * A fresh sequence joins.
      *

@@ -2,11 +2,15 @@ package tern.inference;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.SplittableRandom;
 
 import tern.model.ModelState;
 import tern.sequence.Slot;
 import tern.sequence.State;
+import tern.sequence.StateLayout;
+import tern.tensor.DType;
 import tern.tensor.Memory;
+import tern.tensor.Shape;
 import tern.tensor.Tensor;
 
 /**
@@ -38,6 +42,32 @@ public final class Snapshot implements AutoCloseable {
                 Tensor part = grows ? mine.reshape(mine.shape().with(0, mine.dim(1)).with(1, 1)).slice(0, position)
                         : mine;
                 own.add(memory.copyOf(part));
+            }
+            branches.add(own);
+        }
+        return new Snapshot(model.fingerprint(), position, memory, branches);
+    }
+
+    /**
+     * A state as large as that of a sequence of this age, with small random contents: what a step costs does not depend on
+     * what is remembered, so benchmarks need not read a long prompt first. Use it for nothing else.
+     */
+    public static Snapshot random(LanguageModel model, int position, long seed) {
+        Memory memory = new Memory();
+        SplittableRandom random = new SplittableRandom(seed);
+        List<List<Tensor>> branches = new ArrayList<>();
+        for (StateLayout layout : model.network().stateLayouts()) {
+            List<Tensor> own = new ArrayList<>();
+            for (Slot slot : layout.slots()) {
+                Shape shape = switch (slot) {
+                    case Slot.Fixed fixed -> fixed.shape().prepend(1);
+                    case Slot.Growing growing -> growing.row().prepend(1).prepend(position);
+                };
+                Tensor tensor = memory.allocate(DType.F32, shape);
+                for (long i = 0; i < tensor.elements(); i++) {
+                    tensor.data().setAtIndex(Tensor.FLOAT, i, random.nextFloat() - 0.5f);
+                }
+                own.add(tensor);
             }
             branches.add(own);
         }

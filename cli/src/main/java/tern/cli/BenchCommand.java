@@ -1,0 +1,26 @@
+package tern.cli;
+
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParentCommand;
+import picocli.CommandLine.Spec;
+
+/** {@code tern bench}: measurements, each a subcommand. */
+@Command(name = "bench", description = "Measure kernels, training steps and decoding on this machine.", mixinStandardHelpOptions = true, subcommands = {
+    DecodeBenchCommand.class})
+final class BenchCommand implements Runnable {
+    @ParentCommand
+    private Tern tern;
+
+    @Spec
+    private CommandSpec spec;
+
+    Tern tern() {
+        return tern;
+    }
+
+    @Override
+    public void run() {
+        spec.commandLine().usage(tern.out());
+    }
+}
