@@ -1,0 +1,178 @@
+package tern.kernels.convolution;
+
+import static jdk.incubator.vector.FloatVector.broadcast;
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
+import static tern.kernels.convolution.Butterflies.LANES;
+import static tern.kernels.convolution.Butterflies.POINT;
+import static tern.kernels.convolution.Butterflies.VECTOR;
+
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.FloatVector;
+
+import tern.tensor.Tensor;
+
+/**
+ * One block of channels of a window of rows: {@code gap} rows of zeros, then rows of a history, then rows of this call,
+ * then zeros for ever. Rows move between tensors and the real or imaginary parts of points; lanes past the last channel
+ * are zeros there and left alone here.
+ *
+ * @param past where the first row of the history is, in bytes of {@code pastData}
+ * @param now where the first row of this call is, in bytes of {@code nowData}
+ * @param stride bytes from row to row
+ * @param channels channels in this block, at most the number of lanes
+ */
+record Rows(int gap, MemorySegment pastData, long past, int pastRows, MemorySegment nowData, long now, int nowRows,
+        long stride, int channels) {
+    private static final ByteOrder NATIVE = ByteOrder.nativeOrder();
+
+    /** Rows from the window's {@code row} on into every second vector of {@code to}. */
+    void load(int row, int count, MemorySegment to, long at) {
+        int begin = row;
+        int end = row + count;
+        long o = at;
+        int zeros = Math.min(end, gap) - begin;
+        if (zeros > 0) {
+            clear(to, o, zeros);
+            o += zeros * POINT;
+            begin += zeros;
+        }
+        int kept = Math.min(end, gap + pastRows) - begin;
+        if (kept > 0) {
+            copy(pastData, past + (begin - gap) * stride, kept, to, o);
+            o += kept * POINT;
+            begin += kept;
+        }
+        int fresh = Math.min(end, gap + pastRows + nowRows) - begin;
+        if (fresh > 0) {
+            copy(nowData, now + (begin - gap - pastRows) * stride, fresh, to, o);
+            o += fresh * POINT;
+            begin += fresh;
+        }
+        if (begin < end) {
+            clear(to, o, end - begin);
+        }
+    }
+
+    private static void clear(MemorySegment to, long at, int count) {
+        for (int i = 0; i < count; i++) {
+            FloatVector.zero(LANES).intoMemorySegment(to, at + i * POINT, NATIVE);
+        }
+    }
+
+    private void copy(MemorySegment from, long first, int count, MemorySegment to, long at) {
+        if (channels == LANES.length()) {
+            copyWhole(from, first, stride, count, to, at);
+        } else {
+            for (int i = 0; i < count; i++) {
+                FloatVector.zero(LANES).intoMemorySegment(to, at + i * POINT, NATIVE);
+                MemorySegment.copy(from, first + i * stride, to, at + i * POINT, 4L * channels);
+            }
+        }
+    }
+
+    private static void copyWhole(MemorySegment from, long first, long stride, int count, MemorySegment to, long at) {
+        for (int i = 0; i < count; i++) {
+            fromMemorySegment(LANES, from, first + i * stride, NATIVE).intoMemorySegment(to, at + i * POINT, NATIVE);
+        }
+    }
+
+    /** What the window's rows of this call become: scale·value + skip ⊙ input. Other rows are dropped. */
+    void store(int row, int count, MemorySegment from, long at, float scale, Tensor skip, int channel,
+            MemorySegment input) {
+        int first = gap + pastRows;
+        int begin = Math.max(row, first);
+        int end = Math.min(row + count, first + nowRows);
+        if (begin >= end) {
+            return;
+        }
+        long o = at + (begin - row) * POINT;
+        long out = now + (begin - first) * stride;
+        if (channels == LANES.length()) {
+            storeWhole(from, o, end - begin, scale, fromMemorySegment(LANES, skip.data(), 4L * channel, NATIVE), input,
+                    nowData, out,
+                    stride);
+        } else {
+            for (int i = 0; i < end - begin; i++) {
+                for (int c = 0; c < channels; c++) {
+                    long place = out + i * stride + 4L * c;
+                    float value = from.get(Tensor.FLOAT, o + i * POINT + 4L * c);
+                    float straight = skip.data().get(Tensor.FLOAT, 4L * (channel + c));
+                    nowData.set(Tensor.FLOAT, place, Math.fma(straight, input.get(Tensor.FLOAT, place), scale * value));
+                }
+            }
+        }
+    }
+
+    private static void storeWhole(MemorySegment from, long at, int count, float scale, FloatVector skip,
+            MemorySegment input,
+            MemorySegment to, long out, long stride) {
+        FloatVector factor = broadcast(LANES, scale);
+        for (int i = 0; i < count; i++) {
+            long place = out + i * stride;
+            FloatVector value = fromMemorySegment(LANES, from, at + i * POINT, NATIVE).mul(factor);
+            skip.fma(fromMemorySegment(LANES, input, place, NATIVE), value).intoMemorySegment(to, place, NATIVE);
+        }
+    }
+
+    /** What the window's rows of this call become: scale·value. Other rows are dropped. */
+    void store(int row, int count, MemorySegment from, long at, float scale) {
+        int first = gap + pastRows;
+        int begin = Math.max(row, first);
+        int end = Math.min(row + count, first + nowRows);
+        for (int i = begin; i < end; i++) {
+            long o = at + (i - row) * POINT;
+            long out = now + (i - first) * stride;
+            if (channels == LANES.length()) {
+                fromMemorySegment(LANES, from, o, NATIVE).mul(scale).intoMemorySegment(nowData, out, NATIVE);
+            } else {
+                for (int c = 0; c < channels; c++) {
+                    nowData.set(Tensor.FLOAT, out + 4L * c, scale * from.get(Tensor.FLOAT, o + 4L * c));
+                }
+            }
+        }
+    }
+
+    /** The same window with zeros for the rows of this call. */
+    Rows withoutNow() {
+        return new Rows(gap, pastData, past, pastRows, nowData, now, 0, stride, channels);
+    }
+
+    /** The same window with zeros for the rows of the history. */
+    Rows withoutPast() {
+        return new Rows(gap + pastRows, pastData, past, 0, nowData, now, nowRows, stride, channels);
+    }
+
+    /** Adds scale·value to the window's rows of the history. Other rows are dropped. */
+    void accumulate(int row, int count, MemorySegment from, long at, float scale) {
+        int begin = Math.max(row, gap);
+        int end = Math.min(row + count, gap + pastRows);
+        if (begin >= end) {
+            return;
+        }
+        long o = at + (begin - row) * POINT;
+        long out = past + (begin - gap) * stride;
+        if (channels == LANES.length()) {
+            accumulateWhole(from, o, end - begin, scale, pastData, out, stride);
+        } else {
+            for (int i = 0; i < end - begin; i++) {
+                for (int c = 0; c < channels; c++) {
+                    long place = out + i * stride + 4L * c;
+                    float value = from.get(Tensor.FLOAT, o + i * POINT + 4L * c);
+                    pastData.set(Tensor.FLOAT, place, Math.fma(scale, value, pastData.get(Tensor.FLOAT, place)));
+                }
+            }
+        }
+    }
+
+    private static void accumulateWhole(MemorySegment from, long at, int count, float scale, MemorySegment to, long out,
+            long stride) {
+        FloatVector factor = broadcast(LANES, scale);
+        for (int i = 0; i < count; i++) {
+            long place = out + i * stride;
+            fromMemorySegment(LANES, from, at + i * POINT, NATIVE)
+                    .fma(factor, fromMemorySegment(LANES, to, place, NATIVE))
+                    .intoMemorySegment(to, place, NATIVE);
+        }
+    }
+}

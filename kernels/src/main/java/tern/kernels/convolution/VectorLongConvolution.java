@@ -1,0 +1,352 @@
+package tern.kernels.convolution;
+
+import static tern.kernels.convolution.Butterflies.LANES;
+import static tern.kernels.convolution.Butterflies.POINT;
+
+import java.lang.foreign.MemorySegment;
+
+import tern.kernels.ThreadTeam;
+import tern.tensor.DType;
+import tern.tensor.Shape;
+import tern.tensor.Tensor;
+import tern.tensor.Workspace;
+
+/**
+ * {@link LongConvolution} on {@link DType#F32} with channels in the vector lanes: the direct sum where few terms are
+ * wanted, the transform of {@link RootTree} where many are, whichever counts fewer nanoseconds. Sums and transforms are in
+ * single precision; the error of a transform is about 1e-7·log2(n) of the root of the energy that an output sums over.
+ *
+ * <p>A block of channels is one task, unless it is so long that the blocks of all threads would not fit the shared cache
+ * together: then all threads share the columns and nodes of one block. Either way the arithmetic is the same. Stateless,
+ * safe to share.
+ */
+public final class VectorLongConvolution implements LongConvolution {
+    /** Which way to compute. */
+    enum Form {
+        DIRECT, TRANSFORM, FASTEST
+    }
+
+    /** Transforms of this many points are shared by all threads. */
+    private static final int TOGETHER = 1 << 14;
+    /** Shorter ones are shared too if there are fewer blocks of channels than this. */
+    private static final int FEW_BLOCKS = 4;
+    private static final int TOGETHER_IF_FEW = 1 << 12;
+    /** Tiles a task of a shared transform passes over. */
+    private static final int TILES = 8;
+    /** Time of one point in one level of a transform, beside one fused multiply-add of a direct sum. */
+    private static final double LEVEL_COST = 3;
+
+    private final Form form;
+
+    /** A body that chooses the fastest form. */
+    public VectorLongConvolution() {
+        this(Form.FASTEST);
+    }
+
+    VectorLongConvolution(Form form) {
+        this.form = form;
+    }
+
+    @Override
+    public void forward(ThreadTeam team, Tensor x, Tensor taps, Tensor skip, Tensor history, long[] ages,
+            Tensor pending,
+            Tensor y) {
+        int batch = x.dim(0);
+        int time = x.dim(1);
+        int channels = x.dim(2);
+        boolean kept = history.dim(1) > 0;
+        int block = kept ? pending.dim(1) : 0;
+        long oldest = 0;
+        for (int b = 0; b < batch; b++) {
+            assert kept ? ages[b] + time <= history.dim(1) : ages[b] == 0 : "longConvolution: history too short";
+            oldest = Math.max(oldest, ages[b]);
+        }
+        if (kept) {
+            for (int b = 0; b < batch; b++) {
+                MemorySegment.copy(x.data(), 4L * b * time * channels, history.data(),
+                        4L * (b * (long) history.dim(1) + ages[b]) * channels, 4L * time * channels);
+            }
+        }
+        Tensor inputs = kept ? history : x;
+        int useful = (int) Math.min(taps.dim(0), oldest + time);
+        int before = (int) Math.max(0, Math.min(useful - 1, oldest));
+        double transform = transformCost(time + useful, batch);
+        if (block > 0 && form != Form.TRANSFORM && (form == Form.DIRECT || (double) batch * time * block < transform)) {
+            forwardByBlocks(team, x, taps, skip, history, ages, pending, y);
+            return;
+        }
+        if (useful == 0 || form == Form.DIRECT
+                || form == Form.FASTEST && (double) batch * time * (before + (time + 1) / 2) < transform) {
+            int rows = inputs.dim(1);
+            DirectSums.run(team, batch, channels, (double) batch * time * (before + time), (b, from, to) -> {
+                long first = (long) b * rows;
+                DirectSums.sum(taps, inputs, first, 0, ages[b] + time, y, (long) b * time, ages[b], time, from, to);
+                DirectSums.addSkip(skip, x, y, (long) b * time, time, from, to);
+            });
+        } else {
+            RootTree tree = RootTree.of(RootTree.sizeFor((time + useful) / 2));
+            eachBlock(team, tree, channels, (channel, lanes) -> convolveBlock(team, tree, channel, lanes, taps, useful,
+                    b -> window(x, history, ages, before, b, channel, lanes), batch,
+                    (b, tileRow, count, from, at) -> window(y,
+                            history, ages, before, b, channel, lanes)
+                            .store(tileRow, count, from, at, 1f / tree.size, skip, channel, x
+                                    .data()),
+                    before + time));
+        }
+        if (block > 0) {
+            bringUp(team, taps, history, ages, time, pending);
+        }
+    }
+
+    /** Few positions: what inputs of earlier blocks make is pending already. */
+    private void forwardByBlocks(ThreadTeam team, Tensor x, Tensor taps, Tensor skip, Tensor history, long[] ages,
+            Tensor pending,
+            Tensor y) {
+        int batch = x.dim(0);
+        int time = x.dim(1);
+        int channels = x.dim(2);
+        int block = pending.dim(1);
+        int longest = 0;
+        for (int b = 0; b < batch; b++) {
+            longest = (int) Math.max(longest, Math.min(block, ages[b] % block + time));
+        }
+        for (int done = 0; done < time;) {
+            // Up to the next block boundary of any sequence, where its pending rows must be made anew.
+            int steps = time - done;
+            long[] now = new long[batch];
+            for (int b = 0; b < batch; b++) {
+                now[b] = ages[b] + done;
+                steps = (int) Math.min(steps, block - now[b] % block);
+            }
+            int from = done;
+            int count = steps;
+            DirectSums.run(team, batch, channels, (double) batch * steps * longest, (b, low, high) -> {
+                long row = (long) b * time + from;
+                long first = (long) b * history.dim(1);
+                int inside = (int) (now[b] % block);
+                DirectSums.sum(taps, history, first, now[b] - inside, now[b] + count, y, row, now[b], count, low, high);
+                DirectSums.addRows(pending, (long) b * block + inside, y, row, count, low, high);
+                DirectSums.addSkip(skip, x, y, row, count, low, high);
+            });
+            bringUp(team, taps, history, now, steps, pending);
+            done += steps;
+        }
+    }
+
+    /** Makes the pending rows of the sequences that have come into another block. */
+    private void bringUp(ThreadTeam team, Tensor taps, Tensor history, long[] ages, int time, Tensor pending) {
+        int block = pending.dim(1);
+        int channels = taps.dim(1);
+        int count = 0;
+        long latest = 0;
+        int[] moved = new int[ages.length];
+        long[] starts = new long[ages.length];
+        for (int b = 0; b < ages.length; b++) {
+            long now = ages[b] + time;
+            if (now / block != ages[b] / block) {
+                starts[b] = now - now % block;
+                latest = Math.max(latest, starts[b]);
+                moved[count++] = b;
+            }
+        }
+        if (count == 0) {
+            return;
+        }
+        int useful = (int) Math.min(taps.dim(0), latest + block);
+        int before = (int) Math.max(0, Math.min(useful - 1, latest));
+        double direct = (double) count * block * before;
+        if (form == Form.DIRECT || before == 0
+                || form == Form.FASTEST && direct < transformCost(block + useful, count)) {
+            DirectSums.run(team, count, channels, direct, (k, from, to) -> {
+                int b = moved[k];
+                DirectSums.sum(taps, history, (long) b * history.dim(1), 0, starts[b], pending, (long) b * block,
+                        starts[b], block,
+                        from, to);
+            });
+            return;
+        }
+        RootTree tree = RootTree.of(RootTree.sizeFor((block + useful) / 2));
+        int sequences = count;
+        eachBlock(team, tree, channels, (channel, lanes) -> convolveBlock(team, tree, channel, lanes, taps, useful,
+                k -> window(pending, history, starts, before, moved[k], channel, lanes).withoutNow(), sequences,
+                (k, row, rows, from, at) -> window(pending, history, starts, before, moved[k],
+                        channel, lanes).store(row, rows, from, at, 1f / tree.size),
+                before + block));
+    }
+
+    @Override
+    public void backward(ThreadTeam team, Tensor x, Tensor taps, Tensor skip, Tensor history, long[] ages, Tensor dy,
+            Tensor dx,
+            Tensor dTaps, Tensor dSkip, Tensor dHistory) {
+        int batch = x.dim(0);
+        int time = x.dim(1);
+        int channels = x.dim(2);
+        long oldest = 0;
+        for (int b = 0; b < batch; b++) {
+            oldest = Math.max(oldest, ages[b]);
+        }
+        if (batch == 0 || time == 0 || channels == 0) {
+            return;
+        }
+        // Without any tap one tap of zero stands in, so that skip has its gradient all the same.
+        int useful = (int) Math.min(taps.dim(0), oldest + time);
+        int before = (int) Math.max(0, Math.min(useful - 1, oldest));
+        RootTree tree = RootTree.of(RootTree.sizeFor((time + Math.max(1, useful)) / 2));
+        float scale = 1f / tree.size;
+        long stride = 4L * channels;
+        eachBlock(team, tree, channels, (channel, lanes) -> {
+            Workspace scratch = team.scratch();
+            Workspace.Mark mark = scratch.mark();
+            MemorySegment h = points(scratch, tree.size);
+            MemorySegment s = points(scratch, tree.size);
+            MemorySegment g = points(scratch, tree.size);
+            MemorySegment sum = batch > 1 ? points(scratch, tree.size) : s;
+            Rows filter = filter(taps, useful, channel, lanes);
+            for (int b = 0; b < batch; b++) {
+                boolean first = b == 0;
+                boolean last = b == batch - 1;
+                Rows in = window(x, history, ages, before, b, channel, lanes);
+                Rows gradient = window(dy, history, ages, before, b, channel, lanes).withoutPast();
+                eachColumns(team, tree, (tile, from, to) -> {
+                    if (first) {
+                        Transforms.analyse(tree, filter, tile, h, from, to);
+                    }
+                    Transforms.analyse(tree, in, tile, s, from, to);
+                    Transforms.analyse(tree, gradient, tile, g, from, to);
+                });
+                team.run(tree.top, (node, ignored) -> {
+                    long at = (long) node * tree.sub * POINT;
+                    if (first) {
+                        Butterflies.forwardNode(tree, h, at, node);
+                    }
+                    Butterflies.forwardNode(tree, s, at, node);
+                    Butterflies.forwardNode(tree, g, at, node);
+                    Butterflies.correlate(g, s, h, at, tree.sub);
+                    Butterflies.inverseNode(tree, g, at, node);
+                    if (batch > 1 && first) {
+                        MemorySegment.copy(s, at, sum, at, tree.sub * POINT);
+                    } else if (batch > 1) {
+                        Butterflies.add(sum, s, at, tree.sub);
+                    }
+                    if (last) {
+                        Butterflies.inverseNode(tree, sum, at, node);
+                    }
+                });
+                Rows out = window(dx, dHistory, ages, before, b, channel, lanes);
+                eachColumns(team, tree,
+                        (tile, from, to) -> Transforms.synthesise(tree, g, tile, (row, count, part, at) -> {
+                            out.store(row, count, part, at, scale, skip, channel, dy.data());
+                            out.accumulate(row, count, part, at, scale);
+                        }, before + time, from, to));
+            }
+            Rows slopes = filter(dTaps, useful, channel, lanes);
+            Rows straight = new Rows(0, dSkip.data(), 4L * channel, 1, dSkip.data(), 0, 0, stride, lanes);
+            eachColumns(team, tree,
+                    (tile, from, to) -> Transforms.synthesise(tree, sum, tile, (row, count, part, at) -> {
+                        slopes.accumulate(row, count, part, at, scale);
+                        straight.accumulate(row, count, part, at, scale);
+                    }, Math.max(1, useful), from, to));
+            scratch.release(mark);
+        });
+    }
+
+    // ── one block of channels ───────────────────────────────────────────────────────────────────────────────────────
+
+    /** Some of the channels of all tensors. */
+    @FunctionalInterface
+    private interface BlockWork {
+        void run(int channel, int lanes);
+    }
+
+    /** The window of each sequence. */
+    @FunctionalInterface
+    private interface Windows {
+        Rows of(int b);
+    }
+
+    /** {@link Transforms.Sink} for each sequence. */
+    @FunctionalInterface
+    private interface Outputs {
+        void take(int b, int row, int count, MemorySegment tile, long at);
+    }
+
+    /** Some of the columns of a transform. */
+    @FunctionalInterface
+    private interface ColumnWork {
+        void run(MemorySegment tile, int from, int to);
+    }
+
+    private static void eachBlock(ThreadTeam team, RootTree tree, int channels, BlockWork work) {
+        int width = LANES.length();
+        int blocks = (channels + width - 1) / width;
+        if (tree.size >= TOGETHER || blocks < FEW_BLOCKS && tree.size >= TOGETHER_IF_FEW) {
+            for (int block = 0; block < blocks; block++) {
+                work.run(block * width, Math.min(width, channels - block * width));
+            }
+        } else {
+            // Regions inside of a task run on its own thread.
+            team.run(blocks, (block, scratch) -> work.run(block * width, Math.min(width, channels - block * width)));
+        }
+    }
+
+    private static void eachColumns(ThreadTeam team, RootTree tree, ColumnWork work) {
+        int width = Math.min(tree.sub, TILES * Transforms.columns(tree));
+        team.run(tree.sub / width,
+                (task, scratch) -> work.run(points(scratch, Transforms.tilePoints(tree)), task * width, task
+                        * width + width));
+    }
+
+    private static void convolveBlock(ThreadTeam team, RootTree tree, int channel, int lanes, Tensor taps, int useful,
+            Windows windows, int batch, Outputs outputs, int window) {
+        Workspace scratch = team.scratch();
+        Workspace.Mark mark = scratch.mark();
+        MemorySegment h = points(scratch, tree.size);
+        MemorySegment s = points(scratch, tree.size);
+        Rows filter = filter(taps, useful, channel, lanes);
+        for (int b = 0; b < batch; b++) {
+            int sequence = b;
+            Rows in = windows.of(b);
+            eachColumns(team, tree, (tile, from, to) -> {
+                if (sequence == 0) {
+                    Transforms.analyse(tree, filter, tile, h, from, to);
+                }
+                Transforms.analyse(tree, in, tile, s, from, to);
+            });
+            team.run(tree.top, (node, ignored) -> {
+                long at = (long) node * tree.sub * POINT;
+                if (sequence == 0) {
+                    Butterflies.forwardNode(tree, h, at, node);
+                }
+                Butterflies.forwardNode(tree, s, at, node);
+                Butterflies.multiply(s, at, h, at, tree.sub);
+                Butterflies.inverseNode(tree, s, at, node);
+            });
+            eachColumns(team, tree, (tile, from, to) -> Transforms.synthesise(tree, s, tile, (row, count, part,
+                    at) -> outputs.take(sequence, row, count, part, at), window, from, to));
+        }
+        scratch.release(mark);
+    }
+
+    private static MemorySegment points(Workspace scratch, int count) {
+        return scratch.allocate(DType.F32, Shape.of(count, 2 * LANES.length())).data();
+    }
+
+    private static Rows filter(Tensor taps, int useful, int channel, int lanes) {
+        return new Rows(0, taps.data(), 4L * channel, useful, taps.data(), 0, 0, 4L * taps.dim(1), lanes);
+    }
+
+    /** The last {@code before} positions of a history, zeros where it is younger, and the rows of this call. */
+    private static Rows window(Tensor now, Tensor history, long[] ages, int before, int b, int channel, int lanes) {
+        int kept = (int) Math.min(before, ages[b]);
+        long stride = 4L * now.dim(2);
+        return new Rows(before - kept, history.data(),
+                ((long) b * history.dim(1) + ages[b] - kept) * stride + 4L * channel, kept,
+                now.data(), (long) b * now.dim(1) * stride + 4L * channel, now.dim(1), stride, lanes);
+    }
+
+    /** The time of one channel's transforms, in fused multiply-adds of a direct sum. */
+    private static double transformCost(int positions, int batch) {
+        int size = RootTree.sizeFor(positions / 2);
+        return LEVEL_COST * size * (2.0 * batch + 1) * (Integer.SIZE - Integer.numberOfLeadingZeros(size));
+    }
+}
