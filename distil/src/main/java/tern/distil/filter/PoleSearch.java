@@ -82,10 +82,11 @@ final class PoleSearch {
             return best;
         }
         best = better(best, improve(best.poles(), 12, 1e-3));
-        if (best.cost() > SETTLED * energy()) {
-            best = better(best, grown(order));
-            best = exchanged(best, order);
+        if (best.cost() <= SETTLED * energy()) {
+            return better(best, improve(best.poles(), 12, 1e-3));
         }
+        best = better(best, grown(order));
+        best = exchanged(best, order);
         return better(best, improve(best.poles(), 100, 1e-9));
     }
 
@@ -93,7 +94,7 @@ final class PoleSearch {
     VariableProjection.Point search(int order, PoleSet start) {
         VariableProjection.Point best = better(search(order), point(start));
         VariableProjection.Point filled = filledUp(point(start), order);
-        return better(best, improve(filled.poles(), 100, 1e-9));
+        return better(best, improve(filled.poles(), 20, 1e-6));
     }
 
     private static VariableProjection.Point better(VariableProjection.Point a, VariableProjection.Point b) {
@@ -103,10 +104,19 @@ final class PoleSearch {
     private VariableProjection.Point grown(int order) {
         VariableProjection.Point here = point(PoleSet.EMPTY);
         for (int size = 2 - order % 2; size <= order; size += 2) {
-            here = better(filledUp(here, size), hankel(size));
-            here = better(here, improve(here.poles(), 5, 1e-3));
+            here = grownTo(size, here);
         }
         return here;
+    }
+
+    /** One link of the chain: the better of {@code here} with the strongest modes of its rest and the Hankel factors. */
+    VariableProjection.Point grownTo(int size, VariableProjection.Point here) {
+        VariableProjection.Point filled = filledUp(here, size);
+        VariableProjection.Point jumped = hankel(size);
+        filled = better(filled, improve(filled.poles(), 5, 1e-3));
+        return jumped.cost() < 2 * filled.cost()
+                ? better(filled, better(jumped, improve(jumped.poles(), 5, 1e-3)))
+                : filled;
     }
 
     /** Adds strongest modes of what is left until the order is reached. */

@@ -17,7 +17,7 @@
  * <p>
  * <b>How.</b> {@link tern.distil.filter.HankelSpectrum} looks first; a {@link tern.distil.filter.FilterMethod} fits one
  * filter at one order ({@link tern.distil.filter.HankelFit} unless there is a reason) and says how well
- * ({@link tern.distil.filter.FilterFit}); OrderChoice picks the orders of many filters. Sources:
+ * ({@link tern.distil.filter.FilterFit}); {@link tern.distil.filter.OrderChoice} picks the orders of many filters. Sources:
  * Massaroli et al. 2023, "Laughing Hyena Distillery" (arXiv 2310.18780); Golub and Pereyra 1973 and Kaufman 1975 for
  * variable projection; Roy and Kailath 1989 for ESPRIT; Adamyan, Arov and Krein 1971 for the bound.
  */
