@@ -35,9 +35,9 @@ import tern.tensor.Tensor;
  */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 public abstract class MixerContract {
-    private static final int SEEDS = 4;
-    private static final int GRADIENT_SEEDS = 2;
-    private static final int SAMPLED_ENTRIES = 4;
+    private static final int SEEDS = 8;
+    private static final int GRADIENT_SEEDS = 3;
+    private static final int SAMPLED_ENTRIES = 8;
     private static final double NOISE = 0.1;
     private static final double DIFFERENCE = 1e-5;
     /** How far a gradient may lie from a central difference in {@code F64}, relative to itself and at least to 1. */
@@ -132,7 +132,7 @@ public abstract class MixerContract {
     /** Any cutting of time, each piece in any form, gives the same outputs and last state as the whole. */
     @ParameterizedTest(name = "{0}")
     @MethodSource("cases")
-    void anyCutInAnyFormGivesTheSame(MixerCase of) {
+    public void anyCutInAnyFormGivesTheSame(MixerCase of) {
         forAll(of, SEEDS, (bench, random) -> {
             int batch = Seeds.between(random, 1, 3);
             int time = Seeds.between(random, 1, bench.longest);
@@ -206,7 +206,7 @@ public abstract class MixerContract {
     /** A position changes its own output and none before it; exactly none when stepping, else up to rounding. */
     @ParameterizedTest(name = "{0}")
     @MethodSource("cases")
-    void noOutputDependsOnALaterPosition(MixerCase of) {
+    public void noOutputDependsOnALaterPosition(MixerCase of) {
         forAll(of, SEEDS, (bench, random) -> {
             int time = Seeds.between(random, 2, bench.longest);
             int at = Seeds.between(random, 1, time - 1);
@@ -237,7 +237,7 @@ public abstract class MixerContract {
     /** A batch of sequences of different ages gives each what it would get alone. */
     @ParameterizedTest(name = "{0}")
     @MethodSource("cases")
-    void aBatchGivesEachSequenceWhatItGetsAlone(MixerCase of) {
+    public void aBatchGivesEachSequenceWhatItGetsAlone(MixerCase of) {
         forAll(of, SEEDS, (bench, random) -> {
             int batch = Seeds.between(random, 2, 4);
             int time = Seeds.between(random, 1, bench.longest / 2);
@@ -269,7 +269,7 @@ public abstract class MixerContract {
     /** Sequences packed one after another with resets between them give each what it would get alone. */
     @ParameterizedTest(name = "{0}")
     @MethodSource("cases")
-    void packedSequencesWithResetsGiveEachWhatItGetsAlone(MixerCase of) {
+    public void packedSequencesWithResetsGiveEachWhatItGetsAlone(MixerCase of) {
         forAll(of, SEEDS, (bench, random) -> {
             int batch = Seeds.between(random, 1, 2);
             int time = Seeds.between(random, 1, bench.longest / 2);
@@ -314,7 +314,7 @@ public abstract class MixerContract {
     /** A copied state does not notice what happens to the original; one saved and loaded continues with the same bits. */
     @ParameterizedTest(name = "{0}")
     @MethodSource("cases")
-    void aStateCanBeCopiedAndSaved(MixerCase of) {
+    public void aStateCanBeCopiedAndSaved(MixerCase of) {
         forAll(of, SEEDS, (bench, random) -> {
             int time = Seeds.between(random, 1, bench.longest / 2);
             int more = Seeds.between(random, 1, bench.longest - time);
@@ -348,7 +348,7 @@ public abstract class MixerContract {
     /** A state that was passed on cannot be used again. */
     @ParameterizedTest(name = "{0}")
     @MethodSource("cases")
-    void aMovedStateThrows(MixerCase of) {
+    public void aMovedStateThrows(MixerCase of) {
         forAll(of, 1, (bench, random) -> {
             for (Form form : Form.values()) {
                 State state = bench.empty(1, 3);
@@ -364,7 +364,7 @@ public abstract class MixerContract {
     /** The layout says exactly how many floats a sequence holds, and a fixed slot has the same shape after many steps. */
     @ParameterizedTest(name = "{0}")
     @MethodSource("cases")
-    void theLayoutCountsWhatIsHeld(MixerCase of) {
+    public void theLayoutCountsWhatIsHeld(MixerCase of) {
         forAll(of, 1, (bench, random) -> {
             int time = bench.longest;
             State state = bench.empty(2, time);
@@ -395,7 +395,7 @@ public abstract class MixerContract {
      */
     @ParameterizedTest(name = "{0}")
     @MethodSource("cases")
-    void gradientsAreTheSlopes(MixerCase of) {
+    public void gradientsAreTheSlopes(MixerCase of) {
         Seeds.forAll(GRADIENT_SEEDS, (seed, ignored) -> {
             Slopes wide = new Slopes(of, DType.F64, seed);
             Slopes single = new Slopes(of, DType.F32, seed);

@@ -1,0 +1,66 @@
+package tern.mixers;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import java.util.List;
+
+import org.junit.jupiter.api.Test;
+
+import tern.mixers.attention.AttentionConfig;
+import tern.mixers.hyena.MultiHyenaConfig;
+import tern.sequence.BranchContext;
+import tern.sequence.MixerConfig;
+import tern.sequence.ParameterScope;
+import tern.sequence.SequenceMixer;
+
+class MixerCatalogTest {
+    private record Stranger() implements MixerConfig {
+        @Override
+        public SequenceMixer build(BranchContext at, ParameterScope scope) {
+            throw new IllegalStateException("never built");
+        }
+    }
+
+    @Test
+    void everyKindIsARecordOfNumbersFlagsEnumsListsAndRecords() {
+        assertThat(MixerCatalog.kinds()).containsExactly("attention", "hyena", "multihyena", "modal", "mlp");
+        for (String kind : MixerCatalog.kinds()) {
+            assertThat(MixerCatalog.config(kind).isRecord()).as(kind).isTrue();
+            assertThat(MixerCatalog.config(kind).getRecordComponents()).as(kind).allMatch(component -> {
+                Class<?> type = component.getType();
+                return type == int.class || type == double.class || type == boolean.class || type == List.class
+                        || type.isEnum()
+                        || type.isRecord();
+            });
+        }
+    }
+
+    @Test
+    void namesAndRecordsBelongTogether() {
+        assertThat(MixerCatalog.config("multihyena")).isEqualTo(MultiHyenaConfig.class);
+        assertThat(MixerCatalog.kind(AttentionConfig.of(2))).isEqualTo("attention");
+    }
+
+    @Test
+    void anUnknownKindNamesTheNearest() {
+        assertThatIllegalArgumentException().isThrownBy(() -> MixerCatalog.config("multihiena")).withMessage(
+                "unknown kind of mixer \"multihiena\"; did you mean \"multihyena\"? known are attention, hyena, multihyena, modal,"
+                        + " mlp");
+        assertThatIllegalArgumentException().isThrownBy(() -> MixerCatalog.config("xyzzy-42")).withMessage(
+                "unknown kind of mixer \"xyzzy-42\"; known are attention, hyena, multihyena, modal, mlp");
+    }
+
+    @Test
+    void aConfigThatIsNotListedSaysWhereToAddIt() {
+        assertThatIllegalArgumentException().isThrownBy(() -> MixerCatalog.kind(new Stranger())).withMessageContaining(
+                "add one line to MixerCatalog");
+    }
+
+    @Test
+    void theDistanceIsThatOfLevenshtein() {
+        assertThat(NearestName.distance("kitten", "sitting")).isEqualTo(3);
+        assertThat(NearestName.distance("", "abc")).isEqualTo(3);
+        assertThat(NearestName.distance("same", "same")).isZero();
+    }
+}

@@ -1,0 +1,106 @@
+package tern.mixers.channel;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import java.util.ArrayList;
+import java.util.List;
+
+import org.junit.jupiter.api.Test;
+
+import tern.mixers.Plain;
+import tern.mixers.TapedOps;
+import tern.ops.Activation;
+import tern.sequence.BranchContext;
+import tern.sequence.Form;
+import tern.sequence.MixerInput;
+import tern.sequence.SequenceMixer;
+import tern.sequence.State;
+import tern.tensor.DType;
+import tern.tensor.Memory;
+import tern.tensor.Tensor;
+import tern.testkit.MixerCase;
+import tern.testkit.MixerContract;
+import tern.testkit.OpsUnderTest;
+import tern.testkit.SeededParameters;
+import tern.testkit.Seeds;
+import tern.testkit.Tensors;
+
+class GatedMlpTest extends MixerContract {
+    @Override
+    protected OpsUnderTest ops() {
+        return TapedOps.fastest();
+    }
+
+    @Override
+    protected List<MixerCase> cases() {
+        List<MixerCase> cases = new ArrayList<>();
+        for (Activation gate : Activation.values()) {
+            cases.add(MixerCase.of("gated by " + gate, new GatedMlpConfig(11, gate, true, gate == Activation.SILU), 6,
+                    8, 9));
+        }
+        cases.add(MixerCase.of("plain GELU", GatedMlpConfig.plain(12, Activation.GELU), 6, 8, 9));
+        cases.add(MixerCase.of("plain squared ReLU", GatedMlpConfig.plain(5, Activation.RELU_SQUARED), 6, 8, 9));
+        return cases;
+    }
+
+    /** y = W_o·(f(W_g x) ⊙ W_v x), written out in plain Java for every variant. */
+    @Test
+    void equalsTheDefinition() {
+        for (boolean gated : new boolean[] {true, false}) {
+            for (Activation f : Activation.values()) {
+                if (!gated && f == Activation.IDENTITY) {
+                    continue;
+                }
+                try (OpsUnderTest ops = ops(); Memory memory = new Memory()) {
+                    SeededParameters parameters = new SeededParameters(DType.F64, 7, 0.1, memory);
+                    SequenceMixer mixer = new GatedMlpConfig(5, f, gated, true).build(new BranchContext(4, 8, 0, 1),
+                            parameters);
+                    Tensor x = Tensors.normal(DType.F64, Seeds.random(3), memory, 1, 1, 4);
+                    Tensor y = mixer.mix(Form.PARALLEL, ops.eager(), MixerInput.fresh(x),
+                            State.empty(mixer.stateLayout(), DType.F64, 1, 0, memory)).y();
+                    double[] inner = map(x.toDoubles(), parameters, "value");
+                    double[] gate = gated ? map(x.toDoubles(), parameters, "gate") : inner;
+                    for (int i = 0; i < inner.length; i++) {
+                        inner[i] = value(f, gate[i]) * (gated ? inner[i] : 1);
+                    }
+                    Tensors.assertClose(f + (gated ? " gate" : ""), y.toDoubles(), map(inner, parameters, "output"),
+                            Tensors.F64_TOLERANCE);
+                }
+            }
+        }
+    }
+
+    private static double[] map(double[] x, SeededParameters parameters, String name) {
+        return Plain.linear(new double[][] {x}, parameters, name)[0];
+    }
+
+    private static double value(Activation f, double x) {
+        return switch (f) {
+            case IDENTITY -> x;
+            case RELU -> Math.max(x, 0);
+            case RELU_SQUARED -> Math.max(x, 0) * Math.max(x, 0);
+            case GELU -> x / 2 * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)));
+            case SILU -> x / (1 + Math.exp(-x));
+            case SIGMOID -> 1 / (1 + Math.exp(-x));
+            case TANH -> Math.tanh(x);
+        };
+    }
+
+    @Test
+    void remembersNothing() {
+        try (Memory memory = new Memory()) {
+            SequenceMixer mixer = GatedMlpConfig.gated(8, Activation.SILU).build(new BranchContext(4, 8, 0, 1),
+                    new SeededParameters(DType.F32, 1, 0, memory));
+            assertThat(mixer.stateLayout().floats(1_000)).isZero();
+        }
+    }
+
+    @Test
+    void aConfigNamesWhatItExpects() {
+        assertThatIllegalArgumentException().isThrownBy(() -> GatedMlpConfig.gated(0, Activation.GELU)).withMessage(
+                "mlp: inner is 0, expected 1 or more (2 to 4 times the width is usual)");
+        assertThatIllegalArgumentException().isThrownBy(() -> GatedMlpConfig.plain(4, Activation.IDENTITY))
+                .withMessageContaining("makes the layer linear");
+    }
+}
