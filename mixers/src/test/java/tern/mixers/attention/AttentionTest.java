@@ -34,7 +34,8 @@ class AttentionTest extends MixerContract {
     protected List<MixerCase> cases() {
         return List.of(MixerCase.of("one head", AttentionConfig.of(1), 6, 16, 24),
                 MixerCase.of("four heads over two key heads", new AttentionConfig(4, 2, 10_000, true), 16, 16, 24),
-                MixerCase.of("three heads, no positions", new AttentionConfig(3, 1, 0, false), 15, 16, 24));
+                MixerCase.of("three heads, no positions", new AttentionConfig(3, 1, 0, false), 15, 16, 24),
+                MixerCase.of("long", new AttentionConfig(4, 2, 10_000, false), 8, 160, 160));
     }
 
     /** Position by position, softmax over all earlier positions, written out in plain Java. */

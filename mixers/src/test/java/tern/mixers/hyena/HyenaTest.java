@@ -51,7 +51,8 @@ class HyenaTest extends MixerContract {
                 MixerCase.of("order 4, trained positions", new HyenaConfig(4, 2, TRAINED_POSITIONS), 3, 30, 30),
                 MixerCase.of("no window, filters normalised over channels", new HyenaConfig(2, 4, BARE), 5, 30, 30),
                 MixerCase.of("no short memory", new HyenaConfig(2, 1, TINY.withNorm(FilterNorm.TAPS_L1)), 5, 30, 30),
-                MixerCase.of("far beyond the context", HyenaConfig.of(2, TINY), 5, 7, 40));
+                MixerCase.of("far beyond the context", HyenaConfig.of(2, TINY), 5, 7, 40),
+                MixerCase.of("more than one block", HyenaConfig.of(2, TINY), 3, 600, 600));
     }
 
     @Override

@@ -44,7 +44,8 @@ class MultiHyenaTest extends MixerContract {
                 MixerCase.of("heads of 1", MultiHyenaConfig.of(1, TINY), 4, 30, 30),
                 MixerCase.of("one head of 5", new MultiHyenaConfig(5, 4, TINY.withNorm(FilterNorm.TAPS_L1)), 5, 30, 30),
                 MixerCase.of("heads of 8", MultiHyenaConfig.of(8, TINY), 16, 24, 24),
-                MixerCase.of("far beyond the context", MultiHyenaConfig.of(3, TINY), 6, 7, 30));
+                MixerCase.of("far beyond the context", MultiHyenaConfig.of(3, TINY), 6, 7, 30),
+                MixerCase.of("long", MultiHyenaConfig.of(2, TINY), 6, 100, 160));
     }
 
     private static MultiHyena multi(Bench bench) {

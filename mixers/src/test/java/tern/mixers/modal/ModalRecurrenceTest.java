@@ -57,7 +57,9 @@ class ModalRecurrenceTest extends MixerContract {
                         8, 40),
                 MixerCase.of("real poles only", ModalRecurrenceConfig.of(1, 0, 4), 5, 8, 40),
                 MixerCase.of("pairs only", ModalRecurrenceConfig.of(5, 2, 0), 5, 8, 40),
-                MixerCase.of("no modes at all", ModalRecurrenceConfig.of(1, 0, 0), 4, 8, 20));
+                MixerCase.of("no modes at all", ModalRecurrenceConfig.of(1, 0, 0), 4, 8, 20),
+                MixerCase.of("long", ModalRecurrenceConfig.of(1, 9, 1), 3, 8, 300),
+                MixerCase.of("long, heads of 3", ModalRecurrenceConfig.of(3, 5, 1), 6, 8, 200));
     }
 
     /** A bank's taps from its parameters: h_0, then Re Σ R λ^(t−1) + Σ S ρ^(t−1), by complex powers in polar form. */
