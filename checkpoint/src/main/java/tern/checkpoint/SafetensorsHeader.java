@@ -1,6 +1,7 @@
 package tern.checkpoint;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -43,7 +44,7 @@ record SafetensorsHeader(Map<String, String> metadata, List<StoredTensor> tensor
      * @param dataBytes number of bytes behind it
      */
     static SafetensorsHeader read(Path file, MemorySegment bytes, long dataBytes) throws MalformedFileException {
-        if (bytes.byteSize() == 0 || bytes.get(java.lang.foreign.ValueLayout.JAVA_BYTE, 0) != '{') {
+        if (bytes.byteSize() == 0 || bytes.get(ValueLayout.JAVA_BYTE, 0) != '{') {
             throw new MalformedFileException(
                     file + ": the header does not begin with '{'; this is not a safetensors file");
         }

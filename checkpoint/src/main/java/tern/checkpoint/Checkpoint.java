@@ -1,0 +1,298 @@
+package tern.checkpoint;
+
+import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.TreeMap;
+
+import org.jspecify.annotations.Nullable;
+
+import tern.model.Parameters;
+import tern.model.SequenceModel;
+import tern.model.Stack;
+import tern.model.StackConfig;
+import tern.sequence.Initialiser;
+import tern.sequence.Role;
+import tern.tensor.Allocator;
+import tern.tensor.DType;
+import tern.tensor.Memory;
+import tern.tensor.Shape;
+import tern.tensor.Tensor;
+
+/**
+ * A model on disk: one safetensors file that carries its configuration and fingerprint in its metadata, alone or in a
+ * folder as {@code model.safetensors} beside {@code config.json}, a copy of the configuration for people and other tools.
+ * Opening maps the parameters read-only; nothing is copied. Safe for use by several threads; {@link #close} makes the model
+ * unusable.
+ */
+public final class Checkpoint implements AutoCloseable {
+    /** The configuration in a model's folder. */
+    public static final String CONFIG_FILE = "config.json";
+
+    private static final System.Logger LOG = System.getLogger(Checkpoint.class.getName());
+    private static final String CONFIG_KEY = "tern.config";
+    private static final String FINGERPRINT_KEY = "tern.fingerprint";
+    private static final String FILE_ENDING = ".safetensors";
+    private static final long LARGEST_CONFIG = 16L << 20;
+    private static final int NAMED = 4;
+
+    private final TensorFile file;
+    private final ModelDescription description;
+    private final Memory converted = new Memory();
+    private final SequenceModel model;
+    private @Nullable String computedFingerprint;
+
+    private Checkpoint(TensorFile file, ModelDescription description) throws IOException {
+        this.file = file;
+        this.description = description;
+        checkTensors();
+        this.model = build(name -> mapped(file.tensor(name)));
+    }
+
+    /**
+     * Saves a model, atomically: whatever happens, the file that was there before is whole or the new one is. A path that
+     * ends in {@code .safetensors} is one file; any other is a folder, created if it is not there.
+     *
+     * @param tokenizer what the model's tokenizer calls its descriptor
+     * @param notes anything worth keeping
+     * @return the model's fingerprint
+     * @throws IOException if writing fails; the message says what and where
+     */
+    public static String save(Path path, SequenceModel model, Map<String, String> tokenizer, Map<String, String> notes)
+            throws IOException {
+        ModelDescription description = ModelDescription.of(model.config(), tokenizer, notes);
+        String fingerprint = Fingerprint.of(model);
+        Map<String, String> metadata = Map.of(CONFIG_KEY, RecordJson.line(description), FINGERPRINT_KEY, fingerprint);
+        if (path.toString().endsWith(FILE_ENDING)) {
+            Safetensors.write(path, model.parameters().tensors(), metadata);
+            return fingerprint;
+        }
+        Files.createDirectories(path);
+        Safetensors.write(path.resolve(Safetensors.MODEL_FILE), model.parameters().tensors(), metadata);
+        AtomicFiles.write(path.resolve(CONFIG_FILE), RecordJson.write(description) + "\n");
+        return fingerprint;
+    }
+
+    /**
+     * Opens a model: a folder or a safetensors file.
+     *
+     * @throws MalformedFileException if a file is damaged, the configuration is impossible or of a newer version, or tensors
+     *             are missing, unexpected or of the wrong shape; the message names the file and what is wrong
+     * @throws IOException if a file cannot be read
+     */
+    public static Checkpoint open(Path path) throws IOException {
+        TensorFile file = TensorFile.open(path);
+        boolean opened = false;
+        try {
+            Checkpoint checkpoint = new Checkpoint(file, describe(path, file));
+            opened = true;
+            return checkpoint;
+        } finally {
+            if (!opened) {
+                file.close();
+            }
+        }
+    }
+
+    /** The description in the tensors' file; that in the same folder where there is none. */
+    private static ModelDescription describe(Path path, TensorFile file) throws IOException {
+        Path beside = file.path().resolveSibling(CONFIG_FILE);
+        String inside = file.metadata().get(CONFIG_KEY);
+        if (inside == null) {
+            if (!Files.exists(beside)) {
+                throw new MalformedFileException(file.path() + ": the file does not say what model it holds; expected "
+                        + CONFIG_KEY + " in its metadata, or " + CONFIG_FILE + " in its folder");
+            }
+            return readDescription(beside);
+        }
+        ModelDescription own = description(inside, file.path() + ": " + CONFIG_KEY);
+        if (Files.isDirectory(path) && Files.exists(beside) && !readDescription(beside).equals(own)) {
+            LOG.log(System.Logger.Level.WARNING, "{0} differs from the configuration stored in {1}, which is used; "
+                    + "save the model again to make them equal", beside, file.path());
+        }
+        return own;
+    }
+
+    private static ModelDescription readDescription(Path file) throws IOException {
+        if (Files.size(file) > LARGEST_CONFIG) {
+            throw new MalformedFileException(file + ": has " + Files.size(file) + " bytes, at most " + LARGEST_CONFIG
+                    + " are allowed");
+        }
+        try {
+            return description(Files.readString(file), file.toString());
+        } catch (CharacterCodingException bad) {
+            throw new MalformedFileException(file + " is not UTF-8 text", bad);
+        }
+    }
+
+    private static ModelDescription description(String json, String where) throws MalformedFileException {
+        try {
+            return ModelDescription.read(json, where);
+        } catch (IllegalArgumentException impossible) {
+            throw new MalformedFileException(String.valueOf(impossible.getMessage()), impossible);
+        }
+    }
+
+    /** Compares what the configuration asks for with what the file holds, and names every difference (or the first few). */
+    private void checkTensors() throws MalformedFileException {
+        Map<String, Shape> expected = new LinkedHashMap<>();
+        try {
+            Object unusedBecauseOnlyDeclared = new Stack(description.model(), (name, shape, role, initialiser) -> {
+                expected.put(name, shape);
+                return Parameters.Source.shapesOnly().provide(name, shape, role, initialiser);
+            });
+        } catch (IllegalArgumentException | ArithmeticException impossible) {
+            throw new MalformedFileException(file.path() + ": the configuration does not make a model: "
+                    + impossible.getMessage(), impossible);
+        }
+        List<String> missing = new ArrayList<>();
+        List<String> wrong = new ArrayList<>();
+        Map<String, Shape> left = new TreeMap<>();
+        file.tensors().forEach(tensor -> left.put(tensor.name(), Shape.of()));
+        expected.forEach((name, shape) -> {
+            Optional<StoredTensor> stored = file.find(name);
+            left.remove(name);
+            if (stored.isEmpty()) {
+                missing.add(Quoted.name(name) + " " + shape);
+            } else {
+                List<Long> lengths = Arrays.stream(shape.toArray()).mapToObj(Long::valueOf).toList();
+                boolean real = switch (stored.get().type()) {
+                    case F64, F32, BF16, F16 -> true;
+                    default -> false;
+                };
+                if (!lengths.equals(stored.get().shape()) || !real) {
+                    wrong.add(stored.get() + " where F32" + shape + " is expected");
+                }
+            }
+        });
+        List<String> unexpected = left.keySet().stream().map(Quoted::name).toList();
+        List<String> complaints = new ArrayList<>();
+        complain(complaints, "missing", missing);
+        complain(complaints, "unexpected", unexpected);
+        complain(complaints, "mis-shaped", wrong);
+        if (!complaints.isEmpty()) {
+            throw new MalformedFileException(file.path() + ": the tensors do not fit the configuration: "
+                    + String.join("; ", complaints) + "; the two belong to different models");
+        }
+    }
+
+    private static void complain(List<String> complaints, String what, List<String> names) {
+        if (!names.isEmpty()) {
+            complaints.add(names.size() + " " + what + ": "
+                    + String.join(", ", names.subList(0, Math.min(NAMED, names.size())))
+                    + (names.size() > NAMED ? ", …" : ""));
+        }
+    }
+
+    @FunctionalInterface
+    private interface Provider {
+        Tensor provide(String name) throws IOException;
+    }
+
+    private Stack build(Provider provider) throws IOException {
+        Map<String, Tensor> tensors = new LinkedHashMap<>();
+        for (StoredTensor stored : file.tensors()) {
+            tensors.put(stored.name(), provider.provide(stored.name()));
+        }
+        return new Stack(description.model(), new Stored(tensors));
+    }
+
+    private record Stored(Map<String, Tensor> tensors) implements Parameters.Source {
+        @Override
+        public Tensor provide(String name, Shape shape, Role role, Initialiser initialiser) {
+            return Objects.requireNonNull(tensors.get(name), name);
+        }
+    }
+
+    /** The mapping itself where it is F32; weights stored at half width are widened once. */
+    private Tensor mapped(Tensor stored) {
+        return stored.dtype() == DType.F32 ? stored
+                : converted.allocate(DType.F32, stored.shape()).copyFrom(stored);
+    }
+
+    /** The model, over the mapped file: its parameters can be read, not written. Lives as long as this. */
+    public SequenceModel model() {
+        return model;
+    }
+
+    /** A copy of the model whose parameters can be trained; it outlives this. */
+    public Stack load(DType dtype, Allocator memory) throws IOException {
+        return build(name -> memory.allocate(dtype, file.tensor(name).shape()).copyFrom(file.tensor(name)));
+    }
+
+    /** The architecture. */
+    public StackConfig config() {
+        return description.model();
+    }
+
+    /** What the model's tokenizer called its descriptor. */
+    public Map<String, String> tokenizer() {
+        return description.tokenizer();
+    }
+
+    /** What was noted when the model was saved. */
+    public Map<String, String> notes() {
+        return description.notes();
+    }
+
+    /** The stored tensors. */
+    public TensorFile file() {
+        return file;
+    }
+
+    /**
+     * What tells this model from others: as stored when it was saved, else computed from what was read, which takes a
+     * look at every byte once.
+     */
+    public synchronized String fingerprint() {
+        String stored = file.metadata().get(FINGERPRINT_KEY);
+        return stored != null ? stored : computeFingerprint();
+    }
+
+    private synchronized String computeFingerprint() {
+        if (computedFingerprint == null) {
+            Map<String, Tensor> tensors = new LinkedHashMap<>();
+            file.tensors().forEach(stored -> tensors.put(stored.name(), tensor(stored.name())));
+            computedFingerprint = Fingerprint.of(config(), Collections.unmodifiableMap(tensors));
+        }
+        return computedFingerprint;
+    }
+
+    private Tensor tensor(String name) {
+        try {
+            return file.tensor(name);
+        } catch (MalformedFileException impossible) {
+            throw new IllegalStateException("every tensor was read when the file was opened", impossible);
+        }
+    }
+
+    /**
+     * Looks at every byte: whether the parameters are those that were saved, and whether all are finite numbers.
+     *
+     * @return one entry a tensor, in the order of the file
+     * @throws MalformedFileException if the fingerprint is another than was stored; names both
+     */
+    public List<TensorHealth> verify() throws MalformedFileException {
+        String found = computeFingerprint();
+        if (!found.equals(fingerprint())) {
+            throw new MalformedFileException(file.path() + ": the parameters have fingerprint " + found + ", but "
+                    + Quoted.name(fingerprint()) + " was stored with them; the file is damaged or was edited");
+        }
+        return TensorHealth.of(file);
+    }
+
+    @Override
+    public void close() {
+        file.close();
+        converted.close();
+    }
+}
