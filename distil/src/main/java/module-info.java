@@ -3,5 +3,7 @@ module tern.distil {
     requires transitive tern.train;
     requires static org.jspecify;
 
+    exports tern.distil;
+
     exports tern.distil.filter;
 }

@@ -1,0 +1,192 @@
+package tern.distil;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import tern.distil.filter.ModalFilter;
+import tern.distil.filter.OrderChoice;
+import tern.distil.filter.OrderChoice.Choice;
+import tern.distil.filter.OrderChoice.Filter;
+import tern.mixers.hyena.LongConvolutionMixer;
+import tern.mixers.modal.ModalRecurrence;
+import tern.model.Parameters;
+import tern.model.Parameters.Parameter;
+import tern.model.Stack;
+import tern.model.StackConfig;
+import tern.ops.Modes;
+import tern.ops.Ops;
+import tern.sequence.MixerConfig;
+import tern.sequence.SequenceMixer;
+import tern.tensor.Allocator;
+import tern.tensor.DType;
+import tern.tensor.Tensor;
+
+/**
+ * A model whose long convolutions were replaced by recurrences: every filter of every bank of every
+ * {@link LongConvolutionMixer} becomes a sum of modes; everything else carries over unchanged (Massaroli et al. 2023, arXiv
+ * 2310.18780). Needs no data and no pass through the model; deterministic.
+ *
+ * @param student the recurrent model
+ * @param choices what became of each filter, in the order of {@link Place#index}
+ * @param places where each filter stands
+ */
+public record Distillation(Stack student, List<Choice> choices, List<Place> places) {
+    /**
+     * Where a filter stands.
+     *
+     * @param branch index of the branch in the stack
+     * @param bank index of the bank in the mixer
+     * @param filter index of the filter in the bank
+     */
+    public record Place(int branch, int bank, int filter) {
+        /** As reports name it. */
+        public String name() {
+            return "branch " + branch + " bank " + bank + " filter " + filter;
+        }
+    }
+
+    /** Copies the lists. */
+    public Distillation {
+        choices = List.copyOf(choices);
+        places = List.copyOf(places);
+    }
+
+    /**
+     * Distils a model.
+     *
+     * @param ops eager operations, to evaluate the filters
+     * @param how fits filters and chooses orders
+     * @param memory where the student's parameters live
+     * @throws IllegalArgumentException if the model has no long convolution, or a filter cannot meet the tolerance; names the
+     *             filters and what would do
+     */
+    public static Distillation of(Stack teacher, Ops ops, OrderChoice how, Target target, Allocator memory) {
+        List<Place> places = new ArrayList<>();
+        List<Filter> filters = new ArrayList<>();
+        readFilters(teacher, ops, places, filters);
+        if (filters.isEmpty()) {
+            throw new IllegalArgumentException("distil: the model has no long convolution; its branches are "
+                    + teacher.config().branches().stream().map(branch -> branch.getClass().getSimpleName()).distinct().toList());
+        }
+        List<Choice> choices = switch (target) {
+            case Target.Automatic automatic -> how.smallestFor(filters, 1e-3);
+            case Target.Order order -> how.fixed(filters, order.order());
+            case Target.Tolerance tolerance -> requireMet(how.smallestFor(filters, tolerance.relativeError()));
+            case Target.Budget budget -> how.spread(filters, budget.floats()).choices();
+        };
+        Stack student = new Stack(teacher.config().withBranches(branches(teacher, places, choices)),
+                (name, shape, role, initialiser) -> memory.zeros(DType.F32, shape));
+        Set<String> written = write(student, places, choices);
+        carryOver(teacher.parameters(), student.parameters(), written);
+        return new Distillation(student, choices, places);
+    }
+
+    private static void readFilters(Stack teacher, Ops ops, List<Place> places, List<Filter> filters) {
+        List<SequenceMixer> mixers = teacher.mixers();
+        for (int branch = 0; branch < mixers.size(); branch++) {
+            if (mixers.get(branch) instanceof LongConvolutionMixer mixer) {
+                for (int bank = 0; bank < mixer.banks(); bank++) {
+                    double[] taps = mixer.taps(ops, bank).toDoubles();
+                    double[] skip = mixer.skip(bank).toDoubles();
+                    int count = mixer.filters();
+                    for (int f = 0; f < count; f++) {
+                        double[] own = new double[taps.length / count];
+                        for (int t = 0; t < own.length; t++) {
+                            own[t] = taps[t * count + f];
+                        }
+                        own[0] += skip[f];
+                        Place place = new Place(branch, bank, f);
+                        places.add(place);
+                        filters.add(new Filter(place.name(), own, 1, mixer.headWidth() * mixer.headWidth()));
+                    }
+                }
+            }
+        }
+    }
+
+    private static List<Choice> requireMet(List<Choice> choices) {
+        List<Choice> missed = choices.stream().filter(choice -> !choice.met())
+                .sorted(Comparator.comparingDouble((Choice choice) -> choice.fit().relativeL2()).reversed()).toList();
+        if (!missed.isEmpty()) {
+            throw new IllegalArgumentException("distil: " + missed.size() + " of " + choices.size()
+                    + " filters cannot meet the tolerance; the worst is " + missed.getFirst().summary()
+                    + "; raise the largest order or the tolerance, or give an order or a budget instead");
+        }
+        return choices;
+    }
+
+    private static List<MixerConfig> branches(Stack teacher, List<Place> places, List<Choice> choices) {
+        List<MixerConfig> branches = new ArrayList<>(teacher.config().branches());
+        for (int branch = 0; branch < branches.size(); branch++) {
+            if (teacher.mixers().get(branch) instanceof LongConvolutionMixer mixer) {
+                List<Integer> pairs = new ArrayList<>();
+                List<Integer> reals = new ArrayList<>();
+                for (int i = 0; i < places.size(); i++) {
+                    if (places.get(i).branch() == branch) {
+                        pairs.add(choices.get(i).fit().filter().complexModes());
+                        reals.add(choices.get(i).fit().filter().realModes());
+                    }
+                }
+                branches.set(branch, mixer.modal(pairs, reals));
+            }
+        }
+        return branches;
+    }
+
+    /** Writes the modes; gives back the names of the parameters written. */
+    private static Set<String> write(Stack student, List<Place> places, List<Choice> choices) {
+        for (int i = 0; i < places.size(); i++) {
+            Place place = places.get(i);
+            ModalFilter filter = choices.get(i).fit().filter();
+            ModalRecurrence mixer = (ModalRecurrence) student.mixers().get(place.branch());
+            Modes modes = mixer.modes(place.bank());
+            int pair = modes.pairStart()[place.filter()];
+            put(modes.decay(), pair, filter.nu());
+            put(modes.phase(), pair, filter.theta());
+            put(modes.residueReal(), pair, filter.residueRe());
+            put(modes.residueImaginary(), pair, filter.residueIm());
+            int real = modes.realStart()[place.filter()];
+            put(modes.realDecay(), real, filter.realNu());
+            put(modes.realResidue(), real, filter.realResidue());
+            for (int m = 0; m < filter.realModes(); m++) {
+                modes.realSign().set(real + m, filter.realSign()[m]);
+            }
+            mixer.passThrough(place.bank()).set(place.filter(), filter.direct());
+        }
+        Set<String> written = new HashSet<>();
+        for (Place place : places) {
+            String bank = "branches." + place.branch() + ".mixer.bank" + place.bank() + ".";
+            student.parameters().all().stream().map(Parameter::name).filter(name -> name.startsWith(bank))
+                    .forEach(written::add);
+        }
+        return written;
+    }
+
+    private static void put(Tensor into, int at, double[] values) {
+        for (int i = 0; i < values.length; i++) {
+            into.set(at + i, values[i]);
+        }
+    }
+
+    private static void carryOver(Parameters teacher, Parameters student, Set<String> written) {
+        for (Parameter parameter : student.all()) {
+            if (!written.contains(parameter.name())) {
+                Tensor source = teacher.find(parameter.name()).map(Parameter::tensor).orElseThrow(
+                        () -> new IllegalStateException("distil: the teacher has no parameter " + parameter.name()));
+                parameter.tensor().copyFrom(source);
+            }
+        }
+    }
+
+    /** Floats of recurrent state that the filters need per sequence. */
+    public long stateFloats() {
+        return choices.stream().mapToLong(choice -> (long) choice.fit().order() * choice.filter().floatsPerOrder()).sum();
+    }
+
+    /** The config of the recurrent model. */
+    public StackConfig config() {
+        return student.config();
+    }
+}
