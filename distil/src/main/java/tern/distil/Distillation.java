@@ -5,6 +5,7 @@ import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+
 import tern.distil.filter.ModalFilter;
 import tern.distil.filter.OrderChoice;
 import tern.distil.filter.OrderChoice.Choice;
@@ -68,7 +69,8 @@ public record Distillation(Stack student, List<Choice> choices, List<Place> plac
         readFilters(teacher, ops, places, filters);
         if (filters.isEmpty()) {
             throw new IllegalArgumentException("distil: the model has no long convolution; its branches are "
-                    + teacher.config().branches().stream().map(branch -> branch.getClass().getSimpleName()).distinct().toList());
+                    + teacher.config().branches().stream().map(branch -> branch.getClass().getSimpleName()).distinct()
+                            .toList());
         }
         List<Choice> choices = switch (target) {
             case Target.Automatic automatic -> how.smallestFor(filters, 1e-3);
@@ -182,7 +184,8 @@ public record Distillation(Stack student, List<Choice> choices, List<Place> plac
 
     /** Floats of recurrent state that the filters need per sequence. */
     public long stateFloats() {
-        return choices.stream().mapToLong(choice -> (long) choice.fit().order() * choice.filter().floatsPerOrder()).sum();
+        return choices.stream().mapToLong(choice -> (long) choice.fit().order() * choice.filter().floatsPerOrder())
+                .sum();
     }
 
     /** The config of the recurrent model. */

@@ -35,7 +35,8 @@ public sealed interface Target {
         /** Checks the range. */
         public Budget {
             if (floats < 1) {
-                throw new IllegalArgumentException("distil: budget is " + floats + " floats of state, expected 1 or more");
+                throw new IllegalArgumentException(
+                        "distil: budget is " + floats + " floats of state, expected 1 or more");
             }
         }
     }

@@ -1,0 +1,132 @@
+package tern.distil;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.within;
+
+import java.util.List;
+import java.util.SplittableRandom;
+
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+import tern.distil.filter.HankelFit;
+import tern.distil.filter.OrderChoice;
+import tern.kernels.EagerOps;
+import tern.kernels.KernelSet;
+import tern.kernels.ThreadTeam;
+import tern.mixers.attention.AttentionConfig;
+import tern.mixers.channel.GatedMlpConfig;
+import tern.mixers.hyena.HyenaConfig;
+import tern.mixers.hyena.ImplicitFilterConfig;
+import tern.mixers.hyena.MultiHyenaConfig;
+import tern.mixers.modal.ModalRecurrence;
+import tern.model.ModelState;
+import tern.model.Parameters;
+import tern.model.Stack;
+import tern.model.StackConfig;
+import tern.ops.Activation;
+import tern.ops.FilterNorm;
+import tern.sequence.Form;
+import tern.sequence.MixerConfig;
+import tern.tensor.DType;
+import tern.tensor.Memory;
+import tern.tensor.Tensor;
+import tern.tensor.Workspace;
+
+/** The student of a model with smooth filters says what its teacher says; orders, budgets and refusals are as promised. */
+class DistillationTest {
+    private static final int TIME = 96;
+    private static final long SEED = 31;
+    /** A low sine frequency makes smooth filters without training, which compress as trained ones do. */
+    private static final ImplicitFilterConfig SMOOTH = new ImplicitFilterConfig(5, 8, 1, 1.5, true, 1.5, 0.3, 0, true,
+            false,
+            FilterNorm.NONE);
+
+    private final Memory memory = new Memory();
+    private final Workspace workspace = new Workspace();
+    private final ThreadTeam team = new ThreadTeam(1);
+    private final EagerOps ops = new EagerOps(KernelSet.reference(), team, workspace);
+    private final OrderChoice how = new OrderChoice(new HankelFit(), 40, 2);
+
+    @AfterEach
+    void release() {
+        ops.close();
+        team.close();
+        workspace.close();
+        memory.close();
+    }
+
+    private Stack teacher(MixerConfig... mixers) {
+        StackConfig config = StackConfig.of(8, TIME, List.of(mixers));
+        return new Stack(config, Parameters.Source.initialised(SEED, DType.F32, memory));
+    }
+
+    private double[] hidden(Stack stack) {
+        SplittableRandom random = new SplittableRandom(SEED);
+        Tensor ids = memory.zeros(DType.I32, 1, TIME);
+        for (int i = 0; i < TIME; i++) {
+            ids.set(i, random.nextInt(256));
+        }
+        ModelState empty = ModelState.empty(stack.stateLayouts(), DType.F32, 1, TIME, memory);
+        return stack.forward(Form.PARALLEL, ops, ids, empty).hidden().toDoubles();
+    }
+
+    @Test
+    void theStudentSaysWhatTheTeacherSays() {
+        Stack teacher = teacher(HyenaConfig.of(3, SMOOTH), GatedMlpConfig.gated(16, Activation.SILU),
+                MultiHyenaConfig.of(2, SMOOTH), AttentionConfig.of(2));
+        Distillation distillation = Distillation.of(teacher, ops, how, new Target.Tolerance(1e-4), memory);
+        assertThat(distillation.choices()).hasSize(2 * 8 + 4).allMatch(choice -> choice.met());
+        double[] expected = hidden(teacher);
+        double[] found = hidden(distillation.student());
+        for (int i = 0; i < expected.length; i++) {
+            assertThat(found[i]).as("element %d, seed %d", i, SEED).isCloseTo(expected[i], within(2e-3));
+        }
+        assertThat(distillation.student().mixers()).hasAtLeastOneElementOfType(ModalRecurrence.class);
+        assertThat(distillation.student().stateLayouts().get(0).grows()).isFalse();
+        assertThat(distillation.student().stateLayouts().get(2).grows()).isFalse();
+        long shortFilters = 2 * 4 * 8 + 2 * 3 * 8;
+        long attention = 2L * 8 * 50;
+        assertThat(distillation.student().stateFloats(50))
+                .isEqualTo(distillation.stateFloats() + shortFilters + attention);
+    }
+
+    @Test
+    void aBudgetIsKeptAndOrdersDiffer() {
+        Stack teacher = teacher(HyenaConfig.of(2, SMOOTH), MultiHyenaConfig.of(2, SMOOTH));
+        Distillation small = Distillation.of(teacher, ops, how, new Target.Budget(80), memory);
+        Distillation large = Distillation.of(teacher, ops, how, new Target.Budget(160), memory);
+        assertThat(small.stateFloats()).isBetween(40L, 80L);
+        assertThat(large.stateFloats()).isBetween(80L, 160L);
+        assertThat(error(large)).isLessThan(error(small));
+    }
+
+    private static double error(Distillation distillation) {
+        return distillation.choices().stream().mapToDouble(choice -> choice.fit().l2() * choice.fit().l2()).sum();
+    }
+
+    @Test
+    void oneOrderForAll() {
+        Distillation distillation = Distillation.of(teacher(HyenaConfig.of(2, SMOOTH)), ops, how, new Target.Order(4),
+                memory);
+        assertThat(distillation.choices()).allMatch(choice -> choice.fit().order() <= 4);
+        assertThat(distillation.stateFloats()).isBetween(8L, 32L);
+    }
+
+    @Test
+    void whatCannotBeDoneIsRefusedWithTheFilterAndWhatWouldDo() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(
+                        () -> Distillation.of(teacher(AttentionConfig.of(2)), ops, how, new Target.Order(4), memory))
+                .withMessageContaining("no long convolution").withMessageContaining("AttentionConfig");
+        Stack rough = teacher(HyenaConfig.of(2, ImplicitFilterConfig.published()));
+        assertThatIllegalArgumentException().isThrownBy(
+                () -> Distillation.of(rough, ops, new OrderChoice(new HankelFit(), 4, 2), new Target.Tolerance(1e-6),
+                        memory))
+                .withMessageContaining("8 of 8 filters").withMessageContaining("branch 0 bank 0 filter");
+        assertThatIllegalArgumentException().isThrownBy(() -> new Target.Tolerance(2)).withMessageContaining("2.0");
+        assertThatIllegalArgumentException().isThrownBy(() -> new Target.Order(0));
+        assertThatIllegalArgumentException().isThrownBy(() -> new Target.Budget(0));
+    }
+}
