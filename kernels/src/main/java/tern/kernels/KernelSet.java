@@ -1,5 +1,7 @@
 package tern.kernels;
 
+import java.util.Optional;
+
 import tern.kernels.attention.Attention;
 import tern.kernels.attention.ReferenceAttention;
 import tern.kernels.convolution.FilterShaping;
@@ -46,12 +48,28 @@ public record KernelSet(String name, Matmul matmul, Elementwise elementwise, Nor
         return REFERENCE;
     }
 
-    /** The vector bodies if this JVM has the vector module and compiles it well, else the plain bodies. */
+    /** The vector bodies where this JVM can run them fast, else the plain bodies; {@link #whyNotVector} tells why. */
     public static KernelSet fastest() {
-        return Bodies.FASTEST;
+        return Chosen.FASTEST;
     }
 
-    private static final class Bodies {
-        private static final KernelSet FASTEST = reference();
+    /** Why the plain bodies were chosen, and what changes that; empty if the vector bodies are in use. */
+    public static Optional<String> whyNotVector() {
+        return Chosen.WHY_NOT;
+    }
+
+    /** Decided once, at the first use; the classes of the vector bodies are not loaded where they cannot run. */
+    private static final class Chosen {
+        private static final Optional<String> WHY_NOT = VectorSupport.missing();
+        private static final KernelSet FASTEST = choose();
+
+        private static KernelSet choose() {
+            if (WHY_NOT.isEmpty()) {
+                return VectorBodies.SET;
+            }
+            System.getLogger("tern.kernels").log(System.Logger.Level.WARNING,
+                    "the plain kernels are in use, many times slower than the vector ones: " + WHY_NOT.get());
+            return REFERENCE;
+        }
     }
 }

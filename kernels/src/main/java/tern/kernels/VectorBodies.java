@@ -1,0 +1,17 @@
+package tern.kernels;
+
+import tern.kernels.convolution.VectorLongConvolution;
+
+/** The set of vector bodies; loading this class loads the vector module. */
+final class VectorBodies {
+    static final KernelSet SET = set(KernelSet.reference());
+
+    private VectorBodies() {
+    }
+
+    private static KernelSet set(KernelSet plain) {
+        return new KernelSet("vector", plain.matmul(), plain.elementwise(), plain.norm(), plain.embedding(),
+                plain.shortConvolution(), new VectorLongConvolution(), plain.headConvolution(), plain.filters(),
+                plain.modal(), plain.attention(), plain.crossEntropy(), plain.adamW());
+    }
+}
