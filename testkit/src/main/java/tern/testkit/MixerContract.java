@@ -201,6 +201,30 @@ public abstract class MixerContract {
         return Arrays.copyOfRange(lengths, 1, lengths.length);
     }
 
+    // ── types ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /** {@code F32} on the bodies under test gives what {@code F64} gives on the reference, but for rounding. */
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("cases")
+    public void singlePrecisionIsTheReferenceRounded(MixerCase of) {
+        Seeds.forAll(SEEDS, (seed, random) -> {
+            try (Bench single = new Bench(of, DType.F32, seed); Bench wide = new Bench(of, DType.F64, seed)) {
+                int time = seed <= 3 ? (int) seed : Seeds.between(random, 1, wide.longest);
+                Tensor x = wide.input(random, 2, time);
+                Tensor narrow = Tensors.as(DType.F32, x, single.memory);
+                Tensor expected = wide.mix(Form.STEP, MixerInput.fresh(x), wide.empty(2, time)).y();
+                for (Form form : Form.values()) {
+                    Mixed mixed = single.mix(form, MixerInput.fresh(narrow), single.empty(2, time));
+                    Tensors.assertClose("y of " + form + " of " + time + " positions", mixed.y(), expected,
+                            Tensors.F32_TOLERANCE);
+                }
+                Mixed last = single.mix(Form.PARALLEL, MixerInput.fresh(narrow), single.empty(2, 0));
+                Tensors.assertClose("y of " + time + " positions without room to continue", last.y(), expected,
+                        Tensors.F32_TOLERANCE);
+            }
+        });
+    }
+
     // ── causality ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     /** A position changes its own output and none before it; exactly none when stepping, else up to rounding. */
