@@ -56,16 +56,20 @@ public final class Generator {
      * Reads the prompt and continues it.
      *
      * @param prompt tokens to read first; may be empty only if the sequence has read something before
-     * @param lastLogits logits after what the sequence has read, used when the prompt is empty
      * @param sink is given the text piece by piece; text that may turn out to begin a stop string is held back
      */
-    public Generated generate(int[] prompt, float[] lastLogits, Request request, Consumer<String> sink) {
+    public Generated generate(int[] prompt, Request request, Consumer<String> sink) {
         long begun = System.nanoTime();
         Sampler sampler = new Sampler(request.sampling, request.seed);
         for (int id : prompt) {
             sampler.see(id);
         }
-        float[] logits = prompt.length > 0 ? sequence.prefill(prompt) : lastLogits.clone();
+        float[] logits = prompt.length > 0 ? sequence.prefill(prompt) : sequence.logits();
+        if (logits.length == 0) {
+            throw new IllegalArgumentException(
+                    "generate: the prompt is empty and nothing was read before; give at least one"
+                            + " symbol to continue");
+        }
         long read = System.nanoTime();
         StringBuilder text = new StringBuilder();
         TextDecoder decoder = model.tokenizer().decoder();

@@ -1,7 +1,10 @@
 package tern.inference;
 
+import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
 
+import tern.checkpoint.Checkpoint;
 import tern.model.SequenceModel;
 import tern.tensor.DType;
 import tern.tensor.Shape;
@@ -42,7 +45,41 @@ public final class LanguageModel implements AutoCloseable {
         });
     }
 
-    LanguageModel(SequenceModel network, Tokenizer tokenizer, String fingerprint, Engine engine, AutoCloseable owned) {
+    /**
+     * Opens a model from a folder or a safetensors file, by memory mapping.
+     *
+     * @param engine where it runs; not closed with the model
+     * @throws IOException if a file cannot be read or is not a sound model; the message names the file and what is wrong
+     */
+    public static LanguageModel open(Path path, Engine engine) throws IOException {
+        Checkpoint checkpoint = Checkpoint.open(path);
+        try {
+            return new LanguageModel(checkpoint.model(), Tokenizer.from(checkpoint.tokenizer()),
+                    checkpoint.fingerprint(),
+                    engine, checkpoint);
+        } catch (RuntimeException refused) {
+            checkpoint.close();
+            throw refused;
+        }
+    }
+
+    /** {@link #open(Path, Engine)} on an engine of its own with all cores, closed with the model. */
+    public static LanguageModel open(Path path) throws IOException {
+        Engine engine = Engine.onAllCores();
+        try {
+            LanguageModel model = open(path, engine);
+            return new LanguageModel(model.network, model.tokenizer, model.fingerprint, engine, () -> {
+                model.close();
+                engine.close();
+            });
+        } catch (IOException | RuntimeException refused) {
+            engine.close();
+            throw refused;
+        }
+    }
+
+    private LanguageModel(SequenceModel network, Tokenizer tokenizer, String fingerprint, Engine engine,
+            AutoCloseable owned) {
         if (tokenizer.vocabulary() > network.config().vocabulary()) {
             throw new IllegalArgumentException("model: the tokenizer has " + tokenizer.vocabulary()
                     + " symbols but the network only " + network.config().vocabulary());

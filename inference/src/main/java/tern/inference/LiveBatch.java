@@ -47,10 +47,10 @@ public final class LiveBatch implements AutoCloseable {
             return running.state().ages()[row];
         }
 
-        /** What the sequence remembers. */
+        /** What the sequence remembers; without the logits, which the caller has. */
         public Snapshot snapshot() {
             requireSeated();
-            return Snapshot.of(model, running.state(), row);
+            return Snapshot.of(model, running.state(), row, new float[0]);
         }
 
         /** Gives the place up; the last sequence of the batch takes this row. */

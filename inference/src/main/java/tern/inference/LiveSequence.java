@@ -17,9 +17,11 @@ import tern.tensor.Tensor;
 public final class LiveSequence implements AutoCloseable {
     /** Longest stretch of a prompt read at once; longer prompts are read in pieces to bound scratch memory. */
     static final int LONGEST_PIECE = 4096;
+    private static final int LARGEST_LOGITS = 1 << 20;
 
     private final LanguageModel model;
     private final Running running;
+    private float[] latest = new float[0];
 
     LiveSequence(LanguageModel model) {
         this.model = model;
@@ -54,7 +56,7 @@ public final class LiveSequence implements AutoCloseable {
         }
         model.requireVocabulary(ids);
         running.reserve(position() + ids.length);
-        float[] logits = new float[model.network().config().vocabulary()];
+        float[] logits = room();
         for (int from = 0; from < ids.length; from += LONGEST_PIECE) {
             int start = from;
             int to = Math.min(ids.length, from + LONGEST_PIECE);
@@ -67,7 +69,48 @@ public final class LiveSequence implements AutoCloseable {
                 return logits;
             });
         }
-        return logits;
+        return logits.clone();
+    }
+
+    /** Takes the logits after each of several tokens. */
+    @FunctionalInterface
+    public interface LogitsSink {
+        /**
+         * Takes the logits of some positions, in order.
+         *
+         * @param logits [positions, V]; gone when the call returns
+         */
+        void accept(Tensor logits);
+    }
+
+    /** Reads tokens by a form of choice and tells the logits after every one of them, in constant memory. */
+    public void prefill(Form form, int[] ids, LogitsSink sink) {
+        model.requireVocabulary(ids);
+        running.reserve(position() + ids.length);
+        float[] logits = room();
+        int piece = Math.clamp(LARGEST_LOGITS / logits.length, 1, LONGEST_PIECE);
+        for (int from = 0; from < ids.length; from += piece) {
+            int start = from;
+            int to = Math.min(ids.length, from + piece);
+            model.engine().step(() -> {
+                Tensor all = running.allLogits(running.advance(form, model.ids(ids, start, to), 0, 1));
+                copy(all, to - start - 1, logits);
+                sink.accept(all);
+                return logits;
+            });
+        }
+    }
+
+    /** The logits after the last token read, one per symbol; empty if nothing was read. */
+    public float[] logits() {
+        return latest.clone();
+    }
+
+    private float[] room() {
+        if (latest.length == 0) {
+            latest = new float[model.network().config().vocabulary()];
+        }
+        return latest;
     }
 
     /**
@@ -86,14 +129,16 @@ public final class LiveSequence implements AutoCloseable {
     public void step(int id, float[] logits) {
         model.requireVocabulary(id);
         model.engine().step(() -> {
-            copy(running.lastLogits(running.advance(Form.STEP, model.ids(id), 0, 1)), 0, logits);
+            Tensor found = running.lastLogits(running.advance(Form.STEP, model.ids(id), 0, 1));
+            copy(found, 0, room());
+            copy(found, 0, logits);
             return logits;
         });
     }
 
     /** What the sequence remembers, independent of it from now on. */
     public Snapshot snapshot() {
-        return Snapshot.of(model, running.state(), 0);
+        return Snapshot.of(model, running.state(), 0, latest);
     }
 
     /**
@@ -105,6 +150,7 @@ public final class LiveSequence implements AutoCloseable {
         snapshot.requireModel(model);
         running.reserve(snapshot.position());
         snapshot.writeTo(running.state(), 0);
+        latest = snapshot.logits();
     }
 
     /** A second sequence that goes on from here on its own. */
@@ -112,6 +158,7 @@ public final class LiveSequence implements AutoCloseable {
         LiveSequence other = new LiveSequence(model);
         other.running.reserve(position());
         other.running.state().copySequence(running.state(), 0, 0);
+        other.latest = latest.clone();
         return other;
     }
 

@@ -108,6 +108,11 @@ final class Running implements AutoCloseable {
         return engine.ops().linear(last.reshape(Shape.of(hidden.dim(0), hidden.dim(2))), model.head());
     }
 
+    /** What {@link #advance} gave back [1,T,D], turned into logits [T,V]. */
+    Tensor allLogits(Tensor hidden) {
+        return engine.ops().linear(hidden.reshape(Shape.of(hidden.dim(1), hidden.dim(2))), model.head());
+    }
+
     @Override
     public void close() {
         memory.close();

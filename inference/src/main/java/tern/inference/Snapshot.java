@@ -1,9 +1,16 @@
 package tern.inference;
 
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.SplittableRandom;
 
+import tern.checkpoint.MalformedFileException;
+import tern.checkpoint.StateFile;
 import tern.model.ModelState;
 import tern.sequence.Slot;
 import tern.sequence.State;
@@ -18,19 +25,23 @@ import tern.tensor.Tensor;
  * hold exactly the rows that count. Immutable; release it with {@link #close}.
  */
 public final class Snapshot implements AutoCloseable {
+    private static final String LOGITS = "logits";
+
     private final String fingerprint;
     private final long position;
     private final Memory memory;
     private final List<List<Tensor>> slots;
+    private final float[] logits;
 
-    Snapshot(String fingerprint, long position, Memory memory, List<List<Tensor>> slots) {
+    private Snapshot(String fingerprint, long position, Memory memory, List<List<Tensor>> slots, float[] logits) {
         this.fingerprint = fingerprint;
         this.position = position;
         this.memory = memory;
         this.slots = slots;
+        this.logits = logits.clone();
     }
 
-    static Snapshot of(LanguageModel model, ModelState state, int row) {
+    static Snapshot of(LanguageModel model, ModelState state, int row, float[] logits) {
         Memory memory = new Memory();
         int position = Math.toIntExact(state.ages()[row]);
         List<List<Tensor>> branches = new ArrayList<>();
@@ -45,7 +56,7 @@ public final class Snapshot implements AutoCloseable {
             }
             branches.add(own);
         }
-        return new Snapshot(model.fingerprint(), position, memory, branches);
+        return new Snapshot(model.fingerprint(), position, memory, branches, logits);
     }
 
     /**
@@ -59,11 +70,7 @@ public final class Snapshot implements AutoCloseable {
         for (StateLayout layout : model.network().stateLayouts()) {
             List<Tensor> own = new ArrayList<>();
             for (Slot slot : layout.slots()) {
-                Shape shape = switch (slot) {
-                    case Slot.Fixed fixed -> fixed.shape().prepend(1);
-                    case Slot.Growing growing -> growing.row().prepend(1).prepend(position);
-                };
-                Tensor tensor = memory.allocate(DType.F32, shape);
+                Tensor tensor = memory.allocate(DType.F32, shape(slot, position));
                 for (long i = 0; i < tensor.elements(); i++) {
                     tensor.data().setAtIndex(Tensor.FLOAT, i, random.nextFloat() - 0.5f);
                 }
@@ -71,7 +78,7 @@ public final class Snapshot implements AutoCloseable {
             }
             branches.add(own);
         }
-        return new Snapshot(model.fingerprint(), position, memory, branches);
+        return new Snapshot(model.fingerprint(), position, memory, branches, new float[0]);
     }
 
     /** Number of tokens read when it was taken. */
@@ -89,9 +96,76 @@ public final class Snapshot implements AutoCloseable {
         return memory.bytes();
     }
 
-    /** The slots of every branch, in order: fixed ones [1,…], histories [position,1,…]. */
-    List<List<Tensor>> slots() {
-        return slots;
+    /** The logits after the last token read; empty if nothing was read or the sequence was part of a batch. */
+    public float[] logits() {
+        return logits.clone();
+    }
+
+    /**
+     * Writes the snapshot as a safetensors file, atomically.
+     *
+     * @throws IOException if writing fails; a file that was there before is then unchanged
+     */
+    public void save(Path path) throws IOException {
+        try (Memory scratch = new Memory()) {
+            Map<String, Tensor> all = new LinkedHashMap<>();
+            for (int branch = 0; branch < slots.size(); branch++) {
+                for (int slot = 0; slot < slots.get(branch).size(); slot++) {
+                    all.put(name(branch, slot), slots.get(branch).get(slot));
+                }
+            }
+            if (logits.length > 0) {
+                Tensor tensor = scratch.allocate(DType.F32, Shape.of(logits.length));
+                MemorySegment.copy(logits, 0, tensor.data(), Tensor.FLOAT, 0, logits.length);
+                all.put(LOGITS, tensor);
+            }
+            new StateFile(fingerprint, position, all, Map.of()).save(path);
+        }
+    }
+
+    /**
+     * Reads a snapshot of this model.
+     *
+     * @throws IOException if the file cannot be read, is damaged, or belongs to another model (both fingerprints are named)
+     */
+    public static Snapshot load(Path path, LanguageModel model) throws IOException {
+        Memory memory = new Memory();
+        try {
+            StateFile file = StateFile.load(path, model.fingerprint(), memory);
+            List<List<Tensor>> branches = new ArrayList<>();
+            List<StateLayout> layouts = model.network().stateLayouts();
+            for (int branch = 0; branch < layouts.size(); branch++) {
+                List<Tensor> own = new ArrayList<>();
+                for (int slot = 0; slot < layouts.get(branch).slots().size(); slot++) {
+                    Shape expected = shape(layouts.get(branch).slots().get(slot), Math.toIntExact(file.position()));
+                    Tensor found = file.slots().get(name(branch, slot));
+                    if (found == null || found.dtype() != DType.F32 || !found.shape().equals(expected)) {
+                        throw new MalformedFileException(
+                                path + ": state " + name(branch, slot) + " should be F32" + expected
+                                        + ", found " + (found == null ? "none" : found) + "; save the state again");
+                    }
+                    own.add(found);
+                }
+                branches.add(own);
+            }
+            Tensor logits = file.slots().get(LOGITS);
+            return new Snapshot(file.fingerprint(), file.position(), memory, branches,
+                    logits == null ? new float[0] : logits.toFloats());
+        } catch (IOException | RuntimeException refused) {
+            memory.close();
+            throw refused;
+        }
+    }
+
+    private static String name(int branch, int slot) {
+        return "branches." + branch + ".slots." + slot;
+    }
+
+    private static Shape shape(Slot slot, int position) {
+        return switch (slot) {
+            case Slot.Fixed fixed -> fixed.shape().prepend(1);
+            case Slot.Growing growing -> growing.row().prepend(1).prepend(position);
+        };
     }
 
     void requireModel(LanguageModel model) {

@@ -1,11 +1,14 @@
 package tern.inference;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIOException;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.within;
 
+import java.io.IOException;
 import java.lang.management.ManagementFactory;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -14,6 +17,7 @@ import java.util.SplittableRandom;
 import com.sun.management.ThreadMXBean;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -180,6 +184,82 @@ class LiveSequenceTest {
             for (Form form : List.of(Form.CHUNK, Form.STEP)) {
                 assertThat(Evaluation.of(model, windows, 64, form).nats()).as("%s %s", kind, form)
                         .isCloseTo(parallel.nats(), within(0.01));
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"attention", "hyena", "multihyena", "modal"})
+    void aSavedStateGoesOnWithTheSameNumbers(String kind, @TempDir Path folder) throws IOException {
+        try (LanguageModel model = model(kind);
+                LanguageModel other = model(kind.equals("modal") ? "hyena" : "modal");
+                LiveSequence sequence = model.sequence();
+                LiveSequence later = model.sequence()) {
+            float[] logits = sequence.prefill(tokens(50));
+            try (Snapshot snapshot = sequence.snapshot()) {
+                snapshot.save(folder.resolve("state"));
+            }
+            float[] next = sequence.step(9);
+            try (Snapshot loaded = Snapshot.load(folder.resolve("state"), model)) {
+                later.restore(loaded);
+            }
+            assertThat(later.logits()).isEqualTo(logits);
+            assertThat(later.step(9)).isEqualTo(next);
+            assertThatIOException().isThrownBy(() -> Snapshot.load(folder.resolve("state"), other))
+                    .withMessageContaining("test-" + kind).withMessageContaining(other.fingerprint());
+        }
+    }
+
+    @Test
+    void logitsOfEveryPositionAreThoseOfSteps() {
+        int[] ids = tokens(70);
+        try (LanguageModel model = model("hyena");
+                LiveSequence all = model.sequence();
+                LiveSequence stepped = model.sequence()) {
+            List<float[]> rows = new ArrayList<>();
+            all.prefill(Form.PARALLEL, ids, logits -> {
+                for (int row = 0; row < logits.dim(0); row++) {
+                    rows.add(logits.slice(row, row + 1).toFloats());
+                }
+            });
+            assertThat(rows).hasSize(70);
+            for (int i = 0; i < 70; i++) {
+                assertClose(rows.get(i), stepped.step(ids[i]), "position " + i);
+            }
+            assertThat(all.logits()).isEqualTo(rows.getLast());
+        }
+    }
+
+    @Test
+    void generatingIsReproducibleAndStopsWhereAsked() {
+        try (LanguageModel model = model("modal")) {
+            List<String> texts = new ArrayList<>();
+            for (int i = 0; i < 2; i++) {
+                try (LiveSequence sequence = model.sequence()) {
+                    StringBuilder streamed = new StringBuilder();
+                    Generator.Generated made = new Generator(model, sequence).generate(new int[] {65},
+                            new Generator.Request(60, new Sampling(1, 0, 1, 0, 1), 4, List.of()), streamed::append);
+                    assertThat(made.ids()).hasSize(60);
+                    assertThat(streamed).hasToString(made.text());
+                    texts.add(made.text());
+                }
+            }
+            assertThat(texts.get(0)).isEqualTo(texts.get(1));
+            String stop = texts.get(0).substring(20, 23);
+            try (LiveSequence sequence = model.sequence()) {
+                StringBuilder streamed = new StringBuilder();
+                Generator.Generated made = new Generator(model, sequence).generate(new int[] {65},
+                        new Generator.Request(60, new Sampling(1, 0, 1, 0, 1), 4, List.of(stop)), streamed::append);
+                assertThat(made.stopped()).isTrue();
+                assertThat(made.text()).isEqualTo(texts.get(0).substring(0, texts.get(0).indexOf(stop)));
+                assertThat(streamed).hasToString(made.text());
+            }
+            try (LiveSequence sequence = model.sequence()) {
+                assertThatIllegalArgumentException()
+                        .isThrownBy(() -> new Generator(model, sequence).generate(new int[0],
+                                new Generator.Request(1, Sampling.GREEDY, 4, List.of()), text -> {
+                                }))
+                        .withMessageContaining("prompt is empty");
             }
         }
     }
