@@ -4,7 +4,9 @@ module tern.train {
     requires transitive tern.checkpoint;
     requires transitive tern.text;
     requires jdk.management;
+    requires tools.jackson.databind;
     requires static org.jspecify;
 
     exports tern.train;
+    opens tern.train to tools.jackson.databind;
 }

@@ -24,6 +24,7 @@ public final class Workspace implements Allocator, AutoCloseable {
     private int block;
     private long offset;
     private long reserved;
+    private long peak;
 
     /** An empty workspace that grows as it is used. */
     public Workspace() {
@@ -75,7 +76,16 @@ public final class Workspace implements Allocator, AutoCloseable {
         }
         MemorySegment taken = blocks.get(block).asSlice(offset, bytes);
         offset += rounded;
+        peak = Math.max(peak, before(block) + offset);
         return taken;
+    }
+
+    private long before(int index) {
+        long sum = 0;
+        for (int i = 0; i < index; i++) {
+            sum += blocks.get(i).byteSize();
+        }
+        return sum;
     }
 
     /** Where the stack stands now. */
@@ -100,6 +110,11 @@ public final class Workspace implements Allocator, AutoCloseable {
     /** Bytes held from the operating system. */
     public long bytes() {
         return reserved;
+    }
+
+    /** The most bytes that were in use at once, up to now. */
+    public long peak() {
+        return peak;
     }
 
     @Override

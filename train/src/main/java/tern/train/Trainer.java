@@ -127,7 +127,7 @@ public final class Trainer implements AutoCloseable {
             windows.next(read, next);
             Trainer.write(read, ids);
             Trainer.write(next, targets);
-            Tensor mean = loss(tape, ids, targets, config.tokensPerStep());
+            Tensor mean = loss(tape, results, ids, targets, config.tokensPerStep());
             loss += mean.get(0);
             tape.backward(mean, 1);
             tape.clear();
@@ -136,12 +136,37 @@ public final class Trainer implements AutoCloseable {
         return loss;
     }
 
+    /**
+     * Bytes that the activations of a step take, told from three short steps: they grow with the number of tokens and, for
+     * what is computed once a batch such as filters, with their time.
+     */
+    long estimateActivations() {
+        int shorter = Math.min(config.time(), Math.max(16, config.time() / 8));
+        int longer = Math.min(config.time(), 2 * shorter);
+        double one = peakOf(1, shorter);
+        double perToken = (peakOf(2, shorter) - one) / shorter;
+        double perPosition = longer == shorter ? 0 : (peakOf(1, longer) - one) / (longer - shorter) - perToken;
+        double fixed = one - (perToken + perPosition) * shorter;
+        return (long) (fixed + (perPosition + perToken * config.batch()) * config.time());
+    }
+
+    private long peakOf(int rows, int time) {
+        try (Workspace own = new Workspace();
+                TapeOps dry = new TapeOps(eager.kernels(DType.F32), team, own, gradients, config.recompute())) {
+            Tensor zeros = own.zeros(DType.I32, rows, time);
+            dry.backward(loss(dry, own, zeros, zeros, 1), 1);
+            return own.peak();
+        } finally {
+            gradients.zero();
+        }
+    }
+
     static void write(int[] values, Tensor into) {
         MemorySegment.copy(values, 0, into.data(), Tensor.INT, 0, values.length);
     }
 
-    private Tensor loss(Ops ops, Tensor inputs, Tensor predict, double count) {
-        ModelState fresh = ModelState.empty(model.stateLayouts(), dtype, inputs.dim(0), 0, results);
+    private Tensor loss(Ops ops, Workspace memoryOfStep, Tensor inputs, Tensor predict, double count) {
+        ModelState fresh = ModelState.empty(model.stateLayouts(), dtype, inputs.dim(0), 0, memoryOfStep);
         Tensor hidden = model.forward(Form.PARALLEL, ops, inputs, fresh).hidden();
         int rows = hidden.shape().rows();
         Tensor flat = ops.reshape(hidden, Shape.of(rows, hidden.shape().last()));
@@ -174,7 +199,7 @@ public final class Trainer implements AutoCloseable {
             Tensor some = results.allocate(DType.I32, Shape.of(rows, validation.time()));
             Tensor predict = results.allocate(DType.I32, some.shape());
             symbols += validation.fill(from, some, predict);
-            sum += loss(eager, some, predict, 1).get(0);
+            sum += loss(eager, results, some, predict, 1).get(0);
             results.reset();
         }
         return new Validation.Measured(sum / symbols, symbols);

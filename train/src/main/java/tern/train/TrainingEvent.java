@@ -1,6 +1,5 @@
 package tern.train;
 
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 
@@ -23,7 +22,7 @@ public sealed interface TrainingEvent {
      * @param threads in use
      * @param kernels name of the bodies in use
      */
-    record Started(long step, String name, long parameters, Path folder, String budget, Map<String, Object> training,
+    record Started(long step, String name, long parameters, String folder, String budget, Map<String, Object> training,
             List<String> split, MemoryNeed memory, int threads, String kernels) implements TrainingEvent {
     }
 
@@ -59,7 +58,7 @@ public sealed interface TrainingEvent {
     }
 
     /** A checkpoint is on disk, whole. */
-    record Saved(long step, Path folder) implements TrainingEvent {
+    record Saved(long step, String folder) implements TrainingEvent {
     }
 
     /**

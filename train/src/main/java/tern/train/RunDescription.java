@@ -1,0 +1,115 @@
+package tern.train;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.zip.CRC32C;
+
+import tern.checkpoint.AtomicFiles;
+import tern.text.SplitData;
+import tern.text.TextData;
+
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.SerializationFeature;
+import tools.jackson.databind.json.JsonMapper;
+
+/**
+ * What a run was asked to do, as its folder keeps it in {@code training.json} so that it can go on. Immutable.
+ *
+ * @param name what the architecture is called
+ * @param training the run's numbers by name, as {@link TrainingConfig#values()} gives them
+ * @param budgetKind {@code steps}, {@code tokens} or {@code minutes}
+ * @param budget how many
+ * @param data the files and folders given
+ * @param split how the data is cut, as users write it
+ * @param fingerprint length and check sum of the data
+ */
+public record RunDescription(String name, Map<String, Object> training, String budgetKind, double budget,
+        List<String> data, String split, String fingerprint) {
+    /** The file in the run's folder. */
+    public static final String FILE = "training.json";
+
+    private static final JsonMapper JSON = JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
+    private static final int SAMPLES = 64;
+    private static final int SAMPLE_BYTES = 1 << 16;
+
+    /** Keeps collections from changing. */
+    public RunDescription {
+        training = Map.copyOf(training);
+        data = List.copyOf(data);
+    }
+
+    static RunDescription of(TrainingPlan plan) {
+        double amount = switch (plan.budget()) {
+            case Budget.Steps(long steps) -> steps;
+            case Budget.Tokens(long tokens) -> tokens;
+            case Budget.Minutes(double minutes) -> minutes;
+        };
+        String kind = switch (plan.budget()) {
+            case Budget.Steps ignored -> "steps";
+            case Budget.Tokens ignored -> "tokens";
+            case Budget.Minutes ignored -> "minutes";
+        };
+        return new RunDescription(plan.name(), plan.training().values(), kind, amount, plan.files(),
+                plan.data().rule().toString(), fingerprint(plan.data()));
+    }
+
+    /** The budget. */
+    public Budget toBudget() {
+        return switch (budgetKind) {
+            case "steps" -> new Budget.Steps((long) budget);
+            case "tokens" -> new Budget.Tokens((long) budget);
+            case "minutes" -> new Budget.Minutes(budget);
+            default -> throw new IllegalArgumentException(FILE + ": budgetKind is \"" + budgetKind
+                    + "\", expected steps, tokens or minutes");
+        };
+    }
+
+    /** The run's numbers, starting from others for keys that are missing. */
+    public TrainingConfig toTraining(TrainingConfig otherwise) {
+        TrainingConfig config = otherwise;
+        for (Map.Entry<String, Object> entry : training.entrySet()) {
+            config = config.with(entry.getKey(), entry.getValue().toString());
+        }
+        return config;
+    }
+
+    /**
+     * Length, cuts and a check sum over pieces spread over the data: tells that a run goes on with the data it began with,
+     * without reading all of it.
+     */
+    static String fingerprint(SplitData split) {
+        TextData data = split.data();
+        CRC32C sum = new CRC32C();
+        int piece = (int) Math.min(SAMPLE_BYTES, data.size());
+        for (int i = 0; i < SAMPLES; i++) {
+            sum.update(data.bytes((data.size() - piece) * i / (SAMPLES - 1), piece));
+        }
+        return "%d bytes, cut at %d and %d, sum %08x".formatted(data.size(), split.trainEnd(), split.validationEnd(),
+                sum.getValue());
+    }
+
+    void write(Path folder) throws IOException {
+        AtomicFiles.write(folder.resolve(FILE), JSON.writeValueAsString(this) + "\n");
+    }
+
+    /**
+     * The description in a run's folder.
+     *
+     * @throws IOException if there is none, or it cannot be read
+     */
+    public static RunDescription read(Path folder) throws IOException {
+        Path file = folder.resolve(FILE);
+        if (!Files.exists(file)) {
+            throw new IOException(folder + ": there is no run to go on with, " + FILE
+                    + " is missing; leave --resume out to begin one");
+        }
+        try {
+            return JSON.readValue(Files.readString(file), RunDescription.class);
+        } catch (JacksonException damaged) {
+            throw new IOException(file + ": cannot be read: " + damaged.getOriginalMessage(), damaged);
+        }
+    }
+}

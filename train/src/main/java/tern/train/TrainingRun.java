@@ -1,0 +1,301 @@
+package tern.train;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
+import java.util.function.LongSupplier;
+
+import tern.checkpoint.Safetensors;
+import tern.kernels.KernelSet;
+import tern.kernels.ThreadTeam;
+import tern.model.Parameters;
+import tern.model.Parameters.Parameter;
+import tern.model.Stack;
+import tern.tensor.DType;
+import tern.tensor.Memory;
+import tern.tensor.Tensor;
+import tern.text.RandomWindows;
+import tern.text.Split;
+import tern.text.StreamWindows;
+import tern.text.TokenStore;
+import tern.text.Windows;
+
+/**
+ * A whole training run with everything that it leaves in its folder:
+ *
+ * <pre>
+ * config.json, model.safetensors   the best model so far by validation; what other commands open
+ * last/                            the model as it is, and training.safetensors: all that is needed to go on
+ * training.json                    what was asked for
+ * metrics.jsonl                    what happened, a line an event
+ * report.html                      the same as a page
+ * </pre>
+ *
+ * Every file is replaced in one step, so that a crash or a full disk leaves what was saved before. With a budget of steps
+ * or tokens a run is exactly reproducible, interrupted or not. Confined to one thread.
+ */
+public final class TrainingRun {
+    private static final String STATE_FILE = "training.safetensors";
+    private static final int PROMPT_BYTES = 48;
+
+    private final TrainingPlan plan;
+    private final KernelSet kernels;
+    private final ThreadTeam team;
+    private final SampleWriter samples;
+    private final LongSupplier nanos;
+
+    /** Everything that lives as long as the run. */
+    private record Session(Stack model, Trainer trainer, Windows windows, Optional<Validation> validation,
+            MetricsLog metrics, Consumer<TrainingEvent> sink) {
+        void tell(TrainingEvent event) throws IOException {
+            metrics.write(event);
+            sink.accept(event);
+        }
+    }
+
+    /**
+     * A run that was not begun yet.
+     *
+     * @param kernels bodies for F32
+     * @param team threads to use; not closed by this object
+     * @param samples writes text after each validation
+     */
+    public TrainingRun(TrainingPlan plan, KernelSet kernels, ThreadTeam team, SampleWriter samples) {
+        this(plan, kernels, team, samples, System::nanoTime);
+    }
+
+    TrainingRun(TrainingPlan plan, KernelSet kernels, ThreadTeam team, SampleWriter samples, LongSupplier nanos) {
+        this.plan = plan;
+        this.kernels = kernels;
+        this.team = team;
+        this.samples = samples;
+        this.nanos = nanos;
+    }
+
+    /**
+     * Trains until the budget is spent.
+     *
+     * @param sink told of every event, on the calling thread
+     * @param stop asked between steps whether to save and return early
+     * @return the last event
+     * @throws IllegalArgumentException if the data is too short, the folder holds another model, there is not enough memory,
+     *             or the run to go on with was another one
+     * @throws IOException if something cannot be read or saved; what was saved before is whole
+     * @throws TrainingDiverged if the loss or a gradient is NaN or infinite; the last checkpoint stays
+     */
+    public TrainingEvent.Finished run(Consumer<TrainingEvent> sink, BooleanSupplier stop) throws IOException {
+        return run(sink, stop, MemoryNeed.available());
+    }
+
+    TrainingEvent.Finished run(Consumer<TrainingEvent> sink, BooleanSupplier stop, long available) throws IOException {
+        Windows windows = windows();
+        Optional<Validation> validation = validation();
+        Parameters shapes = new Stack(plan.architecture(), Parameters.Source.shapesOnly()).parameters();
+        MemoryNeed least = MemoryNeed.without(shapes.count(parameter -> true), shapes.count());
+        least.requireAtMost(available);
+        prepareFolder();
+        try (Memory memory = new Memory()) {
+            Stack model = new Stack(plan.architecture(),
+                    Parameters.Source.initialised(plan.training().seed(), DType.F32, memory));
+            try (Trainer trainer = new Trainer(model, plan.training(), kernels, team)) {
+                MemoryNeed need = least.withActivations(trainer.estimateActivations());
+                need.requireAtMost(available);
+                Progress from = plan.resume() ? load(trainer, windows) : Progress.beginning(windows.save());
+                RunDescription.of(plan).write(plan.folder());
+                try (MetricsLog metrics = new MetricsLog(plan.folder().resolve("metrics.jsonl"), from.step())) {
+                    Session session = new Session(model, trainer, windows, validation, metrics, sink);
+                    session.tell(new TrainingEvent.Started(from.step(), plan.name(), shapes.count(),
+                            plan.folder().toString(), plan.budget().toString(), plan.training().values(),
+                            plan.data().describe(), need, team.threads(), kernels.name()));
+                    return train(session, from, stop);
+                } catch (IOException failed) {
+                    throw explained(failed);
+                }
+            }
+        }
+    }
+
+    // ── before the first step ───────────────────────────────────────────────────────────────────────────────────────
+
+    private Windows windows() {
+        TrainingConfig training = plan.training();
+        TokenStore tokens = plan.data().tokens(Split.TRAIN, plan.tokenizer());
+        return switch (training.windows()) {
+            case RANDOM -> new RandomWindows(tokens, training.batch(), training.time(), training.seed());
+            case CONTIGUOUS -> new StreamWindows(tokens, training.batch(), training.time());
+        };
+    }
+
+    /** None if the validation part has fewer than two symbols. */
+    private Optional<Validation> validation() {
+        TokenStore tokens = plan.data().tokens(Split.VALIDATION, plan.tokenizer());
+        return tokens.size() < 2 ? Optional.empty()
+                : Optional.of(new Validation(tokens, plan.training().time(), plan.training().validationWindows()));
+    }
+
+    private void prepareFolder() throws IOException {
+        Path folder = plan.folder();
+        if (Files.exists(folder) && !Files.isDirectory(folder)) {
+            throw new IOException(folder + ": is a file, expected a folder to save the model in");
+        }
+        if (plan.resume()) {
+            RunDescription before = RunDescription.read(folder);
+            String now = RunDescription.fingerprint(plan.data());
+            if (!before.fingerprint().equals(now)) {
+                throw new IllegalArgumentException(folder + ": the run was begun with other data (" + before.data()
+                        + ": " + before.fingerprint() + ") than is given now (" + plan.files() + ": " + now
+                        + "); give the same files, or begin a new run in another folder");
+            }
+        } else {
+            for (String taken : List.of("config.json", Safetensors.MODEL_FILE, RunDescription.FILE, "last")) {
+                if (Files.exists(folder.resolve(taken))) {
+                    throw new IllegalArgumentException(folder + ": there is a model already (" + taken
+                            + "); go on with it by --resume, or choose another folder");
+                }
+            }
+        }
+        Files.createDirectories(last());
+    }
+
+    private Path last() {
+        return plan.folder().resolve("last");
+    }
+
+    // ── the loop ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    private TrainingEvent.Finished train(Session session, Progress from, BooleanSupplier stop) throws IOException {
+        TrainingConfig training = plan.training();
+        Schedule schedule = training.schedule();
+        long perStep = training.tokensPerStep();
+        Pace pace = new Pace(nanos, from.seconds(), perStep, session.trainer::bytes);
+        if (plan.budget().isSpent(from.step(), from.step() * perStep, from.seconds())) {
+            throw new IllegalArgumentException(plan.folder() + ": the run has spent its budget of " + plan.budget()
+                    + " (" + from.step() + " steps made); give a larger one to go on");
+        }
+        Progress saved = from;
+        boolean interrupted = false;
+        long step = from.step();
+        while (!interrupted && !plan.budget().isSpent(step, step * perStep, pace.seconds())) {
+            double done = plan.budget().spent(step + 1, (step + 1) * perStep, pace.seconds() + pace.secondsPerStep());
+            Trainer.Step made = session.trainer.step(session.windows, schedule.rate(Math.min(1, done)));
+            step = made.number();
+            pace.stepMade();
+            double spent = plan.budget().spent(step, step * perStep, pace.seconds());
+            session.tell(new TrainingEvent.Stepped(step, made.loss(), made.loss() / Math.log(2), made.rate(),
+                    made.gradientNorm(), step * perStep, pace.tokensPerSecond(), pace.seconds(),
+                    pace.secondsLeft(spent), pace.memoryBytes()));
+            interrupted = stop.getAsBoolean();
+            if (!interrupted && training.validateEvery() > 0 && step % training.validateEvery() == 0) {
+                saved = validateAndSave(session, saved, step, pace);
+            }
+        }
+        if (interrupted) {
+            save(session, at(session, saved, step, pace), session.validation.isEmpty() || saved.bestStep() == 0);
+        } else if (saved.step() < step || step == from.step()) {
+            validateAndSave(session, saved, step, pace);
+        }
+        TrainingEvent.Finished finished = new TrainingEvent.Finished(step, step * perStep, pace.seconds(), interrupted);
+        session.tell(finished);
+        session.metrics.flush();
+        TrainingReport.write(plan.folder());
+        return finished;
+    }
+
+    private Progress at(Session session, Progress before, long step, Pace pace) {
+        return new Progress(step, pace.seconds(), session.windows.save(), before.bestBits(), before.bestStep());
+    }
+
+    private Progress validateAndSave(Session session, Progress before, long step, Pace pace) throws IOException {
+        Progress now = at(session, before, step, pace);
+        boolean best = session.validation.isEmpty();
+        if (session.validation.isPresent()) {
+            double bits = session.trainer.evaluate(session.validation.get()).bits();
+            best = bits < before.bestBits();
+            session.tell(new TrainingEvent.Validated(step, bits, best, pace.seconds()));
+            now = best ? new Progress(step, now.seconds(), now.windows(), bits, step) : now;
+        }
+        save(session, now, best);
+        if (plan.sampleTokens() > 0) {
+            String prompt = prompt();
+            session.tell(new TrainingEvent.Sampled(step, prompt,
+                    samples.continued(session.model, prompt, plan.sampleTokens(), plan.training().seed())));
+        }
+        session.metrics.flush();
+        TrainingReport.write(plan.folder());
+        pace.resumed();
+        return now;
+    }
+
+    /** The first line of the validation part that says something, or of the training part. */
+    private String prompt() {
+        Split part = plan.data().to(Split.VALIDATION) > plan.data().from(Split.VALIDATION) ? Split.VALIDATION
+                : Split.TRAIN;
+        long from = plan.data().from(part);
+        int count = (int) Math.min(PROMPT_BYTES, plan.data().to(part) - from);
+        return new String(plan.data().data().bytes(from, count), StandardCharsets.UTF_8);
+    }
+
+    // ── saving and going on ─────────────────────────────────────────────────────────────────────────────────────────
+
+    /** The best model goes first, so that what {@code last} says of it is never ahead of the file. */
+    private void save(Session session, Progress now, boolean best) throws IOException {
+        if (best) {
+            ModelFolder.write(plan.folder(), session.model, plan.tokenizer(), now.step());
+        }
+        Map<String, Tensor> tensors = new LinkedHashMap<>(session.model.parameters().tensors());
+        tensors.putAll(session.trainer.optimiser().moments());
+        Safetensors.write(last().resolve(STATE_FILE), tensors, now.toMetadata());
+        ModelFolder.write(last(), session.model, plan.tokenizer(), now.step());
+        session.tell(new TrainingEvent.Saved(now.step(), last().toString()));
+    }
+
+    private Progress load(Trainer trainer, Windows windows) throws IOException {
+        Path file = last().resolve(STATE_FILE);
+        if (!Files.exists(file)) {
+            throw new IOException(plan.folder() + ": there is no checkpoint to go on from, " + file
+                    + " is missing; remove the folder and begin again");
+        }
+        try (Safetensors stored = Safetensors.open(file)) {
+            Map<String, Tensor> wanted = new LinkedHashMap<>(trainer.model().parameters().tensors());
+            wanted.putAll(trainer.optimiser().moments());
+            List<String> unknown = new ArrayList<>();
+            stored.tensors().forEach(tensor -> unknown.add(tensor.name()));
+            for (Map.Entry<String, Tensor> entry : wanted.entrySet()) {
+                unknown.remove(entry.getKey());
+                Tensor found = stored.tensor(entry.getKey());
+                if (!found.shape().equals(entry.getValue().shape())) {
+                    throw new IllegalArgumentException(file + ": " + entry.getKey() + " is " + found.shape()
+                            + " but the architecture now has " + entry.getValue().shape()
+                            + "; go on with the settings that the run was begun with");
+                }
+                entry.getValue().copyFrom(found);
+            }
+            if (!unknown.isEmpty()) {
+                throw new IllegalArgumentException(file + ": holds " + unknown.getFirst()
+                        + ", which the architecture now has not; go on with the settings that the run was begun with");
+            }
+            Progress progress = Progress.from(stored.metadata());
+            trainer.optimiser().resumeAfter(progress.step());
+            windows.restore(progress.windows());
+            return progress;
+        } catch (IllegalArgumentException damaged) {
+            throw damaged.getMessage().startsWith(file.toString()) ? damaged
+                    : new IllegalArgumentException(file + ": " + damaged.getMessage(), damaged);
+        }
+    }
+
+    private IOException explained(IOException failed) {
+        Path state = last().resolve(STATE_FILE);
+        String rest = Files.exists(state) ? "the checkpoint in " + last() + " is whole; mend this and go on with --resume"
+                : "nothing had been saved before";
+        return new IOException(failed.getMessage() + "; " + rest, failed);
+    }
+}

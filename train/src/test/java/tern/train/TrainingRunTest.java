@@ -1,0 +1,275 @@
+package tern.train;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+import tern.checkpoint.Safetensors;
+import tern.kernels.KernelSet;
+import tern.kernels.ThreadTeam;
+import tern.model.StackConfig;
+import tern.text.ByteTokenizer;
+import tern.text.SplitData;
+import tern.text.SplitRule;
+import tern.text.TextData;
+
+import tools.jackson.databind.JsonNode;
+
+class TrainingRunTest {
+    private static final String TEXT = "It was the best of times, it was the worst of times. ".repeat(40);
+    private static final SplitData DATA = TextData.of("tale", TEXT.getBytes(StandardCharsets.US_ASCII))
+            .split(SplitRule.parse("80/20/0"));
+    private static final StackConfig SMALL = Tiny.config(12, 16, 2);
+    private static final TrainingConfig TRAINING = Tiny.training(2, 16).with("validateEvery", "5")
+            .with("validationWindows", "3");
+
+    @TempDir
+    private Path folder;
+
+    /** A run over {@link #TEXT} and what came of it. */
+    private final class Session {
+        private final List<TrainingEvent> events = new ArrayList<>();
+        private TrainingConfig training = TRAINING;
+        private StackConfig architecture = SMALL;
+        private Budget budget = new Budget.Steps(12);
+        private SplitData data = DATA;
+        private boolean resume;
+        private long stopAfter = Long.MAX_VALUE;
+        private int threads = 1;
+        private long memory = Long.MAX_VALUE;
+
+        Session resumed() {
+            resume = true;
+            return this;
+        }
+
+        TrainingEvent.Finished run(Path to) throws IOException {
+            TrainingPlan plan = new TrainingPlan("small", architecture, ByteTokenizer.ALL, training, budget, data,
+                    List.of("tale"), to, resume, 5);
+            try (ThreadTeam team = new ThreadTeam(threads)) {
+                return new TrainingRun(plan, KernelSet.fastest(), team,
+                        (model, prompt, tokens, seed) -> "a sample of " + tokens)
+                        .run(events::add, () -> steps().size() >= stopAfter, memory);
+            }
+        }
+
+        List<TrainingEvent.Stepped> steps() {
+            return of(TrainingEvent.Stepped.class);
+        }
+
+        <E> List<E> of(Class<E> kind) {
+            return events.stream().filter(kind::isInstance).map(kind::cast).toList();
+        }
+
+        List<Double> losses() {
+            return steps().stream().map(TrainingEvent.Stepped::loss).toList();
+        }
+    }
+
+    @Test
+    void anInterruptedRunGoesOnToTheSameLossesBitForBit() throws IOException {
+        for (String windows : List.of("random", "contiguous")) {
+            TrainingConfig training = TRAINING.with("windows", windows).with("noise", "0.01");
+            Session whole = new Session();
+            whole.training = training;
+            whole.run(folder.resolve(windows + "-whole"));
+            assertThat(whole.losses()).hasSize(12).doesNotHaveDuplicates();
+
+            List<Double> losses = new ArrayList<>();
+            for (int stop : new int[] {4, 3, 99}) {
+                Session part = new Session();
+                part.training = training;
+                part.stopAfter = stop;
+                part.resume = !losses.isEmpty();
+                assertThat(part.run(folder.resolve(windows + "-parts")).interrupted()).isEqualTo(stop < 99);
+                losses.addAll(part.losses());
+            }
+            assertThat(losses).isEqualTo(whole.losses());
+            assertSameTensors(folder.resolve(windows + "-parts"), folder.resolve(windows + "-whole"));
+        }
+    }
+
+    private static void assertSameTensors(Path parts, Path whole) throws IOException {
+        for (String file : List.of("model.safetensors", "last/model.safetensors", "last/training.safetensors")) {
+            try (Safetensors one = Safetensors.open(parts.resolve(file));
+                    Safetensors other = Safetensors.open(whole.resolve(file))) {
+                assertThat(one.tensors()).isEqualTo(other.tensors()).isNotEmpty();
+                for (var tensor : one.tensors()) {
+                    assertThat(one.tensor(tensor.name()).toDoubles()).as(tensor.name())
+                            .isEqualTo(other.tensor(tensor.name()).toDoubles());
+                }
+            }
+        }
+    }
+
+    @Test
+    void aRunDoesNotDependOnThreads() throws IOException {
+        Session one = new Session();
+        one.run(folder.resolve("one"));
+        Session four = new Session();
+        four.threads = 4;
+        four.run(folder.resolve("four"));
+        assertThat(four.losses()).isEqualTo(one.losses());
+        assertThat(Files.readAllBytes(folder.resolve("four/model.safetensors")))
+                .isEqualTo(Files.readAllBytes(folder.resolve("one/model.safetensors")));
+    }
+
+    @Test
+    void everyEventIsALineOfMetrics() throws IOException {
+        Session session = new Session();
+        session.run(folder);
+        assertThat(session.events.getFirst()).isInstanceOf(TrainingEvent.Started.class);
+        assertThat(session.events.getLast()).isInstanceOf(TrainingEvent.Finished.class);
+        assertThat(session.of(TrainingEvent.Validated.class)).extracting(TrainingEvent.Validated::step)
+                .containsExactly(5L, 10L, 12L);
+        assertThat(session.of(TrainingEvent.Sampled.class)).extracting(TrainingEvent.Sampled::text)
+                .containsOnly("a sample of 5");
+        List<JsonNode> lines = MetricsLog.read(folder.resolve("metrics.jsonl"));
+        assertThat(lines).hasSameSizeAs(session.events);
+        JsonNode third = lines.stream().filter(line -> line.path("event").asString().equals("stepped")).toList().get(2);
+        TrainingEvent.Stepped step = session.steps().get(2);
+        assertThat(third.path("step").asLong()).isEqualTo(3);
+        assertThat(third.path("loss").asDouble()).isEqualTo(step.loss());
+        assertThat(third.path("bits_per_byte").asDouble()).isEqualTo(step.loss() / Math.log(2));
+        assertThat(third.path("learning_rate").asDouble())
+                .isEqualTo(TRAINING.schedule().rate(3.0 / 12));
+        assertThat(third.path("tokens").asLong()).isEqualTo(3 * 2 * 16);
+    }
+
+    @Test
+    void goingOnTakesOutWhatCameAfterTheCheckpoint() throws IOException {
+        Session session = new Session();
+        session.run(folder);
+        Path metrics = folder.resolve("metrics.jsonl");
+        String before = Files.readString(metrics);
+        // As a crash leaves it: steps that no checkpoint knows of, the last line cut short.
+        Files.writeString(metrics, before + "{\"event\":\"stepped\",\"step\":13,\"loss\":1}\n{\"event\":\"st");
+        Session more = new Session().resumed();
+        more.budget = new Budget.Steps(14);
+        more.run(folder);
+        List<Long> steps = MetricsLog.read(metrics).stream()
+                .filter(line -> line.path("event").asString().equals("stepped"))
+                .map(line -> line.path("step").asLong()).toList();
+        assertThat(steps).containsExactly(1L, 2L, 3L, 4L, 5L, 6L, 7L, 8L, 9L, 10L, 11L, 12L, 13L, 14L);
+    }
+
+    @Test
+    void theFolderHoldsTheBestModelAndTheLast() throws IOException {
+        Session session = new Session();
+        // A rate that is far too high at the end makes the last model worse than an earlier one.
+        session.training = TRAINING.with("learningRate", "0.5").with("floor", "1").with("warmup", "0.99")
+                .with("validateEvery", "2");
+        session.run(folder);
+        List<TrainingEvent.Validated> validated = session.of(TrainingEvent.Validated.class);
+        double least = validated.stream().mapToDouble(TrainingEvent.Validated::bitsPerByte).min().orElseThrow();
+        long best = validated.stream().filter(event -> event.bitsPerByte() == least).findFirst().orElseThrow().step();
+        assertThat(best).isLessThan(12);
+        assertThat(stepOf(folder)).isEqualTo(best);
+        assertThat(stepOf(folder.resolve("last"))).isEqualTo(12);
+    }
+
+    private static long stepOf(Path folder) throws IOException {
+        try (Safetensors stored = Safetensors.open(folder.resolve("model.safetensors"))) {
+            return Long.parseLong(stored.metadata().get("tern.step"));
+        }
+    }
+
+    @Test
+    void divergenceKeepsTheLastCheckpoint() throws IOException {
+        Session session = new Session();
+        session.budget = new Budget.Steps(6);
+        session.run(folder);
+        byte[] before = Files.readAllBytes(folder.resolve("last/training.safetensors"));
+        Session more = new Session().resumed();
+        more.training = TRAINING.with("learningRate", "10").with("clip", "0").with("epsilon", "1e-300");
+        more.budget = new Budget.Steps(1000);
+        more.training = more.training.with("validateEvery", "0").with("floor", "1");
+        assertThatThrownBy(() -> more.run(folder)).isInstanceOf(TrainingDiverged.class)
+                .hasMessageContaining("lower the learning rate");
+        assertThat(Files.readAllBytes(folder.resolve("last/training.safetensors"))).isEqualTo(before);
+    }
+
+    @Test
+    void whatCannotBeWrittenIsToldAndLosesNothing() throws IOException {
+        Session session = new Session();
+        session.budget = new Budget.Steps(6);
+        session.run(folder);
+        byte[] before = Files.readAllBytes(folder.resolve("last/training.safetensors"));
+        Path metrics = folder.resolve("metrics.jsonl");
+        Files.delete(metrics);
+        // A device that is always full.
+        Files.createSymbolicLink(metrics, Path.of("/dev/full"));
+        assertThatThrownBy(() -> new Session().resumed().run(folder)).isInstanceOf(IOException.class)
+                .hasMessageContaining("No space left on device")
+                .hasMessageContaining("is whole; mend this and go on with --resume");
+        assertThat(Files.readAllBytes(folder.resolve("last/training.safetensors"))).isEqualTo(before);
+        Files.delete(metrics);
+        Session after = new Session().resumed();
+        assertThat(after.run(folder).step()).isEqualTo(12);
+        assertThat(after.steps().getFirst().step()).isEqualTo(7);
+    }
+
+    @Test
+    void aFolderThatHoldsAModelIsNotOverwritten() throws IOException {
+        new Session().run(folder);
+        assertThatThrownBy(() -> new Session().run(folder)).isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("there is a model already").hasMessageContaining("--resume");
+    }
+
+    @Test
+    void onlyTheSameRunIsGoneOnWith() throws IOException {
+        assertThatThrownBy(() -> new Session().resumed().run(folder)).hasMessageContaining("no run to go on with");
+        new Session().run(folder);
+        Session other = new Session().resumed();
+        other.data = TextData.of("tale", (TEXT + "!").getBytes(StandardCharsets.US_ASCII))
+                .split(SplitRule.parse("80/20/0"));
+        assertThatThrownBy(() -> other.run(folder)).hasMessageContaining("begun with other data");
+        Session wider = new Session().resumed();
+        wider.architecture = Tiny.config(16, 16, 2);
+        assertThatThrownBy(() -> wider.run(folder)).hasMessageContaining("go on with the settings");
+        assertThatThrownBy(() -> new Session().resumed().run(folder)).hasMessageContaining("has spent its budget");
+    }
+
+    @Test
+    void tooLittleMemoryIsSaidBeforeTheRunWithTheNumberNeeded() {
+        Session session = new Session();
+        session.memory = 100L << 20;
+        assertThatThrownBy(() -> session.run(folder)).isInstanceOf(IllegalArgumentException.class)
+                .hasMessageMatching("training needs 2\\d\\d MiB of memory .* 101 MiB are available; .*");
+        assertThat(session.events).isEmpty();
+    }
+
+    @Test
+    void dataShorterThanAWindowIsRefused() {
+        Session session = new Session();
+        session.data = TextData.of("note", "short".getBytes(StandardCharsets.US_ASCII))
+                .split(SplitRule.parse("100/0/0"));
+        assertThatThrownBy(() -> session.run(folder)).isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("has 5 symbols, but windows of 16 need 17");
+    }
+
+    @Test
+    void withoutValidationDataTheLastModelIsTheModel() throws IOException {
+        Session session = new Session();
+        session.data = TextData.of("tale", TEXT.getBytes(StandardCharsets.US_ASCII)).split(SplitRule.parse("100/0/0"));
+        session.run(folder);
+        assertThat(session.of(TrainingEvent.Validated.class)).isEmpty();
+        assertThat(stepOf(folder)).isEqualTo(12);
+    }
+
+    @Test
+    void tokensEndARunAtTheStepThatReachesThem() throws IOException {
+        Session session = new Session();
+        session.budget = new Budget.Tokens(3 * 32 + 1);
+        assertThat(session.run(folder).step()).isEqualTo(4);
+    }
+}
