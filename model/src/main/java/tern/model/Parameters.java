@@ -1,6 +1,5 @@
 package tern.model;
 
-import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -63,8 +62,7 @@ public final class Parameters {
 
         /** Shapes without memory, for counting; reading such a tensor crashes, so nothing may compute with it. */
         static Source shapesOnly() {
-            return (name, shape, role, initialiser) -> Tensor.over(DType.F32, shape,
-                    MemorySegment.NULL.reinterpret(shape.elements() * DType.F32.bytes()));
+            return (name, shape, role, initialiser) -> Tensor.withoutMemory(DType.F32, shape);
         }
     }
 

@@ -49,6 +49,11 @@ public final class Tensor {
         return new Tensor(dtype, shape, data);
     }
 
+    /** A tensor without memory, for counting; the JVM crashes if its elements are read or written. */
+    public static Tensor withoutMemory(DType dtype, Shape shape) {
+        return new Tensor(dtype, shape, MemorySegment.NULL.reinterpret(shape.elements() * dtype.bytes()));
+    }
+
     /** Element type. */
     public DType dtype() {
         return dtype;
