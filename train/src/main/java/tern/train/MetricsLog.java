@@ -36,7 +36,7 @@ public final class MetricsLog implements AutoCloseable {
      */
     MetricsLog(Path file, long step) throws IOException {
         this.file = file;
-        if (Files.exists(file)) {
+        if (Files.isRegularFile(file)) {
             List<String> kept = new ArrayList<>();
             for (JsonNode event : read(file)) {
                 if (event.path("step").asLong(Long.MAX_VALUE) <= step) {
@@ -78,20 +78,15 @@ public final class MetricsLog implements AutoCloseable {
         return events;
     }
 
-    /** Writes one line; it reaches the file at the next {@link #flush}. */
+    /** Writes one line and hands it to the file system. */
     void write(TrainingEvent event) throws IOException {
-        writer.write(line(event));
-        writer.write('\n');
-    }
-
-    /** Hands all lines to the file system. */
-    void flush() throws IOException {
-        writer.flush();
-    }
-
-    /** Where the lines go. */
-    Path file() {
-        return file;
+        try {
+            writer.write(line(event));
+            writer.write('\n');
+            writer.flush();
+        } catch (IOException failed) {
+            throw new IOException(file + ": could not be written: " + failed.getMessage(), failed);
+        }
     }
 
     @Override

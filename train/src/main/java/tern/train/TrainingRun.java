@@ -204,7 +204,6 @@ public final class TrainingRun {
         }
         TrainingEvent.Finished finished = new TrainingEvent.Finished(step, step * perStep, pace.seconds(), interrupted);
         session.tell(finished);
-        session.metrics.flush();
         TrainingReport.write(plan.folder());
         return finished;
     }
@@ -228,7 +227,6 @@ public final class TrainingRun {
             session.tell(new TrainingEvent.Sampled(step, prompt,
                     samples.continued(session.model, prompt, plan.sampleTokens(), plan.training().seed())));
         }
-        session.metrics.flush();
         TrainingReport.write(plan.folder());
         pace.resumed();
         return now;

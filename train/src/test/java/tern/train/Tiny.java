@@ -1,13 +1,20 @@
 package tern.train;
 
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.List;
-import java.util.stream.IntStream;
 
+import tern.mixers.attention.AttentionConfig;
+import tern.mixers.channel.GatedMlpConfig;
+import tern.mixers.hyena.HyenaConfig;
+import tern.mixers.hyena.ImplicitFilterConfig;
+import tern.mixers.hyena.MultiHyenaConfig;
 import tern.model.NormKind;
 import tern.model.Parameters;
 import tern.model.Stack;
 import tern.model.StackConfig;
+import tern.ops.Activation;
+import tern.ops.FilterNorm;
 import tern.sequence.MixerConfig;
 import tern.tensor.DType;
 import tern.tensor.Memory;
@@ -23,12 +30,30 @@ import tern.text.Windows;
 final class Tiny {
     static final String TEXT = "It was the best of times, it was the worst of times, it was the age of wisdom...";
 
+    private static final ImplicitFilterConfig FILTER = new ImplicitFilterConfig(5, 8, 1, 10, true, 1.5, 0.3, 0, true,
+            false, FilterNorm.NONE);
+
     private Tiny() {
     }
 
-    static StackConfig config(int width, int time, int branches) {
-        List<MixerConfig> mixers = IntStream.range(0, branches).<MixerConfig>mapToObj(i -> new TinyMixer(4)).toList();
-        return new StackConfig(128, width, time, NormKind.LAYER, 1e-5, true, mixers);
+    /** Two branches a layer: Hyena or MultiHyena in turn, and a gated layer. The width is a multiple of 4. */
+    static StackConfig config(int width, int time, int layers) {
+        List<MixerConfig> mixers = new ArrayList<>();
+        for (int layer = 0; layer < layers; layer++) {
+            mixers.add(layer % 2 == 0 ? HyenaConfig.of(2, FILTER) : MultiHyenaConfig.of(4, FILTER));
+            mixers.add(GatedMlpConfig.gated(2 * width, Activation.SILU));
+        }
+        return new StackConfig(256, width, time, NormKind.LAYER, 1e-5, true, mixers);
+    }
+
+    /** The same with attention. */
+    static StackConfig attentive(int width, int time, int layers) {
+        List<MixerConfig> mixers = new ArrayList<>();
+        for (int layer = 0; layer < layers; layer++) {
+            mixers.add(AttentionConfig.of(2));
+            mixers.add(GatedMlpConfig.gated(2 * width, Activation.SILU));
+        }
+        return config(width, time, 1).withBranches(mixers);
     }
 
     static Stack model(StackConfig config, DType dtype, Memory memory) {

@@ -29,7 +29,7 @@ class TrainerTest {
     void aTinyModelLearnsAShortTextByHeart() {
         try (Memory memory = new Memory(); ThreadTeam team = new ThreadTeam(1)) {
             TrainingConfig config = Tiny.training(1, 79).with("learningRate", "0.01").with("weightDecay", "0");
-            Stack model = Tiny.model(Tiny.config(32, 79, 3), DType.F32, memory);
+            Stack model = Tiny.model(Tiny.config(32, 79, 2), DType.F32, memory);
             try (Trainer trainer = new Trainer(model, config, FAST, team)) {
                 Windows windows = Tiny.windows(config);
                 Validation validation = new Validation(Tiny.tokens(Tiny.TEXT), 79, 8);
@@ -127,7 +127,7 @@ class TrainerTest {
                                 .isCloseTo(kept * before.get(i)[j], within(1e-7));
                     }
                 }
-                assertThat(matrices).isEqualTo(5);
+                assertThat(matrices).isGreaterThan(10);
             }
         }
     }
@@ -139,10 +139,10 @@ class TrainerTest {
             try (Trainer trainer = new Trainer(model, CONFIG, FAST, team)) {
                 Windows windows = Tiny.windows(CONFIG);
                 trainer.step(windows, 1e-3);
-                model.parameters().find("branches.1.mixer.out").orElseThrow().tensor().set(5, Double.NaN);
+                model.parameters().find("branches.2.mixer.projection.weight").orElseThrow().tensor().set(5, Double.NaN);
                 List<List<Double>> before = boxed(values(model));
                 assertThatThrownBy(() -> trainer.step(windows, 1e-3)).isInstanceOf(TrainingDiverged.class)
-                        .hasMessageContaining("step 2").hasMessageContaining("branches.1.mixer.out")
+                        .hasMessageContaining("step 2").hasMessageContaining("branches.2.mixer.projection.weight")
                         .hasMessageContaining("lower the learning rate");
                 assertThat(boxed(values(model))).isEqualTo(before);
                 assertThat(trainer.steps()).isEqualTo(1);
@@ -157,13 +157,13 @@ class TrainerTest {
         // Objects of the tape: some hundred a branch, whatever the width.
         assertThat(narrow).isBetween(1L, 300_000L);
         assertThat(Math.abs(wide - narrow)).as("bytes a step at width 8: " + narrow + ", at width 64: " + wide)
-                .isLessThan(8_192);
+                .isLessThan(4_096);
     }
 
     private static long allocatedPerStep(int width) {
         com.sun.management.ThreadMXBean threads = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
         try (Memory memory = new Memory(); ThreadTeam team = new ThreadTeam(1)) {
-            Stack model = Tiny.model(Tiny.config(width, 16, 2), DType.F32, memory);
+            Stack model = Tiny.model(Tiny.attentive(width, 16, 2), DType.F32, memory);
             try (Trainer trainer = new Trainer(model, CONFIG, FAST, team)) {
                 Windows windows = Tiny.windows(CONFIG);
                 long least = Long.MAX_VALUE;

@@ -14,6 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 import tern.checkpoint.Safetensors;
+import tern.checkpoint.StoredTensor;
 import tern.kernels.KernelSet;
 import tern.kernels.ThreadTeam;
 import tern.model.StackConfig;
@@ -102,8 +103,9 @@ class TrainingRunTest {
         for (String file : List.of("model.safetensors", "last/model.safetensors", "last/training.safetensors")) {
             try (Safetensors one = Safetensors.open(parts.resolve(file));
                     Safetensors other = Safetensors.open(whole.resolve(file))) {
-                assertThat(one.tensors()).isEqualTo(other.tensors()).isNotEmpty();
-                for (var tensor : one.tensors()) {
+                assertThat(one.tensors()).extracting(StoredTensor::name).isNotEmpty()
+                        .isEqualTo(other.tensors().stream().map(StoredTensor::name).toList());
+                for (StoredTensor tensor : one.tensors()) {
                     assertThat(one.tensor(tensor.name()).toDoubles()).as(tensor.name())
                             .isEqualTo(other.tensor(tensor.name()).toDoubles());
                 }
@@ -190,9 +192,9 @@ class TrainingRunTest {
         session.run(folder);
         byte[] before = Files.readAllBytes(folder.resolve("last/training.safetensors"));
         Session more = new Session().resumed();
-        more.training = TRAINING.with("learningRate", "10").with("clip", "0").with("epsilon", "1e-300");
+        more.training = TRAINING.with("learningRate", "10").with("weightDecay", "10").with("floor", "1")
+                .with("validateEvery", "0");
         more.budget = new Budget.Steps(1000);
-        more.training = more.training.with("validateEvery", "0").with("floor", "1");
         assertThatThrownBy(() -> more.run(folder)).isInstanceOf(TrainingDiverged.class)
                 .hasMessageContaining("lower the learning rate");
         assertThat(Files.readAllBytes(folder.resolve("last/training.safetensors"))).isEqualTo(before);
