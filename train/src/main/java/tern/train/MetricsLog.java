@@ -11,13 +11,13 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 
-import tern.checkpoint.AtomicFiles;
-
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.PropertyNamingStrategies;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
+
+import tern.checkpoint.AtomicFiles;
 
 /**
  * The lines of {@code metrics.jsonl}: one JSON object an event, with its kind under {@code event}. Confined to one thread.

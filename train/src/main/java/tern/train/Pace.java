@@ -73,7 +73,8 @@ final class Pace {
             spentAtBegin = spent;
             return Double.POSITIVE_INFINITY;
         }
-        return spent > spentAtBegin ? Math.max(0, (1 - spent) / (spent - spentAtBegin) * here) : Double.POSITIVE_INFINITY;
+        return spent > spentAtBegin ? Math.max(0, (1 - spent) / (spent - spentAtBegin) * here)
+                : Double.POSITIVE_INFINITY;
     }
 
     /** Memory that the process holds, looked up once a second. */

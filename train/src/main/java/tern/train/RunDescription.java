@@ -4,40 +4,34 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Map;
 import java.util.zip.CRC32C;
 
 import tern.checkpoint.AtomicFiles;
+import tern.checkpoint.RecordJson;
 import tern.text.SplitData;
 import tern.text.TextData;
-
-import tools.jackson.core.JacksonException;
-import tools.jackson.databind.SerializationFeature;
-import tools.jackson.databind.json.JsonMapper;
 
 /**
  * What a run was asked to do, as its folder keeps it in {@code training.json} so that it can go on. Immutable.
  *
  * @param name what the architecture is called
- * @param training the run's numbers by name, as {@link TrainingConfig#values()} gives them
+ * @param training the run's numbers
  * @param budgetKind {@code steps}, {@code tokens} or {@code minutes}
  * @param budget how many
  * @param data the files and folders given
  * @param split how the data is cut, as users write it
  * @param fingerprint length and check sum of the data
  */
-public record RunDescription(String name, Map<String, Object> training, String budgetKind, double budget,
+public record RunDescription(String name, TrainingConfig training, String budgetKind, double budget,
         List<String> data, String split, String fingerprint) {
     /** The file in the run's folder. */
     public static final String FILE = "training.json";
 
-    private static final JsonMapper JSON = JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
     private static final int SAMPLES = 64;
     private static final int SAMPLE_BYTES = 1 << 16;
 
-    /** Keeps collections from changing. */
+    /** Keeps the list from changing. */
     public RunDescription {
-        training = Map.copyOf(training);
         data = List.copyOf(data);
     }
 
@@ -52,7 +46,7 @@ public record RunDescription(String name, Map<String, Object> training, String b
             case Budget.Tokens ignored -> "tokens";
             case Budget.Minutes ignored -> "minutes";
         };
-        return new RunDescription(plan.name(), plan.training().values(), kind, amount, plan.files(),
+        return new RunDescription(plan.name(), plan.training(), kind, amount, plan.files(),
                 plan.data().rule().toString(), fingerprint(plan.data()));
     }
 
@@ -65,15 +59,6 @@ public record RunDescription(String name, Map<String, Object> training, String b
             default -> throw new IllegalArgumentException(FILE + ": budgetKind is \"" + budgetKind
                     + "\", expected steps, tokens or minutes");
         };
-    }
-
-    /** The run's numbers, starting from others for keys that are missing. */
-    public TrainingConfig toTraining(TrainingConfig otherwise) {
-        TrainingConfig config = otherwise;
-        for (Map.Entry<String, Object> entry : training.entrySet()) {
-            config = config.with(entry.getKey(), entry.getValue().toString());
-        }
-        return config;
     }
 
     /**
@@ -92,7 +77,7 @@ public record RunDescription(String name, Map<String, Object> training, String b
     }
 
     void write(Path folder) throws IOException {
-        AtomicFiles.write(folder.resolve(FILE), JSON.writeValueAsString(this) + "\n");
+        AtomicFiles.write(folder.resolve(FILE), RecordJson.write(this) + "\n");
     }
 
     /**
@@ -107,9 +92,9 @@ public record RunDescription(String name, Map<String, Object> training, String b
                     + " is missing; leave --resume out to begin one");
         }
         try {
-            return JSON.readValue(Files.readString(file), RunDescription.class);
-        } catch (JacksonException damaged) {
-            throw new IOException(file + ": cannot be read: " + damaged.getOriginalMessage(), damaged);
+            return RecordJson.read(RunDescription.class, Files.readString(file), file.toString());
+        } catch (IllegalArgumentException damaged) {
+            throw new IOException(damaged.getMessage(), damaged);
         }
     }
 }

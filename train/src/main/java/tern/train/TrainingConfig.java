@@ -1,12 +1,11 @@
 package tern.train;
 
-import java.lang.reflect.Constructor;
 import java.lang.reflect.RecordComponent;
 import java.util.Arrays;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
+
+import tern.checkpoint.RecordJson;
 
 /**
  * The numbers of a training run, apart from its length. Immutable.
@@ -87,93 +86,14 @@ public record TrainingConfig(double learningRate, double beta1, double beta2, do
         return Arrays.stream(TrainingConfig.class.getRecordComponents()).map(RecordComponent::getName).toList();
     }
 
-    /** All values by name, in order: numbers, booleans, and the order of windows as a word. */
-    public Map<String, Object> values() {
-        Map<String, Object> values = new LinkedHashMap<>();
-        for (RecordComponent component : TrainingConfig.class.getRecordComponents()) {
-            Object value = read(component);
-            values.put(component.getName(), value instanceof WindowOrder order ? word(order) : value);
-        }
-        return values;
-    }
-
     /**
      * The same numbers with one of them changed.
      *
      * @param key one of {@link #keys}
      * @param value as users write it
-     * @throws IllegalArgumentException if there is no such key or the value is impossible
+     * @throws IllegalArgumentException if there is no such key (the nearest is named) or the value is impossible
      */
     public TrainingConfig with(String key, String value) {
-        RecordComponent[] components = TrainingConfig.class.getRecordComponents();
-        Object[] values = new Object[components.length];
-        boolean found = false;
-        for (int i = 0; i < values.length; i++) {
-            boolean meant = components[i].getName().equals(key);
-            values[i] = meant ? parse(key, value, components[i].getType()) : read(components[i]);
-            found |= meant;
-        }
-        if (!found) {
-            throw new IllegalArgumentException("training has no key \"" + key + "\"; it has " + keys());
-        }
-        return of(components, values);
-    }
-
-    private static TrainingConfig of(RecordComponent[] components, Object[] values) {
-        try {
-            Class<?>[] types = Arrays.stream(components).map(RecordComponent::getType).toArray(Class<?>[]::new);
-            Constructor<TrainingConfig> constructor = TrainingConfig.class.getDeclaredConstructor(types);
-            return constructor.newInstance(values);
-        } catch (java.lang.reflect.InvocationTargetException refused) {
-            if (refused.getCause() instanceof IllegalArgumentException told) {
-                throw told;
-            }
-            throw new IllegalStateException("a record's constructor can only refuse values", refused);
-        } catch (ReflectiveOperationException impossible) {
-            throw new IllegalStateException("a record has a constructor of its components", impossible);
-        }
-    }
-
-    private Object read(RecordComponent component) {
-        try {
-            return component.getAccessor().invoke(this);
-        } catch (ReflectiveOperationException impossible) {
-            throw new IllegalStateException("a public record can be read", impossible);
-        }
-    }
-
-    private static Object parse(String key, String value, Class<?> type) {
-        try {
-            if (type == double.class) {
-                return Double.valueOf(value);
-            }
-            if (type == int.class) {
-                return Integer.valueOf(value);
-            }
-            if (type == long.class) {
-                return Long.valueOf(value);
-            }
-        } catch (NumberFormatException notANumber) {
-            throw new IllegalArgumentException("training: " + key + " is \"" + value + "\", expected "
-                    + (type == double.class ? "a number" : "a whole number"), notANumber);
-        }
-        if (type == boolean.class) {
-            if (!value.equals("true") && !value.equals("false")) {
-                throw new IllegalArgumentException(
-                        "training: " + key + " is \"" + value + "\", expected true or false");
-            }
-            return Boolean.valueOf(value);
-        }
-        for (WindowOrder order : WindowOrder.values()) {
-            if (word(order).equals(value)) {
-                return order;
-            }
-        }
-        throw new IllegalArgumentException("training: " + key + " is \"" + value + "\", expected one of "
-                + Arrays.stream(WindowOrder.values()).map(TrainingConfig::word).toList());
-    }
-
-    private static String word(WindowOrder order) {
-        return order.name().toLowerCase(Locale.ROOT);
+        return RecordJson.with(this, List.of(key + "=" + value));
     }
 }

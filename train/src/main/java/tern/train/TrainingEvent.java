@@ -1,7 +1,6 @@
 package tern.train;
 
 import java.util.List;
-import java.util.Map;
 
 /** What happens in a training run, in the order in which it happens; each is also a line of {@code metrics.jsonl}. */
 public sealed interface TrainingEvent {
@@ -16,13 +15,12 @@ public sealed interface TrainingEvent {
      * @param parameters number of trained values
      * @param folder where everything is saved
      * @param budget in words
-     * @param training the run's numbers by name
      * @param split the parts of the data, one line each
      * @param memory bytes that the run needs, by what for
      * @param threads in use
      * @param kernels name of the bodies in use
      */
-    record Started(long step, String name, long parameters, String folder, String budget, Map<String, Object> training,
+    record Started(long step, String name, long parameters, String folder, String budget,
             List<String> split, MemoryNeed memory, int threads, String kernels) implements TrainingEvent {
     }
 

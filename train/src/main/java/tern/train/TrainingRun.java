@@ -13,6 +13,7 @@ import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 
+import tern.checkpoint.Checkpoint;
 import tern.checkpoint.Safetensors;
 import tern.kernels.KernelSet;
 import tern.kernels.ThreadTeam;
@@ -113,7 +114,7 @@ public final class TrainingRun {
                 try (MetricsLog metrics = new MetricsLog(plan.folder().resolve("metrics.jsonl"), from.step())) {
                     Session session = new Session(model, trainer, windows, validation, metrics, sink);
                     session.tell(new TrainingEvent.Started(from.step(), plan.name(), shapes.count(),
-                            plan.folder().toString(), plan.budget().toString(), plan.training().values(),
+                            plan.folder().toString(), plan.budget().toString(),
                             plan.data().describe(), need, team.threads(), kernels.name()));
                     return train(session, from, stop);
                 } catch (IOException failed) {
@@ -155,7 +156,7 @@ public final class TrainingRun {
                         + "); give the same files, or begin a new run in another folder");
             }
         } else {
-            for (String taken : List.of("config.json", Safetensors.MODEL_FILE, RunDescription.FILE, "last")) {
+            for (String taken : List.of(Checkpoint.CONFIG_FILE, Safetensors.MODEL_FILE, RunDescription.FILE, "last")) {
                 if (Files.exists(folder.resolve(taken))) {
                     throw new IllegalArgumentException(folder + ": there is a model already (" + taken
                             + "); go on with it by --resume, or choose another folder");
@@ -246,13 +247,24 @@ public final class TrainingRun {
     /** The best model goes first, so that what {@code last} says of it is never ahead of the file. */
     private void save(Session session, Progress now, boolean best) throws IOException {
         if (best) {
-            ModelFolder.write(plan.folder(), session.model, plan.tokenizer(), now.step());
+            saveModel(session, plan.folder(), now);
         }
         Map<String, Tensor> tensors = new LinkedHashMap<>(session.model.parameters().tensors());
         tensors.putAll(session.trainer.optimiser().moments());
         Safetensors.write(last().resolve(STATE_FILE), tensors, now.toMetadata());
-        ModelFolder.write(last(), session.model, plan.tokenizer(), now.step());
+        saveModel(session, last(), now);
         session.tell(new TrainingEvent.Saved(now.step(), last().toString()));
+    }
+
+    private void saveModel(Session session, Path folder, Progress now) throws IOException {
+        Map<String, String> notes = new LinkedHashMap<>();
+        notes.put("trained_steps", Long.toString(now.step()));
+        notes.put("trained_tokens", Long.toString(now.step() * plan.training().tokensPerStep()));
+        notes.put("architecture", plan.name());
+        if (now.bestStep() > 0) {
+            notes.put("best_validation_bits_per_byte", Double.toString(now.bestBits()));
+        }
+        Checkpoint.save(folder, session.model, plan.tokenizer().descriptor(), notes);
     }
 
     private Progress load(Trainer trainer, Windows windows) throws IOException {
@@ -280,19 +292,25 @@ public final class TrainingRun {
                 throw new IllegalArgumentException(file + ": holds " + unknown.getFirst()
                         + ", which the architecture now has not; go on with the settings that the run was begun with");
             }
-            Progress progress = Progress.from(stored.metadata());
+            return continued(file, stored.metadata(), trainer, windows);
+        }
+    }
+
+    private static Progress continued(Path file, Map<String, String> metadata, Trainer trainer, Windows windows) {
+        try {
+            Progress progress = Progress.from(metadata);
             trainer.optimiser().resumeAfter(progress.step());
             windows.restore(progress.windows());
             return progress;
         } catch (IllegalArgumentException damaged) {
-            throw damaged.getMessage().startsWith(file.toString()) ? damaged
-                    : new IllegalArgumentException(file + ": " + damaged.getMessage(), damaged);
+            throw new IllegalArgumentException(file + ": " + damaged.getMessage(), damaged);
         }
     }
 
     private IOException explained(IOException failed) {
         Path state = last().resolve(STATE_FILE);
-        String rest = Files.exists(state) ? "the checkpoint in " + last() + " is whole; mend this and go on with --resume"
+        String rest = Files.exists(state)
+                ? "the checkpoint in " + last() + " is whole; mend this and go on with --resume"
                 : "nothing had been saved before";
         return new IOException(failed.getMessage() + "; " + rest, failed);
     }

@@ -12,7 +12,9 @@ import java.util.List;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.JsonNode;
 
+import tern.checkpoint.Checkpoint;
 import tern.checkpoint.Safetensors;
 import tern.checkpoint.StoredTensor;
 import tern.kernels.KernelSet;
@@ -22,8 +24,6 @@ import tern.text.ByteTokenizer;
 import tern.text.SplitData;
 import tern.text.SplitRule;
 import tern.text.TextData;
-
-import tools.jackson.databind.JsonNode;
 
 class TrainingRunTest {
     private static final String TEXT = "It was the best of times, it was the worst of times. ".repeat(40);
@@ -180,8 +180,8 @@ class TrainingRunTest {
     }
 
     private static long stepOf(Path folder) throws IOException {
-        try (Safetensors stored = Safetensors.open(folder.resolve("model.safetensors"))) {
-            return Long.parseLong(stored.metadata().get("tern.step"));
+        try (Checkpoint stored = Checkpoint.open(folder)) {
+            return Long.parseLong(stored.notes().getOrDefault("trained_steps", "-1"));
         }
     }
 
