@@ -1,6 +1,8 @@
 package tern.kernels;
 
+import tern.kernels.convolution.VectorFilterShaping;
 import tern.kernels.convolution.VectorLongConvolution;
+import tern.kernels.convolution.VectorShortConvolution;
 
 /** The set of vector bodies; loading this class loads the vector module. */
 final class VectorBodies {
@@ -11,7 +13,8 @@ final class VectorBodies {
 
     private static KernelSet set(KernelSet plain) {
         return new KernelSet("vector", plain.matmul(), plain.elementwise(), plain.norm(), plain.embedding(),
-                plain.shortConvolution(), new VectorLongConvolution(), plain.headConvolution(), plain.filters(),
+                new VectorShortConvolution(), new VectorLongConvolution(), plain.headConvolution(),
+                new VectorFilterShaping(),
                 plain.modal(), plain.attention(), plain.crossEntropy(), plain.adamW());
     }
 }

@@ -1,0 +1,77 @@
+package tern.cli;
+
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParentCommand;
+
+import tern.checkpoint.AtomicFiles;
+import tern.inference.Engine;
+import tern.inference.LanguageModel;
+import tern.inference.LiveSequence;
+import tern.inference.Snapshot;
+import tern.sequence.Form;
+
+/** {@code tern logits}: raw logits, for anyone who wants to compare with another implementation. */
+@Command(name = "logits", description = "Write logits as raw little-endian f32.", mixinStandardHelpOptions = true, sortOptions = false)
+final class LogitsCommand implements Callable<Integer> {
+    @ParentCommand
+    private Tern tern;
+
+    @Mixin
+    private RunOptions run;
+
+    @Option(names = "--ids", paramLabel = "N,N…", description = "Symbols to read.")
+    private @Nullable String ids;
+
+    @Option(names = "--prompt", paramLabel = "TEXT|@FILE|-", description = "A text to read.")
+    private @Nullable String prompt;
+
+    @Option(names = "--all", description = "Logits after every symbol, not only after the last.")
+    private boolean all;
+
+    @Option(names = "--out", required = true, paramLabel = "FILE", description = "Where to write [positions, vocabulary] floats.")
+    private Path out;
+
+    @Option(names = "--form", defaultValue = "parallel", description = "parallel, chunk or step (${DEFAULT-VALUE}).")
+    private Form form;
+
+    @Option(names = "--save-state", paramLabel = "FILE", description = "Write the state after the last symbol.")
+    private @Nullable Path saveState;
+
+    @Override
+    public Integer call() throws Exception {
+        if (ids == null == (prompt == null)) {
+            throw new UserError("give either --ids or --prompt");
+        }
+        try (Engine engine = run.engine();
+                LanguageModel model = run.open(engine);
+                LiveSequence sequence = model.sequence()) {
+            int[] read = ids != null ? Prompts.parse(ids) : Prompts.encode(model.tokenizer(), String.valueOf(prompt));
+            if (read.length == 0) {
+                throw new UserError("there are no symbols to read; give at least one");
+            }
+            int vocabulary = model.network().config().vocabulary();
+            AtomicFiles.write(out, channel -> {
+                RawFloats floats = new RawFloats(channel);
+                if (all) {
+                    sequence.prefill(form, read, logits -> floats.write(logits.data()));
+                } else {
+                    floats.write(sequence.prefill(form, read));
+                }
+            });
+            if (saveState != null) {
+                try (Snapshot snapshot = sequence.snapshot()) {
+                    snapshot.save(saveState);
+                }
+            }
+            tern.err().printf("%s: logits [%d, %d] of %d symbols%n", out, all ? read.length : 1, vocabulary,
+                    read.length);
+        }
+        return Outcome.OK;
+    }
+}

@@ -1,0 +1,45 @@
+package tern.cli;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+
+import tern.text.Tokenizer;
+
+/** Turns what the user gave as a prompt into symbols. */
+final class Prompts {
+    private Prompts() {
+    }
+
+    /** The bytes of a prompt: TEXT, {@code @FILE}, or {@code -} for standard input. */
+    static byte[] bytes(String prompt) throws IOException {
+        if (prompt.equals("-")) {
+            return System.in.readAllBytes();
+        }
+        return prompt.startsWith("@") ? Files.readAllBytes(Path.of(prompt.substring(1)))
+                : prompt.getBytes(StandardCharsets.UTF_8);
+    }
+
+    /** The symbols of a prompt; bytes outside the vocabulary are named. */
+    static int[] encode(Tokenizer tokenizer, String prompt) throws IOException {
+        try {
+            return tokenizer.encode(bytes(prompt));
+        } catch (IllegalArgumentException refused) {
+            throw new UserError("the prompt cannot be expressed in the model's vocabulary: " + refused.getMessage(),
+                    refused);
+        }
+    }
+
+    /** Comma-separated symbols. */
+    static int[] parse(String ids) {
+        try {
+            return Arrays.stream(ids.split(",")).map(String::strip).mapToInt(Integer::parseInt).toArray();
+        } catch (NumberFormatException refused) {
+            throw new UserError(
+                    "--ids is \"" + ids + "\", expected numbers with commas between them such as 34,105,110",
+                    refused);
+        }
+    }
+}
