@@ -5,23 +5,35 @@ import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.AtomicMoveNotSupportedException;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileTime;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.HexFormat;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * Writes a file so that its name always stands for a whole one, the old or the new, whatever happens in between: into a
- * temporary file in the same folder, which is forced to disk, renamed, and the folder forced too. Stateless; safe for use
- * by several threads.
+ * temporary file in the same folder, which is forced to disk, renamed, and the folder forced too. What a killed process
+ * left behind is removed by the next that writes the same file. Stateless; safe for use by several threads.
  */
 public final class AtomicFiles {
+    private static final System.Logger LOG = System.getLogger(AtomicFiles.class.getName());
     private static final long WRITTEN_AT_ONCE = 64L << 20;
+    private static final String ENDING = ".tmp";
+    private static final Pattern TEMPORARY = Pattern.compile("([0-9]{1,18})-[0-9a-f]{16}\\.tmp");
+    private static final Duration ABANDONED_AFTER = Duration.ofMinutes(1);
 
     private AtomicFiles() {
     }
@@ -49,8 +61,10 @@ public final class AtomicFiles {
         if (Files.isDirectory(target)) {
             throw new FileSystemException(path.toString(), null, "cannot be written, there is a folder of this name");
         }
-        Path temporary = folder.resolve("." + target.getFileName() + "."
-                + HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextLong()) + ".tmp");
+        String name = "." + target.getFileName() + ".";
+        removeAbandoned(folder, name);
+        Path temporary = folder.resolve(name + ProcessHandle.current().pid() + "-"
+                + HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextLong()) + ENDING);
         boolean renamed = false;
         try {
             try (FileChannel channel = FileChannel.open(temporary, StandardOpenOption.CREATE_NEW,
@@ -73,6 +87,26 @@ public final class AtomicFiles {
     /** {@link #write(Path, Content)} of a text, as UTF-8. */
     public static void write(Path path, String text) throws IOException {
         write(path, channel -> writeAll(channel, ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8))));
+    }
+
+    /** Removes what writers of the same file left behind when they were killed: their process is gone, the file is old. */
+    private static void removeAbandoned(Path folder, String name) throws IOException {
+        FileTime recent = FileTime.from(Instant.now().minus(ABANDONED_AFTER));
+        try (DirectoryStream<Path> files = Files.newDirectoryStream(folder,
+                file -> file.getFileName().toString().startsWith(name))) {
+            for (Path file : files) {
+                String rest = file.getFileName().toString().substring(name.length());
+                Matcher matcher = TEMPORARY.matcher(rest);
+                boolean abandoned = matcher.matches()
+                        && ProcessHandle.of(Long.parseLong(matcher.group(1))).isEmpty()
+                        && Files.getLastModifiedTime(file).compareTo(recent) < 0;
+                if (abandoned) {
+                    Files.deleteIfExists(file);
+                }
+            }
+        } catch (DirectoryIteratorException | NoSuchFileException | AccessDeniedException unseen) {
+            LOG.log(System.Logger.Level.DEBUG, "abandoned files in {0} were not looked for: {1}", folder, unseen);
+        }
     }
 
     private static void move(Path temporary, Path target) throws IOException {

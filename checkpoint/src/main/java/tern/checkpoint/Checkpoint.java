@@ -2,6 +2,8 @@ package tern.checkpoint;
 
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -76,10 +78,21 @@ public final class Checkpoint implements AutoCloseable {
             Safetensors.write(path, model.parameters().tensors(), metadata);
             return fingerprint;
         }
-        Files.createDirectories(path);
+        createFolder(path);
         Safetensors.write(path.resolve(Safetensors.MODEL_FILE), model.parameters().tensors(), metadata);
         AtomicFiles.write(path.resolve(CONFIG_FILE), RecordJson.write(description) + "\n");
         return fingerprint;
+    }
+
+    private static void createFolder(Path path) throws IOException {
+        try {
+            Files.createDirectories(path);
+        } catch (FileAlreadyExistsException taken) {
+            throw new IOException(path + ": is a file, expected a folder for the model, or a name that ends in "
+                    + FILE_ENDING, taken);
+        } catch (FileSystemException failed) {
+            throw new IOException(path + ": the folder could not be created: " + failed.getMessage(), failed);
+        }
     }
 
     /**

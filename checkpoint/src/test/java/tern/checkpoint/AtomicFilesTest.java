@@ -7,6 +7,9 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.time.Instant;
+import java.util.List;
 import java.util.stream.Stream;
 
 import org.junit.jupiter.api.Test;
@@ -70,6 +73,24 @@ class AtomicFilesTest {
         AtomicFiles.write(link, "new");
         assertThat(file).hasContent("new");
         assertThat(Files.isSymbolicLink(link)).isTrue();
+    }
+
+    @Test
+    void whatAKilledProcessLeftIsRemoved() throws IOException {
+        FileTime old = FileTime.from(Instant.now().minusSeconds(3600));
+        String dead = ".a.txt.999999999999-0123456789abcdef.tmp";
+        String living = ".a.txt." + ProcessHandle.current().pid() + "-0123456789abcdef.tmp";
+        String young = ".a.txt.999999999999-fedcba9876543210.tmp";
+        String other = ".b.txt.999999999999-0123456789abcdef.tmp";
+        String mine = ".a.txt.notes.tmp";
+        for (String name : List.of(dead, living, young, other, mine)) {
+            Path file = Files.writeString(folder.resolve(name), "x");
+            if (!name.equals(young)) {
+                Files.setLastModifiedTime(file, old);
+            }
+        }
+        AtomicFiles.write(folder.resolve("a.txt"), "new");
+        assertThat(names()).containsExactlyInAnyOrder("a.txt", living, young, other, mine);
     }
 
     @Test

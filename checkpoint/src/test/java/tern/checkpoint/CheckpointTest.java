@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -268,6 +269,42 @@ class CheckpointTest {
         try (Checkpoint opened = Checkpoint.open(folder)) {
             assertThat(opened.fingerprint()).isEqualTo(Fingerprint.of(fresh(SMALL, 2)));
         }
+    }
+
+    @Test
+    void aFileInTheWayIsNamed() throws IOException {
+        Path taken = Files.writeString(folder.resolve("taken"), "x");
+        Stack model = fresh(SMALL, 1);
+        assertThatThrownBy(() -> Checkpoint.save(taken, model, BYTES, Map.of())).isInstanceOf(IOException.class)
+                .hasMessage(
+                        taken + ": is a file, expected a folder for the model, or a name that ends in .safetensors");
+        assertThatThrownBy(() -> Checkpoint.save(taken.resolve("inside"), model, BYTES, Map.of()))
+                .isInstanceOf(IOException.class).hasMessageContaining("the folder could not be created");
+        assertThat(taken).hasContent("x");
+    }
+
+    /** Any bytes of a configuration changed: refused in one line, or another possible model. */
+    @Test
+    void damagedConfigurationsAreRefusedOrPossible() throws IOException {
+        byte[] good = RecordJson.line(ModelDescription.of(SMALL, BYTES, Map.of())).getBytes(StandardCharsets.UTF_8);
+        int[] refused = new int[1];
+        Seeds.forAll(2000, (seed, random) -> {
+            byte[] damaged = good.clone();
+            for (int i = Seeds.between(random, 1, 3); i > 0; i--) {
+                int at = random.nextInt(damaged.length);
+                damaged[at] = (byte) (random.nextBoolean() ? damaged[at] ^ 1 << random.nextInt(7)
+                        : "0123456789-{}[],:\"e.".charAt(random.nextInt(20)));
+            }
+            try {
+                ModelDescription read = ModelDescription.read(new String(damaged, StandardCharsets.UTF_8), "x.json");
+                assertThat(ModelDescription.read(RecordJson.line(read), "again")).isEqualTo(read);
+            } catch (IllegalArgumentException told) {
+                assertThat(told.getMessage()).startsWith("x.json").doesNotContain("\n");
+                assertThat(told.getStackTrace()[0].getClassName()).startsWith("tern.checkpoint");
+                refused[0]++;
+            }
+        });
+        assertThat(refused[0]).isGreaterThan(1000);
     }
 
     @Test
