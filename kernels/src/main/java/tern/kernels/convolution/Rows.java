@@ -23,11 +23,14 @@ import tern.tensor.Tensor;
  * @param channels channels in this block, at most the number of lanes
  */
 record Rows(int gap, MemorySegment pastData, long past, int pastRows, MemorySegment nowData, long now, int nowRows,
-        long stride, int channels) {
+        long stride, int channels)
+        implements
+            Transforms.Source {
     private static final ByteOrder NATIVE = ByteOrder.nativeOrder();
 
     /** Rows from the window's {@code row} on into every second vector of {@code to}. */
-    void load(int row, int count, MemorySegment to, long at) {
+    @Override
+    public void load(int row, int count, MemorySegment to, long at) {
         int begin = row;
         int end = row + count;
         long o = at;

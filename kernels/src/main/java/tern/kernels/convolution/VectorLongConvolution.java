@@ -7,7 +7,6 @@ import java.lang.foreign.MemorySegment;
 
 import tern.kernels.ThreadTeam;
 import tern.tensor.DType;
-import tern.tensor.Shape;
 import tern.tensor.Tensor;
 import tern.tensor.Workspace;
 
@@ -25,16 +24,6 @@ public final class VectorLongConvolution implements LongConvolution {
     enum Form {
         DIRECT, TRANSFORM, FASTEST
     }
-
-    /** Transforms of this many points are shared by all threads. */
-    private static final int TOGETHER = 1 << 14;
-    /** Shorter ones are shared too if there are fewer blocks of channels than this. */
-    private static final int FEW_BLOCKS = 4;
-    private static final int TOGETHER_IF_FEW = 1 << 12;
-    /** Tiles a task of a shared transform passes over. */
-    private static final int TILES = 8;
-    /** Time of one point in one level of a transform, beside one fused multiply-add of a direct sum. */
-    private static final double LEVEL_COST = 3;
 
     private final Form form;
 
@@ -70,7 +59,7 @@ public final class VectorLongConvolution implements LongConvolution {
         Tensor inputs = kept ? history : x;
         int useful = (int) Math.min(taps.dim(0), oldest + time);
         int before = (int) Math.max(0, Math.min(useful - 1, oldest));
-        double transform = transformCost(time + useful, batch);
+        double transform = Transforms.cost((time + useful) / 2, 2.0 * batch + 1);
         if (block > 0 && form != Form.TRANSFORM && (form == Form.DIRECT || (double) batch * time * block < transform)) {
             forwardByBlocks(team, x, taps, skip, history, ages, pending, y);
             return;
@@ -156,7 +145,7 @@ public final class VectorLongConvolution implements LongConvolution {
         int before = (int) Math.max(0, Math.min(useful - 1, latest));
         double direct = (double) count * block * before;
         if (form == Form.DIRECT || before == 0
-                || form == Form.FASTEST && direct < transformCost(block + useful, count)) {
+                || form == Form.FASTEST && direct < Transforms.cost((block + useful) / 2, 2.0 * count + 1)) {
             DirectSums.run(team, count, channels, direct, (k, from, to) -> {
                 int b = moved[k];
                 DirectSums.sum(taps, history, (long) b * history.dim(1), 0, starts[b], pending, (long) b * block,
@@ -197,17 +186,17 @@ public final class VectorLongConvolution implements LongConvolution {
         eachBlock(team, tree, channels, (channel, lanes) -> {
             Workspace scratch = team.scratch();
             Workspace.Mark mark = scratch.mark();
-            MemorySegment h = points(scratch, tree.size);
-            MemorySegment s = points(scratch, tree.size);
-            MemorySegment g = points(scratch, tree.size);
-            MemorySegment sum = batch > 1 ? points(scratch, tree.size) : s;
+            MemorySegment h = Transforms.points(scratch, tree.size);
+            MemorySegment s = Transforms.points(scratch, tree.size);
+            MemorySegment g = Transforms.points(scratch, tree.size);
+            MemorySegment sum = batch > 1 ? Transforms.points(scratch, tree.size) : s;
             Rows filter = filter(taps, useful, channel, lanes);
             for (int b = 0; b < batch; b++) {
                 boolean first = b == 0;
                 boolean last = b == batch - 1;
                 Rows in = window(x, history, ages, before, b, channel, lanes);
                 Rows gradient = window(dy, history, ages, before, b, channel, lanes).withoutPast();
-                eachColumns(team, tree, (tile, from, to) -> {
+                Transforms.eachColumns(team, tree, (tile, from, to) -> {
                     if (first) {
                         Transforms.analyse(tree, filter, tile, h, from, to);
                     }
@@ -233,7 +222,7 @@ public final class VectorLongConvolution implements LongConvolution {
                     }
                 });
                 Rows out = window(dx, dHistory, ages, before, b, channel, lanes);
-                eachColumns(team, tree,
+                Transforms.eachColumns(team, tree,
                         (tile, from, to) -> Transforms.synthesise(tree, g, tile, (row, count, part, at) -> {
                             out.store(row, count, part, at, scale, skip, channel, dy.data());
                             out.accumulate(row, count, part, at, scale);
@@ -241,7 +230,7 @@ public final class VectorLongConvolution implements LongConvolution {
             }
             Rows slopes = filter(dTaps, useful, channel, lanes);
             Rows straight = new Rows(0, dSkip.data(), 4L * channel, 1, dSkip.data(), 0, 0, stride, lanes);
-            eachColumns(team, tree,
+            Transforms.eachColumns(team, tree,
                     (tile, from, to) -> Transforms.synthesise(tree, sum, tile, (row, count, part, at) -> {
                         slopes.accumulate(row, count, part, at, scale);
                         straight.accumulate(row, count, part, at, scale);
@@ -270,43 +259,23 @@ public final class VectorLongConvolution implements LongConvolution {
         void take(int b, int row, int count, MemorySegment tile, long at);
     }
 
-    /** Some of the columns of a transform. */
-    @FunctionalInterface
-    private interface ColumnWork {
-        void run(MemorySegment tile, int from, int to);
-    }
-
     private static void eachBlock(ThreadTeam team, RootTree tree, int channels, BlockWork work) {
         int width = LANES.length();
-        int blocks = (channels + width - 1) / width;
-        if (tree.size >= TOGETHER || blocks < FEW_BLOCKS && tree.size >= TOGETHER_IF_FEW) {
-            for (int block = 0; block < blocks; block++) {
-                work.run(block * width, Math.min(width, channels - block * width));
-            }
-        } else {
-            // Regions inside of a task run on its own thread.
-            team.run(blocks, (block, scratch) -> work.run(block * width, Math.min(width, channels - block * width)));
-        }
-    }
-
-    private static void eachColumns(ThreadTeam team, RootTree tree, ColumnWork work) {
-        int width = Math.min(tree.sub, TILES * Transforms.columns(tree));
-        team.run(tree.sub / width,
-                (task, scratch) -> work.run(points(scratch, Transforms.tilePoints(tree)), task * width, task
-                        * width + width));
+        Transforms.eachBlock(team, tree, (channels + width - 1) / width, block -> work.run(block * width,
+                Math.min(width, channels - block * width)));
     }
 
     private static void convolveBlock(ThreadTeam team, RootTree tree, int channel, int lanes, Tensor taps, int useful,
             Windows windows, int batch, Outputs outputs, int window) {
         Workspace scratch = team.scratch();
         Workspace.Mark mark = scratch.mark();
-        MemorySegment h = points(scratch, tree.size);
-        MemorySegment s = points(scratch, tree.size);
+        MemorySegment h = Transforms.points(scratch, tree.size);
+        MemorySegment s = Transforms.points(scratch, tree.size);
         Rows filter = filter(taps, useful, channel, lanes);
         for (int b = 0; b < batch; b++) {
             int sequence = b;
             Rows in = windows.of(b);
-            eachColumns(team, tree, (tile, from, to) -> {
+            Transforms.eachColumns(team, tree, (tile, from, to) -> {
                 if (sequence == 0) {
                     Transforms.analyse(tree, filter, tile, h, from, to);
                 }
@@ -321,14 +290,11 @@ public final class VectorLongConvolution implements LongConvolution {
                 Butterflies.multiply(s, at, h, at, tree.sub);
                 Butterflies.inverseNode(tree, s, at, node);
             });
-            eachColumns(team, tree, (tile, from, to) -> Transforms.synthesise(tree, s, tile, (row, count, part,
-                    at) -> outputs.take(sequence, row, count, part, at), window, from, to));
+            Transforms.eachColumns(team, tree,
+                    (tile, from, to) -> Transforms.synthesise(tree, s, tile, (row, count, part,
+                            at) -> outputs.take(sequence, row, count, part, at), window, from, to));
         }
         scratch.release(mark);
-    }
-
-    private static MemorySegment points(Workspace scratch, int count) {
-        return scratch.allocate(DType.F32, Shape.of(count, 2 * LANES.length())).data();
     }
 
     private static Rows filter(Tensor taps, int useful, int channel, int lanes) {
@@ -342,11 +308,5 @@ public final class VectorLongConvolution implements LongConvolution {
         return new Rows(before - kept, history.data(),
                 ((long) b * history.dim(1) + ages[b] - kept) * stride + 4L * channel, kept,
                 now.data(), (long) b * now.dim(1) * stride + 4L * channel, now.dim(1), stride, lanes);
-    }
-
-    /** The time of one channel's transforms, in fused multiply-adds of a direct sum. */
-    private static double transformCost(int positions, int batch) {
-        int size = RootTree.sizeFor(positions / 2);
-        return LEVEL_COST * size * (2.0 * batch + 1) * (Integer.SIZE - Integer.numberOfLeadingZeros(size));
     }
 }
