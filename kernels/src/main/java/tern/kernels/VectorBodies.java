@@ -1,6 +1,7 @@
 package tern.kernels;
 
 import tern.kernels.convolution.VectorFilterShaping;
+import tern.kernels.convolution.VectorHeadConvolution;
 import tern.kernels.convolution.VectorLongConvolution;
 import tern.kernels.convolution.VectorShortConvolution;
 
@@ -13,7 +14,7 @@ final class VectorBodies {
 
     private static KernelSet set(KernelSet plain) {
         return new KernelSet("vector", plain.matmul(), plain.elementwise(), plain.norm(), plain.embedding(),
-                new VectorShortConvolution(), new VectorLongConvolution(), plain.headConvolution(),
+                new VectorShortConvolution(), new VectorLongConvolution(), new VectorHeadConvolution(),
                 new VectorFilterShaping(),
                 plain.modal(), plain.attention(), plain.crossEntropy(), plain.adamW());
     }
