@@ -12,6 +12,7 @@ import tern.distil.linear.Fourier;
  */
 final class PeakStarts {
     private static final int DECAYS = 6;
+    private static final int EACH = 3;
 
     private final int length;
     private final Fourier fourier;
@@ -37,16 +38,27 @@ final class PeakStarts {
         workIm = new double[n];
     }
 
-    /** The best pole for each decay of the ladder, from 1/length to about 1, strongest first. */
+    /** The best poles for each decay of the ladder, from 1/length to about 1, strongest first. */
     List<Peak> peaks(double[] signal) {
         List<Peak> peaks = new ArrayList<>();
         double ratio = Math.pow(length, 1.0 / (DECAYS - 1));
         double decay = 0.7 / length;
         for (int k = 0; k < DECAYS; k++, decay *= ratio) {
-            peaks.add(strongest(signal, decay));
+            strongest(signal, decay, peaks);
         }
         peaks.sort((a, b) -> Double.compare(b.energy(), a.energy()));
         return peaks;
+    }
+
+    /** Of {@code peaks} those that differ in angle from all before them by more than the window resolves. */
+    List<Peak> distinct(List<Peak> peaks) {
+        List<Peak> distinct = new ArrayList<>();
+        for (Peak peak : peaks) {
+            if (distinct.stream().allMatch(p -> Math.abs(p.theta() - peak.theta()) > 2 * Math.PI / length)) {
+                distinct.add(peak);
+            }
+        }
+        return distinct;
     }
 
     /** The best positive and the best negative real pole (θ = 0 and θ = π) on the same ladder. */
@@ -72,7 +84,8 @@ final class PeakStarts {
         return peaks;
     }
 
-    private Peak strongest(double[] signal, double decay) {
+    /** Adds the {@link #EACH} highest maxima over the angle at one decay. */
+    private void strongest(double[] signal, double decay, List<Peak> peaks) {
         int n = fourier.length();
         double radius = Math.exp(-decay);
         double weight = 1;
@@ -84,15 +97,30 @@ final class PeakStarts {
         Arrays.fill(im, 0);
         fourier.forward(re, im, workRe, workIm);
         double own = geometric(2 * decay, length);
-        Peak best = new Peak(decay, Math.PI / 2, 0);
+        double[] energy = workRe;
         for (int k = 1; k < n / 2; k++) {
-            double theta = 2 * Math.PI * k / n;
-            double energy = energy(re[k], -im[k], decay, theta, own);
-            if (energy > best.energy()) {
-                best = new Peak(decay, theta, energy);
+            energy[k] = energy(re[k], -im[k], decay, 2 * Math.PI * k / n, own);
+        }
+        energy[0] = 0;
+        energy[n / 2] = 0;
+        int[] highest = new int[EACH];
+        for (int k = 1; k < n / 2; k++) {
+            if (energy[k] >= energy[k - 1] && energy[k] > energy[k + 1]) {
+                int place = EACH;
+                while (place > 0 && energy[k] > energy[highest[place - 1]]) {
+                    place--;
+                }
+                if (place < EACH) {
+                    System.arraycopy(highest, place, highest, place + 1, EACH - 1 - place);
+                    highest[place] = k;
+                }
             }
         }
-        return best;
+        for (int k : highest) {
+            if (k > 0) {
+                peaks.add(new Peak(decay, 2 * Math.PI * k / n, energy[k]));
+            }
+        }
     }
 
     /** Energy of the projection on span(Re λ^s, Im λ^s), whose products with the signal are x and y. */

@@ -2,6 +2,7 @@ package tern.distil.filter;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.random.RandomGenerator;
 
 /**
  * The search for poles of one filter, the residues being eliminated. Smooth filters are settled by the Hankel factors and
@@ -20,6 +21,9 @@ final class PoleSearch {
 
     /** Squared relative error below which no other start is tried: far below what a random start ever reaches. */
     private static final double SETTLED = 1e-8;
+
+    /** Squared relative error above which starts from other corners are worth their time. */
+    private static final double ROUGH = 1e-2;
 
     private final double[] taps;
     private final double[] scaled;
@@ -85,8 +89,12 @@ final class PoleSearch {
         if (best.cost() <= SETTLED * energy()) {
             return better(best, improve(best.poles(), 12, 1e-3));
         }
-        best = better(best, grown(order));
+        best = better(best, grown(order, point(PoleSet.EMPTY)));
         best = exchanged(best, order);
+        if (best.cost() > ROUGH * energy()) {
+            best = better(best, alternatives(order));
+        }
+        best = reformed(best);
         return better(best, improve(best.poles(), 100, 1e-9));
     }
 
@@ -101,9 +109,89 @@ final class PoleSearch {
         return b.cost() < a.cost() ? b : a;
     }
 
-    private VariableProjection.Point grown(int order) {
-        VariableProjection.Point here = point(PoleSet.EMPTY);
-        for (int size = 2 - order % 2; size <= order; size += 2) {
+    /**
+     * The best of further starts: chains that begin with another mode, and draws. Many for small orders, where they cost
+     * little and matter most.
+     */
+    private VariableProjection.Point alternatives(int order) {
+        VariableProjection.Point best = point(PoleSet.EMPTY);
+        int chains = order < 2 ? 0 : order <= 4 ? 8 : order <= 8 ? 5 : order <= 16 ? 2 : 0;
+        List<PeakStarts.Peak> distinct = peaks.distinct(peaks.peaks(residual(PoleSet.EMPTY)));
+        for (int k = 1; k < Math.min(1 + chains, distinct.size()); k++) {
+            PoleSet first = PoleSet.EMPTY.withPair(clamped(distinct.get(k).nu()), distinct.get(k).theta());
+            VariableProjection.Point chain = grown(order, improve(first, 5, 1e-3));
+            best = better(best, improve(chain.poles(), 20, 1e-5));
+        }
+        RandomGenerator random = new java.util.Random(order);
+        for (int draws = order < 2 ? 0 : order <= 8 ? 12 : order <= 16 ? 6 : 0; draws > 0; draws--) {
+            best = better(best, improve(drawn(random, order), 25, 1e-4));
+        }
+        return best;
+    }
+
+    /** Poles drawn as the paper's recipe draws its start: radii uniform in [0.9, 0.99], angles uniform. */
+    private PoleSet drawn(RandomGenerator random, int order) {
+        PoleSet poles = order % 2 == 0 ? PoleSet.EMPTY : PoleSet.EMPTY.withReal(nuIn(random), 1);
+        while (poles.order() < order) {
+            poles = poles.withPair(nuIn(random), Math.PI * random.nextDouble());
+        }
+        return poles;
+    }
+
+    private double nuIn(RandomGenerator random) {
+        return clamped(Math.log(-Math.log(0.9 + 0.09 * random.nextDouble())));
+    }
+
+    /**
+     * Lets pairs that have come near the real axis become two real poles, and neighbouring real poles a pair: steps that
+     * variable projection alone cannot take, since it keeps the kinds of the modes.
+     */
+    private VariableProjection.Point reformed(VariableProjection.Point start) {
+        VariableProjection.Point best = start;
+        PoleSet poles = best.poles();
+        for (int k = 0; k < poles.pairs() && poles == best.poles(); k++) {
+            double decay = Math.exp(poles.pairNu()[k]);
+            double theta = poles.pairTheta()[k];
+            int sign = theta < Math.PI / 2 ? 1 : -1;
+            double off = sign > 0 ? theta : Math.PI - theta;
+            if (off < 0.5 * decay) {
+                double apart = Math.max(off, 0.1 * decay);
+                PoleSet split = poles.withoutPair(k).withReal(clamped(Math.log(decay + apart)), sign)
+                        .withReal(clamped(Math.log(decay - apart)), sign);
+                best = better(best, improve(split, 10, 1e-4));
+            }
+        }
+        poles = best.poles();
+        for (int k = 0; k < poles.reals() && poles == best.poles(); k++) {
+            int other = nearest(poles, k);
+            if (other > k) {
+                double one = Math.exp(poles.realNu()[k]);
+                double two = Math.exp(poles.realNu()[other]);
+                double off = Math.max(Math.abs(one - two) / 2, 0.1 * Math.min(one, two));
+                PoleSet joined = poles.withoutReal(other).withoutReal(k).withPair(clamped(Math.log((one + two) / 2)),
+                        poles.realSign()[k] > 0 ? Math.min(off, 3) : Math.max(0.1, Math.PI - off));
+                best = better(best, improve(joined, 10, 1e-4));
+            }
+        }
+        return best;
+    }
+
+    /** The real pole of the same sign whose nu is nearest; -1 if there is none. */
+    private static int nearest(PoleSet poles, int k) {
+        int nearest = -1;
+        for (int j = 0; j < poles.reals(); j++) {
+            if (j != k && poles.realSign()[j] == poles.realSign()[k] && (nearest < 0
+                    || Math.abs(poles.realNu()[j] - poles.realNu()[k]) < Math
+                            .abs(poles.realNu()[nearest] - poles.realNu()[k]))) {
+                nearest = j;
+            }
+        }
+        return nearest;
+    }
+
+    private VariableProjection.Point grown(int order, VariableProjection.Point start) {
+        VariableProjection.Point here = start;
+        for (int size = start.poles().order() + 2 - order % 2; size <= order; size += 2) {
             here = grownTo(size, here);
         }
         return here;
@@ -137,7 +225,7 @@ final class PoleSearch {
         VariableProjection.Point best = new VariableProjection.Point(poles, Double.POSITIVE_INFINITY);
         if (room >= 2) {
             List<PeakStarts.Peak> candidates = peaks.peaks(rest);
-            for (PeakStarts.Peak peak : candidates.subList(0, 4)) {
+            for (PeakStarts.Peak peak : candidates.subList(0, Math.min(4, candidates.size()))) {
                 best = better(best, point(poles.withPair(clamped(peak.nu()), peak.theta())));
             }
         } else {
@@ -166,7 +254,8 @@ final class PoleSearch {
     private VariableProjection.Point exchanged(VariableProjection.Point start, int order) {
         VariableProjection.Point best = start;
         int failures = 0;
-        for (int round = 0; round < 2 + order / 4 && failures < 2; round++) {
+        int rounds = start.cost() > ROUGH * energy() ? 2 + order / 4 : 2;
+        for (int round = 0; round < rounds && failures < 2; round++) {
             PoleSet[] without = byUsefulness(best.poles());
             if (failures >= without.length) {
                 break;

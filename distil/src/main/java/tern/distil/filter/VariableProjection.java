@@ -213,7 +213,7 @@ final class VariableProjection {
     }
 
     /** Columns Re λ^s, -Im λ^s, ρ^s scaled to about unit norm and, if asked for, the same times s/n. */
-    private static void fill(PoleSet poles, double[] a, int n, boolean derivatives) {
+    static void fill(PoleSet poles, double[] a, int n, boolean derivatives) {
         int pairs = poles.pairs();
         int m = poles.order();
         for (int k = 0; k < pairs; k++) {

@@ -60,4 +60,74 @@ final class Fixtures {
         double[] c = random.doubles(real, -1, 1).toArray();
         return ModalFilter.of(random.nextGaussian(), nu, theta, x, y, realNu, sign, c);
     }
+
+    /** Kinds of filters whose squared error has many local minima: where a lucky random start could win. */
+    enum Kind {
+        WHITE, FLAT, BROWN, MODES, SMOOTH_NOISE, BUMPS, SPARSE, SINES
+    }
+
+    /** A seeded filter of a difficult kind, with h_0 = 0 and {@code time} taps after it. */
+    static double[] difficult(Kind kind, long seed, int time) {
+        Random random = new Random(seed * 7919 + kind.ordinal());
+        double decay = 50 + random.nextInt(800);
+        double[] h = new double[time];
+        switch (kind) {
+            case WHITE -> fill(h, s -> random.nextGaussian() * Math.exp(-s / decay));
+            case FLAT -> fill(h, s -> random.nextGaussian());
+            case BROWN -> {
+                double keep = 0.8 + 0.19 * random.nextDouble();
+                double x = 0;
+                for (int s = 0; s < time; s++) {
+                    x = keep * x + random.nextGaussian();
+                    h[s] = x * Math.exp(-s / decay);
+                }
+            }
+            case MODES -> {
+                for (int modes = 8 + random.nextInt(40); modes > 0; modes--) {
+                    double radius = Math.exp(-Math.exp(-6 + 6 * random.nextDouble()));
+                    double theta = Math.PI * random.nextDouble();
+                    double size = random.nextGaussian();
+                    double phase = 6.28 * random.nextDouble();
+                    add(h, s -> size * Math.pow(radius, s) * Math.cos(theta * s + phase));
+                }
+            }
+            case SMOOTH_NOISE -> fill(h, s -> smoothAt(s) + 0.3 * random.nextGaussian() * Math.exp(-s / 300.0));
+            case BUMPS -> {
+                for (int bump = 0; bump < 6; bump++) {
+                    double centre = random.nextInt(time);
+                    double width = 5 + random.nextInt(60);
+                    double size = random.nextGaussian();
+                    add(h, s -> size * Math.exp(-Math.pow((s - centre) / width, 2) / 2));
+                }
+            }
+            case SPARSE -> {
+                for (int k = 0; k < 8; k++) {
+                    h[random.nextInt(Math.min(60, time))] += random.nextGaussian();
+                }
+            }
+            case SINES -> {
+                double window = time * (0.3 + 1.2 * random.nextDouble()) / 4.6;
+                for (int k = 0; k < 16; k++) {
+                    double phase = 6.28 * random.nextDouble();
+                    double size = random.nextGaussian();
+                    double turns = 15 * random.nextDouble();
+                    add(h, s -> size * Math.sin(6 * Math.sin(turns * 6.28 * s / time + phase) + phase)
+                            * Math.exp(-s / window));
+                }
+            }
+        }
+        return taps(0, time, s -> h[s]);
+    }
+
+    private static void fill(double[] h, IntToDoubleFunction f) {
+        for (int s = 0; s < h.length; s++) {
+            h[s] = f.applyAsDouble(s);
+        }
+    }
+
+    private static void add(double[] h, IntToDoubleFunction f) {
+        for (int s = 0; s < h.length; s++) {
+            h[s] += f.applyAsDouble(s);
+        }
+    }
 }
