@@ -17,12 +17,12 @@ import tern.text.TextData;
  * @param name what the architecture is called
  * @param training the run's numbers
  * @param budgetKind {@code steps}, {@code tokens} or {@code minutes}
- * @param budget how many
+ * @param budgetAmount how many
  * @param data the files and folders given
  * @param split how the data is cut, as users write it
  * @param fingerprint length and check sum of the data
  */
-public record RunDescription(String name, TrainingConfig training, String budgetKind, double budget,
+public record RunDescription(String name, TrainingConfig training, String budgetKind, double budgetAmount,
         List<String> data, String split, String fingerprint) {
     /** The file in the run's folder. */
     public static final String FILE = "training.json";
@@ -51,11 +51,11 @@ public record RunDescription(String name, TrainingConfig training, String budget
     }
 
     /** The budget. */
-    public Budget toBudget() {
+    public Budget budget() {
         return switch (budgetKind) {
-            case "steps" -> new Budget.Steps((long) budget);
-            case "tokens" -> new Budget.Tokens((long) budget);
-            case "minutes" -> new Budget.Minutes(budget);
+            case "steps" -> new Budget.Steps((long) budgetAmount);
+            case "tokens" -> new Budget.Tokens((long) budgetAmount);
+            case "minutes" -> new Budget.Minutes(budgetAmount);
             default -> throw new IllegalArgumentException(FILE + ": budgetKind is \"" + budgetKind
                     + "\", expected steps, tokens or minutes");
         };

@@ -233,13 +233,14 @@ public final class TrainingRun {
         return now;
     }
 
-    /** The first line of the validation part that says something, or of the training part. */
+    /** The beginning of the validation part, or of the training part. */
     private String prompt() {
         Split part = plan.data().to(Split.VALIDATION) > plan.data().from(Split.VALIDATION) ? Split.VALIDATION
                 : Split.TRAIN;
         long from = plan.data().from(part);
         int count = (int) Math.min(PROMPT_BYTES, plan.data().to(part) - from);
-        return new String(plan.data().data().bytes(from, count), StandardCharsets.UTF_8);
+        // Characters cut in two at either end are left out.
+        return new String(plan.data().data().bytes(from, count), StandardCharsets.UTF_8).replace("\uFFFD", "");
     }
 
     // ── saving and going on ─────────────────────────────────────────────────────────────────────────────────────────

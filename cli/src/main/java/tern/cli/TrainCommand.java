@@ -1,0 +1,214 @@
+package tern.cli;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParentCommand;
+
+import tern.checkpoint.Checkpoint;
+import tern.checkpoint.RecordJson;
+import tern.inference.Engine;
+import tern.inference.Generator;
+import tern.inference.LanguageModel;
+import tern.inference.LiveSequence;
+import tern.inference.Sampling;
+import tern.kernels.KernelSet;
+import tern.kernels.ThreadTeam;
+import tern.mixers.NearestName;
+import tern.model.Parameters;
+import tern.model.Presets;
+import tern.model.SequenceModel;
+import tern.model.Stack;
+import tern.model.StackConfig;
+import tern.text.ByteTokenizer;
+import tern.text.SplitRule;
+import tern.text.TextData;
+import tern.text.Tokenizer;
+import tern.train.Budget;
+import tern.train.RunDescription;
+import tern.train.TrainingConfig;
+import tern.train.TrainingDiverged;
+import tern.train.TrainingEvent;
+import tern.train.TrainingPlan;
+import tern.train.TrainingRun;
+
+/** {@code tern train}: trains a model on text and leaves it, with its history and a report, in a folder. */
+@Command(name = "train", description = {"Train a model on text or any other bytes.",
+    "The folder then holds the best model (for tern generate, eval, distil …), the last one in last/, metrics.jsonl and"
+            + " report.html. Ctrl-C saves; --resume goes on, with a budget of steps or tokens to the very same numbers."}, mixinStandardHelpOptions = true, sortOptions = false)
+final class TrainCommand implements Callable<Integer> {
+    private static final long USUAL_STEPS = 1000;
+
+    @ParentCommand
+    private Tern tern;
+
+    @Option(names = "--preset", paramLabel = "NAME", description = "Architecture: transformer, hyena, multihyena or modal, and -nano, -tiny, -small or -base.")
+    private Optional<String> preset;
+
+    @Option(names = "--data", paramLabel = "FILE", arity = "1..*", description = "Files or folders to read, also .gz and .zst.")
+    private List<Path> data = new ArrayList<>();
+
+    @Option(names = "--split", paramLabel = "RULE", description = "How the data is cut: 90/5/5 in per cent, 80/10/10,lines at line ends, @END,END at bytes.")
+    private Optional<String> split;
+
+    @Option(names = "--out", paramLabel = "DIR", required = true, description = "Folder to save in.")
+    private Path out;
+
+    @Option(names = "--steps", description = "Train for so many updates (" + USUAL_STEPS + " if nothing is said).")
+    private Optional<Long> steps;
+
+    @Option(names = "--tokens", description = "Train on so many tokens.")
+    private Optional<Long> tokens;
+
+    @Option(names = "--minutes", description = "Train for so long. The learning rate follows the clock, so two runs differ.")
+    private Optional<Double> minutes;
+
+    @Option(names = "--seed", description = "Seed of weights and windows (1).")
+    private Optional<Long> seed;
+
+    @Option(names = "--set", paramLabel = "KEY=VALUE", arity = "1..*", description = "Change the architecture (width=96, context=256, branches.*.heads=2 …) or the training (learningRate=1e-3, batch=16, accumulation=4, recompute=true …).")
+    private List<String> settings = new ArrayList<>();
+
+    @Option(names = "--resume", description = "Go on with the run in DIR; what was said then need not be said again.")
+    private boolean resume;
+
+    @Option(names = "--threads", description = "Threads (all cores). Results do not depend on it.")
+    private Optional<Integer> threads;
+
+    @Option(names = "--sample-tokens", defaultValue = "160", paramLabel = "N", description = "Length of the sample written after each validation; 0 for none (${DEFAULT-VALUE}).")
+    private int sampleTokens;
+
+    @Option(names = "--json", description = "Print events as JSON lines even on a terminal.")
+    private boolean json;
+
+    @Override
+    public Integer call() throws IOException {
+        Optional<RunDescription> before = resume ? Optional.of(RunDescription.read(out)) : Optional.empty();
+        List<Path> files = !data.isEmpty() ? data
+                : before.map(run -> run.data().stream().map(Path::of).toList())
+                        .orElseThrow(() -> new UserError("--data is missing; give at least one file or folder"));
+        int used = threads.orElse(Runtime.getRuntime().availableProcessors());
+        if (used < 1) {
+            throw new UserError("--threads is " + used + ", expected 1 or more");
+        }
+        try (TextData text = TextData.open(files); ThreadTeam team = new ThreadTeam(used)) {
+            Optional<SplitRule> rule = split.or(() -> before.map(RunDescription::split)).map(SplitRule::parse);
+            StackConfig architecture = architecture(before);
+            TrainingPlan plan = new TrainingPlan(name(before), architecture, ByteTokenizer.ALL,
+                    training(before, architecture), budget(before),
+                    rule.isPresent() ? text.split(rule.get()) : text.split(),
+                    files.stream().map(Path::toString).toList(),
+                    out, resume, sampleTokens);
+            return run(plan, team);
+        }
+    }
+
+    // ── what is asked for ───────────────────────────────────────────────────────────────────────────────────────────
+
+    private String name(Optional<RunDescription> before) {
+        if (before.isPresent()) {
+            String name = before.get().name();
+            if (preset.isPresent() && !preset.get().equals(name)) {
+                throw new UserError("the run in " + out + " trains " + name + ", not " + preset.get()
+                        + "; leave --preset out to go on with it, or choose another folder");
+            }
+            return name;
+        }
+        return preset.orElseThrow(
+                () -> new UserError("--preset is missing; known are " + String.join(", ", Presets.names())));
+    }
+
+    private StackConfig architecture(Optional<RunDescription> before) throws IOException {
+        StackConfig config;
+        if (before.isPresent()) {
+            if (!Files.exists(out.resolve("last"))) {
+                throw new UserError(out + ": there is no checkpoint to go on from; remove the folder and begin again");
+            }
+            try (Checkpoint last = Checkpoint.open(out.resolve("last"))) {
+                config = last.config();
+            }
+        } else {
+            config = Presets.named(name(before));
+        }
+        return RecordJson.with(config, settings.stream().filter(this::isOfArchitecture).toList());
+    }
+
+    private TrainingConfig training(Optional<RunDescription> before, StackConfig architecture) {
+        long parameters = new Stack(architecture, Parameters.Source.shapesOnly()).parameters().count();
+        TrainingConfig usual = before.map(RunDescription::training)
+                .orElseGet(() -> TrainingConfig.usual(parameters, architecture.context()));
+        TrainingConfig seeded = seed.isPresent() ? usual.with("seed", Long.toString(seed.get())) : usual;
+        return RecordJson.with(seeded, settings.stream().filter(setting -> !isOfArchitecture(setting)).toList());
+    }
+
+    private boolean isOfArchitecture(String setting) {
+        boolean architecture = RecordJson.knows(StackConfig.class, setting);
+        if (!architecture && !RecordJson.knows(TrainingConfig.class, setting)) {
+            List<String> keys = new ArrayList<>(TrainingConfig.keys());
+            Arrays.stream(StackConfig.class.getRecordComponents()).forEach(key -> keys.add(key.getName()));
+            String key = setting.split("[.=]", 2)[0];
+            throw new UserError("--set " + setting + ": unknown key \"" + key + "\"; " + NearestName.advice(key, keys));
+        }
+        return architecture;
+    }
+
+    private Budget budget(Optional<RunDescription> before) {
+        List<Budget> given = new ArrayList<>();
+        steps.ifPresent(number -> given.add(new Budget.Steps(number)));
+        tokens.ifPresent(number -> given.add(new Budget.Tokens(number)));
+        minutes.ifPresent(number -> given.add(new Budget.Minutes(number)));
+        if (given.size() > 1) {
+            throw new UserError("--steps, --tokens and --minutes exclude one another; give one");
+        }
+        return given.isEmpty() ? before.map(RunDescription::budget).orElse(new Budget.Steps(USUAL_STEPS))
+                : given.getFirst();
+    }
+
+    // ── the run ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    private int run(TrainingPlan plan, ThreadTeam team) throws IOException {
+        boolean lines = json || !tern.isTerminal();
+        TrainingRun run = new TrainingRun(plan, KernelSet.fastest(), team,
+                (model, prompt, count, from) -> sample(model, plan.tokenizer(), prompt, count, from, team.threads()));
+        try (TrainingProgress progress = new TrainingProgress(tern.out(), tern.err(), lines, tern.isTerminal());
+                Interrupt interrupt = new Interrupt()) {
+            TrainingEvent.Finished finished = run.run(progress, interrupt::isRequested);
+            tern.err().println(finished.interrupted()
+                    ? "interrupted after step " + finished.step() + "; saved in " + plan.folder().resolve("last")
+                            + "; --resume goes on"
+                    : String.format(Locale.ROOT,
+                            "%d steps, %,d tokens in %s; the best model is in %s, the report in %s",
+                            finished.step(), finished.tokens(), TrainingProgress.duration(finished.seconds()),
+                            plan.folder(), plan.folder().resolve("report.html")));
+            return finished.interrupted() ? Outcome.INTERRUPTED : Outcome.OK;
+        } catch (TrainingDiverged diverged) {
+            throw new UserError(diverged.getMessage() + "; "
+                    + (Files.exists(plan.folder().resolve("last").resolve("training.safetensors"))
+                            ? "the last checkpoint stays in " + plan.folder().resolve("last")
+                            : "nothing had been saved yet"),
+                    diverged);
+        }
+    }
+
+    private static String sample(SequenceModel model, Tokenizer tokenizer, String prompt, int count, long seed,
+            int threads) {
+        try (Engine engine = new Engine(threads);
+                LanguageModel language = new LanguageModel(model, tokenizer, "in training", engine);
+                LiveSequence sequence = language.sequence()) {
+            Generator.Request request = new Generator.Request(count, Sampling.GREEDY.withTemperature(0.8), seed,
+                    List.of());
+            return new Generator(language, sequence)
+                    .generate(tokenizer.encode(prompt), request, piece -> {
+                    }).text();
+        }
+    }
+}
