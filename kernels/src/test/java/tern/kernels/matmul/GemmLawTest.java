@@ -51,9 +51,10 @@ class GemmLawTest {
         long seed = new Random().nextLong();
         try (KernelLaw law = new KernelLaw(seed)) {
             ThreadTeam team = law.team(1);
-            check(law, team, 7, 9, 2 * Gemm.STEPS + 3, form);
-            check(law, team, Gemm.BLOCK_ROWS + 5, 33, 17, form);
-            check(law, team, 3, Gemm.BLOCK_COLUMNS + 21, 2, form);
+            check(law, team, 7, 9, 2 * Blocking.STEPS + 3, form);
+            check(law, team, 500, 33, 17, form);
+            check(law, team, 3, 5000, 2, form);
+            check(law, team, 5, 7, 9 * Blocking.STEPS + 1, form);
             law.assertGuardsUntouched();
         }
     }

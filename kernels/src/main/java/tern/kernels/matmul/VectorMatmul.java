@@ -1,0 +1,179 @@
+package tern.kernels.matmul;
+
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
+
+import tern.kernels.ThreadTeam;
+import tern.tensor.DType;
+import tern.tensor.Tensor;
+
+/**
+ * Matrix products with vectors, for F32; other types go to the plain body. Large products are packed and cut into tiles
+ * ({@link Blocking}); few rows times Wᵀ are inner products straight from W ({@link FewRows}); a batch of small products is
+ * spread over the team, each on one thread. Which way is taken, and how work is cut up, follows from the shape alone, so
+ * results are the same bits on any number of threads. Immutable.
+ */
+public final class VectorMatmul implements Matmul {
+    /** Multiply–adds below which waking others costs more than they save: some 4 µs of one thread. */
+    private static final long WORTH_A_REGION = 1L << 18;
+    /** Bytes of W below which waking others costs more than they save. */
+    private static final long WORTH_A_REGION_BYTES = 1L << 18;
+    /** Multiply–adds of a task of a batch. */
+    private static final long TASK_WORK = 1L << 20;
+    /** Bytes of W that a task of few rows reads. */
+    private static final long TASK_BYTES = 1L << 16;
+    private static final int ENOUGH_TASKS = 16;
+    private static final int SUM_COLUMNS = 4 * Tile.LANES.length();
+
+    private final ReferenceMatmul plain = new ReferenceMatmul();
+
+    /** Keeps no state. */
+    public VectorMatmul() {
+    }
+
+    @Override
+    public void multiply(ThreadTeam team, Tensor a, boolean transposeA, Tensor b, boolean transposeB, Tensor c,
+            float keep) {
+        Product product = Product.of(a, transposeA, b, transposeB, c);
+        if (c.dtype() != DType.F32) {
+            plain.multiply(team, a, transposeA, b, transposeB, c, keep);
+            return;
+        }
+        int batch = product.batch(), m = product.m(), n = product.n(), k = product.k();
+        if (!transposeA && transposeB && keep == 0 && m <= FewRows.MOST) {
+            fewRows(team, batch, m, n, k, a.data(), b.data(), Blocking.NO_BIAS, c.data());
+            return;
+        }
+        long work = (long) m * n * k;
+        if (batch > 1 && (batch >= ENOUGH_TASKS || work < ENOUGH_TASKS * TASK_WORK)) {
+            int each = Math.clamp(TASK_WORK / Math.max(1, work), 1, batch);
+            runIfWorth(team, batch * work >= WORTH_A_REGION, (batch + each - 1) / each, (task, scratch) -> {
+                for (int z = task * each; z < Math.min(batch, (task + 1) * each); z++) {
+                    one(product, z, a, transposeA, b, transposeB, c, keep).run(scratch);
+                }
+            });
+            return;
+        }
+        for (int z = 0; z < batch; z++) {
+            run(team, one(product, z, a, transposeA, b, transposeB, c, keep));
+        }
+    }
+
+    private static Blocking one(Product product, int z, Tensor a, boolean transposeA, Tensor b, boolean transposeB,
+            Tensor c,
+            float keep) {
+        int m = product.m(), n = product.n(), k = product.k();
+        return new Blocking(m, n, k, a.data(), 4L * z * m * k, 4L * (transposeA ? m : k), transposeA, b.data(),
+                4L * z * n * k,
+                4L * (transposeB ? k : n), transposeB, c.data(), 4L * z * m * n, 4L * n, 1, keep, Blocking.NO_BIAS);
+    }
+
+    private static void run(ThreadTeam team, Blocking blocking) {
+        if ((long) blocking.m() * blocking.n() * blocking.k() >= WORTH_A_REGION) {
+            blocking.run(team);
+        } else {
+            blocking.run(team.scratch());
+        }
+    }
+
+    /** Tasks on the team, or one after the other where the work is too little to share. */
+    private static void runIfWorth(ThreadTeam team, boolean worth, int tasks, ThreadTeam.Task task) {
+        if (worth) {
+            team.run(tasks, task);
+        } else {
+            for (int index = 0; index < tasks; index++) {
+                task.run(index, team.scratch());
+            }
+        }
+    }
+
+    @Override
+    public void linear(ThreadTeam team, Tensor x, Tensor weight, Tensor bias, Tensor y) {
+        LinearShape shape = LinearShape.of(x, weight, bias, y);
+        if (y.dtype() != DType.F32) {
+            plain.linear(team, x, weight, bias, y);
+            return;
+        }
+        int rows = shape.rows(), in = shape.in(), out = shape.out();
+        MemorySegment added = shape.biased() ? bias.data() : Blocking.NO_BIAS;
+        if (rows <= FewRows.MOST) {
+            fewRows(team, 1, rows, out, in, x.data(), weight.data(), added, y.data());
+        } else {
+            run(team,
+                    new Blocking(rows, out, in, x.data(), 0, 4L * in, false, weight.data(), 0, 4L * in, true, y.data(),
+                            0,
+                            4L * out, 1, 0, added));
+        }
+    }
+
+    private static void fewRows(ThreadTeam team, int batch, int m, int n, int k, MemorySegment x, MemorySegment w,
+            MemorySegment bias, MemorySegment y) {
+        if (m == 0 || n == 0 || batch == 0) {
+            return;
+        }
+        int most = Math.clamp(TASK_BYTES / 4 / Math.max(1, k), 4, Integer.MAX_VALUE / 2);
+        int columns = Math.min(n, most - most % 4), parts = (n + columns - 1) / columns;
+        boolean worth = 4L * batch * n * k >= WORTH_A_REGION_BYTES || (long) batch * m * n * k >= WORTH_A_REGION;
+        runIfWorth(team, worth, batch * parts, (task, scratch) -> {
+            long z = task / parts;
+            int from = task % parts * columns;
+            FewRows.multiply(m, k, from, Math.min(n, from + columns), x, 4 * z * m * k, 4L * k, w, 4 * z * n * k,
+                    4L * k, bias,
+                    y, 4 * z * m * n, 4L * n);
+        });
+    }
+
+    @Override
+    public void linearBackward(ThreadTeam team, Tensor x, Tensor weight, Tensor dy, Tensor dx, Tensor dWeight,
+            Tensor dBias) {
+        LinearShape shape = LinearShape.ofBackward(x, weight, dy, dx, dWeight, dBias);
+        if (dy.dtype() != DType.F32) {
+            plain.linearBackward(team, x, weight, dy, dx, dWeight, dBias);
+            return;
+        }
+        int rows = shape.rows(), in = shape.in(), out = shape.out();
+        run(team,
+                new Blocking(rows, in, out, dy.data(), 0, 4L * out, false, weight.data(), 0, 4L * in, false, dx.data(),
+                        0,
+                        4L * in, 1, 0, Blocking.NO_BIAS));
+        run(team,
+                new Blocking(out, in, rows, dy.data(), 0, 4L * out, true, x.data(), 0, 4L * in, false, dWeight.data(),
+                        0,
+                        4L * in, 1, 1, Blocking.NO_BIAS));
+        if (shape.biased()) {
+            MemorySegment from = dy.data(), to = dBias.data();
+            runIfWorth(team, (long) rows * out >= WORTH_A_REGION, (out + SUM_COLUMNS - 1) / SUM_COLUMNS,
+                    (task, scratch) -> addColumnSums(rows, out, task * SUM_COLUMNS, from, to));
+        }
+    }
+
+    /** Four vectors of columns, summed from the first row to the last in blocks, so that long sums lose little. */
+    private static void addColumnSums(int rows, int columns, int first, MemorySegment from, MemorySegment to) {
+        for (int j = first; j < Math.min(columns, first + SUM_COLUMNS); j += Tile.LANES.length()) {
+            addVectorOfColumnSums(rows, columns, j, from, to);
+        }
+    }
+
+    private static void addVectorOfColumnSums(int rows, int columns, int j, MemorySegment from, MemorySegment to) {
+        VectorMask<Float> mask = Tile.LANES.indexInRange(j, columns);
+        ByteOrder order = ByteOrder.nativeOrder();
+        FloatVector total = FloatVector.fromMemorySegment(Tile.LANES, to, 4L * j, order, mask);
+        for (int begin = 0; begin < rows; begin += 256) {
+            int end = Math.min(rows, begin + 256), i = begin;
+            FloatVector even = FloatVector.zero(Tile.LANES), odd = even;
+            for (; i <= end - 2; i += 2) {
+                long at = 4L * ((long) i * columns + j), next = at + 4L * columns;
+                even = even.add(FloatVector.fromMemorySegment(Tile.LANES, from, at, order, mask));
+                odd = odd.add(FloatVector.fromMemorySegment(Tile.LANES, from, next, order, mask));
+            }
+            if (i < end) {
+                even = even.add(
+                        FloatVector.fromMemorySegment(Tile.LANES, from, 4L * ((long) i * columns + j), order, mask));
+            }
+            total = total.add(even.add(odd));
+        }
+        total.intoMemorySegment(to, 4L * j, order, mask);
+    }
+}
