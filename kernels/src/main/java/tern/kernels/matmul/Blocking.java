@@ -137,10 +137,10 @@ record Blocking(int m, int n, int k, MemorySegment a, long aAt, long aRow, boole
 
         private void packLeft(int fromPanel, int toPanel) {
             int row = fromPanel * Tile.ROWS, count = Math.min(rows, toPanel * Tile.ROWS) - row;
-            long i = firstRow + row;
+            long i = (long) firstRow + row;
             for (int p = 0; p < steps; p += STEPS) {
                 int part = Math.min(STEPS, steps - p);
-                long step = firstStep + p;
+                long step = (long) firstStep + p;
                 long at = whole.aAt + (whole.transA ? step * whole.aRow + 4 * i : i * whole.aRow + 4 * step);
                 Panels.packLeft(whole.a, at, whole.aRow, whole.transA, count, part, whole.alpha, left,
                         leftBlock(p) + fromPanel * Panels.leftBytes(part));
@@ -149,10 +149,10 @@ record Blocking(int m, int n, int k, MemorySegment a, long aAt, long aRow, boole
 
         private void packRight(int fromPanel, int toPanel) {
             int column = fromPanel * Tile.COLUMNS, count = Math.min(columns, toPanel * Tile.COLUMNS) - column;
-            long j = firstColumn + column;
+            long j = (long) firstColumn + column;
             for (int p = 0; p < steps; p += STEPS) {
                 int part = Math.min(STEPS, steps - p);
-                long step = firstStep + p;
+                long step = (long) firstStep + p;
                 long at = whole.bAt + (whole.transB ? j * whole.bRow + 4 * step : step * whole.bRow + 4 * j);
                 Panels.packRight(whole.b, at, whole.bRow, whole.transB, count, part, right,
                         rightBlock(p) + fromPanel * Panels.rightBytes(part));
