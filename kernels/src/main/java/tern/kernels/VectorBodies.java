@@ -4,6 +4,7 @@ import tern.kernels.convolution.VectorFilterShaping;
 import tern.kernels.convolution.VectorHeadConvolution;
 import tern.kernels.convolution.VectorLongConvolution;
 import tern.kernels.convolution.VectorShortConvolution;
+import tern.kernels.matmul.VectorMatmul;
 
 /** The set of vector bodies; loading this class loads the vector module. */
 final class VectorBodies {
@@ -13,7 +14,7 @@ final class VectorBodies {
     }
 
     private static KernelSet set(KernelSet plain) {
-        return new KernelSet("vector", plain.matmul(), plain.elementwise(), plain.norm(), plain.embedding(),
+        return new KernelSet("vector", new VectorMatmul(), plain.elementwise(), plain.norm(), plain.embedding(),
                 new VectorShortConvolution(), new VectorLongConvolution(), new VectorHeadConvolution(),
                 new VectorFilterShaping(),
                 plain.modal(), plain.attention(), plain.crossEntropy(), plain.adamW());
