@@ -4,7 +4,10 @@ import tern.kernels.convolution.VectorFilterShaping;
 import tern.kernels.convolution.VectorHeadConvolution;
 import tern.kernels.convolution.VectorLongConvolution;
 import tern.kernels.convolution.VectorShortConvolution;
+import tern.kernels.embedding.VectorEmbedding;
+import tern.kernels.loss.VectorCrossEntropy;
 import tern.kernels.matmul.VectorMatmul;
+import tern.kernels.optimise.VectorAdamW;
 
 /** The set of vector bodies; loading this class loads the vector module. */
 final class VectorBodies {
@@ -14,9 +17,9 @@ final class VectorBodies {
     }
 
     private static KernelSet set(KernelSet plain) {
-        return new KernelSet("vector", new VectorMatmul(), plain.elementwise(), plain.norm(), plain.embedding(),
+        return new KernelSet("vector", new VectorMatmul(), plain.elementwise(), plain.norm(), new VectorEmbedding(),
                 new VectorShortConvolution(), new VectorLongConvolution(), new VectorHeadConvolution(),
                 new VectorFilterShaping(),
-                plain.modal(), plain.attention(), plain.crossEntropy(), plain.adamW());
+                plain.modal(), plain.attention(), new VectorCrossEntropy(), new VectorAdamW());
     }
 }

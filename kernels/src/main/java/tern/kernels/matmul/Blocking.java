@@ -28,6 +28,8 @@ record Blocking(int m, int n, int k, MemorySegment a, long aAt, long aRow, boole
     static final MemorySegment NO_BIAS = MemorySegment.NULL;
     /** Steps of a block: longer ones read and write C less often. */
     static final int STEPS = 512;
+    /** Multiply–adds below which waking others costs more than they save: some 4 µs of one thread. */
+    static final long WORTH_A_REGION = 1L << 18;
     private static final int TASK_ROWS = 5 * Tile.ROWS;
     private static final int TASK_COLUMNS = 8 * Tile.COLUMNS;
     private static final int ENOUGH_TASKS = 16;
@@ -52,8 +54,12 @@ record Blocking(int m, int n, int k, MemorySegment a, long aAt, long aRow, boole
         });
     }
 
-    /** Carries it out on a team, which has to be worth it. */
+    /** Carries it out on a team, or on the calling thread if it is too small to share. */
     void run(ThreadTeam team) {
+        if ((long) m * n * k < WORTH_A_REGION) {
+            run(team.scratch());
+            return;
+        }
         forEachChunk(team.scratch(), chunk -> {
             team.run(chunk.packings(), (index, scratch) -> chunk.pack(index, index + 1));
             team.run(chunk.tasks(), chunk::compute);

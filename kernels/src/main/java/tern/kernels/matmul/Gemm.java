@@ -2,10 +2,11 @@ package tern.kernels.matmul;
 
 import java.lang.foreign.MemorySegment;
 
+import tern.kernels.ThreadTeam;
 import tern.tensor.Workspace;
 
 /**
- * Products of single-precision matrices that lie anywhere in memory, on the calling thread: for use inside other kernels.
+ * Products of single-precision matrices that lie anywhere in memory, for use inside other kernels.
  * Stateless; safe for use by several threads, each with its own scratch memory. How it is cut up is told in {@link Blocking}.
  */
 public final class Gemm {
@@ -31,5 +32,18 @@ public final class Gemm {
         new Blocking(m, n, k, a, aOffset, 4L * lda, transA, b, bOffset, 4L * ldb, transB, c, cOffset, 4L * ldc, alpha,
                 keep,
                 Blocking.NO_BIAS).run(scratch);
+    }
+
+    /**
+     * {@link #multiply(int, int, int, MemorySegment, long, int, boolean, MemorySegment, long, int, boolean, MemorySegment, long,
+     * int, float, float, Workspace)} on all threads of a team; the same bits.
+     */
+    public static void multiply(ThreadTeam team, int m, int n, int k, MemorySegment a, long aOffset, int lda,
+            boolean transA,
+            MemorySegment b, long bOffset, int ldb, boolean transB, MemorySegment c, long cOffset, int ldc, float alpha,
+            float keep) {
+        new Blocking(m, n, k, a, aOffset, 4L * lda, transA, b, bOffset, 4L * ldb, transB, c, cOffset, 4L * ldc, alpha,
+                keep,
+                Blocking.NO_BIAS).run(team);
     }
 }

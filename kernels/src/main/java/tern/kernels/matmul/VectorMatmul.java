@@ -16,8 +16,6 @@ import tern.tensor.Tensor;
  * results are the same bits on any number of threads. Immutable.
  */
 public final class VectorMatmul implements Matmul {
-    /** Multiply–adds below which waking others costs more than they save: some 4 µs of one thread. */
-    private static final long WORTH_A_REGION = 1L << 18;
     /** Bytes of W below which waking others costs more than they save. */
     private static final long WORTH_A_REGION_BYTES = 1L << 18;
     /** Multiply–adds of a task of a batch. */
@@ -49,7 +47,7 @@ public final class VectorMatmul implements Matmul {
         long work = (long) m * n * k;
         if (batch > 1 && (batch >= ENOUGH_TASKS || work < ENOUGH_TASKS * TASK_WORK)) {
             int each = Math.clamp(TASK_WORK / Math.max(1, work), 1, batch);
-            runIfWorth(team, batch * work >= WORTH_A_REGION, (batch + each - 1) / each, (task, scratch) -> {
+            runIfWorth(team, batch * work >= Blocking.WORTH_A_REGION, (batch + each - 1) / each, (task, scratch) -> {
                 for (int z = task * each; z < Math.min(batch, (task + 1) * each); z++) {
                     one(product, z, a, transposeA, b, transposeB, c, keep).run(scratch);
                 }
@@ -57,7 +55,7 @@ public final class VectorMatmul implements Matmul {
             return;
         }
         for (int z = 0; z < batch; z++) {
-            run(team, one(product, z, a, transposeA, b, transposeB, c, keep));
+            one(product, z, a, transposeA, b, transposeB, c, keep).run(team);
         }
     }
 
@@ -68,14 +66,6 @@ public final class VectorMatmul implements Matmul {
         return new Blocking(m, n, k, a.data(), 4L * z * m * k, 4L * (transposeA ? m : k), transposeA, b.data(),
                 4L * z * n * k,
                 4L * (transposeB ? k : n), transposeB, c.data(), 4L * z * m * n, 4L * n, 1, keep, Blocking.NO_BIAS);
-    }
-
-    private static void run(ThreadTeam team, Blocking blocking) {
-        if ((long) blocking.m() * blocking.n() * blocking.k() >= WORTH_A_REGION) {
-            blocking.run(team);
-        } else {
-            blocking.run(team.scratch());
-        }
     }
 
     /** Tasks on the team, or one after the other where the work is too little to share. */
@@ -101,10 +91,9 @@ public final class VectorMatmul implements Matmul {
         if (rows <= FewRows.MOST) {
             fewRows(team, 1, rows, out, in, x.data(), weight.data(), added, y.data());
         } else {
-            run(team,
-                    new Blocking(rows, out, in, x.data(), 0, 4L * in, false, weight.data(), 0, 4L * in, true, y.data(),
-                            0,
-                            4L * out, 1, 0, added));
+            new Blocking(rows, out, in, x.data(), 0, 4L * in, false, weight.data(), 0, 4L * in, true, y.data(),
+                    0,
+                    4L * out, 1, 0, added).run(team);
         }
     }
 
@@ -115,7 +104,8 @@ public final class VectorMatmul implements Matmul {
         }
         int most = Math.clamp(TASK_BYTES / 4 / Math.max(1, k), 4, Integer.MAX_VALUE / 2);
         int columns = Math.min(n, most - most % 4), parts = (n + columns - 1) / columns;
-        boolean worth = 4L * batch * n * k >= WORTH_A_REGION_BYTES || (long) batch * m * n * k >= WORTH_A_REGION;
+        boolean worth = 4L * batch * n * k >= WORTH_A_REGION_BYTES
+                || (long) batch * m * n * k >= Blocking.WORTH_A_REGION;
         runIfWorth(team, worth, batch * parts, (task, scratch) -> {
             long z = task / parts;
             int from = task % parts * columns;
@@ -134,17 +124,15 @@ public final class VectorMatmul implements Matmul {
             return;
         }
         int rows = shape.rows(), in = shape.in(), out = shape.out();
-        run(team,
-                new Blocking(rows, in, out, dy.data(), 0, 4L * out, false, weight.data(), 0, 4L * in, false, dx.data(),
-                        0,
-                        4L * in, 1, 0, Blocking.NO_BIAS));
-        run(team,
-                new Blocking(out, in, rows, dy.data(), 0, 4L * out, true, x.data(), 0, 4L * in, false, dWeight.data(),
-                        0,
-                        4L * in, 1, 1, Blocking.NO_BIAS));
+        new Blocking(rows, in, out, dy.data(), 0, 4L * out, false, weight.data(), 0, 4L * in, false, dx.data(),
+                0,
+                4L * in, 1, 0, Blocking.NO_BIAS).run(team);
+        new Blocking(out, in, rows, dy.data(), 0, 4L * out, true, x.data(), 0, 4L * in, false, dWeight.data(),
+                0,
+                4L * in, 1, 1, Blocking.NO_BIAS).run(team);
         if (shape.biased()) {
             MemorySegment from = dy.data(), to = dBias.data();
-            runIfWorth(team, (long) rows * out >= WORTH_A_REGION, (out + SUM_COLUMNS - 1) / SUM_COLUMNS,
+            runIfWorth(team, (long) rows * out >= Blocking.WORTH_A_REGION, (out + SUM_COLUMNS - 1) / SUM_COLUMNS,
                     (task, scratch) -> addColumnSums(rows, out, task * SUM_COLUMNS, from, to));
         }
     }

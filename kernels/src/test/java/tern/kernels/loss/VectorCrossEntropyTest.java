@@ -1,0 +1,121 @@
+package tern.kernels.loss;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import java.util.Random;
+
+import org.junit.jupiter.api.Test;
+
+import tern.kernels.KernelLaw;
+import tern.kernels.ThreadTeam;
+import tern.tensor.DType;
+import tern.tensor.Tensor;
+
+/** The vector body equals the plain one, and is the same bits on any number of threads. */
+class VectorCrossEntropyTest {
+    private final CrossEntropy vector = new VectorCrossEntropy();
+    private final CrossEntropy plain = new ReferenceCrossEntropy();
+
+    @Test
+    void equalsThePlainLoops() {
+        long seed = new Random().nextLong();
+        try (KernelLaw law = new KernelLaw(seed)) {
+            ThreadTeam one = law.team(1), four = law.team(4);
+            KernelLaw.lengths().forEach(length -> {
+                check(law, one, four, length, 3, 5, 1);
+                check(law, one, four, 2, length, 4, 1);
+                if (length > 1) {
+                    check(law, one, four, 3, 2, length, 1);
+                }
+            });
+            check(law, one, four, 300, 20, 257, 3);
+            check(law, one, four, 130, 24, 6000, 1);
+            law.assertGuardsUntouched();
+        }
+    }
+
+    @Test
+    void logitsFarApartNeitherOverflowNorVanish() {
+        long seed = new Random().nextLong();
+        try (KernelLaw law = new KernelLaw(seed)) {
+            ThreadTeam one = law.team(1), four = law.team(4);
+            check(law, one, four, 20, 8, 40, 40);
+            Tensor hidden = law.zeros(DType.F32, 1, 1).fill(1),
+                    head = law.zeros(DType.F32, 3, 1).setAll(5000, -5000, 4999);
+            Tensor targets = law.zeros(DType.I32, 1), losses = law.blank(DType.F32, 1),
+                    logSum = law.blank(DType.F32, 1);
+            vector.forward(one, hidden, head, targets, losses, logSum);
+            assertThat(losses.get(0)).isBetween(0.3125, 0.3140);
+        }
+    }
+
+    @Test
+    void aLogitThatIsNotANumberShowsInTheLoss() {
+        try (KernelLaw law = new KernelLaw(1)) {
+            ThreadTeam team = law.team(1);
+            Tensor hidden = law.zeros(DType.F32, 2, 1).setAll(1, Double.NaN), head = law.gaussian(DType.F32, 33, 1);
+            Tensor losses = law.blank(DType.F32, 2), logSum = law.blank(DType.F32, 2);
+            vector.forward(team, hidden, head, law.zeros(DType.I32, 2), losses, logSum);
+            assertThat(losses.get(0)).isFinite();
+            assertThat(losses.get(1)).isNaN();
+        }
+    }
+
+    @Test
+    void aVocabularyOfOneWordIsNoSurprise() {
+        try (KernelLaw law = new KernelLaw(3)) {
+            Tensor hidden = law.gaussian(DType.F32, 3, 2), head = law.gaussian(DType.F32, 1, 2);
+            Tensor[] got = run(law, vector, law.team(1), hidden, head, law.zeros(DType.I32, 3),
+                    law.gaussian(DType.F32, 3),
+                    law.zeros(DType.F32, 1, 2));
+            assertThat(got[0].toDoubles()).containsOnly(0);
+            assertThat(got[2].toDoubles()).containsExactly(new double[6], within(1e-6));
+        }
+    }
+
+    @Test
+    void targetsOutsideTheVocabularyAreNamed() {
+        try (KernelLaw law = new KernelLaw(1)) {
+            Tensor hidden = law.gaussian(DType.F32, 2, 3), head = law.gaussian(DType.F32, 4, 3);
+            Tensor targets = law.zeros(DType.I32, 2).setAll(0, -2);
+            assertThatThrownBy(() -> vector.forward(law.team(1), hidden, head, targets, law.blank(DType.F32, 2),
+                    law.blank(DType.F32, 2))).isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("row 1 is -2, expected 0..3");
+        }
+    }
+
+    private void check(KernelLaw law, ThreadTeam one, ThreadTeam four, int rows, int width, int vocabulary,
+            double scale) {
+        String what = "rows %d width %d vocabulary %d".formatted(rows, width, vocabulary);
+        Tensor hidden = law.gaussian(DType.F32, rows, width), head = law.gaussian(DType.F32, vocabulary, width);
+        for (long i = 0; i < hidden.elements(); i++) {
+            hidden.set(i, hidden.get(i) * scale / Math.sqrt(width));
+        }
+        Tensor targets = law.zeros(DType.I32, rows);
+        for (int r = 0; r < rows; r++) {
+            targets.set(r, law.random().nextInt(-1, vocabulary));
+        }
+        Tensor dLosses = law.gaussian(DType.F32, rows), dHeadBefore = law.gaussian(DType.F32, vocabulary, width);
+        Tensor[] want = run(law, plain, one, hidden, head, targets, dLosses, dHeadBefore);
+        Tensor[] got = run(law, vector, one, hidden, head, targets, dLosses, dHeadBefore);
+        Tensor[] gotOnFour = run(law, vector, four, hidden, head, targets, dLosses, dHeadBefore);
+        for (int i = 0; i < want.length; i++) {
+            String which = new String[] {"losses", "logSum", "dHidden", "dHead"}[i] + ", " + what;
+            law.assertClose(which, got[i], want[i]);
+            law.assertSame(which + ", four threads", gotOnFour[i], got[i]);
+        }
+    }
+
+    private static Tensor[] run(KernelLaw law, CrossEntropy body, ThreadTeam team, Tensor hidden, Tensor head,
+            Tensor targets,
+            Tensor dLosses, Tensor dHeadBefore) {
+        int rows = hidden.dim(0);
+        Tensor losses = law.blank(DType.F32, rows), logSum = law.blank(DType.F32, rows);
+        Tensor dHidden = law.blank(DType.F32, rows, hidden.dim(1)), dHead = law.copy(dHeadBefore);
+        body.forward(team, hidden, head, targets, losses, logSum);
+        body.backward(team, hidden, head, targets, logSum, dLosses, dHidden, dHead);
+        return new Tensor[] {losses, logSum, dHidden, dHead};
+    }
+}
