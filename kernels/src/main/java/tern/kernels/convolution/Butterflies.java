@@ -36,29 +36,55 @@ final class Butterflies {
     /** All lower levels of one node. */
     static void forwardNode(RootTree tree, MemorySegment data, long at, int node) {
         if (tree.subRadix.length > 0) {
-            forwardLevels(tree, data, at, 0, node, tree.sub);
+            forwardLevels(tree, data, at, 0, node, tree.sub, 1);
         }
     }
 
-    private static void forwardLevels(RootTree tree, MemorySegment data, long at, int level, int node, int points) {
+    /** All lower levels of one node but the innermost, whose nodes are the leaves. */
+    static void forwardNodeToLeaves(RootTree tree, MemorySegment data, long at, int node) {
+        if (tree.subRadix.length > 1) {
+            forwardLevels(tree, data, at, 0, node, tree.sub, 4);
+        }
+    }
+
+    /**
+     * The node of a product: x holds what {@link #forwardNodeToLeaves} left of one factor and takes what
+     * {@link #inverseNode} leaves of the product; h holds what it left of the other and is only read.
+     */
+    static void convolveNode(RootTree tree, MemorySegment x, MemorySegment h, long at, int node) {
+        int last = tree.subRadix.length - 1;
+        if (last < 0) {
+            multiply(x, at, h, at, tree.sub);
+            return;
+        }
+        int leaves = tree.sub / 4;
+        convolveLeaves(x, h, at, leaves, tree.roots, tree.subAt[last] + 4 * leaves * node);
+        if (last > 0) {
+            inverseLevels(tree, x, at, 0, node, tree.sub, 4);
+        }
+    }
+
+    private static void forwardLevels(RootTree tree, MemorySegment data, long at, int level, int node, int points,
+            int least) {
         if (points > CLOSE) {
             int part = points / 4;
             forward4(data, at, part * POINT, data, at, part * POINT, part, tree.roots, tree.subAt[level] + 4 * node);
             for (int child = 0; child < 4; child++) {
-                forwardLevels(tree, data, at + child * part * POINT, level + 1, 4 * node + child, part);
+                forwardLevels(tree, data, at + child * part * POINT, level + 1, 4 * node + child, part, least);
             }
             return;
         }
         int nodes = 1;
-        for (int part = points / 4, l = level, first = node; part > 0; part /= 4, l++, nodes *= 4, first *= 4) {
-            if (part >= 16) {
+        for (int part = points / 4, l = level, first = node; part >= least; part /= 4, l++, nodes *= 4, first *= 4) {
+            if (part > 16) {
                 for (int i = 0; i < nodes; i++) {
                     long begin = at + i * 4L * part * POINT;
                     forward4(data, begin, part * POINT, data, begin, part * POINT, part, tree.roots,
                             tree.subAt[l] + 4 * (first + i));
                 }
             } else {
-                forward4Nodes(data, at, part == 4 ? 2 : 0, nodes * part, tree.roots, tree.subAt[l] + 4 * first);
+                forward4Nodes(data, at, Integer.numberOfTrailingZeros(part), nodes * part, tree.roots,
+                        tree.subAt[l] + 4 * first);
             }
         }
     }
@@ -66,15 +92,16 @@ final class Butterflies {
     /** Undoes {@link #forwardNode}, times {@code sub}. */
     static void inverseNode(RootTree tree, MemorySegment data, long at, int node) {
         if (tree.subRadix.length > 0) {
-            inverseLevels(tree, data, at, 0, node, tree.sub);
+            inverseLevels(tree, data, at, 0, node, tree.sub, 1);
         }
     }
 
-    private static void inverseLevels(RootTree tree, MemorySegment data, long at, int level, int node, int points) {
+    private static void inverseLevels(RootTree tree, MemorySegment data, long at, int level, int node, int points,
+            int least) {
         if (points > CLOSE) {
             int part = points / 4;
             for (int child = 0; child < 4; child++) {
-                inverseLevels(tree, data, at + child * part * POINT, level + 1, 4 * node + child, part);
+                inverseLevels(tree, data, at + child * part * POINT, level + 1, 4 * node + child, part, least);
             }
             inverse4(data, at, part * POINT, data, at, part * POINT, part, tree.roots, tree.subAt[level] + 4 * node);
             return;
@@ -83,14 +110,18 @@ final class Butterflies {
         int last = tree.subRadix.length - 1;
         for (int part = 1, l = last,
                 first = node << 2 * (last - level); l >= level; part *= 4, l--, nodes /= 4, first /= 4) {
-            if (part >= 16) {
+            if (part < least) {
+                continue;
+            }
+            if (part > 16) {
                 for (int i = 0; i < nodes; i++) {
                     long begin = at + i * 4L * part * POINT;
                     inverse4(data, begin, part * POINT, data, begin, part * POINT, part, tree.roots,
                             tree.subAt[l] + 4 * (first + i));
                 }
             } else {
-                inverse4Nodes(data, at, part == 4 ? 2 : 0, nodes * part, tree.roots, tree.subAt[l] + 4 * first);
+                inverse4Nodes(data, at, Integer.numberOfTrailingZeros(part), nodes * part, tree.roots,
+                        tree.subAt[l] + 4 * first);
             }
         }
     }
@@ -118,6 +149,319 @@ final class Butterflies {
             case 5 -> inverse5(from, fromAt, fromLeg, to, toAt, toLeg, count, roots, at);
             case 8 -> inverse8(from, fromAt, fromLeg, to, toAt, toLeg, count, roots, at);
             default -> throw new AssertionError("radix " + radix);
+        }
+    }
+
+    /** The innermost level of both factors, their product and its innermost level back. */
+    private static void convolveLeaves(MemorySegment x, MemorySegment h, long begin, int leaves, float[] roots,
+            int at) {
+        for (int i = 0; i < leaves; i++) {
+            int pair = at + 4 * i;
+            FloatVector ur = broadcast(LANES, roots[pair + 0]);
+            FloatVector ui = broadcast(LANES, roots[pair + 1]);
+            FloatVector vr = broadcast(LANES, roots[pair + 2]);
+            FloatVector vi = broadcast(LANES, roots[pair + 3]);
+            long at0 = begin + i * 4L * POINT;
+            long at1 = at0 + POINT;
+            long at2 = at1 + POINT;
+            long at3 = at2 + POINT;
+            FloatVector ar = fromMemorySegment(LANES, x, at0, NATIVE);
+            FloatVector ai = fromMemorySegment(LANES, x, at0 + VECTOR, NATIVE);
+            FloatVector br = fromMemorySegment(LANES, x, at1, NATIVE);
+            FloatVector bi = fromMemorySegment(LANES, x, at1 + VECTOR, NATIVE);
+            FloatVector cr = fromMemorySegment(LANES, x, at2, NATIVE);
+            FloatVector ci = fromMemorySegment(LANES, x, at2 + VECTOR, NATIVE);
+            FloatVector dr = fromMemorySegment(LANES, x, at3, NATIVE);
+            FloatVector di = fromMemorySegment(LANES, x, at3 + VECTOR, NATIVE);
+            FloatVector t1r = cr.mul(ur).sub(ci.mul(ui));
+            FloatVector t1i = cr.fma(ui, ci.mul(ur));
+            cr = ar.sub(t1r);
+            ci = ai.sub(t1i);
+            ar = ar.add(t1r);
+            ai = ai.add(t1i);
+            FloatVector t2r = dr.mul(ur).sub(di.mul(ui));
+            FloatVector t2i = dr.fma(ui, di.mul(ur));
+            dr = br.sub(t2r);
+            di = bi.sub(t2i);
+            br = br.add(t2r);
+            bi = bi.add(t2i);
+            FloatVector t3r = br.mul(vr).sub(bi.mul(vi));
+            FloatVector t3i = br.fma(vi, bi.mul(vr));
+            br = ar.sub(t3r);
+            bi = ai.sub(t3i);
+            ar = ar.add(t3r);
+            ai = ai.add(t3i);
+            FloatVector t4r = dr.mul(vr).sub(di.mul(vi));
+            FloatVector t4i = dr.fma(vi, di.mul(vr));
+            dr = cr.add(t4i);
+            di = ci.sub(t4r);
+            cr = cr.sub(t4i);
+            ci = ci.add(t4r);
+            FloatVector er = fromMemorySegment(LANES, h, at0, NATIVE);
+            FloatVector ei = fromMemorySegment(LANES, h, at0 + VECTOR, NATIVE);
+            FloatVector fr = fromMemorySegment(LANES, h, at1, NATIVE);
+            FloatVector fi = fromMemorySegment(LANES, h, at1 + VECTOR, NATIVE);
+            FloatVector gr = fromMemorySegment(LANES, h, at2, NATIVE);
+            FloatVector gi = fromMemorySegment(LANES, h, at2 + VECTOR, NATIVE);
+            FloatVector hr = fromMemorySegment(LANES, h, at3, NATIVE);
+            FloatVector hi = fromMemorySegment(LANES, h, at3 + VECTOR, NATIVE);
+            FloatVector t5r = gr.mul(ur).sub(gi.mul(ui));
+            FloatVector t5i = gr.fma(ui, gi.mul(ur));
+            gr = er.sub(t5r);
+            gi = ei.sub(t5i);
+            er = er.add(t5r);
+            ei = ei.add(t5i);
+            FloatVector t6r = hr.mul(ur).sub(hi.mul(ui));
+            FloatVector t6i = hr.fma(ui, hi.mul(ur));
+            hr = fr.sub(t6r);
+            hi = fi.sub(t6i);
+            fr = fr.add(t6r);
+            fi = fi.add(t6i);
+            FloatVector t7r = fr.mul(vr).sub(fi.mul(vi));
+            FloatVector t7i = fr.fma(vi, fi.mul(vr));
+            fr = er.sub(t7r);
+            fi = ei.sub(t7i);
+            er = er.add(t7r);
+            ei = ei.add(t7i);
+            FloatVector t8r = hr.mul(vr).sub(hi.mul(vi));
+            FloatVector t8i = hr.fma(vi, hi.mul(vr));
+            hr = gr.add(t8i);
+            hi = gi.sub(t8r);
+            gr = gr.sub(t8i);
+            gi = gi.add(t8r);
+            FloatVector ae = ar.mul(er).sub(ai.mul(ei));
+            ai = ar.fma(ei, ai.mul(er));
+            ar = ae;
+            FloatVector bf = br.mul(fr).sub(bi.mul(fi));
+            bi = br.fma(fi, bi.mul(fr));
+            br = bf;
+            FloatVector cg = cr.mul(gr).sub(ci.mul(gi));
+            ci = cr.fma(gi, ci.mul(gr));
+            cr = cg;
+            FloatVector dh = dr.mul(hr).sub(di.mul(hi));
+            di = dr.fma(hi, di.mul(hr));
+            dr = dh;
+            FloatVector t9r = cr.sub(dr);
+            FloatVector t9i = ci.sub(di);
+            cr = cr.add(dr);
+            ci = ci.add(di);
+            dr = t9i.mul(vr).sub(t9r.mul(vi));
+            di = t9r.fma(vr, t9i.mul(vi)).neg();
+            FloatVector t10r = ar.sub(br);
+            FloatVector t10i = ai.sub(bi);
+            ar = ar.add(br);
+            ai = ai.add(bi);
+            br = t10r.fma(vr, t10i.mul(vi));
+            bi = t10i.mul(vr).sub(t10r.mul(vi));
+            FloatVector t11r = br.sub(dr);
+            FloatVector t11i = bi.sub(di);
+            br = br.add(dr);
+            bi = bi.add(di);
+            dr = t11r.fma(ur, t11i.mul(ui));
+            di = t11i.mul(ur).sub(t11r.mul(ui));
+            FloatVector t12r = ar.sub(cr);
+            FloatVector t12i = ai.sub(ci);
+            ar = ar.add(cr);
+            ai = ai.add(ci);
+            cr = t12r.fma(ur, t12i.mul(ui));
+            ci = t12i.mul(ur).sub(t12r.mul(ui));
+            ar.intoMemorySegment(x, at0, NATIVE);
+            ai.intoMemorySegment(x, at0 + VECTOR, NATIVE);
+            br.intoMemorySegment(x, at1, NATIVE);
+            bi.intoMemorySegment(x, at1 + VECTOR, NATIVE);
+            cr.intoMemorySegment(x, at2, NATIVE);
+            ci.intoMemorySegment(x, at2 + VECTOR, NATIVE);
+            dr.intoMemorySegment(x, at3, NATIVE);
+            di.intoMemorySegment(x, at3 + VECTOR, NATIVE);
+        }
+    }
+
+    /** {@link #forward} of radix 4 of legs without imaginary parts, which lie in rows {@code fromStride} apart. */
+    static void forwardReal4(MemorySegment from, long fromAt, long fromLeg, long fromStride, MemorySegment to,
+            long toAt,
+            long toLeg, int count, float[] roots, int at) {
+        FloatVector ur = broadcast(LANES, roots[at + 0]);
+        FloatVector ui = broadcast(LANES, roots[at + 1]);
+        FloatVector vr = broadcast(LANES, roots[at + 2]);
+        FloatVector vi = broadcast(LANES, roots[at + 3]);
+        for (int i = 0; i < count; i++) {
+            long in = fromAt + i * fromStride;
+            FloatVector a = fromMemorySegment(LANES, from, in, NATIVE);
+            FloatVector b = fromMemorySegment(LANES, from, in + fromLeg, NATIVE);
+            FloatVector c = fromMemorySegment(LANES, from, in + 2 * fromLeg, NATIVE);
+            FloatVector d = fromMemorySegment(LANES, from, in + 3 * fromLeg, NATIVE);
+            FloatVector pr = c.mul(ur);
+            FloatVector pi = c.mul(ui);
+            FloatVector qr = d.mul(ur);
+            FloatVector qi = d.mul(ui);
+            FloatVector br = b.add(qr);
+            FloatVector dr = b.sub(qr);
+            FloatVector ar = a.add(pr);
+            FloatVector cr = a.sub(pr);
+            FloatVector sr = br.mul(vr).sub(qi.mul(vi));
+            FloatVector si = br.fma(vi, qi.mul(vr));
+            FloatVector tr = dr.fma(vr, qi.mul(vi));
+            FloatVector ti = dr.mul(vi).sub(qi.mul(vr));
+            long out0 = toAt + i * POINT;
+            long out1 = out0 + toLeg;
+            long out2 = out1 + toLeg;
+            long out3 = out2 + toLeg;
+            ar.add(sr).intoMemorySegment(to, out0, NATIVE);
+            pi.add(si).intoMemorySegment(to, out0 + VECTOR, NATIVE);
+            ar.sub(sr).intoMemorySegment(to, out1, NATIVE);
+            pi.sub(si).intoMemorySegment(to, out1 + VECTOR, NATIVE);
+            cr.sub(ti).intoMemorySegment(to, out2, NATIVE);
+            tr.sub(pi).intoMemorySegment(to, out2 + VECTOR, NATIVE);
+            cr.add(ti).intoMemorySegment(to, out3, NATIVE);
+            pi.add(tr).neg().intoMemorySegment(to, out3 + VECTOR, NATIVE);
+        }
+    }
+
+    /** {@link #inverse} of radix 4 that leaves the real parts of the legs only. */
+    static void inverseReal4(MemorySegment from, long fromAt, long fromLeg, MemorySegment to, long toAt, long toLeg,
+            int count, float[] roots, int at) {
+        FloatVector ur = broadcast(LANES, roots[at + 0]);
+        FloatVector ui = broadcast(LANES, roots[at + 1]);
+        FloatVector vr = broadcast(LANES, roots[at + 2]);
+        FloatVector vi = broadcast(LANES, roots[at + 3]);
+        for (int i = 0; i < count; i++) {
+            long in0 = fromAt + i * POINT;
+            long in1 = in0 + fromLeg;
+            long in2 = in1 + fromLeg;
+            long in3 = in2 + fromLeg;
+            FloatVector ar = fromMemorySegment(LANES, from, in0, NATIVE);
+            FloatVector ai = fromMemorySegment(LANES, from, in0 + VECTOR, NATIVE);
+            FloatVector br = fromMemorySegment(LANES, from, in1, NATIVE);
+            FloatVector bi = fromMemorySegment(LANES, from, in1 + VECTOR, NATIVE);
+            FloatVector cr = fromMemorySegment(LANES, from, in2, NATIVE);
+            FloatVector ci = fromMemorySegment(LANES, from, in2 + VECTOR, NATIVE);
+            FloatVector dr = fromMemorySegment(LANES, from, in3, NATIVE);
+            FloatVector di = fromMemorySegment(LANES, from, in3 + VECTOR, NATIVE);
+            FloatVector t1r = cr.sub(dr);
+            FloatVector t1i = ci.sub(di);
+            cr = cr.add(dr);
+            ci = ci.add(di);
+            dr = t1i.mul(vr).sub(t1r.mul(vi));
+            di = t1r.fma(vr, t1i.mul(vi)).neg();
+            FloatVector t2r = ar.sub(br);
+            FloatVector t2i = ai.sub(bi);
+            ar = ar.add(br);
+            ai = ai.add(bi);
+            br = t2r.fma(vr, t2i.mul(vi));
+            bi = t2i.mul(vr).sub(t2r.mul(vi));
+            FloatVector pr = ar.sub(cr);
+            FloatVector pi = ai.sub(ci);
+            FloatVector qr = br.sub(dr);
+            FloatVector qi = bi.sub(di);
+            FloatVector first = ar.add(cr);
+            FloatVector second = br.add(dr);
+            FloatVector third = pr.fma(ur, pi.mul(ui));
+            FloatVector fourth = qr.fma(ur, qi.mul(ui));
+            first.intoMemorySegment(to, toAt + i * POINT, NATIVE);
+            second.intoMemorySegment(to, toAt + i * POINT + toLeg, NATIVE);
+            third.intoMemorySegment(to, toAt + i * POINT + 2 * toLeg, NATIVE);
+            fourth.intoMemorySegment(to, toAt + i * POINT + 3 * toLeg, NATIVE);
+        }
+    }
+
+    /** {@link #inverseReal4} to rows {@code toStride} apart: scale·leg. */
+    static void inverseReal4Rows(MemorySegment from, long fromAt, long fromLeg, MemorySegment to, long toAt, long toLeg,
+            long toStride, float scale, int count, float[] roots, int at) {
+        FloatVector ur = broadcast(LANES, roots[at + 0]);
+        FloatVector ui = broadcast(LANES, roots[at + 1]);
+        FloatVector vr = broadcast(LANES, roots[at + 2]);
+        FloatVector vi = broadcast(LANES, roots[at + 3]);
+        FloatVector factor = broadcast(LANES, scale);
+        for (int i = 0; i < count; i++) {
+            long in0 = fromAt + i * POINT;
+            long in1 = in0 + fromLeg;
+            long in2 = in1 + fromLeg;
+            long in3 = in2 + fromLeg;
+            FloatVector ar = fromMemorySegment(LANES, from, in0, NATIVE);
+            FloatVector ai = fromMemorySegment(LANES, from, in0 + VECTOR, NATIVE);
+            FloatVector br = fromMemorySegment(LANES, from, in1, NATIVE);
+            FloatVector bi = fromMemorySegment(LANES, from, in1 + VECTOR, NATIVE);
+            FloatVector cr = fromMemorySegment(LANES, from, in2, NATIVE);
+            FloatVector ci = fromMemorySegment(LANES, from, in2 + VECTOR, NATIVE);
+            FloatVector dr = fromMemorySegment(LANES, from, in3, NATIVE);
+            FloatVector di = fromMemorySegment(LANES, from, in3 + VECTOR, NATIVE);
+            FloatVector t1r = cr.sub(dr);
+            FloatVector t1i = ci.sub(di);
+            cr = cr.add(dr);
+            ci = ci.add(di);
+            dr = t1i.mul(vr).sub(t1r.mul(vi));
+            di = t1r.fma(vr, t1i.mul(vi)).neg();
+            FloatVector t2r = ar.sub(br);
+            FloatVector t2i = ai.sub(bi);
+            ar = ar.add(br);
+            ai = ai.add(bi);
+            br = t2r.fma(vr, t2i.mul(vi));
+            bi = t2i.mul(vr).sub(t2r.mul(vi));
+            FloatVector pr = ar.sub(cr);
+            FloatVector pi = ai.sub(ci);
+            FloatVector qr = br.sub(dr);
+            FloatVector qi = bi.sub(di);
+            FloatVector first = ar.add(cr);
+            FloatVector second = br.add(dr);
+            FloatVector third = pr.fma(ur, pi.mul(ui));
+            FloatVector fourth = qr.fma(ur, qi.mul(ui));
+            long out = toAt + i * toStride;
+            first.mul(factor).intoMemorySegment(to, out, NATIVE);
+            second.mul(factor).intoMemorySegment(to, out + toLeg, NATIVE);
+            third.mul(factor).intoMemorySegment(to, out + 2 * toLeg, NATIVE);
+            fourth.mul(factor).intoMemorySegment(to, out + 3 * toLeg, NATIVE);
+        }
+    }
+
+    /** {@link #inverseReal4} to rows {@code toStride} apart: adds scale·leg. */
+    static void inverseReal4Add(MemorySegment from, long fromAt, long fromLeg, MemorySegment to, long toAt, long toLeg,
+            long toStride, float scale, int count, float[] roots, int at) {
+        FloatVector ur = broadcast(LANES, roots[at + 0]);
+        FloatVector ui = broadcast(LANES, roots[at + 1]);
+        FloatVector vr = broadcast(LANES, roots[at + 2]);
+        FloatVector vi = broadcast(LANES, roots[at + 3]);
+        FloatVector factor = broadcast(LANES, scale);
+        for (int i = 0; i < count; i++) {
+            long in0 = fromAt + i * POINT;
+            long in1 = in0 + fromLeg;
+            long in2 = in1 + fromLeg;
+            long in3 = in2 + fromLeg;
+            FloatVector ar = fromMemorySegment(LANES, from, in0, NATIVE);
+            FloatVector ai = fromMemorySegment(LANES, from, in0 + VECTOR, NATIVE);
+            FloatVector br = fromMemorySegment(LANES, from, in1, NATIVE);
+            FloatVector bi = fromMemorySegment(LANES, from, in1 + VECTOR, NATIVE);
+            FloatVector cr = fromMemorySegment(LANES, from, in2, NATIVE);
+            FloatVector ci = fromMemorySegment(LANES, from, in2 + VECTOR, NATIVE);
+            FloatVector dr = fromMemorySegment(LANES, from, in3, NATIVE);
+            FloatVector di = fromMemorySegment(LANES, from, in3 + VECTOR, NATIVE);
+            FloatVector t1r = cr.sub(dr);
+            FloatVector t1i = ci.sub(di);
+            cr = cr.add(dr);
+            ci = ci.add(di);
+            dr = t1i.mul(vr).sub(t1r.mul(vi));
+            di = t1r.fma(vr, t1i.mul(vi)).neg();
+            FloatVector t2r = ar.sub(br);
+            FloatVector t2i = ai.sub(bi);
+            ar = ar.add(br);
+            ai = ai.add(bi);
+            br = t2r.fma(vr, t2i.mul(vi));
+            bi = t2i.mul(vr).sub(t2r.mul(vi));
+            FloatVector pr = ar.sub(cr);
+            FloatVector pi = ai.sub(ci);
+            FloatVector qr = br.sub(dr);
+            FloatVector qi = bi.sub(di);
+            FloatVector first = ar.add(cr);
+            FloatVector second = br.add(dr);
+            FloatVector third = pr.fma(ur, pi.mul(ui));
+            FloatVector fourth = qr.fma(ur, qi.mul(ui));
+            long out = toAt + i * toStride;
+            first.fma(factor, fromMemorySegment(LANES, to, out, NATIVE)).intoMemorySegment(to, out, NATIVE);
+            second.fma(factor, fromMemorySegment(LANES, to, out + toLeg, NATIVE)).intoMemorySegment(to, out + toLeg,
+                    NATIVE);
+            third.fma(factor, fromMemorySegment(LANES, to, out + 2 * toLeg, NATIVE)).intoMemorySegment(to,
+                    out + 2 * toLeg, NATIVE);
+            fourth.fma(factor, fromMemorySegment(LANES, to, out + 3 * toLeg, NATIVE)).intoMemorySegment(to,
+                    out + 3 * toLeg, NATIVE);
         }
     }
 

@@ -1,5 +1,6 @@
 package tern.kernels.convolution;
 
+import java.util.Arrays;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 
@@ -20,6 +21,10 @@ import java.util.concurrent.ConcurrentMap;
 final class RootTree {
     private static final ConcurrentMap<Integer, RootTree> KEPT = new ConcurrentHashMap<>();
     private static final int SMALLEST = 4;
+    /** Bits of a lower node that stays in the first-level cache. */
+    private static final int LARGEST_CLOSE_SUB = 8;
+    /** Bits of the upper levels at most, so that a tile of some columns stays there too. */
+    private static final int MOST_TOP = 6;
     /** Angles, in turns, that the children of a node add to θ/r, in the order in which butterflies leave them. */
     private static final double[][] CHILDREN = {{}, {}, {}, {0, 1 / 3.0, 2 / 3.0}, {0, 0.5, 0.25, 0.75},
         {0, 0.2, 0.4, 0.6, 0.8}, {}, {}, {0, 0.5, 0.25, 0.75, 0.125, 0.625, 0.375, 0.875}};
@@ -49,13 +54,7 @@ final class RootTree {
         int bits = Integer.numberOfTrailingZeros(size);
         int odd = size >> bits;
         int least = odd == 1 ? 2 : 0;
-        int subBits = Math.min(8, bits - least & ~1);
-        if (bits - subBits == 1) {
-            subBits -= 2;
-        }
-        while (bits - subBits > (odd == 1 ? 7 : 5)) {
-            subBits += 2;
-        }
+        int subBits = subBits(bits, odd == 1);
         sub = 1 << subBits;
         top = size / sub;
         topRadix = radices(odd, bits - subBits);
@@ -104,20 +103,36 @@ final class RootTree {
         return radix == 8 ? 4 : radix == 4 ? 2 : radix - 1;
     }
 
-    /** At most one odd factor first, at most two eights, the rest fours. */
+    /**
+     * Bits of {@link #sub}, an even number. What is left for the upper levels must be made of threes and twos, and begin with
+     * a two if there is no odd factor, since the first butterflies of radix 4 know how to leave imaginary parts out.
+     */
+    private static int subBits(int bits, boolean even) {
+        int subBits = Math.min(LARGEST_CLOSE_SUB, bits & ~1);
+        while (!fits(bits - subBits, even) && subBits > 0) {
+            subBits -= 2;
+        }
+        while (bits - subBits > MOST_TOP) {
+            subBits += 2;
+        }
+        return subBits;
+    }
+
+    private static boolean fits(int top, boolean even) {
+        return even ? top == 2 || top >= 4 : top != 1;
+    }
+
+    /** At most one odd factor first, then fours, at most one eight last. */
     private static int[] radices(int odd, int bits) {
         int eights = bits % 2;
         int fours = (bits - 3 * eights) / 2;
         int[] radices = new int[(odd > 1 ? 1 : 0) + eights + fours];
-        int level = 0;
+        Arrays.fill(radices, 4);
         if (odd > 1) {
-            radices[level++] = odd;
+            radices[0] = odd;
         }
         if (eights > 0) {
-            radices[level++] = 8;
-        }
-        while (level < radices.length) {
-            radices[level++] = 4;
+            radices[radices.length - 1] = 8;
         }
         return radices;
     }

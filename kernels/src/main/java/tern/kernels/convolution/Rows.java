@@ -57,6 +57,21 @@ record Rows(int gap, MemorySegment pastData, long past, int pastRows, MemorySegm
         }
     }
 
+    @Override
+    public long place(int from, int to) {
+        int first = nowRows == 0 ? gap : gap + pastRows;
+        int count = nowRows == 0 ? pastRows : nowRows;
+        if (channels < LANES.length() || from < first || to > first + count) {
+            return -1;
+        }
+        return (nowRows == 0 ? past : now) + (from - first) * stride;
+    }
+
+    @Override
+    public MemorySegment memory() {
+        return nowRows == 0 ? pastData : nowData;
+    }
+
     private static void clear(MemorySegment to, long at, int count) {
         for (int i = 0; i < count; i++) {
             FloatVector.zero(LANES).intoMemorySegment(to, at + i * POINT, NATIVE);
@@ -80,9 +95,53 @@ record Rows(int gap, MemorySegment pastData, long past, int pastRows, MemorySegm
         }
     }
 
-    /** What the window's rows of this call become: scale·value + skip ⊙ input. Other rows are dropped. */
-    void store(int row, int count, MemorySegment from, long at, float scale, Tensor skip, int channel,
-            MemorySegment input) {
+    /** Writes scale·value to the window's rows of this call, and adds it to its rows of the history if told so. */
+    record Written(Rows rows, float scale, boolean past) implements Transforms.Sink {
+        @Override
+        public void take(int row, int count, MemorySegment tile, long at) {
+            rows.store(row, count, tile, at, scale);
+            if (past) {
+                rows.accumulate(row, count, tile, at, scale);
+            }
+        }
+
+        @Override
+        public boolean finish(RootTree tree, int row, int leg, int count, MemorySegment tile, long at, long tileLeg) {
+            long first = rows.nowRows == 0 ? -1 : rows.place(row, row + 3 * leg + count);
+            if (first < 0) {
+                return false;
+            }
+            Butterflies.inverseReal4Rows(tile, at, tileLeg, rows.nowData, first, leg * rows.stride, rows.stride, scale,
+                    count,
+                    tree.roots, tree.topAt[0]);
+            return true;
+        }
+    }
+
+    /**
+     * Adds scale·value to the rows of a filter's gradient, and that of lag 0 to the gradient of skip, which is the same sum.
+     */
+    record Slopes(Rows taps, Rows straight, float scale) implements Transforms.Sink {
+        @Override
+        public void take(int row, int count, MemorySegment tile, long at) {
+            taps.accumulate(row, count, tile, at, scale);
+            straight.accumulate(row, count, tile, at, scale);
+        }
+
+        @Override
+        public boolean finish(RootTree tree, int row, int leg, int count, MemorySegment tile, long at, long tileLeg) {
+            long first = row == 0 ? -1 : taps.place(row, row + 3 * leg + count);
+            if (first < 0) {
+                return false;
+            }
+            Butterflies.inverseReal4Add(tile, at, tileLeg, taps.pastData, first, leg * taps.stride, taps.stride, scale,
+                    count, tree.roots, tree.topAt[0]);
+            return true;
+        }
+    }
+
+    /** What the window's rows of this call become: scale·value. Other rows are dropped. */
+    void store(int row, int count, MemorySegment from, long at, float scale) {
         int first = gap + pastRows;
         int begin = Math.max(row, first);
         int end = Math.min(row + count, first + nowRows);
@@ -92,47 +151,23 @@ record Rows(int gap, MemorySegment pastData, long past, int pastRows, MemorySegm
         long o = at + (begin - row) * POINT;
         long out = now + (begin - first) * stride;
         if (channels == LANES.length()) {
-            storeWhole(from, o, end - begin, scale, fromMemorySegment(LANES, skip.data(), 4L * channel, NATIVE), input,
-                    nowData, out,
-                    stride);
+            storeWhole(from, o, end - begin, scale, nowData, out, stride);
         } else {
             for (int i = 0; i < end - begin; i++) {
                 for (int c = 0; c < channels; c++) {
-                    long place = out + i * stride + 4L * c;
-                    float value = from.get(Tensor.FLOAT, o + i * POINT + 4L * c);
-                    float straight = skip.data().get(Tensor.FLOAT, 4L * (channel + c));
-                    nowData.set(Tensor.FLOAT, place, Math.fma(straight, input.get(Tensor.FLOAT, place), scale * value));
+                    nowData.set(Tensor.FLOAT, out + i * stride + 4L * c,
+                            scale * from.get(Tensor.FLOAT, o + i * POINT + 4L * c));
                 }
             }
         }
     }
 
-    private static void storeWhole(MemorySegment from, long at, int count, float scale, FloatVector skip,
-            MemorySegment input,
-            MemorySegment to, long out, long stride) {
+    private static void storeWhole(MemorySegment from, long at, int count, float scale, MemorySegment to, long out,
+            long stride) {
         FloatVector factor = broadcast(LANES, scale);
         for (int i = 0; i < count; i++) {
-            long place = out + i * stride;
-            FloatVector value = fromMemorySegment(LANES, from, at + i * POINT, NATIVE).mul(factor);
-            skip.fma(fromMemorySegment(LANES, input, place, NATIVE), value).intoMemorySegment(to, place, NATIVE);
-        }
-    }
-
-    /** What the window's rows of this call become: scale·value. Other rows are dropped. */
-    void store(int row, int count, MemorySegment from, long at, float scale) {
-        int first = gap + pastRows;
-        int begin = Math.max(row, first);
-        int end = Math.min(row + count, first + nowRows);
-        for (int i = begin; i < end; i++) {
-            long o = at + (i - row) * POINT;
-            long out = now + (i - first) * stride;
-            if (channels == LANES.length()) {
-                fromMemorySegment(LANES, from, o, NATIVE).mul(scale).intoMemorySegment(nowData, out, NATIVE);
-            } else {
-                for (int c = 0; c < channels; c++) {
-                    nowData.set(Tensor.FLOAT, out + 4L * c, scale * from.get(Tensor.FLOAT, o + 4L * c));
-                }
-            }
+            fromMemorySegment(LANES, from, at + i * POINT, NATIVE).mul(factor).intoMemorySegment(to, out + i * stride,
+                    NATIVE);
         }
     }
 

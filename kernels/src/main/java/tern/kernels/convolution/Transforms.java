@@ -88,18 +88,31 @@ final class Transforms {
         return tree.top * columns(tree);
     }
 
-    /** Columns {@code from} to {@code to} of the spectrum of a window of rows, as far as the upper levels go. */
-    static void analyse(RootTree tree, Source rows, MemorySegment tile, MemorySegment spectrum, int from, int to) {
+    /**
+     * Columns {@code from} to {@code to} of the spectrum of a window of rows, as far as the upper levels go.
+     *
+     * @param window rows beyond are zeros
+     */
+    static void analyse(RootTree tree, Source rows, int window, MemorySegment tile, MemorySegment spectrum, int from,
+            int to) {
         int width = columns(tree);
+        int last = tree.topRadix.length - 1;
+        boolean real = window <= tree.size && tree.topRadix[0] == 4;
         for (int column = from; column < to; column += width) {
-            for (int r = 0; r < tree.top; r++) {
-                long at = r * width * POINT;
-                rows.load(r * tree.sub + column, width, tile, at);
-                rows.load(tree.size + r * tree.sub + column, width, tile, at + VECTOR);
-            }
             int nodes = 1;
-            int last = tree.topRadix.length - 1;
-            for (int level = 0; level < last; level++) {
+            int done = 0;
+            if (real) {
+                analyseReal(tree, rows, tile, spectrum, column);
+                nodes = 4;
+                done = 1;
+            } else {
+                for (int r = 0; r < tree.top; r++) {
+                    long at = r * width * POINT;
+                    rows.load(r * tree.sub + column, width, tile, at);
+                    rows.load(tree.size + r * tree.sub + column, width, tile, at + VECTOR);
+                }
+            }
+            for (int level = done; level < last; level++) {
                 int radix = tree.topRadix[level];
                 int part = tree.top / (nodes * radix) * width;
                 for (int node = 0; node < nodes; node++) {
@@ -109,11 +122,40 @@ final class Transforms {
                 }
                 nodes *= radix;
             }
-            int radix = tree.topRadix[last];
-            for (int node = 0; node < nodes; node++) {
-                Butterflies.forward(radix, tile, (long) node * radix * width * POINT, width * POINT, spectrum,
-                        ((long) node * radix * tree.sub + column) * POINT, tree.sub * POINT, width, tree.roots,
-                        tree.topAt[last] + 2 * RootTree.pairs(radix) * node);
+            if (done <= last) {
+                int radix = tree.topRadix[last];
+                for (int node = 0; node < nodes; node++) {
+                    Butterflies.forward(radix, tile, (long) node * radix * width * POINT, width * POINT, spectrum,
+                            ((long) node * radix * tree.sub + column) * POINT, tree.sub * POINT, width, tree.roots,
+                            tree.topAt[last] + 2 * RootTree.pairs(radix) * node);
+                }
+            }
+        }
+    }
+
+    /** The first level of a window without imaginary parts, straight from the rows where they lie in one piece. */
+    private static void analyseReal(RootTree tree, Source rows, MemorySegment tile, MemorySegment spectrum,
+            int column) {
+        int width = columns(tree);
+        int part = tree.top / 4;
+        boolean only = tree.topRadix.length == 1;
+        long toLeg = only ? tree.sub * POINT : part * width * POINT;
+        for (int r = 0; r < part; r++) {
+            int row = r * tree.sub + column;
+            int leg = part * tree.sub;
+            long toAt = only ? column * POINT : r * width * POINT;
+            long first = rows.place(row, row + 3 * leg + width);
+            if (first >= 0) {
+                Butterflies.forwardReal4(rows.memory(), first, leg * rows.stride(), rows.stride(),
+                        only ? spectrum : tile, toAt,
+                        toLeg, width, tree.roots, tree.topAt[0]);
+            } else {
+                for (int k = 0; k < 4; k++) {
+                    rows.load(row + k * leg, width, tile, (r + k * part) * width * POINT);
+                }
+                Butterflies.forwardReal4(tile, r * width * POINT, part * width * POINT, POINT, only ? spectrum : tile,
+                        toAt, toLeg,
+                        width, tree.roots, tree.topAt[0]);
             }
         }
     }
@@ -123,6 +165,21 @@ final class Transforms {
     interface Source {
         /** Writes {@code count} rows of the window into every second vector of {@code tile}; zeros beyond its end. */
         void load(int row, int count, MemorySegment tile, long at);
+
+        /** Where row {@code from} is in {@link #memory}, if all rows to {@code to} are there whole, else −1. */
+        default long place(int from, int to) {
+            return -1;
+        }
+
+        /** What {@link #place} speaks of. */
+        default MemorySegment memory() {
+            return MemorySegment.NULL;
+        }
+
+        /** Bytes from row to row in {@link #memory}. */
+        default long stride() {
+            return 0;
+        }
     }
 
     /** Where rows go to. */
@@ -130,23 +187,37 @@ final class Transforms {
     interface Sink {
         /** Takes {@code count} rows of the window, every second vector of {@code tile}. */
         void take(int row, int count, MemorySegment tile, long at);
+
+        /**
+         * Takes the real parts of the last butterflies of radix 4 straight away if it can: {@code count} rows from each of
+         * four rows {@code leg} apart.
+         *
+         * @return whether it did
+         */
+        default boolean finish(RootTree tree, int row, int leg, int count, MemorySegment tile, long at, long tileLeg) {
+            return false;
+        }
     }
 
-    /** Undoes {@link #analyse} for these columns, times {@code top}, and hands the rows to a sink. */
+    /** Undoes {@link #analyse} for these columns, times {@code top}, and hands the rows of the window to a sink. */
     static void synthesise(RootTree tree, MemorySegment spectrum, MemorySegment tile, Sink sink, int window, int from,
             int to) {
         int width = columns(tree);
+        int last = tree.topRadix.length - 1;
+        boolean real = window <= tree.size && tree.topRadix[0] == 4;
+        int first = real ? 1 : 0;
         for (int column = from; column < to; column += width) {
-            int last = tree.topRadix.length - 1;
             int radix = tree.topRadix[last];
             int nodes = tree.top / radix;
-            for (int node = 0; node < nodes; node++) {
-                Butterflies.inverse(radix, spectrum, ((long) node * radix * tree.sub + column) * POINT,
-                        tree.sub * POINT, tile,
-                        (long) node * radix * width * POINT, width * POINT, width, tree.roots,
-                        tree.topAt[last] + 2 * RootTree.pairs(radix) * node);
+            if (last >= first) {
+                for (int node = 0; node < nodes; node++) {
+                    Butterflies.inverse(radix, spectrum, ((long) node * radix * tree.sub + column) * POINT,
+                            tree.sub * POINT, tile,
+                            (long) node * radix * width * POINT, width * POINT, width, tree.roots,
+                            tree.topAt[last] + 2 * RootTree.pairs(radix) * node);
+                }
             }
-            for (int level = last - 1; level >= 0; level--) {
+            for (int level = last - 1; level >= first; level--) {
                 radix = tree.topRadix[level];
                 nodes /= radix;
                 int part = tree.top / (nodes * radix) * width;
@@ -156,15 +227,42 @@ final class Transforms {
                             tree.topAt[level] + 2 * RootTree.pairs(radix) * node);
                 }
             }
-            for (int r = 0; r < tree.top; r++) {
-                long at = r * width * POINT;
-                int row = r * tree.sub + column;
-                if (row < window) {
-                    sink.take(row, width, tile, at);
+            if (real) {
+                synthesiseReal(tree, spectrum, tile, sink, window, column);
+            } else {
+                for (int r = 0; r < tree.top; r++) {
+                    long at = r * width * POINT;
+                    int row = r * tree.sub + column;
+                    if (row < window) {
+                        sink.take(row, width, tile, at);
+                    }
+                    if (tree.size + row < window) {
+                        sink.take(tree.size + row, width, tile, at + VECTOR);
+                    }
                 }
-                if (tree.size + row < window) {
-                    sink.take(tree.size + row, width, tile, at + VECTOR);
-                }
+            }
+        }
+    }
+
+    private static void synthesiseReal(RootTree tree, MemorySegment spectrum, MemorySegment tile, Sink sink, int window,
+            int column) {
+        int width = columns(tree);
+        int part = tree.top / 4;
+        int leg = part * tree.sub;
+        boolean only = tree.topRadix.length == 1;
+        for (int r = 0; r < part; r++) {
+            int row = r * tree.sub + column;
+            MemorySegment from = only ? spectrum : tile;
+            long at = only ? column * POINT : r * width * POINT;
+            long fromLeg = only ? tree.sub * POINT : part * width * POINT;
+            if (sink.finish(tree, row, leg, width, from, at, fromLeg)) {
+                continue;
+            }
+            Butterflies.inverseReal4(from, at, fromLeg, tile, r * width * POINT, part * width * POINT, width,
+                    tree.roots,
+                    tree.topAt[0]);
+            for (int k = 0; k < 4 && row + k * leg < window; k++) {
+                sink.take(row + k * leg, width, tile, (r + k * part) * width * POINT);
             }
         }
     }

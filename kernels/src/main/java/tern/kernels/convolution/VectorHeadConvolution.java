@@ -163,10 +163,10 @@ public final class VectorHeadConvolution implements HeadConvolution {
                 out[chunk] = rows(scratch, time);
             }
             Transforms.eachColumns(team, tree,
-                    (tile, from, to) -> Transforms.analyse(tree, filter(layout, unit, taps, useful), tile,
+                    (tile, from, to) -> Transforms.analyse(tree, filter(layout, unit, taps, useful), useful, tile,
                             h, from, to));
             team.run(tree.top,
-                    (node, ignored) -> Butterflies.forwardNode(tree, h, (long) node * tree.sub * POINT, node));
+                    (node, ignored) -> Butterflies.forwardNodeToLeaves(tree, h, (long) node * tree.sub * POINT, node));
             for (int b = 0; b < batch; b++) {
                 for (int chunk = 0; chunk < layout.chunks; chunk++) {
                     HeadLoops.clear(out[chunk], time);
@@ -179,13 +179,12 @@ public final class VectorHeadConvolution implements HeadConvolution {
                         MemorySegment sum = out[target];
                         for (int diagonal = 0; diagonal < layout.lanes; diagonal++) {
                             Transforms.eachColumns(team, tree,
-                                    (tile, from, to) -> Transforms.analyse(tree, product(k, v, 0, window),
-                                            tile, s, from, to));
+                                    (tile, from, to) -> Transforms.analyse(tree, product(k, v, 0, window), window, tile,
+                                            s, from, to));
                             team.run(tree.top, (node, ignored) -> {
                                 long at = (long) node * tree.sub * POINT;
-                                Butterflies.forwardNode(tree, s, at, node);
-                                Butterflies.multiply(s, at, h, at, tree.sub);
-                                Butterflies.inverseNode(tree, s, at, node);
+                                Butterflies.forwardNodeToLeaves(tree, s, at, node);
+                                Butterflies.convolveNode(tree, s, h, at, node);
                             });
                             Transforms.eachColumns(team, tree,
                                     (tile, from, to) -> Transforms.synthesise(tree, s, tile, (row, count, part,
@@ -252,7 +251,7 @@ public final class VectorHeadConvolution implements HeadConvolution {
                 dv[chunk] = rows(scratch, window);
             }
             Transforms.eachColumns(team, tree,
-                    (tile, from, to) -> Transforms.analyse(tree, filter(layout, unit, taps, useful), tile,
+                    (tile, from, to) -> Transforms.analyse(tree, filter(layout, unit, taps, useful), useful, tile,
                             h, from, to));
             team.run(tree.top,
                     (node, ignored) -> Butterflies.forwardNode(tree, h, (long) node * tree.sub * POINT, node));
@@ -272,8 +271,8 @@ public final class VectorHeadConvolution implements HeadConvolution {
                         for (int diagonal = 0; diagonal < layout.lanes; diagonal++) {
                             boolean first = b + source + target + diagonal == 0;
                             Transforms.eachColumns(team, tree, (tile, from, to) -> {
-                                Transforms.analyse(tree, product(k, v, 0, window), tile, s, from, to);
-                                Transforms.analyse(tree, product(q, up, before, window), tile, g, from, to);
+                                Transforms.analyse(tree, product(k, v, 0, window), window, tile, s, from, to);
+                                Transforms.analyse(tree, product(q, up, before, window), window, tile, g, from, to);
                             });
                             team.run(tree.top, (node, ignored) -> {
                                 long at = (long) node * tree.sub * POINT;

@@ -4,6 +4,7 @@ import static tern.kernels.convolution.Butterflies.LANES;
 import static tern.kernels.convolution.Butterflies.POINT;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 
 import tern.kernels.ThreadTeam;
 import tern.tensor.DType;
@@ -74,13 +75,12 @@ public final class VectorLongConvolution implements LongConvolution {
             });
         } else {
             RootTree tree = RootTree.of(RootTree.sizeFor((time + useful) / 2));
-            eachBlock(team, tree, channels, (channel, lanes) -> convolveBlock(team, tree, channel, lanes, taps, useful,
-                    b -> window(x, history, ages, before, b, channel, lanes), batch,
-                    (b, tileRow, count, from, at) -> window(y,
-                            history, ages, before, b, channel, lanes)
-                            .store(tileRow, count, from, at, 1f / tree.size, skip, channel, x
-                                    .data()),
-                    before + time));
+            eachBlock(team, tree, channels,
+                    (channel, lanes) -> convolveBlock(team, tree, channel, lanes, taps, useful, Optional.of(skip),
+                            b -> window(x, history, ages, before, b, channel, lanes), batch,
+                            b -> new Rows.Written(window(y, history, ages, before, b, channel, lanes), 1f / tree.size,
+                                    false),
+                            before + time));
         }
         if (block > 0) {
             bringUp(team, taps, history, ages, time, pending);
@@ -156,11 +156,13 @@ public final class VectorLongConvolution implements LongConvolution {
         }
         RootTree tree = RootTree.of(RootTree.sizeFor((block + useful) / 2));
         int sequences = count;
-        eachBlock(team, tree, channels, (channel, lanes) -> convolveBlock(team, tree, channel, lanes, taps, useful,
-                k -> window(pending, history, starts, before, moved[k], channel, lanes).withoutNow(), sequences,
-                (k, row, rows, from, at) -> window(pending, history, starts, before, moved[k],
-                        channel, lanes).store(row, rows, from, at, 1f / tree.size),
-                before + block));
+        eachBlock(team, tree, channels,
+                (channel, lanes) -> convolveBlock(team, tree, channel, lanes, taps, useful, Optional.empty(),
+                        k -> window(pending, history, starts, before, moved[k], channel, lanes).withoutNow(), sequences,
+                        k -> new Rows.Written(window(pending, history, starts, before, moved[k], channel, lanes),
+                                1f / tree.size,
+                                false),
+                        before + block));
     }
 
     @Override
@@ -198,10 +200,13 @@ public final class VectorLongConvolution implements LongConvolution {
                 Rows gradient = window(dy, history, ages, before, b, channel, lanes).withoutPast();
                 Transforms.eachColumns(team, tree, (tile, from, to) -> {
                     if (first) {
-                        Transforms.analyse(tree, filter, tile, h, from, to);
+                        Transforms.analyse(tree, filter, useful, tile, h, from, to);
+                        if (from == 0) {
+                            addToFirstTap(tree, h, skip, channel, lanes);
+                        }
                     }
-                    Transforms.analyse(tree, in, tile, s, from, to);
-                    Transforms.analyse(tree, gradient, tile, g, from, to);
+                    Transforms.analyse(tree, in, before + time, tile, s, from, to);
+                    Transforms.analyse(tree, gradient, before + time, tile, g, from, to);
                 });
                 team.run(tree.top, (node, ignored) -> {
                     long at = (long) node * tree.sub * POINT;
@@ -221,20 +226,15 @@ public final class VectorLongConvolution implements LongConvolution {
                         Butterflies.inverseNode(tree, sum, at, node);
                     }
                 });
-                Rows out = window(dx, dHistory, ages, before, b, channel, lanes);
+                Transforms.Sink out = new Rows.Written(window(dx, dHistory, ages, before, b, channel, lanes), scale,
+                        true);
                 Transforms.eachColumns(team, tree,
-                        (tile, from, to) -> Transforms.synthesise(tree, g, tile, (row, count, part, at) -> {
-                            out.store(row, count, part, at, scale, skip, channel, dy.data());
-                            out.accumulate(row, count, part, at, scale);
-                        }, before + time, from, to));
+                        (tile, from, to) -> Transforms.synthesise(tree, g, tile, out, before + time, from, to));
             }
-            Rows slopes = filter(dTaps, useful, channel, lanes);
-            Rows straight = new Rows(0, dSkip.data(), 4L * channel, 1, dSkip.data(), 0, 0, stride, lanes);
-            Transforms.eachColumns(team, tree,
-                    (tile, from, to) -> Transforms.synthesise(tree, sum, tile, (row, count, part, at) -> {
-                        slopes.accumulate(row, count, part, at, scale);
-                        straight.accumulate(row, count, part, at, scale);
-                    }, Math.max(1, useful), from, to));
+            Transforms.Sink slopes = new Rows.Slopes(filter(dTaps, useful, channel, lanes),
+                    new Rows(0, dSkip.data(), 4L * channel, 1, dSkip.data(), 0, 0, stride, lanes), scale);
+            Transforms.eachColumns(team, tree, (tile, from, to) -> Transforms.synthesise(tree, sum, tile, slopes,
+                    Math.max(1, useful), from, to));
             scratch.release(mark);
         });
     }
@@ -253,10 +253,10 @@ public final class VectorLongConvolution implements LongConvolution {
         Rows of(int b);
     }
 
-    /** {@link Transforms.Sink} for each sequence. */
+    /** Where the window of each sequence goes. */
     @FunctionalInterface
-    private interface Outputs {
-        void take(int b, int row, int count, MemorySegment tile, long at);
+    private interface Sinks {
+        Transforms.Sink of(int b);
     }
 
     private static void eachBlock(ThreadTeam team, RootTree tree, int channels, BlockWork work) {
@@ -266,35 +266,47 @@ public final class VectorLongConvolution implements LongConvolution {
     }
 
     private static void convolveBlock(ThreadTeam team, RootTree tree, int channel, int lanes, Tensor taps, int useful,
-            Windows windows, int batch, Outputs outputs, int window) {
+            Optional<Tensor> skip, Windows windows, int batch, Sinks sinks, int window) {
         Workspace scratch = team.scratch();
         Workspace.Mark mark = scratch.mark();
         MemorySegment h = Transforms.points(scratch, tree.size);
         MemorySegment s = Transforms.points(scratch, tree.size);
         Rows filter = filter(taps, useful, channel, lanes);
         for (int b = 0; b < batch; b++) {
-            int sequence = b;
+            boolean first = b == 0;
             Rows in = windows.of(b);
+            Transforms.Sink out = sinks.of(b);
             Transforms.eachColumns(team, tree, (tile, from, to) -> {
-                if (sequence == 0) {
-                    Transforms.analyse(tree, filter, tile, h, from, to);
+                if (first) {
+                    Transforms.analyse(tree, filter, useful, tile, h, from, to);
+                    if (from == 0 && skip.isPresent()) {
+                        addToFirstTap(tree, h, skip.get(), channel, lanes);
+                    }
                 }
-                Transforms.analyse(tree, in, tile, s, from, to);
+                Transforms.analyse(tree, in, window, tile, s, from, to);
             });
             team.run(tree.top, (node, ignored) -> {
                 long at = (long) node * tree.sub * POINT;
-                if (sequence == 0) {
-                    Butterflies.forwardNode(tree, h, at, node);
+                if (first) {
+                    Butterflies.forwardNodeToLeaves(tree, h, at, node);
                 }
-                Butterflies.forwardNode(tree, s, at, node);
-                Butterflies.multiply(s, at, h, at, tree.sub);
-                Butterflies.inverseNode(tree, s, at, node);
+                Butterflies.forwardNodeToLeaves(tree, s, at, node);
+                Butterflies.convolveNode(tree, s, h, at, node);
             });
             Transforms.eachColumns(team, tree,
-                    (tile, from, to) -> Transforms.synthesise(tree, s, tile, (row, count, part,
-                            at) -> outputs.take(sequence, row, count, part, at), window, from, to));
+                    (tile, from, to) -> Transforms.synthesise(tree, s, tile, out, window, from, to));
         }
         scratch.release(mark);
+    }
+
+    /** Skip is one more tap of lag 0, which after the upper levels stands at the beginning of every node. */
+    private static void addToFirstTap(RootTree tree, MemorySegment h, Tensor skip, int channel, int lanes) {
+        for (int node = 0; node < tree.top; node++) {
+            for (int lane = 0; lane < lanes; lane++) {
+                long at = (long) node * tree.sub * POINT + 4L * lane;
+                h.set(Tensor.FLOAT, at, h.get(Tensor.FLOAT, at) + skip.data().get(Tensor.FLOAT, 4L * (channel + lane)));
+            }
+        }
     }
 
     private static Rows filter(Tensor taps, int useful, int channel, int lanes) {
