@@ -22,8 +22,9 @@ record Diagnosis(String tern, Jdk jdk, Vectors vectors, Processor processor, Mem
     /**
      * @param bits width of the preferred vectors
      * @param bodies "vector" or "reference": which kernels compute
+     * @param whyNot why the vector bodies are not in use, and what changes that
      */
-    record Vectors(int bits, int floatLanes, String bodies, boolean inUse) {
+    record Vectors(int bits, int floatLanes, String bodies, boolean inUse, Optional<String> whyNot) {
     }
 
     /** @param cores that this process may use */
@@ -67,7 +68,7 @@ record Diagnosis(String tern, Jdk jdk, Vectors vectors, Processor processor, Mem
         line(lines, "bandwidth", "%.1f GB/s on 1 thread, %.1f GB/s on %d", bandwidth.oneThreadGbPerS,
                 bandwidth.allThreadsGbPerS, bandwidth.threads);
         line(lines, "arithmetic", "%.0f GFLOP/s fused multiply-add peak of one core", arithmetic.fmaPeakGflops);
-        line(lines, "GEMM " + arithmetic.gemmSize, "%.0f GFLOP/s on 1 thread (%.0f %% of the peak), %.0f GFLOP/s on %d",
+        line(lines, "GEMM " + arithmetic.gemmSize, "%.1f GFLOP/s on 1 thread (%.0f %% of the peak), %.1f GFLOP/s on %d",
                 arithmetic.gemmOneThreadGflops, 100 * arithmetic.gemmShareOfPeak, arithmetic.gemmAllThreadsGflops,
                 arithmetic.threads);
         for (String hint : advice) line(lines, "advice", "%s", hint);

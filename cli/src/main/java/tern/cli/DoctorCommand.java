@@ -22,6 +22,9 @@ final class DoctorCommand implements Callable<Integer> {
     private static final long MEASURE_MILLIS = 400;
     private static final long BLOCK_BYTES = 512L << 20;
 
+    /** Half a multiply–add per cycle at 1 GHz: any core with the instructions is faster, any without them far slower. */
+    private static final double SLOWEST_LANE_GFLOPS = 1;
+
     @ParentCommand
     private Tern tern;
 
@@ -39,14 +42,15 @@ final class DoctorCommand implements Callable<Integer> {
         int cores = Runtime.getRuntime().availableProcessors();
         KernelSet kernels = KernelSet.fastest();
         var vectors = new Diagnosis.Vectors(MachineProbe.vectorBits(), MachineProbe.floatLanes(), kernels.name(),
-                kernels.name().equals("vector"));
+                KernelSet.whyNotVector().isEmpty(), KernelSet.whyNotVector());
         var memory = new Diagnosis.Memory(Runtime.getRuntime().maxMemory(), Machine.physicalMemory(),
                 Machine.availableMemory(), Machine.memoryLimit(), Machine.hugePages());
         var processor = new Diagnosis.Processor(Machine.processor(), System.getProperty("os.arch"), cores);
         var jdk = new Diagnosis.Jdk(Runtime.version().toString(), System.getProperty("java.vendor"),
                 System.getProperty("java.vm.name"), System.getProperty("java.home"));
-        return new Diagnosis(Tern.Version.number(), jdk, vectors, processor, memory, bandwidth(cores),
-                arithmetic(kernels, cores), advice(vectors, memory));
+        Diagnosis.Arithmetic arithmetic = arithmetic(kernels, cores);
+        return new Diagnosis(Tern.Version.number(), jdk, vectors, processor, memory, bandwidth(cores), arithmetic,
+                advice(vectors, memory, arithmetic));
     }
 
     private static Diagnosis.Bandwidth bandwidth(int cores) {
@@ -57,7 +61,7 @@ final class DoctorCommand implements Callable<Integer> {
 
     private static Diagnosis.Arithmetic arithmetic(KernelSet kernels, int cores) {
         double peak = MachineProbe.fmaPeak(1, MEASURE_MILLIS / 2) / 1e9;
-        int size = kernels.name().equals("vector") ? 1024 : 256;
+        int size = KernelSet.whyNotVector().isEmpty() ? 1024 : 256;
         double one = gemm(kernels, 1, size), all = gemm(kernels, cores, size);
         return new Diagnosis.Arithmetic(peak, size, one, one / peak, cores, all);
     }
@@ -78,12 +82,13 @@ final class DoctorCommand implements Callable<Integer> {
         }
     }
 
-    private static List<String> advice(Diagnosis.Vectors vectors, Diagnosis.Memory memory) {
+    private static List<String> advice(Diagnosis.Vectors vectors, Diagnosis.Memory memory,
+            Diagnosis.Arithmetic arithmetic) {
         List<String> advice = new ArrayList<>();
-        if (!vectors.inUse()) {
-            advice.add(
-                    "the plain kernels compute, several times slower than the vector ones; run on a HotSpot JVM with its"
-                            + " C2 compiler on (no -Xint, no -XX:TieredStopAtLevel) and the module jdk.incubator.vector");
+        vectors.whyNot().ifPresent(advice::add);
+        if (vectors.inUse() && arithmetic.fmaPeakGflops() < vectors.floatLanes() * SLOWEST_LANE_GFLOPS) {
+            advice.add("vector code runs, but not as vector instructions: let the JVM's C2 compiler work (no"
+                    + " -XX:TieredStopAtLevel, -XX:-EnableVectorSupport or the like in TERN_JAVA_OPTS, JAVA_TOOL_OPTIONS)");
         }
         if (memory.hugePages().filter("never"::equals).isPresent()) {
             advice.add("huge pages are off; as root: echo madvise > /sys/kernel/mm/transparent_hugepage/enabled");
