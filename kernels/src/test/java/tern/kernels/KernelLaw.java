@@ -42,7 +42,7 @@ public final class KernelLaw implements AutoCloseable {
     private static final double SLOPE_TOLERANCE = 2e-7;
     private static final int GUARD_BYTES = 128;
     private static final byte GUARD = (byte) 0xA5;
-    private static final long SCRATCH_BYTES = 8L << 20;
+    private static final long SCRATCH_BYTES = 1L << 20;
 
     private final long seed;
     private final SplittableRandom random;
@@ -71,7 +71,7 @@ public final class KernelLaw implements AutoCloseable {
         ThreadTeam team = new ThreadTeam(threads);
         teams.add(team);
         poison(team.scratch());
-        team.run(4 * threads, (index, scratch) -> poison(scratch));
+        team.run(2 * threads, (index, scratch) -> poison(scratch));
         return team;
     }
 

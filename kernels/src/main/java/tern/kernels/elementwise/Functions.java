@@ -41,7 +41,10 @@ final class Functions {
                 yield sigmoid + product(x, sigmoid * (1 - sigmoid));
             }
             case SIGMOID -> sigmoid(x) * (1 - sigmoid(x));
-            case TANH -> 1 - Math.tanh(x) * Math.tanh(x);
+            case TANH -> {
+                double small = Math.exp(-2 * Math.abs(x));
+                yield 4 * small / ((1 + small) * (1 + small));
+            }
         };
     }
 

@@ -1,0 +1,300 @@
+package tern.kernels.norm;
+
+import static tern.kernels.lanes.Lanes.BYTES;
+import static tern.kernels.lanes.Lanes.LENGTH;
+import static tern.kernels.lanes.Lanes.all;
+import static tern.kernels.lanes.Lanes.bound;
+import static tern.kernels.lanes.Lanes.load;
+import static tern.kernels.lanes.Lanes.store;
+import static tern.tensor.Tensor.FLOAT;
+
+import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.FloatVector;
+
+import tern.kernels.ThreadTeam;
+import tern.kernels.lanes.Lanes;
+import tern.tensor.DType;
+import tern.tensor.Shape;
+import tern.tensor.Tensor;
+import tern.tensor.Workspace;
+
+/**
+ * Vector bodies for F32. A row is read from memory once and then found in the first-level cache; sums over a row are kept
+ * in floats, one per lane and chain. Tasks are runs of rows of about 32,768 elements; gradients of gain and bias are summed
+ * in floats within a task and in doubles over tasks, in their order.
+ */
+public final class VectorNorm implements Norm {
+    private static final int TASK_ELEMENTS = 1 << 15;
+
+    /** A body without state. */
+    public VectorNorm() {
+    }
+
+    @FunctionalInterface
+    private interface Rows {
+        void run(int from, int to, int task);
+    }
+
+    private static int rowsPerTask(int width) {
+        return Math.max(1, TASK_ELEMENTS / Math.max(1, width));
+    }
+
+    private static int tasks(int rows, int width) {
+        int each = rowsPerTask(width);
+        return (rows + each - 1) / each;
+    }
+
+    private static void rows(ThreadTeam team, int rows, int width, Rows work) {
+        int each = rowsPerTask(width);
+        int tasks = tasks(rows, width);
+        if (tasks == 1) {
+            work.run(0, rows, 0);
+        } else {
+            team.run(tasks, (task, scratch) -> work.run(task * each, Math.min(rows, (task + 1) * each), task));
+        }
+    }
+
+    @Override
+    public void layer(ThreadTeam team, Tensor x, Tensor gain, Tensor bias, double epsilon, Tensor y) {
+        int width = x.shape().last();
+        MemorySegment in = x.data();
+        MemorySegment gains = gain.data();
+        MemorySegment biases = bias.data();
+        MemorySegment out = y.data();
+        rows(team, x.shape().rows(), width, (from, to, task) -> {
+            for (int row = from; row < to; row++) {
+                long at = 4L * row * width;
+                float mean = sum(in, at, width) / width;
+                float scale = scale(squares(in, at, mean, width), width, epsilon);
+                layerRow(in, at, gains, biases, mean, scale, out, width);
+            }
+        });
+    }
+
+    @Override
+    public void rms(ThreadTeam team, Tensor x, Tensor gain, double epsilon, Tensor y) {
+        int width = x.shape().last();
+        MemorySegment in = x.data();
+        MemorySegment gains = gain.data();
+        MemorySegment out = y.data();
+        rows(team, x.shape().rows(), width, (from, to, task) -> {
+            for (int row = from; row < to; row++) {
+                long at = 4L * row * width;
+                rmsRow(in, at, gains, scale(squares(in, at, 0, width), width, epsilon), out, width);
+            }
+        });
+    }
+
+    @Override
+    public void layerBackward(ThreadTeam team, Tensor x, Tensor gain, double epsilon, Tensor dy, Tensor dx,
+            Tensor dGain,
+            Tensor dBias) {
+        int width = x.shape().last();
+        int rows = x.shape().rows();
+        int tasks = tasks(rows, width);
+        MemorySegment in = x.data();
+        MemorySegment gains = gain.data();
+        MemorySegment gradient = dy.data();
+        MemorySegment out = dx.data();
+        Workspace.Mark mark = team.scratch().mark();
+        MemorySegment gainSums = team.scratch().allocate(DType.F32, Shape.of(tasks, width)).data();
+        MemorySegment biasSums = team.scratch().allocate(DType.F32, Shape.of(tasks, width)).data();
+        rows(team, rows, width, (from, to, task) -> {
+            MemorySegment gainSum = gainSums.asSlice(4L * task * width, 4L * width).fill((byte) 0);
+            MemorySegment biasSum = biasSums.asSlice(4L * task * width, 4L * width).fill((byte) 0);
+            for (int row = from; row < to; row++) {
+                long at = 4L * row * width;
+                float mean = sum(in, at, width) / width;
+                float scale = scale(squares(in, at, mean, width), width, epsilon);
+                float gradientMean = products(gradient, at, gains, width) / width;
+                float projection = projection(in, at, mean, gradient, gains, width) * scale / width;
+                layerRowBackward(in, at, gains, mean, scale, gradientMean, projection, gradient, out, gainSum, biasSum,
+                        width);
+            }
+        });
+        addSums(gainSums, tasks, dGain);
+        addSums(biasSums, tasks, dBias);
+        team.scratch().release(mark);
+    }
+
+    @Override
+    public void rmsBackward(ThreadTeam team, Tensor x, Tensor gain, double epsilon, Tensor dy, Tensor dx,
+            Tensor dGain) {
+        int width = x.shape().last();
+        int rows = x.shape().rows();
+        int tasks = tasks(rows, width);
+        MemorySegment in = x.data();
+        MemorySegment gains = gain.data();
+        MemorySegment gradient = dy.data();
+        MemorySegment out = dx.data();
+        Workspace.Mark mark = team.scratch().mark();
+        MemorySegment gainSums = team.scratch().allocate(DType.F32, Shape.of(tasks, width)).data();
+        rows(team, rows, width, (from, to, task) -> {
+            MemorySegment gainSum = gainSums.asSlice(4L * task * width, 4L * width).fill((byte) 0);
+            for (int row = from; row < to; row++) {
+                long at = 4L * row * width;
+                float scale = scale(squares(in, at, 0, width), width, epsilon);
+                float projection = projection(in, at, 0, gradient, gains, width) * scale / width;
+                rmsRowBackward(in, at, gains, scale, projection, gradient, out, gainSum, width);
+            }
+        });
+        addSums(gainSums, tasks, dGain);
+        team.scratch().release(mark);
+    }
+
+    private static float scale(float squares, int width, double epsilon) {
+        return (float) (1 / Math.sqrt(squares / (double) width + epsilon));
+    }
+
+    private static void addSums(MemorySegment sums, int tasks, Tensor total) {
+        int width = Math.toIntExact(total.elements());
+        for (int d = 0; d < width; d++) {
+            double sum = total.get(d);
+            for (int task = 0; task < tasks; task++) {
+                sum += sums.get(FLOAT, 4 * ((long) task * width + d));
+            }
+            total.set(d, sum);
+        }
+    }
+
+    private static float sum(MemorySegment x, long at, int n) {
+        FloatVector even = all(0);
+        FloatVector odd = even;
+        int i = 0;
+        for (int bound = n - n % (2 * LENGTH); i < bound; i += 2 * LENGTH) {
+            even = even.add(load(x, at + 4L * i));
+            odd = odd.add(load(x, at + 4L * i + BYTES));
+        }
+        float sum = Lanes.sum(even.add(odd));
+        for (; i < n; i++) {
+            sum += x.get(FLOAT, at + 4L * i);
+        }
+        return sum;
+    }
+
+    private static float squares(MemorySegment x, long at, float mean, int n) {
+        FloatVector means = all(mean);
+        FloatVector even = all(0);
+        FloatVector odd = even;
+        int i = 0;
+        for (int bound = n - n % (2 * LENGTH); i < bound; i += 2 * LENGTH) {
+            FloatVector first = load(x, at + 4L * i).sub(means);
+            FloatVector second = load(x, at + 4L * i + BYTES).sub(means);
+            even = first.fma(first, even);
+            odd = second.fma(second, odd);
+        }
+        float sum = Lanes.sum(even.add(odd));
+        for (; i < n; i++) {
+            float rest = x.get(FLOAT, at + 4L * i) - mean;
+            sum += rest * rest;
+        }
+        return sum;
+    }
+
+    private static float products(MemorySegment a, long aAt, MemorySegment b, int n) {
+        FloatVector even = all(0);
+        FloatVector odd = even;
+        int i = 0;
+        for (int bound = n - n % (2 * LENGTH); i < bound; i += 2 * LENGTH) {
+            even = load(a, aAt + 4L * i).fma(load(b, 4L * i), even);
+            odd = load(a, aAt + 4L * i + BYTES).fma(load(b, 4L * i + BYTES), odd);
+        }
+        float sum = Lanes.sum(even.add(odd));
+        for (; i < n; i++) {
+            sum += a.get(FLOAT, aAt + 4L * i) * b.get(FLOAT, 4L * i);
+        }
+        return sum;
+    }
+
+    // Σ dy·gain·(x − mean).
+    private static float projection(MemorySegment x, long at, float mean, MemorySegment dy, MemorySegment gain, int n) {
+        FloatVector means = all(mean);
+        FloatVector even = all(0);
+        FloatVector odd = even;
+        int i = 0;
+        for (int bound = n - n % (2 * LENGTH); i < bound; i += 2 * LENGTH) {
+            FloatVector first = load(dy, at + 4L * i).mul(load(gain, 4L * i));
+            FloatVector second = load(dy, at + 4L * i + BYTES).mul(load(gain, 4L * i + BYTES));
+            even = first.fma(load(x, at + 4L * i).sub(means), even);
+            odd = second.fma(load(x, at + 4L * i + BYTES).sub(means), odd);
+        }
+        float sum = Lanes.sum(even.add(odd));
+        for (; i < n; i++) {
+            sum += dy.get(FLOAT, at + 4L * i) * gain.get(FLOAT, 4L * i) * (x.get(FLOAT, at + 4L * i) - mean);
+        }
+        return sum;
+    }
+
+    private static void layerRow(MemorySegment x, long at, MemorySegment gain, MemorySegment bias, float mean,
+            float scale,
+            MemorySegment y, int n) {
+        FloatVector means = all(mean);
+        FloatVector scales = all(scale);
+        int i = 0;
+        for (int bound = bound(n); i < bound; i += LENGTH) {
+            FloatVector normalised = load(x, at + 4L * i).sub(means).mul(scales);
+            store(normalised.fma(load(gain, 4L * i), load(bias, 4L * i)), y, at + 4L * i);
+        }
+        for (; i < n; i++) {
+            float normalised = (x.get(FLOAT, at + 4L * i) - mean) * scale;
+            y.set(FLOAT, at + 4L * i, Math.fma(normalised, gain.get(FLOAT, 4L * i), bias.get(FLOAT, 4L * i)));
+        }
+    }
+
+    private static void rmsRow(MemorySegment x, long at, MemorySegment gain, float scale, MemorySegment y, int n) {
+        FloatVector scales = all(scale);
+        int i = 0;
+        for (int bound = bound(n); i < bound; i += LENGTH) {
+            store(load(x, at + 4L * i).mul(scales).mul(load(gain, 4L * i)), y, at + 4L * i);
+        }
+        for (; i < n; i++) {
+            y.set(FLOAT, at + 4L * i, x.get(FLOAT, at + 4L * i) * scale * gain.get(FLOAT, 4L * i));
+        }
+    }
+
+    private static void layerRowBackward(MemorySegment x, long at, MemorySegment gain, float mean, float scale,
+            float gradientMean, float projection, MemorySegment dy, MemorySegment dx, MemorySegment dGain,
+            MemorySegment dBias, int n) {
+        FloatVector means = all(mean);
+        FloatVector scales = all(scale);
+        FloatVector gradientMeans = all(gradientMean);
+        FloatVector back = all(-projection);
+        int i = 0;
+        for (int bound = bound(n); i < bound; i += LENGTH) {
+            FloatVector normalised = load(x, at + 4L * i).sub(means).mul(scales);
+            FloatVector gradient = load(dy, at + 4L * i);
+            FloatVector centred = gradient.mul(load(gain, 4L * i)).sub(gradientMeans);
+            store(normalised.fma(back, centred).mul(scales), dx, at + 4L * i);
+            store(gradient.fma(normalised, load(dGain, 4L * i)), dGain, 4L * i);
+            store(gradient.add(load(dBias, 4L * i)), dBias, 4L * i);
+        }
+        for (; i < n; i++) {
+            float normalised = (x.get(FLOAT, at + 4L * i) - mean) * scale;
+            float gradient = dy.get(FLOAT, at + 4L * i);
+            float centred = gradient * gain.get(FLOAT, 4L * i) - gradientMean;
+            dx.set(FLOAT, at + 4L * i, (centred - normalised * projection) * scale);
+            dGain.set(FLOAT, 4L * i, dGain.get(FLOAT, 4L * i) + gradient * normalised);
+            dBias.set(FLOAT, 4L * i, dBias.get(FLOAT, 4L * i) + gradient);
+        }
+    }
+
+    private static void rmsRowBackward(MemorySegment x, long at, MemorySegment gain, float scale, float projection,
+            MemorySegment dy, MemorySegment dx, MemorySegment dGain, int n) {
+        FloatVector scales = all(scale);
+        FloatVector back = all(-projection);
+        int i = 0;
+        for (int bound = bound(n); i < bound; i += LENGTH) {
+            FloatVector normalised = load(x, at + 4L * i).mul(scales);
+            FloatVector gradient = load(dy, at + 4L * i);
+            store(normalised.fma(back, gradient.mul(load(gain, 4L * i))).mul(scales), dx, at + 4L * i);
+            store(gradient.fma(normalised, load(dGain, 4L * i)), dGain, 4L * i);
+        }
+        for (; i < n; i++) {
+            float normalised = x.get(FLOAT, at + 4L * i) * scale;
+            float gradient = dy.get(FLOAT, at + 4L * i);
+            float pulled = gradient * gain.get(FLOAT, 4L * i);
+            dx.set(FLOAT, at + 4L * i, (pulled - normalised * projection) * scale);
+            dGain.set(FLOAT, 4L * i, dGain.get(FLOAT, 4L * i) + gradient * normalised);
+        }
+    }
+}
