@@ -4,9 +4,11 @@ import tern.kernels.convolution.VectorFilterShaping;
 import tern.kernels.convolution.VectorHeadConvolution;
 import tern.kernels.convolution.VectorLongConvolution;
 import tern.kernels.convolution.VectorShortConvolution;
+import tern.kernels.elementwise.VectorElementwise;
 import tern.kernels.embedding.VectorEmbedding;
 import tern.kernels.loss.VectorCrossEntropy;
 import tern.kernels.matmul.VectorMatmul;
+import tern.kernels.norm.VectorNorm;
 import tern.kernels.optimise.VectorAdamW;
 
 /** The set of vector bodies; loading this class loads the vector module. */
@@ -17,7 +19,7 @@ final class VectorBodies {
     }
 
     private static KernelSet set(KernelSet plain) {
-        return new KernelSet("vector", new VectorMatmul(), plain.elementwise(), plain.norm(), new VectorEmbedding(),
+        return new KernelSet("vector", new VectorMatmul(), new VectorElementwise(), new VectorNorm(), new VectorEmbedding(),
                 new VectorShortConvolution(), new VectorLongConvolution(), new VectorHeadConvolution(),
                 new VectorFilterShaping(),
                 plain.modal(), plain.attention(), new VectorCrossEntropy(), new VectorAdamW());
