@@ -53,7 +53,6 @@ final class RootTree {
         this.size = size;
         int bits = Integer.numberOfTrailingZeros(size);
         int odd = size >> bits;
-        int least = odd == 1 ? 2 : 0;
         int subBits = subBits(bits, odd == 1);
         sub = 1 << subBits;
         top = size / sub;
