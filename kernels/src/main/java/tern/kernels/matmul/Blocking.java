@@ -228,7 +228,7 @@ record Blocking(int m, int n, int k, MemorySegment a, long aAt, long aRow, boole
                 for (int i = 0; i < height; i += Tile.ROWS, panel += leftPanel) {
                     long tile = at + i * cRow + 4L * j;
                     if (i + Tile.ROWS <= height && j + Tile.COLUMNS <= width) {
-                        Tile.multiply(part, left, panel, right, rightAt, c, tile, cRow, accumulate);
+                        Tile.multiply(part, left, panel, right, rightAt, c, tile, cRow, accumulate, spare);
                     } else {
                         Tile.multiplyPart(Math.min(Tile.ROWS, height - i), Math.min(Tile.COLUMNS, width - j), part,
                                 left,

@@ -40,14 +40,38 @@ final class Tile {
      * @param bAt offset of the panel of B in bytes: {@code COLUMNS} floats for each step
      * @param cAt offset of the tile in bytes
      * @param cRow bytes from one row of C to the next
+     * @param spare room for one tile, used to accumulate: the product itself must stay small enough for the JVM's first
+     *            compiler, or a method once compiled without profile is never compiled well
      */
     static void multiply(int k, MemorySegment a, long aAt, MemorySegment b, long bAt, MemorySegment c, long cAt,
             long cRow,
-            boolean accumulate) {
-        if (ROWS == 12) {
-            twelveByTwo(k, a, aAt, b, bAt, c, cAt, cRow, accumulate);
+            boolean accumulate, MemorySegment spare) {
+        if (accumulate) {
+            product(k, a, aAt, b, bAt, spare, 0, 2 * WIDTH);
+            addSpare(spare, c, cAt, cRow);
         } else {
-            sixByTwo(k, a, aAt, b, bAt, c, cAt, cRow, accumulate);
+            product(k, a, aAt, b, bAt, c, cAt, cRow);
+        }
+    }
+
+    private static void product(int k, MemorySegment a, long aAt, MemorySegment b, long bAt, MemorySegment c, long cAt,
+            long cRow) {
+        if (ROWS == 12) {
+            twelveByTwo(k, a, aAt, b, bAt, c, cAt, cRow);
+        } else {
+            sixByTwo(k, a, aAt, b, bAt, c, cAt, cRow);
+        }
+    }
+
+    private static void addSpare(MemorySegment spare, MemorySegment c, long cAt, long cRow) {
+        for (int r = 0; r < ROWS; r++) {
+            long from = 2 * WIDTH * r, to = cAt + r * cRow;
+            FloatVector.fromMemorySegment(LANES, c, to, NATIVE)
+                    .add(FloatVector.fromMemorySegment(LANES, spare, from, NATIVE))
+                    .intoMemorySegment(c, to, NATIVE);
+            FloatVector.fromMemorySegment(LANES, c, to + WIDTH, NATIVE)
+                    .add(FloatVector.fromMemorySegment(LANES, spare, from + WIDTH, NATIVE))
+                    .intoMemorySegment(c, to + WIDTH, NATIVE);
         }
     }
 
@@ -58,7 +82,7 @@ final class Tile {
      */
     static void multiplyPart(int rows, int columns, int k, MemorySegment a, long aAt, MemorySegment b, long bAt,
             MemorySegment c, long cAt, long cRow, boolean accumulate, MemorySegment spare) {
-        multiply(k, a, aAt, b, bAt, spare, 0, 2 * WIDTH, false);
+        product(k, a, aAt, b, bAt, spare, 0, 2 * WIDTH);
         VectorMask<Float> left = LANES.indexInRange(0, columns), right = LANES.indexInRange(LANES.length(), columns);
         for (int r = 0; r < rows; r++) {
             long from = 2 * WIDTH * r, to = cAt + r * cRow;
@@ -80,7 +104,7 @@ final class Tile {
     /** Twenty-four accumulators, two vectors of B and a broadcast: twenty-seven registers. */
     private static void twelveByTwo(int k, MemorySegment a, long aAt, MemorySegment b, long bAt, MemorySegment c,
             long cAt,
-            long cRow, boolean accumulate) {
+            long cRow) {
         FloatVector a0 = FloatVector.zero(LANES), b0 = a0, a1 = a0, b1 = a0, a2 = a0, b2 = a0, a3 = a0, b3 = a0,
                 a4 = a0, b4 = a0, a5 = a0, b5 = a0, a6 = a0, b6 = a0, a7 = a0, b7 = a0, a8 = a0, b8 = a0, a9 = a0,
                 b9 = a0, a10 = a0, b10 = a0, a11 = a0, b11 = a0;
@@ -137,32 +161,6 @@ final class Tile {
         long row9 = cAt + 9 * cRow;
         long row10 = cAt + 10 * cRow;
         long row11 = cAt + 11 * cRow;
-        if (accumulate) {
-            a0 = a0.add(FloatVector.fromMemorySegment(LANES, c, row0, NATIVE));
-            b0 = b0.add(FloatVector.fromMemorySegment(LANES, c, row0 + WIDTH, NATIVE));
-            a1 = a1.add(FloatVector.fromMemorySegment(LANES, c, row1, NATIVE));
-            b1 = b1.add(FloatVector.fromMemorySegment(LANES, c, row1 + WIDTH, NATIVE));
-            a2 = a2.add(FloatVector.fromMemorySegment(LANES, c, row2, NATIVE));
-            b2 = b2.add(FloatVector.fromMemorySegment(LANES, c, row2 + WIDTH, NATIVE));
-            a3 = a3.add(FloatVector.fromMemorySegment(LANES, c, row3, NATIVE));
-            b3 = b3.add(FloatVector.fromMemorySegment(LANES, c, row3 + WIDTH, NATIVE));
-            a4 = a4.add(FloatVector.fromMemorySegment(LANES, c, row4, NATIVE));
-            b4 = b4.add(FloatVector.fromMemorySegment(LANES, c, row4 + WIDTH, NATIVE));
-            a5 = a5.add(FloatVector.fromMemorySegment(LANES, c, row5, NATIVE));
-            b5 = b5.add(FloatVector.fromMemorySegment(LANES, c, row5 + WIDTH, NATIVE));
-            a6 = a6.add(FloatVector.fromMemorySegment(LANES, c, row6, NATIVE));
-            b6 = b6.add(FloatVector.fromMemorySegment(LANES, c, row6 + WIDTH, NATIVE));
-            a7 = a7.add(FloatVector.fromMemorySegment(LANES, c, row7, NATIVE));
-            b7 = b7.add(FloatVector.fromMemorySegment(LANES, c, row7 + WIDTH, NATIVE));
-            a8 = a8.add(FloatVector.fromMemorySegment(LANES, c, row8, NATIVE));
-            b8 = b8.add(FloatVector.fromMemorySegment(LANES, c, row8 + WIDTH, NATIVE));
-            a9 = a9.add(FloatVector.fromMemorySegment(LANES, c, row9, NATIVE));
-            b9 = b9.add(FloatVector.fromMemorySegment(LANES, c, row9 + WIDTH, NATIVE));
-            a10 = a10.add(FloatVector.fromMemorySegment(LANES, c, row10, NATIVE));
-            b10 = b10.add(FloatVector.fromMemorySegment(LANES, c, row10 + WIDTH, NATIVE));
-            a11 = a11.add(FloatVector.fromMemorySegment(LANES, c, row11, NATIVE));
-            b11 = b11.add(FloatVector.fromMemorySegment(LANES, c, row11 + WIDTH, NATIVE));
-        }
         a0.intoMemorySegment(c, row0, NATIVE);
         b0.intoMemorySegment(c, row0 + WIDTH, NATIVE);
         a1.intoMemorySegment(c, row1, NATIVE);
@@ -191,7 +189,7 @@ final class Tile {
 
     /** Twelve accumulators, two vectors of B and a broadcast: fifteen registers. */
     private static void sixByTwo(int k, MemorySegment a, long aAt, MemorySegment b, long bAt, MemorySegment c, long cAt,
-            long cRow, boolean accumulate) {
+            long cRow) {
         FloatVector a0 = FloatVector.zero(LANES), b0 = a0, a1 = a0, b1 = a0, a2 = a0, b2 = a0, a3 = a0, b3 = a0,
                 a4 = a0, b4 = a0, a5 = a0, b5 = a0;
         for (int p = 0; p < k; p++) {
@@ -223,20 +221,6 @@ final class Tile {
         long row3 = cAt + 3 * cRow;
         long row4 = cAt + 4 * cRow;
         long row5 = cAt + 5 * cRow;
-        if (accumulate) {
-            a0 = a0.add(FloatVector.fromMemorySegment(LANES, c, row0, NATIVE));
-            b0 = b0.add(FloatVector.fromMemorySegment(LANES, c, row0 + WIDTH, NATIVE));
-            a1 = a1.add(FloatVector.fromMemorySegment(LANES, c, row1, NATIVE));
-            b1 = b1.add(FloatVector.fromMemorySegment(LANES, c, row1 + WIDTH, NATIVE));
-            a2 = a2.add(FloatVector.fromMemorySegment(LANES, c, row2, NATIVE));
-            b2 = b2.add(FloatVector.fromMemorySegment(LANES, c, row2 + WIDTH, NATIVE));
-            a3 = a3.add(FloatVector.fromMemorySegment(LANES, c, row3, NATIVE));
-            b3 = b3.add(FloatVector.fromMemorySegment(LANES, c, row3 + WIDTH, NATIVE));
-            a4 = a4.add(FloatVector.fromMemorySegment(LANES, c, row4, NATIVE));
-            b4 = b4.add(FloatVector.fromMemorySegment(LANES, c, row4 + WIDTH, NATIVE));
-            a5 = a5.add(FloatVector.fromMemorySegment(LANES, c, row5, NATIVE));
-            b5 = b5.add(FloatVector.fromMemorySegment(LANES, c, row5 + WIDTH, NATIVE));
-        }
         a0.intoMemorySegment(c, row0, NATIVE);
         b0.intoMemorySegment(c, row0 + WIDTH, NATIVE);
         a1.intoMemorySegment(c, row1, NATIVE);
