@@ -55,7 +55,11 @@ public record HankelFit(boolean polished) implements FilterMethod {
         if (!polished) {
             return FilterMethod.super.fitRounded(taps, order);
         }
-        PoleSearch search = new PoleSearch(taps, order + 1, PoleSearch.FLOAT32);
+        return fitRounded(new PoleSearch(taps, order + 1, PoleSearch.FLOAT32), taps, order);
+    }
+
+    /** The same with a search that may know parts of the answer already. */
+    FilterFit fitRounded(PoleSearch search, double[] taps, int order) {
         ModalFilter filter = ResidueFit.rounded(search.search(order).poles(), taps);
         return FilterFit.measure(filter, name(), taps, search.spectrum(order + 1));
     }

@@ -165,7 +165,8 @@ public record OrderChoice(FilterMethod method, int maxOrder, int threads) {
         }
         int[] settled = orders;
         List<Choice> choices = each(filters, f -> new Choice(filters.get(f),
-                method.fitRounded(filters.get(f).taps(), settled[f]), Double.POSITIVE_INFINITY, OptionalInt.empty(),
+                fit(curves.get(f).search(settled[f]), filters.get(f).taps(), settled[f]), Double.POSITIVE_INFINITY,
+                OptionalInt.empty(),
                 0));
         long floats = 0;
         double squaredError = 0;
@@ -196,16 +197,16 @@ public record OrderChoice(FilterMethod method, int maxOrder, int threads) {
         PoleSearch search = new PoleSearch(taps, limit + 1, PoleSearch.FLOAT32);
         double target = tolerance * tolerance * search.energy();
         int atLeast = excluded(search.spectrum(limit + 1), taps, tolerance, limit);
-        FilterFit fit = method.fitRounded(taps, atLeast == limit ? limit : reached(search, limit, target));
+        FilterFit fit = fit(search, taps, atLeast == limit ? limit : reached(search, limit, target));
         if (fit.relativeL2() > tolerance && fit.order() < limit) {
-            fit = method.fitRounded(taps, limit);
+            fit = fit(search, taps, limit);
         }
         if (fit.relativeL2() > tolerance) {
             return unmet(filter, fit, tolerance, target, limit);
         }
         int misses = 0;
         for (int order = fit.order() - 1; order >= atLeast && misses < 2; order--) {
-            FilterFit smaller = method.fitRounded(taps, order);
+            FilterFit smaller = fit(search, taps, order);
             if (smaller.relativeL2() <= tolerance) {
                 fit = smaller;
                 order = smaller.order();
@@ -217,20 +218,19 @@ public record OrderChoice(FilterMethod method, int maxOrder, int threads) {
         return new Choice(filter, fit, tolerance, OptionalInt.empty(), atLeast);
     }
 
+    private FilterFit fit(PoleSearch search, double[] taps, int order) {
+        return method instanceof HankelFit hankel && hankel.polished()
+                ? hankel.fitRounded(search, taps, order)
+                : method.fitRounded(taps, order);
+    }
+
     /** The order at which the chain of starts comes within the target; {@code limit} if it does not. */
     private static int reached(PoleSearch search, int limit, double target) {
-        VariableProjection.Point here = search.hankel(0);
-        for (int order = 0; order < limit; order = here.poles().order()) {
-            if (here.cost() <= target) {
-                return order;
-            }
-            VariableProjection.Point next = search.grownTo(Math.min(limit, order + 2), here);
-            if (!(next.cost() < here.cost())) {
-                return limit;
-            }
-            here = next;
+        int order = 0;
+        while (order < limit && search.chain(order).cost() > target) {
+            order = Math.min(limit, order + 2);
         }
-        return limit;
+        return order;
     }
 
     private static Choice unmet(Filter filter, FilterFit fit, double tolerance, double target, int limit) {
@@ -301,7 +301,7 @@ public record OrderChoice(FilterMethod method, int maxOrder, int threads) {
         private final double unit;
         private final double settled;
         private final TreeMap<Integer, Double> known = new TreeMap<>();
-        private VariableProjection.Point end;
+        private List<VariableProjection.Point> links = List.of();
         private boolean complete;
 
         ErrorCurve(Filter filter, int limit) {
@@ -312,11 +312,15 @@ public record OrderChoice(FilterMethod method, int maxOrder, int threads) {
                 peak = Math.max(peak, Math.abs(filter.taps()[t]));
             }
             unit = filter.weight() * peak * peak;
-            PoleSearch search = new PoleSearch(filter.taps(), Math.min(FIRST, limit) + 1, PoleSearch.FLOAT32);
+            PoleSearch search = search(Math.min(FIRST, limit));
             settled = SETTLED * search.energy();
-            end = search.hankel(0);
-            known.put(0, unit * end.cost());
+            known.put(0, unit * search.energy());
             grow(search, Math.min(FIRST, limit));
+        }
+
+        /** A search that knows what this curve knows. None is kept: many filters would fill the memory. */
+        PoleSearch search(int order) {
+            return new PoleSearch(filter.taps(), order + 1, PoleSearch.FLOAT32, links);
         }
 
         /** Follows the curve to 1.5 times {@code order} and a little more; whether that brought anything new. */
@@ -325,7 +329,7 @@ public record OrderChoice(FilterMethod method, int maxOrder, int threads) {
             if (complete || wanted <= known.lastKey()) {
                 return false;
             }
-            grow(new PoleSearch(filter.taps(), wanted + 1, PoleSearch.FLOAT32), wanted);
+            grow(search(wanted), wanted);
             return true;
         }
 
@@ -335,12 +339,12 @@ public record OrderChoice(FilterMethod method, int maxOrder, int threads) {
                 if (size - known.lastKey() == 2) {
                     known.put(size - 1, unit * search.hankel(size - 1).cost());
                 }
-                VariableProjection.Point next = search.grownTo(size, end);
-                end = next.cost() < end.cost() ? next : end;
-                known.put(size, unit * end.cost());
-                complete = size == limit || end.cost() <= settled;
+                double cost = search.chain(size).cost();
+                known.put(size, unit * cost);
+                complete = size == limit || cost <= settled;
             }
             complete |= known.lastKey() >= limit;
+            links = search.links();
         }
 
         int order(int point) {

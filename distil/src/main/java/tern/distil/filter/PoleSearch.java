@@ -1,5 +1,6 @@
 package tern.distil.filter;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.random.RandomGenerator;
@@ -24,15 +25,25 @@ final class PoleSearch {
 
     /** Squared relative error above which starts from other corners are worth their time. */
     private static final double ROUGH = 1e-2;
+    /** Up to this size every link of a chain looks at the Hankel factors, beyond only its multiples do. */
+    private static final int LOOKED_AT = 16;
 
     private final double[] taps;
     private final double[] scaled;
     private final VariableProjection projection;
     private final PeakStarts peaks;
+    /** Links of the chain that starts from nothing, by size: 2, 4, 6 … */
+    private final List<VariableProjection.Point> chain;
     private HankelSpectrum spectrum;
 
     PoleSearch(double[] taps, int leading, double noise) {
+        this(taps, leading, noise, List.of());
+    }
+
+    /** A search that goes on from the links of a chain that another one of the same filter has grown. */
+    PoleSearch(double[] taps, int leading, double noise, List<VariableProjection.Point> chain) {
         this.taps = taps;
+        this.chain = new ArrayList<>(chain);
         double peak = 0;
         for (int t = 1; t < taps.length; t++) {
             peak = Math.max(peak, Math.abs(taps[t]));
@@ -89,13 +100,13 @@ final class PoleSearch {
         if (best.cost() <= SETTLED * energy()) {
             return better(best, improve(best.poles(), 12, 1e-3));
         }
-        best = better(best, grown(order, point(PoleSet.EMPTY)));
+        best = better(best, chain(order));
         best = exchanged(best, order);
         if (best.cost() > ROUGH * energy()) {
             best = better(best, alternatives(order));
         }
         best = reformed(best);
-        return better(best, improve(best.poles(), 100, 1e-9));
+        return better(best, improve(best.poles(), order <= 16 ? 100 : Math.max(25, 1600 / order), 1e-9));
     }
 
     /** As {@link #search}, with one more start: {@code start} of any order up to {@code order}, filled up mode by mode. */
@@ -189,6 +200,21 @@ final class PoleSearch {
         return nearest;
     }
 
+    /** The chain of starts from nothing up to this order. What was grown before is kept. */
+    VariableProjection.Point chain(int order) {
+        while (2 * chain.size() + 2 <= order) {
+            VariableProjection.Point here = chain.isEmpty() ? point(PoleSet.EMPTY) : chain.getLast();
+            chain.add(better(here, grownTo(2 * chain.size() + 2, here)));
+        }
+        VariableProjection.Point even = order < 2 ? point(PoleSet.EMPTY) : chain.get(order / 2 - 1);
+        return order % 2 == 0 ? even : better(even, grownTo(order, even));
+    }
+
+    /** The links grown so far. */
+    List<VariableProjection.Point> links() {
+        return List.copyOf(chain);
+    }
+
     private VariableProjection.Point grown(int order, VariableProjection.Point start) {
         VariableProjection.Point here = start;
         for (int size = start.poles().order() + 2 - order % 2; size <= order; size += 2) {
@@ -197,11 +223,14 @@ final class PoleSearch {
         return here;
     }
 
-    /** One link of the chain: the better of {@code here} with the strongest modes of its rest and the Hankel factors. */
-    VariableProjection.Point grownTo(int size, VariableProjection.Point here) {
+    /** One link of a chain: the better of {@code here} with the strongest modes of its rest and the Hankel factors. */
+    private VariableProjection.Point grownTo(int size, VariableProjection.Point here) {
         VariableProjection.Point filled = filledUp(here, size);
+        filled = better(filled, improve(filled.poles(), size <= 32 ? 5 : 3, 1e-3));
+        if (size > LOOKED_AT && size % LOOKED_AT != 0) {
+            return filled;
+        }
         VariableProjection.Point jumped = hankel(size);
-        filled = better(filled, improve(filled.poles(), 5, 1e-3));
         return jumped.cost() < 2 * filled.cost()
                 ? better(filled, better(jumped, improve(jumped.poles(), 5, 1e-3)))
                 : filled;
@@ -254,7 +283,7 @@ final class PoleSearch {
     private VariableProjection.Point exchanged(VariableProjection.Point start, int order) {
         VariableProjection.Point best = start;
         int failures = 0;
-        int rounds = start.cost() > ROUGH * energy() ? 2 + order / 4 : 2;
+        int rounds = start.cost() > ROUGH * energy() && order <= 32 ? 2 + order / 4 : 2;
         for (int round = 0; round < rounds && failures < 2; round++) {
             PoleSet[] without = byUsefulness(best.poles());
             if (failures >= without.length) {

@@ -28,6 +28,8 @@ final class VariableProjection {
     private final double smallestNu;
     private final ModalGram gram;
     private double[] matrix = new double[0];
+    /** Whether the last linearisation came from the Gram matrix. */
+    private boolean fromGram;
 
     /**
      * @param target h_1 … h_{L-1}, best scaled to about unit size
@@ -113,6 +115,7 @@ final class VariableProjection {
         double[] weights = new double[m];
         PoleSet here = start;
         double cost = linearise(here, small, gradientSide);
+        boolean normal = fromGram;
         if (!Double.isFinite(cost)) {
             return new Point(start, cost);
         }
@@ -123,7 +126,9 @@ final class VariableProjection {
             for (int j = 0; j < m; j++) {
                 weights[j] = Math.max(weights[j] * 0.7, Columns.norm(small, j * m, m));
             }
-            double[] step = step(small, gradientSide, weights, damping, jacobian, m);
+            double[] step = normal
+                    ? normalStep(small, gradientSide, weights, damping, jacobian, m)
+                    : step(small, gradientSide, weights, damping, jacobian, m);
             PoleSet there = moved(here, step);
             double predicted = predicted(small, gradientSide, step, m);
             double[] nextSmall = new double[m * m];
@@ -136,6 +141,7 @@ final class VariableProjection {
                 cost = reached;
                 small = nextSmall;
                 gradientSide = nextSide;
+                normal = fromGram;
                 double q = 2 * gain - 1;
                 damping = Math.max(1e-12, damping * Math.max(0.1, 1 - q * q * q));
                 growth = 2;
@@ -163,8 +169,10 @@ final class VariableProjection {
         double cost = gram.energy() - square(quick, 4 * m * m, m);
         if (trusts(trusted, cost)) {
             jacobian(poles, quick, 2 * m, small, side);
+            fromGram = true;
             return noise > NEGLIGIBLE ? cost + rounding(quick, 2 * m, m, 4 * m * m) : cost;
         }
+        fromGram = false;
         int columns = 2 * m + 1;
         double[] a = room(n * columns);
         fill(poles, a, n, true);
@@ -266,6 +274,38 @@ final class VariableProjection {
         System.arraycopy(side, 0, a, m * rows, m);
         Householder.triangularise(a, rows, m + 1, m);
         return Householder.solve(a, rows, m, m * rows, 0);
+    }
+
+    /** The same minimiser from the normal equations: cheaper, and good enough where the Gram matrix was. */
+    private static double[] normalStep(double[] small, double[] side, double[] weights, double damping, double[] a,
+            int m) {
+        double[] step = new double[m];
+        for (int j = 0; j < m; j++) {
+            // column j of the Jacobian ends at row j, or one below for the first of a pair
+            int rows = Math.min(m, j + 2);
+            for (int i = 0; i <= j; i++) {
+                a[j * m + i] = Columns.dot(small, i * m, small, j * m, Math.min(rows, i + 2));
+            }
+            double weight = Math.max(weights[j], 1e-30);
+            a[j * m + j] += damping * weight * weight;
+            step[j] = Columns.dot(small, j * m, side, 0, rows);
+        }
+        for (int j = 0; j < m; j++) {
+            for (int i = 0; i < j; i++) {
+                a[j * m + i] = (a[j * m + i] - Columns.dot(a, i * m, a, j * m, i)) / a[i * m + i];
+            }
+            double pivot = a[j * m + j] - Columns.dot(a, j * m, a, j * m, j);
+            // a direction that the damped problem cannot see is left alone
+            a[j * m + j] = pivot > 1e-14 * a[j * m + j] ? Math.sqrt(pivot) : Double.POSITIVE_INFINITY;
+        }
+        for (int j = 0; j < m; j++) {
+            step[j] = (step[j] - Columns.dot(a, j * m, step, 0, j)) / a[j * m + j];
+        }
+        for (int j = m - 1; j >= 0; j--) {
+            step[j] /= a[j * m + j];
+            Columns.add(-step[j], a, j * m, step, 0, j);
+        }
+        return step;
     }
 
     private static double predicted(double[] small, double[] side, double[] step, int m) {
