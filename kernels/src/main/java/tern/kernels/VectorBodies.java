@@ -19,7 +19,8 @@ final class VectorBodies {
     }
 
     private static KernelSet set(KernelSet plain) {
-        return new KernelSet("vector", new VectorMatmul(), new VectorElementwise(), new VectorNorm(), new VectorEmbedding(),
+        return new KernelSet("vector", new VectorMatmul(), new VectorElementwise(), new VectorNorm(),
+                new VectorEmbedding(),
                 new VectorShortConvolution(), new VectorLongConvolution(), new VectorHeadConvolution(),
                 new VectorFilterShaping(),
                 plain.modal(), plain.attention(), new VectorCrossEntropy(), new VectorAdamW());
