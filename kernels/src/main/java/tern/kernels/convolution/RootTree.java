@@ -21,6 +21,8 @@ import java.util.concurrent.ConcurrentMap;
 final class RootTree {
     private static final ConcurrentMap<Integer, RootTree> KEPT = new ConcurrentHashMap<>();
     private static final int SMALLEST = 4;
+    /** Points left free between the nodes of a spectrum. */
+    private static final int GAP = 8;
     /** Bits of a lower node that stays in the first-level cache. */
     private static final int LARGEST_CLOSE_SUB = 8;
     /** Bits of the upper levels at most, so that a tile of some columns stays there too. */
@@ -35,6 +37,8 @@ final class RootTree {
     final int top;
     /** Points of each of these nodes. */
     final int sub;
+    /** Bytes from node to node of a spectrum: some more than its points, lest all nodes fall into the same sets of a cache. */
+    final long pitch;
     /** Radix of each upper level, outermost first. */
     final int[] topRadix;
     /** Radix of each lower level, outermost first. */
@@ -56,6 +60,7 @@ final class RootTree {
         int subBits = subBits(bits, odd == 1);
         sub = 1 << subBits;
         top = size / sub;
+        pitch = (long) (sub + (sub < 64 ? 0 : GAP)) * Butterflies.POINT;
         topRadix = radices(odd, bits - subBits);
         subRadix = radices(1, subBits);
         topAt = new int[topRadix.length];

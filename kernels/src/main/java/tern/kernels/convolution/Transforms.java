@@ -72,6 +72,11 @@ final class Transforms {
         return scratch.allocate(DType.F32, Shape.of(count, 2 * LANES.length())).data();
     }
 
+    /** Memory of one spectrum, its contents undefined. */
+    static MemorySegment spectrum(Workspace scratch, RootTree tree) {
+        return points(scratch, (int) (tree.top * tree.pitch / POINT));
+    }
+
     /** The time of transforms of one vector of channels, in fused multiply-adds. */
     static double cost(long points, double transforms) {
         int size = RootTree.sizeFor(points);
@@ -126,7 +131,7 @@ final class Transforms {
                 int radix = tree.topRadix[last];
                 for (int node = 0; node < nodes; node++) {
                     Butterflies.forward(radix, tile, (long) node * radix * width * POINT, width * POINT, spectrum,
-                            ((long) node * radix * tree.sub + column) * POINT, tree.sub * POINT, width, tree.roots,
+                            node * radix * tree.pitch + column * POINT, tree.pitch, width, tree.roots,
                             tree.topAt[last] + 2 * RootTree.pairs(radix) * node);
                 }
             }
@@ -139,7 +144,7 @@ final class Transforms {
         int width = columns(tree);
         int part = tree.top / 4;
         boolean only = tree.topRadix.length == 1;
-        long toLeg = only ? tree.sub * POINT : part * width * POINT;
+        long toLeg = only ? tree.pitch : part * width * POINT;
         for (int r = 0; r < part; r++) {
             int row = r * tree.sub + column;
             int leg = part * tree.sub;
@@ -211,8 +216,8 @@ final class Transforms {
             int nodes = tree.top / radix;
             if (last >= first) {
                 for (int node = 0; node < nodes; node++) {
-                    Butterflies.inverse(radix, spectrum, ((long) node * radix * tree.sub + column) * POINT,
-                            tree.sub * POINT, tile,
+                    Butterflies.inverse(radix, spectrum, node * radix * tree.pitch + column * POINT,
+                            tree.pitch, tile,
                             (long) node * radix * width * POINT, width * POINT, width, tree.roots,
                             tree.topAt[last] + 2 * RootTree.pairs(radix) * node);
                 }
@@ -254,7 +259,7 @@ final class Transforms {
             int row = r * tree.sub + column;
             MemorySegment from = only ? spectrum : tile;
             long at = only ? column * POINT : r * width * POINT;
-            long fromLeg = only ? tree.sub * POINT : part * width * POINT;
+            long fromLeg = only ? tree.pitch : part * width * POINT;
             if (sink.finish(tree, row, leg, width, from, at, fromLeg)) {
                 continue;
             }

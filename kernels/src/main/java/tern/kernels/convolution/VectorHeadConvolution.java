@@ -152,8 +152,8 @@ public final class VectorHeadConvolution implements HeadConvolution {
         Transforms.eachBlock(team, tree, layout.units(), unit -> {
             Workspace scratch = team.scratch();
             Workspace.Mark mark = scratch.mark();
-            MemorySegment h = Transforms.points(scratch, tree.size);
-            MemorySegment s = Transforms.points(scratch, tree.size);
+            MemorySegment h = Transforms.spectrum(scratch, tree);
+            MemorySegment s = Transforms.spectrum(scratch, tree);
             MemorySegment gain = gains(scratch, layout, unit, skip);
             MemorySegment k = rows(scratch, window);
             MemorySegment v = rows(scratch, window);
@@ -166,7 +166,7 @@ public final class VectorHeadConvolution implements HeadConvolution {
                     (tile, from, to) -> Transforms.analyse(tree, filter(layout, unit, taps, useful), useful, tile,
                             h, from, to));
             team.run(tree.top,
-                    (node, ignored) -> Butterflies.forwardNodeToLeaves(tree, h, (long) node * tree.sub * POINT, node));
+                    (node, ignored) -> Butterflies.forwardNodeToLeaves(tree, h, node * tree.pitch, node));
             for (int b = 0; b < batch; b++) {
                 for (int chunk = 0; chunk < layout.chunks; chunk++) {
                     HeadLoops.clear(out[chunk], time);
@@ -182,7 +182,7 @@ public final class VectorHeadConvolution implements HeadConvolution {
                                     (tile, from, to) -> Transforms.analyse(tree, product(k, v, 0, window), window, tile,
                                             s, from, to));
                             team.run(tree.top, (node, ignored) -> {
-                                long at = (long) node * tree.sub * POINT;
+                                long at = node * tree.pitch;
                                 Butterflies.forwardNodeToLeaves(tree, s, at, node);
                                 Butterflies.convolveNode(tree, s, h, at, node);
                             });
@@ -235,10 +235,10 @@ public final class VectorHeadConvolution implements HeadConvolution {
         Transforms.eachBlock(team, tree, layout.units(), unit -> {
             Workspace scratch = team.scratch();
             Workspace.Mark mark = scratch.mark();
-            MemorySegment h = Transforms.points(scratch, tree.size);
-            MemorySegment s = Transforms.points(scratch, tree.size);
-            MemorySegment g = Transforms.points(scratch, tree.size);
-            MemorySegment slopes = Transforms.points(scratch, tree.size);
+            MemorySegment h = Transforms.spectrum(scratch, tree);
+            MemorySegment s = Transforms.spectrum(scratch, tree);
+            MemorySegment g = Transforms.spectrum(scratch, tree);
+            MemorySegment slopes = Transforms.spectrum(scratch, tree);
             MemorySegment gain = gains(scratch, layout, unit, skip);
             MemorySegment k = rows(scratch, window);
             MemorySegment v = rows(scratch, window);
@@ -254,7 +254,7 @@ public final class VectorHeadConvolution implements HeadConvolution {
                     (tile, from, to) -> Transforms.analyse(tree, filter(layout, unit, taps, useful), useful, tile,
                             h, from, to));
             team.run(tree.top,
-                    (node, ignored) -> Butterflies.forwardNode(tree, h, (long) node * tree.sub * POINT, node));
+                    (node, ignored) -> Butterflies.forwardNode(tree, h, node * tree.pitch, node));
             for (int b = 0; b < batch; b++) {
                 for (int chunk = 0; chunk < layout.chunks; chunk++) {
                     HeadLoops.clear(dv[chunk], window);
@@ -275,7 +275,7 @@ public final class VectorHeadConvolution implements HeadConvolution {
                                 Transforms.analyse(tree, product(q, up, before, window), window, tile, g, from, to);
                             });
                             team.run(tree.top, (node, ignored) -> {
-                                long at = (long) node * tree.sub * POINT;
+                                long at = node * tree.pitch;
                                 Butterflies.forwardNode(tree, s, at, node);
                                 Butterflies.forwardNode(tree, g, at, node);
                                 HeadLoops.correlate(g, s, h, slopes, at, tree.sub, first);
@@ -331,7 +331,7 @@ public final class VectorHeadConvolution implements HeadConvolution {
                 }
             }
             team.run(tree.top,
-                    (node, ignored) -> Butterflies.inverseNode(tree, slopes, (long) node * tree.sub * POINT, node));
+                    (node, ignored) -> Butterflies.inverseNode(tree, slopes, node * tree.pitch, node));
             Transforms
                     .eachColumns(team, tree,
                             (tile, from, to) -> Transforms.synthesise(tree, slopes, tile, (row, count, part,

@@ -188,10 +188,10 @@ public final class VectorLongConvolution implements LongConvolution {
         eachBlock(team, tree, channels, (channel, lanes) -> {
             Workspace scratch = team.scratch();
             Workspace.Mark mark = scratch.mark();
-            MemorySegment h = Transforms.points(scratch, tree.size);
-            MemorySegment s = Transforms.points(scratch, tree.size);
-            MemorySegment g = Transforms.points(scratch, tree.size);
-            MemorySegment sum = batch > 1 ? Transforms.points(scratch, tree.size) : s;
+            MemorySegment h = Transforms.spectrum(scratch, tree);
+            MemorySegment s = Transforms.spectrum(scratch, tree);
+            MemorySegment g = Transforms.spectrum(scratch, tree);
+            MemorySegment sum = batch > 1 ? Transforms.spectrum(scratch, tree) : s;
             Rows filter = filter(taps, useful, channel, lanes);
             for (int b = 0; b < batch; b++) {
                 boolean first = b == 0;
@@ -209,7 +209,7 @@ public final class VectorLongConvolution implements LongConvolution {
                     Transforms.analyse(tree, gradient, before + time, tile, g, from, to);
                 });
                 team.run(tree.top, (node, ignored) -> {
-                    long at = (long) node * tree.sub * POINT;
+                    long at = node * tree.pitch;
                     if (first) {
                         Butterflies.forwardNode(tree, h, at, node);
                     }
@@ -269,8 +269,8 @@ public final class VectorLongConvolution implements LongConvolution {
             Optional<Tensor> skip, Windows windows, int batch, Sinks sinks, int window) {
         Workspace scratch = team.scratch();
         Workspace.Mark mark = scratch.mark();
-        MemorySegment h = Transforms.points(scratch, tree.size);
-        MemorySegment s = Transforms.points(scratch, tree.size);
+        MemorySegment h = Transforms.spectrum(scratch, tree);
+        MemorySegment s = Transforms.spectrum(scratch, tree);
         Rows filter = filter(taps, useful, channel, lanes);
         for (int b = 0; b < batch; b++) {
             boolean first = b == 0;
@@ -286,7 +286,7 @@ public final class VectorLongConvolution implements LongConvolution {
                 Transforms.analyse(tree, in, window, tile, s, from, to);
             });
             team.run(tree.top, (node, ignored) -> {
-                long at = (long) node * tree.sub * POINT;
+                long at = node * tree.pitch;
                 if (first) {
                     Butterflies.forwardNodeToLeaves(tree, h, at, node);
                 }
@@ -303,7 +303,7 @@ public final class VectorLongConvolution implements LongConvolution {
     private static void addToFirstTap(RootTree tree, MemorySegment h, Tensor skip, int channel, int lanes) {
         for (int node = 0; node < tree.top; node++) {
             for (int lane = 0; lane < lanes; lane++) {
-                long at = (long) node * tree.sub * POINT + 4L * lane;
+                long at = node * tree.pitch + 4L * lane;
                 h.set(Tensor.FLOAT, at, h.get(Tensor.FLOAT, at) + skip.data().get(Tensor.FLOAT, 4L * (channel + lane)));
             }
         }
