@@ -7,7 +7,7 @@ import picocli.CommandLine.Spec;
 
 /** {@code tern bench}: measurements, each a subcommand. */
 @Command(name = "bench", description = "Measure kernels, training steps and decoding on this machine.", mixinStandardHelpOptions = true, subcommands = {
-    DecodeBenchCommand.class, TrainBenchCommand.class})
+    KernelBenchCommand.class, DecodeBenchCommand.class, TrainBenchCommand.class})
 final class BenchCommand implements Runnable {
     @ParentCommand
     private Tern tern;

@@ -1,0 +1,154 @@
+package tern.cli.bench;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalDouble;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+import java.util.stream.Stream;
+
+import tern.kernels.KernelSet;
+import tern.kernels.ThreadTeam;
+import tern.kernels.machine.MachineProbe;
+import tern.tensor.Memory;
+
+/**
+ * Measures kernels: the median of many calls, against the limits of the machine, measured in the same run, and against the
+ * plain bodies. Confined to one thread.
+ */
+public final class KernelBench {
+    /** Each family of kernels lists its cases. */
+    private static final List<Supplier<List<KernelCase.Compared>>> FAMILIES = List.of(MatmulCases::all, TrainingCases::all);
+
+    private static final long PROBE_MILLIS = 300;
+    private static final long PROBE_BYTES = 256L << 20;
+    private static final long SHORTEST_SAMPLE_NANOS = 100_000;
+    private static final int FEWEST_SAMPLES = 5;
+    private static final int MOST_SAMPLES = 2_000;
+
+    private final KernelSet kernels;
+    private final long nanosPerCase;
+    private final Map<Integer, Limits> limits = new HashMap<>();
+    private final Map<KernelCase, Double> ratios = new HashMap<>();
+
+    /** What as many threads of this machine can do at most. */
+    private record Limits(double gflops, double gigabytes) {
+    }
+
+    /**
+     * A bench of these kernels.
+     *
+     * @param seconds how long to measure each case on each number of threads, after half as long a warm-up
+     */
+    public KernelBench(KernelSet kernels, double seconds) {
+        this.kernels = kernels;
+        this.nanosPerCase = (long) (1e9 * seconds);
+    }
+
+    /** All cases whose name and shape contain the text. */
+    public static List<KernelCase.Compared> cases(String filter) {
+        return FAMILIES.stream().flatMap(family -> family.get().stream())
+                .filter(compared -> (compared.full().name() + " " + compared.full().shape()).contains(filter)).toList();
+    }
+
+    /** Names of the kernels measured. */
+    public static List<String> names() {
+        return cases("").stream().map(compared -> compared.full().name()).distinct().toList();
+    }
+
+    /**
+     * Measures each case on each number of threads.
+     *
+     * @param each is told every result as soon as it is there
+     */
+    public List<Measured> run(List<KernelCase.Compared> cases, List<Integer> threads, Consumer<Measured> each) {
+        List<Measured> results = new ArrayList<>();
+        for (KernelCase.Compared compared : cases) {
+            for (int count : threads) {
+                Measured measured = measure(compared, count);
+                results.add(measured);
+                each.accept(measured);
+            }
+        }
+        return results;
+    }
+
+    private Measured measure(KernelCase.Compared compared, int threads) {
+        KernelCase full = compared.full();
+        double[] seconds = sample(kernels, full, threads, nanosPerCase);
+        double median = seconds[seconds.length / 2], rate = full.work() / median / 1e9;
+        Limits most = limits.computeIfAbsent(threads, KernelBench::probe);
+        double limit = switch (full.unit()) {
+            case GFLOP_PER_S -> most.gflops;
+            case GB_PER_S -> most.gigabytes;
+        };
+        OptionalDouble ratio = kernels == KernelSet.reference() ? OptionalDouble.empty()
+                : OptionalDouble.of(ratios.computeIfAbsent(compared.reduced(), this::ratioToPlain));
+        return new Measured(full.name(), full.shape(), threads, median, seconds[0], seconds[seconds.length - 1], rate,
+                full.unit().toString(), rate / limit, ratio);
+    }
+
+    private static Limits probe(int threads) {
+        return new Limits(MachineProbe.fmaPeak(threads, PROBE_MILLIS) / 1e9,
+                MachineProbe.readBandwidth(threads, PROBE_MILLIS, PROBE_BYTES) / 1e9);
+    }
+
+    private double ratioToPlain(KernelCase reduced) {
+        double[] vector = sample(kernels, reduced, 1, nanosPerCase / 2);
+        double[] plain = sample(KernelSet.reference(), reduced, 1, nanosPerCase / 2);
+        return plain[plain.length / 2] / vector[vector.length / 2];
+    }
+
+    /** Seconds of single calls, in ascending order; short calls are timed several at a time. */
+    private static double[] sample(KernelSet kernels, KernelCase one, int threads, long nanos) {
+        try (Memory memory = new Memory(); ThreadTeam team = new ThreadTeam(threads)) {
+            Runnable call = one.call().prepare(kernels, team, memory);
+            long begin = System.nanoTime(), last = begin;
+            int calls = 0;
+            long shortest = Long.MAX_VALUE;
+            while (calls < 2 || last - begin < nanos / 2) {
+                call.run();
+                long now = System.nanoTime();
+                shortest = Math.min(shortest, now - last);
+                last = now;
+                calls++;
+            }
+            int together = (int) Math.clamp(SHORTEST_SAMPLE_NANOS / Math.max(1, shortest), 1, 1000);
+            double[] seconds = new double[MOST_SAMPLES];
+            int samples = 0;
+            begin = System.nanoTime();
+            while (samples < FEWEST_SAMPLES || samples < MOST_SAMPLES && System.nanoTime() - begin < nanos) {
+                long before = System.nanoTime();
+                for (int i = 0; i < together; i++) {
+                    call.run();
+                }
+                seconds[samples++] = (System.nanoTime() - before) / 1e9 / together;
+            }
+            double[] sorted = Arrays.copyOf(seconds, samples);
+            Arrays.sort(sorted);
+            return sorted;
+        }
+    }
+
+    /** The results as a table for people. */
+    public static String table(List<Measured> results) {
+        StringBuilder table = new StringBuilder();
+        table.append("%-26s %-28s %7s %12s %12s %12s %9s %-8s %8s %9s%n".formatted("kernel", "shape", "threads", "median",
+                "min", "max", "rate", "", "of peak", "to plain"));
+        for (Measured one : results) {
+            table.append("%-26s %-28s %7d %9.1f µs %9.1f µs %9.1f µs %9.1f %-8s %7.0f%% %9s%n".formatted(one.name(),
+                    one.shape(), one.threads(), 1e6 * one.medianSeconds(), 1e6 * one.minSeconds(), 1e6 * one.maxSeconds(),
+                    one.rate(), one.unit(), 100 * one.fractionOfPeak(),
+                    one.ratioToPlain().isPresent() ? "%.0f×".formatted(one.ratioToPlain().getAsDouble()) : "–"));
+        }
+        return table.toString();
+    }
+
+    /** 1 and all processors. */
+    public static List<Integer> usualThreads() {
+        return Stream.of(1, Runtime.getRuntime().availableProcessors()).distinct().toList();
+    }
+}
