@@ -21,11 +21,13 @@ import tern.tensor.Memory;
  */
 public final class KernelBench {
     /** Each family of kernels lists its cases. */
-    private static final List<Supplier<List<KernelCase.Compared>>> FAMILIES = List.of(MatmulCases::all, TrainingCases::all);
+    private static final List<Supplier<List<KernelCase.Compared>>> FAMILIES = List.of(MatmulCases::all,
+            TrainingCases::all);
 
     private static final long PROBE_MILLIS = 300;
     private static final long PROBE_BYTES = 256L << 20;
     private static final long SHORTEST_SAMPLE_NANOS = 100_000;
+    private static final long LONGEST_WARM_UP_NANOS = 20_000_000_000L;
     private static final int FEWEST_SAMPLES = 5;
     private static final int MOST_SAMPLES = 2_000;
 
@@ -41,7 +43,7 @@ public final class KernelBench {
     /**
      * A bench of these kernels.
      *
-     * @param seconds how long to measure each case on each number of threads, after half as long a warm-up
+     * @param seconds how long to measure each case on each number of threads, after a warm-up
      */
     public KernelBench(KernelSet kernels, double seconds) {
         this.kernels = kernels;
@@ -106,20 +108,11 @@ public final class KernelBench {
     private static double[] sample(KernelSet kernels, KernelCase one, int threads, long nanos) {
         try (Memory memory = new Memory(); ThreadTeam team = new ThreadTeam(threads)) {
             Runnable call = one.call().prepare(kernels, team, memory);
-            long begin = System.nanoTime(), last = begin;
-            int calls = 0;
-            long shortest = Long.MAX_VALUE;
-            while (calls < 2 || last - begin < nanos / 2) {
-                call.run();
-                long now = System.nanoTime();
-                shortest = Math.min(shortest, now - last);
-                last = now;
-                calls++;
-            }
-            int together = (int) Math.clamp(SHORTEST_SAMPLE_NANOS / Math.max(1, shortest), 1, 1000);
+            long shortest = warmUp(call, nanos / 2);
+            int together = Math.clamp(SHORTEST_SAMPLE_NANOS / Math.max(1, shortest), 1, 1000);
             double[] seconds = new double[MOST_SAMPLES];
             int samples = 0;
-            begin = System.nanoTime();
+            long begin = System.nanoTime();
             while (samples < FEWEST_SAMPLES || samples < MOST_SAMPLES && System.nanoTime() - begin < nanos) {
                 long before = System.nanoTime();
                 for (int i = 0; i < together; i++) {
@@ -133,14 +126,31 @@ public final class KernelBench {
         }
     }
 
+    /** Runs until calls have not become faster for a while, which is when the compilers are done; returns the shortest time. */
+    private static long warmUp(Runnable call, long nanos) {
+        long begin = System.nanoTime(), last = begin, fasterAt = begin, shortest = Long.MAX_VALUE;
+        for (int calls = 0; calls < 3 || last - fasterAt < nanos && last - begin < LONGEST_WARM_UP_NANOS; calls++) {
+            call.run();
+            long now = System.nanoTime();
+            if (now - last < shortest * 0.9) {
+                fasterAt = now;
+            }
+            shortest = Math.min(shortest, now - last);
+            last = now;
+        }
+        return shortest;
+    }
+
     /** The results as a table for people. */
     public static String table(List<Measured> results) {
         StringBuilder table = new StringBuilder();
-        table.append("%-26s %-28s %7s %12s %12s %12s %9s %-8s %8s %9s%n".formatted("kernel", "shape", "threads", "median",
-                "min", "max", "rate", "", "of peak", "to plain"));
+        table.append(
+                "%-26s %-28s %7s %12s %12s %12s %9s %-8s %8s %9s%n".formatted("kernel", "shape", "threads", "median",
+                        "min", "max", "rate", "", "of peak", "to plain"));
         for (Measured one : results) {
             table.append("%-26s %-28s %7d %9.1f µs %9.1f µs %9.1f µs %9.1f %-8s %7.0f%% %9s%n".formatted(one.name(),
-                    one.shape(), one.threads(), 1e6 * one.medianSeconds(), 1e6 * one.minSeconds(), 1e6 * one.maxSeconds(),
+                    one.shape(), one.threads(), 1e6 * one.medianSeconds(), 1e6 * one.minSeconds(),
+                    1e6 * one.maxSeconds(),
                     one.rate(), one.unit(), 100 * one.fractionOfPeak(),
                     one.ratioToPlain().isPresent() ? "%.0f×".formatted(one.ratioToPlain().getAsDouble()) : "–"));
         }

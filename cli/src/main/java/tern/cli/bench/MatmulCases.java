@@ -20,10 +20,11 @@ final class MatmulCases {
 
     static List<Compared> all() {
         List<Compared> cases = new ArrayList<>();
-        for (int size : new int[]{256, 512, 1024, 2048}) {
-            cases.add(new Compared(product(size, size, size, false, true), product(REDUCED, REDUCED, REDUCED, false, true)));
+        for (int size : new int[] {256, 512, 1024, 2048}) {
+            cases.add(new Compared(product(size, size, size, false, true),
+                    product(REDUCED, REDUCED, REDUCED, false, true)));
         }
-        for (int form : new int[]{0, 1, 3}) {
+        for (int form : new int[] {0, 1, 3}) {
             boolean transA = (form & 1) != 0, transB = (form & 2) != 0;
             cases.add(new Compared(product(1024, 1024, 1024, transA, transB),
                     product(REDUCED, REDUCED, REDUCED, transA, transB)));
@@ -32,7 +33,7 @@ final class MatmulCases {
         cases.add(new Compared(product(512, 3072, 768, false, true), product(64, 384, 96, false, true)));
         cases.add(new Compared(batched(48, 64), batched(4, 64)));
         cases.add(new Compared(batched(8, 256), batched(2, 64)));
-        for (int rows : new int[]{1, 4, 16}) {
+        for (int rows : new int[] {1, 4, 16}) {
             cases.add(new Compared(linear(rows, 256, 256), linear(rows, 256, 256)));
             cases.add(new Compared(linear(rows, 2048, 2048), linear(rows, 512, 512)));
         }
@@ -43,12 +44,13 @@ final class MatmulCases {
 
     private static KernelCase product(int m, int n, int k, boolean transA, boolean transB) {
         String name = "sgemm " + (transA ? "T" : "N") + (transB ? "T" : "N");
-        return new KernelCase(name, m + "x" + n + "x" + k, Unit.GFLOP_PER_S, 2.0 * m * n * k, (kernels, team, memory) -> {
-            Tensor a = transA ? gaussian(memory, k, m) : gaussian(memory, m, k);
-            Tensor b = transB ? gaussian(memory, n, k) : gaussian(memory, k, n);
-            Tensor c = memory.zeros(DType.F32, m, n);
-            return () -> kernels.matmul().multiply(team, a, transA, b, transB, c, 0);
-        });
+        return new KernelCase(name, m + "x" + n + "x" + k, Unit.GFLOP_PER_S, 2.0 * m * n * k,
+                (kernels, team, memory) -> {
+                    Tensor a = transA ? gaussian(memory, k, m) : gaussian(memory, m, k);
+                    Tensor b = transB ? gaussian(memory, n, k) : gaussian(memory, k, n);
+                    Tensor c = memory.zeros(DType.F32, m, n);
+                    return () -> kernels.matmul().multiply(team, a, transA, b, transB, c, 0);
+                });
     }
 
     private static KernelCase batched(int batch, int size) {
@@ -64,7 +66,8 @@ final class MatmulCases {
     private static KernelCase linear(int rows, int in, int out) {
         return new KernelCase("linear of few rows", rows + "x" + out + "x" + in, Unit.GB_PER_S, 4.0 * in * out,
                 (kernels, team, memory) -> {
-                    Tensor x = gaussian(memory, rows, in), weight = gaussian(memory, out, in), bias = gaussian(memory, out);
+                    Tensor x = gaussian(memory, rows, in), weight = gaussian(memory, out, in),
+                            bias = gaussian(memory, out);
                     Tensor y = memory.zeros(DType.F32, rows, out);
                     return () -> kernels.matmul().linear(team, x, weight, bias, y);
                 });

@@ -15,6 +15,7 @@ import java.util.OptionalDouble;
  *            order; above 1 where data stay in caches
  * @param ratioToPlain how many times faster than the plain body on one thread, on a reduced shape; empty if not compared
  */
-public record Measured(String name, String shape, int threads, double medianSeconds, double minSeconds, double maxSeconds,
+public record Measured(String name, String shape, int threads, double medianSeconds, double minSeconds,
+        double maxSeconds,
         double rate, String unit, double fractionOfPeak, OptionalDouble ratioToPlain) {
 }

@@ -41,7 +41,8 @@ final class TrainingCases {
         return new KernelCase("cross-entropy backward", rows + "x" + vocabulary + "x" + width, Unit.GFLOP_PER_S,
                 6.0 * rows * width * vocabulary, (kernels, team, memory) -> {
                     Tensor hidden = gaussian(memory, rows, width), head = gaussian(memory, vocabulary, width);
-                    Tensor targets = ids(memory, rows, vocabulary), dLosses = memory.zeros(DType.F32, rows).fill(1.0 / rows);
+                    Tensor targets = ids(memory, rows, vocabulary),
+                            dLosses = memory.zeros(DType.F32, rows).fill(1.0 / rows);
                     Tensor losses = memory.zeros(DType.F32, rows), logSum = memory.zeros(DType.F32, rows);
                     Tensor dHidden = memory.zeros(DType.F32, rows, width);
                     Tensor dHead = memory.zeros(DType.F32, vocabulary, width);
