@@ -17,12 +17,17 @@ final class RunOptions {
     @Option(names = "--threads", defaultValue = "0", description = "Threads; 0 for all cores.")
     int threads;
 
-    /** An engine as asked for. */
-    Engine engine() {
+    /** Number of threads as asked for. */
+    int threads() {
         if (threads < 0 || threads > 1024) {
             throw new UserError("--threads is " + threads + ", expected 1 to 1024, or 0 for all cores");
         }
-        return threads == 0 ? Engine.onAllCores() : new Engine(threads);
+        return threads == 0 ? Runtime.getRuntime().availableProcessors() : threads;
+    }
+
+    /** An engine as asked for. */
+    Engine engine() {
+        return new Engine(threads());
     }
 
     /** The model, on an engine. */

@@ -1,15 +1,18 @@
 package tern.distil;
 
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
 
 import tern.distil.filter.ModalFilter;
 import tern.distil.filter.OrderChoice;
 import tern.distil.filter.OrderChoice.Choice;
 import tern.distil.filter.OrderChoice.Filter;
+import tern.mixers.MixerCatalog;
 import tern.mixers.hyena.LongConvolutionMixer;
 import tern.mixers.modal.ModalRecurrence;
 import tern.model.Parameters;
@@ -20,6 +23,7 @@ import tern.ops.Modes;
 import tern.ops.Ops;
 import tern.sequence.MixerConfig;
 import tern.sequence.SequenceMixer;
+import tern.sequence.StateLayout;
 import tern.tensor.Allocator;
 import tern.tensor.DType;
 import tern.tensor.Tensor;
@@ -34,6 +38,9 @@ import tern.tensor.Tensor;
  * @param places where each filter stands
  */
 public record Distillation(Stack student, List<Choice> choices, List<Place> places) {
+    /** The note of a saved student that holds its teacher's fingerprint. */
+    public static final String TEACHER_NOTE = "distilled_from";
+
     /**
      * Where a filter stands.
      *
@@ -55,34 +62,36 @@ public record Distillation(Stack student, List<Choice> choices, List<Place> plac
     }
 
     /**
-     * Distils a model.
+     * Distils a model, on as many threads as {@code how} has.
      *
      * @param ops eager operations, to evaluate the filters
      * @param how fits filters and chooses orders
      * @param memory where the student's parameters live
-     * @throws IllegalArgumentException if the model has no long convolution, or a filter cannot meet the tolerance; names the
-     *             filters and what would do
+     * @param progress hears how far it is
+     * @throws IllegalArgumentException if the model has no long convolution, taps are not finite numbers, or the target cannot
+     *             be met; names the filter and what would do
      */
-    public static Distillation of(Stack teacher, Ops ops, OrderChoice how, Target target, Allocator memory) {
+    public static Distillation of(Stack teacher, Ops ops, OrderChoice how, Target target, Allocator memory,
+            FitProgress progress) {
         List<Place> places = new ArrayList<>();
         List<Filter> filters = new ArrayList<>();
         readFilters(teacher, ops, places, filters);
         if (filters.isEmpty()) {
             throw new IllegalArgumentException("distil: the model has no long convolution; its branches are "
-                    + teacher.config().branches().stream().map(branch -> branch.getClass().getSimpleName()).distinct()
-                            .toList());
+                    + teacher.config().branches().stream().map(MixerCatalog::kind).distinct().toList()
+                    + "; only hyena and multihyena branches are distilled");
         }
-        List<Choice> choices = switch (target) {
-            case Target.Automatic automatic -> how.smallestFor(filters, 1e-3);
-            case Target.Order order -> how.fixed(filters, order.order());
-            case Target.Tolerance tolerance -> requireMet(how.smallestFor(filters, tolerance.relativeError()));
-            case Target.Budget budget -> how.spread(filters, budget.floats()).choices();
-        };
+        List<Choice> choices = Fitting.of(filters, how, target, progress);
         Stack student = new Stack(teacher.config().withBranches(branches(teacher, places, choices)),
                 (name, shape, role, initialiser) -> memory.zeros(DType.F32, shape));
         Set<String> written = write(student, places, choices);
         carryOver(teacher.parameters(), student.parameters(), written);
         return new Distillation(student, choices, places);
+    }
+
+    /** {@link #of(Stack, Ops, OrderChoice, Target, Allocator, FitProgress)} with nobody listening. */
+    public static Distillation of(Stack teacher, Ops ops, OrderChoice how, Target target, Allocator memory) {
+        return of(teacher, ops, how, target, memory, FitProgress.SILENT);
     }
 
     private static void readFilters(Stack teacher, Ops ops, List<Place> places, List<Filter> filters) {
@@ -106,17 +115,6 @@ public record Distillation(Stack student, List<Choice> choices, List<Place> plac
                 }
             }
         }
-    }
-
-    private static List<Choice> requireMet(List<Choice> choices) {
-        List<Choice> missed = choices.stream().filter(choice -> !choice.met())
-                .sorted(Comparator.comparingDouble((Choice choice) -> choice.fit().relativeL2()).reversed()).toList();
-        if (!missed.isEmpty()) {
-            throw new IllegalArgumentException("distil: " + missed.size() + " of " + choices.size()
-                    + " filters cannot meet the tolerance; the worst is " + missed.getFirst().summary()
-                    + "; raise the largest order or the tolerance, or give an order or a budget instead");
-        }
-        return choices;
     }
 
     private static List<MixerConfig> branches(Stack teacher, List<Place> places, List<Choice> choices) {
@@ -184,12 +182,55 @@ public record Distillation(Stack student, List<Choice> choices, List<Place> plac
 
     /** Floats of recurrent state that the filters need per sequence. */
     public long stateFloats() {
-        return choices.stream().mapToLong(choice -> (long) choice.fit().order() * choice.filter().floatsPerOrder())
-                .sum();
+        return choices.stream().mapToLong(Distillation::stateFloats).sum();
+    }
+
+    /** Floats of recurrent state that one filter needs per sequence, over all channels that share it. */
+    public static long stateFloats(Choice choice) {
+        return (long) choice.fit().order() * choice.filter().floatsPerOrder();
+    }
+
+    /** What every branch with a state was and became, from the bottom. */
+    public List<DistillationResult.Layer> layers(Stack teacher) {
+        int context = teacher.config().context();
+        List<DistillationResult.Layer> layers = new ArrayList<>();
+        for (int branch = 0; branch < teacher.mixers().size(); branch++) {
+            StateLayout before = teacher.stateLayouts().get(branch);
+            StateLayout after = student.stateLayouts().get(branch);
+            List<Choice> own = new ArrayList<>();
+            for (int i = 0; i < places.size(); i++) {
+                if (places.get(i).branch() == branch) {
+                    own.add(choices.get(i));
+                }
+            }
+            if (before.floats(context) > 0) {
+                layers.add(new DistillationResult.Layer("branch " + branch,
+                        MixerCatalog.kind(teacher.config().branches().get(branch)), before.floats(context),
+                        after.floats(context), after.grows(), own));
+            }
+        }
+        return layers;
     }
 
     /** The config of the recurrent model. */
     public StackConfig config() {
         return student.config();
+    }
+
+    /**
+     * What a saved student says of itself: the teacher's notes, its fingerprint, and how the student was made.
+     *
+     * @param notes the teacher's
+     * @param fingerprint the teacher's
+     * @param method that fitted the filters
+     */
+    public Map<String, String> notes(Map<String, String> notes, String fingerprint, String method, Target target) {
+        Map<String, String> own = new LinkedHashMap<>(notes);
+        own.put(TEACHER_NOTE, fingerprint);
+        own.put("distilled_by", method + ", " + target.words());
+        own.put("distilled_orders", choices.stream().map(choice -> Integer.toString(choice.fit().order()))
+                .collect(Collectors.joining(" ")));
+        own.put("distilled_state_floats", Long.toString(stateFloats()));
+        return own;
     }
 }

@@ -2,11 +2,21 @@ package tern.distil;
 
 /** How large the recurrences may become that take the place of the filters. */
 public sealed interface Target {
+    /** In a few words, for reports. */
+    String words();
+
     /**
      * The smallest order of each filter that the Hankel spectrum and a verified fit find good enough: relative l2 error at
-     * most 1e-3, or the largest order allowed if that is not reached.
+     * most {@value #RELATIVE_ERROR}, or the largest order allowed if that is not reached.
      */
     record Automatic() implements Target {
+        /** What is good enough. */
+        public static final double RELATIVE_ERROR = 1e-3;
+
+        @Override
+        public String words() {
+            return "automatic orders";
+        }
     }
 
     /** One real order for all filters. */
@@ -16,6 +26,11 @@ public sealed interface Target {
             if (order < 1) {
                 throw new IllegalArgumentException("distil: order is " + order + ", expected 1 or more");
             }
+        }
+
+        @Override
+        public String words() {
+            return "order " + order;
         }
     }
 
@@ -28,6 +43,11 @@ public sealed interface Target {
                         + ", expected a relative error between 0 and 1 such as 1e-3");
             }
         }
+
+        @Override
+        public String words() {
+            return "tolerance " + relativeError;
+        }
     }
 
     /** So many state floats for all filters of all layers together, spread so that the total error is smallest. */
@@ -38,6 +58,11 @@ public sealed interface Target {
                 throw new IllegalArgumentException(
                         "distil: budget is " + floats + " floats of state, expected 1 or more");
             }
+        }
+
+        @Override
+        public String words() {
+            return "a budget of %,d floats".formatted(floats);
         }
     }
 }

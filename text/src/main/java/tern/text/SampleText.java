@@ -8,7 +8,8 @@ import java.io.InputStream;
  * origin stands in the README beside it.
  */
 public final class SampleText {
-    private static final String NAME = "tinyshakespeare.txt";
+    /** What the text is called. */
+    public static final String NAME = "tinyshakespeare.txt";
 
     private SampleText() {
     }

@@ -261,6 +261,7 @@ public final class TrainingRun {
         Map<String, String> notes = new LinkedHashMap<>();
         notes.put("trained_steps", Long.toString(now.step()));
         notes.put("trained_tokens", Long.toString(now.step() * plan.training().tokensPerStep()));
+        notes.put("trained_on", plan.data().data().name());
         notes.put("architecture", plan.name());
         if (now.bestStep() > 0) {
             notes.put("best_validation_bits_per_byte", Double.toString(now.bestBits()));
