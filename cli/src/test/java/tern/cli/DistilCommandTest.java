@@ -187,7 +187,7 @@ class DistilCommandTest {
         assertThat(json().get("filter_state_floats").asLong()).isBetween(50L, 60L);
         assertThat(StreamSupport.stream(json().get("per_filter").spliterator(), false)
                 .mapToInt(filter -> filter.get("order").asInt()).distinct().count()).as("different orders")
-                        .isGreaterThan(1);
+                .isGreaterThan(1);
     }
 
     @ParameterizedTest
