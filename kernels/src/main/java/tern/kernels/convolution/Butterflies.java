@@ -64,18 +64,30 @@ final class Butterflies {
         }
     }
 
+    /** Levels of legs of {@code least} points and more. Large nodes go depth first, so that their parts stay close. */
     private static void forwardLevels(RootTree tree, MemorySegment data, long at, int level, int node, int points,
             int least) {
+        int radix = tree.subRadix[level];
+        int part = points / radix;
         if (points > CLOSE) {
-            int part = points / 4;
-            forward4(data, at, part * POINT, data, at, part * POINT, part, tree.roots, tree.subAt[level] + 4 * node);
-            for (int child = 0; child < 4; child++) {
-                forwardLevels(tree, data, at + child * part * POINT, level + 1, 4 * node + child, part, least);
+            forward(radix, data, at, part * POINT, data, at, part * POINT, part, tree.roots,
+                    tree.subAt[level] + 2 * RootTree.pairs(radix) * node);
+            for (int child = 0; child < radix; child++) {
+                forwardLevels(tree, data, at + child * part * POINT, level + 1, radix * node + child, part, least);
             }
             return;
         }
         int nodes = 1;
-        for (int part = points / 4, l = level, first = node; part >= least; part /= 4, l++, nodes *= 4, first *= 4) {
+        int first = node;
+        int l = level;
+        if (radix == 8) {
+            forward8(data, at, part * POINT, data, at, part * POINT, part, tree.roots, tree.subAt[level] + 8 * node);
+            nodes = 8;
+            first = 8 * node;
+            part /= 4;
+            l++;
+        }
+        for (; part >= least; part /= 4, l++, nodes *= 4, first *= 4) {
             if (part > 16) {
                 for (int i = 0; i < nodes; i++) {
                     long begin = at + i * 4L * part * POINT;
@@ -83,8 +95,7 @@ final class Butterflies {
                             tree.subAt[l] + 4 * (first + i));
                 }
             } else {
-                forward4Nodes(data, at, Integer.numberOfTrailingZeros(part), nodes * part, tree.roots,
-                        tree.subAt[l] + 4 * first);
+                forward4Nodes(data, at, Integer.numberOfTrailingZeros(part), nodes * part, tree.roots, tree.subAt[l] + 4 * first);
             }
         }
     }
@@ -98,18 +109,20 @@ final class Butterflies {
 
     private static void inverseLevels(RootTree tree, MemorySegment data, long at, int level, int node, int points,
             int least) {
+        int radix = tree.subRadix[level];
         if (points > CLOSE) {
-            int part = points / 4;
-            for (int child = 0; child < 4; child++) {
-                inverseLevels(tree, data, at + child * part * POINT, level + 1, 4 * node + child, part, least);
+            int part = points / radix;
+            for (int child = 0; child < radix; child++) {
+                inverseLevels(tree, data, at + child * part * POINT, level + 1, radix * node + child, part, least);
             }
-            inverse4(data, at, part * POINT, data, at, part * POINT, part, tree.roots, tree.subAt[level] + 4 * node);
+            inverse(radix, data, at, part * POINT, data, at, part * POINT, part, tree.roots,
+                    tree.subAt[level] + 2 * RootTree.pairs(radix) * node);
             return;
         }
         int nodes = points / 4;
-        int last = tree.subRadix.length - 1;
-        for (int part = 1, l = last,
-                first = node << 2 * (last - level); l >= level; part *= 4, l--, nodes /= 4, first /= 4) {
+        int first = node * nodes;
+        int l = tree.subRadix.length - 1;
+        for (int part = 1; l >= level && tree.subRadix[l] == 4; part *= 4, l--, nodes /= 4, first /= 4) {
             if (part < least) {
                 continue;
             }
@@ -120,9 +133,12 @@ final class Butterflies {
                             tree.subAt[l] + 4 * (first + i));
                 }
             } else {
-                inverse4Nodes(data, at, Integer.numberOfTrailingZeros(part), nodes * part, tree.roots,
-                        tree.subAt[l] + 4 * first);
+                inverse4Nodes(data, at, Integer.numberOfTrailingZeros(part), nodes * part, tree.roots, tree.subAt[l] + 4 * first);
             }
+        }
+        if (radix == 8) {
+            int part = points / 8;
+            inverse8(data, at, part * POINT, data, at, part * POINT, part, tree.roots, tree.subAt[level] + 8 * node);
         }
     }
 

@@ -23,10 +23,12 @@ final class RootTree {
     private static final int SMALLEST = 4;
     /** Points left free between the nodes of a spectrum. */
     private static final int GAP = 8;
-    /** Bits of a lower node that stays in the first-level cache. */
-    private static final int LARGEST_CLOSE_SUB = 8;
-    /** Bits of the upper levels at most, so that a tile of some columns stays there too. */
-    private static final int MOST_TOP = 6;
+    /** Bits of a lower node that stays in the caches of one core. */
+    private static final int LARGEST_SUB = 12;
+    /** Bits of the upper levels at most: more streams than 2 to this get in each other's way in the caches. */
+    private static final int MOST_TOP = 4;
+    /** Bits of the longest transform for which that holds; a longer one has larger nodes otherwise. */
+    private static final int LONG = 18;
     /** Angles, in turns, that the children of a node add to θ/r, in the order in which butterflies leave them. */
     private static final double[][] CHILDREN = {{}, {}, {}, {0, 1 / 3.0, 2 / 3.0}, {0, 0.5, 0.25, 0.75},
         {0, 0.2, 0.4, 0.6, 0.8}, {}, {}, {0, 0.5, 0.25, 0.75, 0.125, 0.625, 0.375, 0.875}};
@@ -61,8 +63,8 @@ final class RootTree {
         sub = 1 << subBits;
         top = size / sub;
         pitch = (long) (sub + (sub < 64 ? 0 : GAP)) * Butterflies.POINT;
-        topRadix = radices(odd, bits - subBits);
-        subRadix = radices(1, subBits);
+        topRadix = radices(odd, bits - subBits, false);
+        subRadix = radices(1, subBits, true);
         topAt = new int[topRadix.length];
         subAt = new int[subRadix.length];
         int length = 0;
@@ -108,26 +110,21 @@ final class RootTree {
     }
 
     /**
-     * Bits of {@link #sub}, an even number. What is left for the upper levels must be made of threes and twos, and begin with
-     * a two if there is no odd factor, since the first butterflies of radix 4 know how to leave imaginary parts out.
+     * Bits of {@link #sub}. The upper levels have radix 4, after an odd factor if there is one; as few of them as leave a
+     * node that stays close. An eight comes first in a node, and in the upper levels of the few sizes whose node would have
+     * nothing after it.
      */
     private static int subBits(int bits, boolean even) {
-        int subBits = Math.min(LARGEST_CLOSE_SUB, bits & ~1);
-        while (!fits(bits - subBits, even) && subBits > 0) {
-            subBits -= 2;
+        int topBits = even ? 2 : 0;
+        while (bits - topBits > LARGEST_SUB && topBits < (bits > LONG ? MOST_TOP + 2 : MOST_TOP)) {
+            topBits += 2;
         }
-        while (bits - subBits > MOST_TOP) {
-            subBits += 2;
-        }
-        return subBits;
+        int subBits = Math.max(0, bits - topBits);
+        return subBits == 1 || subBits == 3 ? 0 : subBits;
     }
 
-    private static boolean fits(int top, boolean even) {
-        return even ? top == 2 || top >= 4 : top != 1;
-    }
-
-    /** At most one odd factor first, then fours, at most one eight last. */
-    private static int[] radices(int odd, int bits) {
+    /** An odd factor first, if any, then fours, and an eight first or last if bits are odd. */
+    private static int[] radices(int odd, int bits, boolean eightFirst) {
         int eights = bits % 2;
         int fours = (bits - 3 * eights) / 2;
         int[] radices = new int[(odd > 1 ? 1 : 0) + eights + fours];
@@ -136,7 +133,7 @@ final class RootTree {
             radices[0] = odd;
         }
         if (eights > 0) {
-            radices[radices.length - 1] = 8;
+            radices[eightFirst ? 0 : radices.length - 1] = 8;
         }
         return radices;
     }
