@@ -95,7 +95,8 @@ final class Butterflies {
                             tree.subAt[l] + 4 * (first + i));
                 }
             } else {
-                forward4Nodes(data, at, Integer.numberOfTrailingZeros(part), nodes * part, tree.roots, tree.subAt[l] + 4 * first);
+                forward4Nodes(data, at, Integer.numberOfTrailingZeros(part), nodes * part, tree.roots,
+                        tree.subAt[l] + 4 * first);
             }
         }
     }
@@ -133,7 +134,8 @@ final class Butterflies {
                             tree.subAt[l] + 4 * (first + i));
                 }
             } else {
-                inverse4Nodes(data, at, Integer.numberOfTrailingZeros(part), nodes * part, tree.roots, tree.subAt[l] + 4 * first);
+                inverse4Nodes(data, at, Integer.numberOfTrailingZeros(part), nodes * part, tree.roots,
+                        tree.subAt[l] + 4 * first);
             }
         }
         if (radix == 8) {

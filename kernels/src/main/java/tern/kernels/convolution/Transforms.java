@@ -19,7 +19,7 @@ final class Transforms {
     private static final int TILE_POINTS = (int) ((32L << 10) / POINT);
 
     /** Transforms of this many points are shared by all threads. */
-    private static final int TOGETHER = 1 << 14;
+    private static final int TOGETHER = 1 << 15;
     /** Shorter ones are shared too if there are fewer blocks of channels than this. */
     private static final int FEW_BLOCKS = 4;
     private static final int TOGETHER_IF_FEW = 1 << 12;

@@ -11,6 +11,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import tern.kernels.KernelLaw;
 import tern.kernels.ThreadTeam;
@@ -166,11 +167,11 @@ class VectorLongConvolutionTest {
         }
     }
 
-    /** Long enough that all threads share one block of channels. */
-    @Test
-    void sharedTransformsAgreeWithDirectSums() {
+    /** Every way of taking sizes apart; the longer ones are long enough that all threads share one block of channels. */
+    @ParameterizedTest
+    @ValueSource(ints = {64, 128, 512, 640, 1536, 2048, 3000, 8192, 16_500, 32_768})
+    void longTransformsAgreeWithDirectSums(int time) {
         try (KernelLaw law = new KernelLaw(5)) {
-            int time = 16_500;
             Tensor x = law.gaussian(F32, 1, time, 19);
             Tensor taps = law.gaussian(F32, time, 19);
             Tensor skip = law.gaussian(F32, 19);
