@@ -1,5 +1,6 @@
 package tern.kernels;
 
+import tern.kernels.attention.VectorAttention;
 import tern.kernels.convolution.VectorFilterShaping;
 import tern.kernels.convolution.VectorHeadConvolution;
 import tern.kernels.convolution.VectorLongConvolution;
@@ -23,6 +24,6 @@ final class VectorBodies {
                 new VectorEmbedding(),
                 new VectorShortConvolution(), new VectorLongConvolution(), new VectorHeadConvolution(),
                 new VectorFilterShaping(),
-                plain.modal(), plain.attention(), new VectorCrossEntropy(), new VectorAdamW());
+                plain.modal(), new VectorAttention(), new VectorCrossEntropy(), new VectorAdamW());
     }
 }

@@ -1,0 +1,745 @@
+package tern.kernels.attention;
+
+import static tern.kernels.lanes.Lanes.BYTES;
+import static tern.kernels.lanes.Lanes.LENGTH;
+import static tern.kernels.lanes.Lanes.all;
+import static tern.kernels.lanes.Lanes.bound;
+import static tern.kernels.lanes.Lanes.broadcast;
+import static tern.kernels.lanes.Lanes.exp;
+import static tern.kernels.lanes.Lanes.load;
+import static tern.kernels.lanes.Lanes.padded;
+import static tern.kernels.lanes.Lanes.store;
+import static tern.tensor.Tensor.FLOAT;
+
+import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+
+import tern.kernels.ThreadTeam;
+import tern.kernels.lanes.Lanes;
+import tern.kernels.lanes.Tiles;
+import tern.tensor.DType;
+import tern.tensor.Shape;
+import tern.tensor.Tensor;
+import tern.tensor.Workspace;
+
+/**
+ * Vector bodies for F32, in tiles of 64 queries by 64 keys (Dao et al. 2022, arXiv 2205.14135).
+ *
+ * <p>Forward of many positions: a task is one tile of queries of one head. Scores are held transposed, queries in the lanes,
+ * so that the running maximum and sum need no sums over lanes. Forward of one position: a task is 512 keys of one key head;
+ * their results are joined in order. Backward: a task is every n-th tile of keys of one key head, with n such that there are
+ * about 16 tasks or more; it finishes dKey and dValue of its tiles and adds to a dQuery of its own, and these are added in
+ * order. So memory is O(T), and results do not depend on the number of threads.
+ */
+public final class VectorAttention implements Attention {
+    private static final int TILE = 64;
+    private static final int DECODE_KEYS = 512;
+    private static final int BACKWARD_TASKS = 16;
+    private static final int ROTARY_POSITIONS = 64;
+    // Floats below which a region's start would cost more than the second thread gains.
+    private static final long WORTH_A_REGION = 1 << 15;
+
+    /** A body without state. */
+    public VectorAttention() {
+    }
+
+    // ── forward ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @Override
+    public void forward(ThreadTeam team, Tensor query, Tensor key, Tensor value, Tensor keys, Tensor values,
+            long[] ages,
+            Tensor y, Tensor logSum) {
+        append(key, keys, ages);
+        append(value, values, ages);
+        boolean kept = keys.dim(1) > 0;
+        Tensor allKeys = kept ? keys : key;
+        Tensor allValues = kept ? values : value;
+        if (query.dim(1) == 1) {
+            step(team, query, allKeys, allValues, ages, y, logSum);
+        } else {
+            tiles(team, query, allKeys, allValues, ages, y, logSum);
+        }
+    }
+
+    private static void append(Tensor fresh, Tensor history, long[] ages) {
+        if (history.dim(1) == 0) {
+            return;
+        }
+        long row = 4L * fresh.dim(2) * fresh.dim(3);
+        long length = row * fresh.dim(1);
+        for (int b = 0; b < fresh.dim(0); b++) {
+            long at = row * ((long) b * history.dim(1) + ages[b]);
+            MemorySegment.copy(fresh.data(), b * length, history.data(), at, length);
+        }
+    }
+
+    private static void tiles(ThreadTeam team, Tensor query, Tensor keys, Tensor values, long[] ages, Tensor y,
+            Tensor logSum) {
+        int time = query.dim(1);
+        int heads = query.dim(2);
+        int queryTiles = (time + TILE - 1) / TILE;
+        // The last queries have the most keys: they go first, so that no thread is left alone with them at the end.
+        team.run(query.dim(0) * heads * queryTiles, (index, scratch) -> {
+            int tile = queryTiles - 1 - index / (query.dim(0) * heads);
+            int h = index % heads;
+            int b = index / heads % query.dim(0);
+            queryTile(query, keys, values, ages[b], y, logSum, b, h, tile * TILE, scratch);
+        });
+    }
+
+    private static void queryTile(Tensor query, Tensor keys, Tensor values, long age, Tensor y, Tensor logSum, int b,
+            int h,
+            int from, Workspace scratch) {
+        int time = query.dim(1);
+        int heads = query.dim(2);
+        int width = query.dim(3);
+        int valueWidth = values.dim(3);
+        int rows = Math.min(TILE, time - from);
+        int lanes = padded(rows);
+        int valueLanes = padded(valueWidth);
+        long laneBytes = 4L * lanes;
+        long valueBytes = 4L * valueLanes;
+        MemorySegment turned = floats(scratch, width * lanes);
+        MemorySegment scores = floats(scratch, TILE * lanes);
+        MemorySegment lastKeys = floats(scratch, Tiles.ROWS * width);
+        MemorySegment packedValues = floats(scratch, TILE * valueLanes).fill((byte) 0);
+        MemorySegment mixed = floats(scratch, lanes * valueLanes).fill((byte) 0);
+        MemorySegment highest = floats(scratch, lanes);
+        MemorySegment sums = floats(scratch, lanes).fill((byte) 0);
+        MemorySegment factors = floats(scratch, lanes);
+        MemorySegment tile = floats(scratch, Tiles.scratchLength());
+        fill(highest, lanes, Float.NEGATIVE_INFINITY);
+        float scale = (float) (1 / Math.sqrt(width));
+        long queryAt = 4L * (((long) b * time + from) * heads + h) * width;
+        transpose(query.data(), queryAt, 4L * heads * width, rows, width, scale, turned, lanes);
+
+        int group = Math.toIntExact((long) h * keys.dim(2) / heads);
+        long keyStride = 4L * keys.dim(2) * width;
+        long valueStride = 4L * values.dim(2) * valueWidth;
+        long keyAt = 4L * ((long) b * keys.dim(1) * keys.dim(2) + group) * width;
+        long valueAt = 4L * ((long) b * values.dim(1) * values.dim(2) + group) * valueWidth;
+        long end = age + from + rows;
+        for (long first = 0; first < end; first += TILE) {
+            int columns = (int) Math.min(TILE, end - first);
+            int whole = columns - columns % Tiles.ROWS;
+            long at = keyAt + first * keyStride;
+            Tiles.product(keys.data(), at, keyStride, 4, turned, 0, laneBytes, scores, 0, laneBytes, whole, lanes,
+                    width);
+            if (whole < columns) {
+                lastKeys.fill((byte) 0);
+                pack(keys.data(), at + whole * keyStride, keyStride, columns - whole, width, 1, lastKeys, 4L * width);
+                Tiles.product(lastKeys, 0, 4L * width, 4, turned, 0, laneBytes, scores, whole * laneBytes, laneBytes,
+                        Tiles.ROWS, lanes, width);
+            }
+            hide(scores, lanes, columns, first - age - from);
+            boolean moved = false;
+            for (int lane = 0; lane < lanes; lane += LENGTH) {
+                moved |= weigh(scores, laneBytes, 4L * lane, columns, highest, sums, factors);
+            }
+            if (moved && first > 0) {
+                rescale(mixed, valueBytes, factors, rows, valueLanes);
+            }
+            pack(values.data(), valueAt + first * valueStride, valueStride, columns, valueWidth, 1, packedValues,
+                    valueBytes);
+            Tiles.accumulate(scores, 0, 4, laneBytes, packedValues, 0, valueBytes, mixed, 0, valueBytes, lanes,
+                    valueLanes,
+                    columns, tile);
+        }
+        for (int r = 0; r < rows; r++) {
+            float sum = sums.get(FLOAT, 4L * r);
+            long row = ((long) b * time + from + r) * heads + h;
+            scaled(mixed, r * valueBytes, 1 / sum, y.data(), 4 * row * valueWidth, valueWidth);
+            float total = (float) (highest.get(FLOAT, 4L * r) + Math.log(sum));
+            logSum.data().set(FLOAT, 4 * (((long) b * heads + h) * time + from + r), total);
+        }
+    }
+
+    // Scores of keys that come after a query become −∞; offset is the first key's position relative to the first query's.
+    private static void hide(MemorySegment scores, int lanes, int columns, long offset) {
+        for (int c = (int) Math.max(0, 1 - offset); c < columns; c++) {
+            int hidden = (int) Math.min(lanes, offset + c);
+            for (int r = 0; r < hidden; r++) {
+                scores.set(FLOAT, 4L * ((long) c * lanes + r), Float.NEGATIVE_INFINITY);
+            }
+        }
+    }
+
+    // One vector of queries: scores become weights under the new maximum; true if that is higher than the old one anywhere.
+    private static boolean weigh(MemorySegment scores, long row, long lane, int columns, MemorySegment highest,
+            MemorySegment sums, MemorySegment factors) {
+        boolean higher = raise(scores, row, lane, columns, highest, factors);
+        weights(scores, row, lane, columns, highest, factors, sums);
+        return higher;
+    }
+
+    // A vector that a loop carries must begin in the loop's own method: one that came as an argument is kept on the heap.
+    private static boolean raise(MemorySegment scores, long row, long lane, int columns, MemorySegment highest,
+            MemorySegment factors) {
+        FloatVector high = load(highest, lane);
+        for (int c = 0; c < columns; c++) {
+            high = high.max(load(scores, c * row + lane));
+        }
+        FloatVector before = load(highest, lane);
+        store(exp(before.sub(high)), factors, lane);
+        store(high, highest, lane);
+        return high.compare(VectorOperators.NE, before).anyTrue();
+    }
+
+    private static void weights(MemorySegment scores, long row, long lane, int columns, MemorySegment highest,
+            MemorySegment factors, MemorySegment sums) {
+        FloatVector high = load(highest, lane);
+        FloatVector sum = load(sums, lane).mul(load(factors, lane));
+        for (int c = 0; c < columns; c++) {
+            long at = c * row + lane;
+            FloatVector weight = exp(load(scores, at).sub(high));
+            weight.intoMemorySegment(scores, at, Lanes.ORDER);
+            sum = sum.add(weight);
+        }
+        sum.intoMemorySegment(sums, lane, Lanes.ORDER);
+    }
+
+    private static void rescale(MemorySegment mixed, long row, MemorySegment factors, int rows, int columns) {
+        for (int r = 0; r < rows; r++) {
+            FloatVector factor = broadcast(factors, 4L * r);
+            for (int j = 0; j < columns; j += LENGTH) {
+                long at = r * row + 4L * j;
+                store(load(mixed, at).mul(factor), mixed, at);
+            }
+        }
+    }
+
+    // ── one position ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    private static void step(ThreadTeam team, Tensor query, Tensor keys, Tensor values, long[] ages, Tensor y,
+            Tensor logSum) {
+        int batch = query.dim(0);
+        int heads = query.dim(2);
+        int groups = keys.dim(2);
+        int valueWidth = values.dim(3);
+        long oldest = 0;
+        long positions = 0;
+        for (long age : ages) {
+            oldest = Math.max(oldest, age + 1);
+            positions += age + 1;
+        }
+        int parts = Math.toIntExact((oldest + DECODE_KEYS - 1) / DECODE_KEYS);
+        int partLength = 2 + valueWidth;
+        Workspace.Mark mark = team.scratch().mark();
+        MemorySegment found = floats(team.scratch(), Math.multiplyExact(batch * heads, parts) * partLength);
+        ThreadTeam.Task part = (index, scratch) -> {
+            int g = index % groups;
+            int b = index / groups % batch;
+            int p = index / groups / batch;
+            long from = (long) p * DECODE_KEYS;
+            int count = (int) Math.min(DECODE_KEYS, ages[b] + 1 - from);
+            if (count > 0) {
+                for (int h = g * (heads / groups); h < (g + 1) * (heads / groups); h++) {
+                    long at = 4L * (((long) b * heads + h) * parts + p) * partLength;
+                    stepPart(query, keys, values, b, h, g, from, count, found, at, scratch);
+                }
+            }
+        };
+        int tasks = batch * groups * parts;
+        if (positions * groups * (keys.dim(3) + valueWidth) < WORTH_A_REGION) {
+            alone(team, tasks, part);
+        } else {
+            team.run(tasks, part);
+        }
+        for (int row = 0; row < batch * heads; row++) {
+            join(found, 4L * row * parts * partLength, (int) (ages[row / heads] / DECODE_KEYS) + 1, valueWidth,
+                    y.data(),
+                    4L * row * valueWidth, logSum.data(), 4L * row);
+        }
+        team.scratch().release(mark);
+    }
+
+    private static void alone(ThreadTeam team, int tasks, ThreadTeam.Task task) {
+        for (int index = 0; index < tasks; index++) {
+            Workspace.Mark mark = team.scratch().mark();
+            task.run(index, team.scratch());
+            team.scratch().release(mark);
+        }
+    }
+
+    // The highest score, the sum of weights under it, and the weighted sum of values, of some keys.
+    private static void stepPart(Tensor query, Tensor keys, Tensor values, int b, int h, int group, long from,
+            int count,
+            MemorySegment found, long foundAt, Workspace scratch) {
+        int width = query.dim(3);
+        int valueWidth = values.dim(3);
+        MemorySegment scores = floats(scratch, DECODE_KEYS);
+        long queryAt = 4L * ((long) b * query.dim(2) + h) * width;
+        long keyAt = 4L * (((long) b * keys.dim(1) + from) * keys.dim(2) + group) * width;
+        long valueAt = 4L * (((long) b * values.dim(1) + from) * values.dim(2) + group) * valueWidth;
+        float scale = (float) (1 / Math.sqrt(width));
+        float high = dots(query.data(), queryAt, keys.data(), keyAt, 4L * keys.dim(2) * width, count, width, scale,
+                scores);
+        float sum = weights(scores, count, high);
+        found.set(FLOAT, foundAt, high);
+        found.set(FLOAT, foundAt + 4, sum);
+        mix(scores, count, values.data(), valueAt, 4L * values.dim(2) * valueWidth, found, foundAt + 8, valueWidth);
+    }
+
+    private static float dots(MemorySegment query, long queryAt, MemorySegment keys, long keyAt, long stride, int count,
+            int width, float scale, MemorySegment scores) {
+        int whole = bound(width);
+        float high = Float.NEGATIVE_INFINITY;
+        for (int s = 0; s < count; s++) {
+            long at = keyAt + s * stride;
+            FloatVector even = all(0);
+            for (int i = 0; i < whole; i += LENGTH) {
+                even = load(keys, at + 4L * i).fma(load(query, queryAt + 4L * i), even);
+            }
+            float sum = Lanes.sum(even);
+            for (int i = whole; i < width; i++) {
+                sum += keys.get(FLOAT, at + 4L * i) * query.get(FLOAT, queryAt + 4L * i);
+            }
+            float score = sum * scale;
+            scores.set(FLOAT, 4L * s, score);
+            high = Math.max(high, score);
+        }
+        return high;
+    }
+
+    private static float weights(MemorySegment scores, int count, float high) {
+        for (int s = count; s < padded(count); s++) {
+            scores.set(FLOAT, 4L * s, Float.NEGATIVE_INFINITY);
+        }
+        FloatVector highs = all(high);
+        FloatVector sum = all(0);
+        for (int s = 0; s < count; s += LENGTH) {
+            FloatVector weight = exp(load(scores, 4L * s).sub(highs));
+            weight.intoMemorySegment(scores, 4L * s, Lanes.ORDER);
+            sum = sum.add(weight);
+        }
+        return Lanes.sum(sum);
+    }
+
+    private static void mix(MemorySegment weights, int count, MemorySegment values, long valueAt, long stride,
+            MemorySegment out, long outAt, int width) {
+        int j = 0;
+        for (; j + 4 * LENGTH <= width; j += 4 * LENGTH) {
+            mixFour(weights, count, values, valueAt + 4L * j, stride, out, outAt + 4L * j);
+        }
+        for (; j + LENGTH <= width; j += LENGTH) {
+            mixOne(weights, count, values, valueAt + 4L * j, stride, out, outAt + 4L * j);
+        }
+        for (; j < width; j++) {
+            float sum = 0;
+            for (int s = 0; s < count; s++) {
+                sum += weights.get(FLOAT, 4L * s) * values.get(FLOAT, valueAt + s * stride + 4L * j);
+            }
+            out.set(FLOAT, outAt + 4L * j, sum);
+        }
+    }
+
+    private static void mixFour(MemorySegment weights, int count, MemorySegment values, long valueAt, long stride,
+            MemorySegment out, long outAt) {
+        FloatVector sum0 = all(0);
+        FloatVector sum1 = sum0;
+        FloatVector sum2 = sum0;
+        FloatVector sum3 = sum0;
+        for (int s = 0; s < count; s++) {
+            long at = valueAt + s * stride;
+            FloatVector weight = broadcast(weights, 4L * s);
+            sum0 = weight.fma(load(values, at), sum0);
+            sum1 = weight.fma(load(values, at + BYTES), sum1);
+            sum2 = weight.fma(load(values, at + 2L * BYTES), sum2);
+            sum3 = weight.fma(load(values, at + 3L * BYTES), sum3);
+        }
+        store(sum0, out, outAt);
+        store(sum1, out, outAt + BYTES);
+        store(sum2, out, outAt + 2L * BYTES);
+        store(sum3, out, outAt + 3L * BYTES);
+    }
+
+    private static void mixOne(MemorySegment weights, int count, MemorySegment values, long valueAt, long stride,
+            MemorySegment out, long outAt) {
+        FloatVector sum = all(0);
+        for (int s = 0; s < count; s++) {
+            sum = broadcast(weights, 4L * s).fma(load(values, valueAt + s * stride), sum);
+        }
+        store(sum, out, outAt);
+    }
+
+    private static void join(MemorySegment found, long at, int parts, int width, MemorySegment y, long yAt,
+            MemorySegment logSum, long logSumAt) {
+        long stride = 4L * (2 + width);
+        float high = Float.NEGATIVE_INFINITY;
+        for (int p = 0; p < parts; p++) {
+            high = Math.max(high, found.get(FLOAT, at + p * stride));
+        }
+        double sum = 0;
+        for (int p = 0; p < parts; p++) {
+            sum += Math.exp(found.get(FLOAT, at + p * stride) - (double) high) * found.get(FLOAT, at + p * stride + 4);
+        }
+        for (int p = 0; p < parts; p++) {
+            float factor = (float) (Math.exp(found.get(FLOAT, at + p * stride) - (double) high) / sum);
+            long from = at + p * stride + 8;
+            for (int j = 0; j < width; j++) {
+                float before = p == 0 ? 0 : y.get(FLOAT, yAt + 4L * j);
+                y.set(FLOAT, yAt + 4L * j, before + factor * found.get(FLOAT, from + 4L * j));
+            }
+        }
+        logSum.set(FLOAT, logSumAt, (float) (high + Math.log(sum)));
+    }
+
+    // ── backward ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /** What all tasks of one backward call read. */
+    private record Gradient(Tensor query, Tensor key, Tensor value, Tensor keys, Tensor values, long[] ages,
+            Tensor logSum,
+            Tensor dy, Tensor dKey, Tensor dValue, Tensor dKeys, Tensor dValues, MemorySegment means,
+            MemorySegment dQueries, int parts) {
+        int paddedTime() {
+            return (query.dim(1) + TILE - 1) / TILE * TILE;
+        }
+
+        /** Where the dQuery of one part, sequence and head begins. */
+        long dQueryAt(int part, int b, int h) {
+            long row = ((long) part * query.dim(0) + b) * query.dim(2) + h;
+            return 4 * row * paddedTime() * padded(query.dim(3));
+        }
+    }
+
+    @Override
+    public void backward(ThreadTeam team, Tensor query, Tensor key, Tensor value, Tensor keys, Tensor values,
+            long[] ages,
+            Tensor y, Tensor logSum, Tensor dy, Tensor dQuery, Tensor dKey, Tensor dValue, Tensor dKeys,
+            Tensor dValues) {
+        int batch = query.dim(0);
+        int time = query.dim(1);
+        int heads = query.dim(2);
+        int groups = key.dim(2);
+        if (time == 0) {
+            return;
+        }
+        long oldest = 0;
+        for (long age : ages) {
+            oldest = Math.max(oldest, age);
+        }
+        int keyTiles = Math.toIntExact((oldest + time + TILE - 1) / TILE);
+        int parts = Math.min(keyTiles, (BACKWARD_TASKS + batch * groups - 1) / (batch * groups));
+        Workspace.Mark mark = team.scratch().mark();
+        MemorySegment means = floats(team.scratch(), batch * heads * time);
+        long dQueryLength = (long) parts * batch * heads * ((time + TILE - 1) / TILE * TILE) * padded(query.dim(3));
+        MemorySegment dQueries = floats(team.scratch(), Math.toIntExact(dQueryLength));
+        Gradient gradient = new Gradient(query, key, value, keys, values, ages, logSum, dy, dKey, dValue, dKeys,
+                dValues,
+                means, dQueries, parts);
+        team.run(batch * heads, (index, scratch) -> means(dy, y, index / heads, index % heads, means));
+        team.run(batch * groups * parts, (index, scratch) -> {
+            int part = index % parts;
+            int g = index / parts % groups;
+            int b = index / parts / groups;
+            for (int h = g * (heads / groups); h < (g + 1) * (heads / groups); h++) {
+                long at = gradient.dQueryAt(part, b, h);
+                long length = 4L * gradient.paddedTime() * padded(query.dim(3));
+                dQueries.asSlice(at, length).fill((byte) 0);
+            }
+            for (int tile = part; (long) tile * TILE < ages[b] + time; tile += parts) {
+                Workspace.Mark inner = scratch.mark();
+                keyTile(gradient, b, g, part, (long) tile * TILE, scratch);
+                scratch.release(inner);
+            }
+        });
+        team.run(batch * heads, (index, scratch) -> addQueries(gradient, index / heads, index % heads, dQuery));
+        team.scratch().release(mark);
+    }
+
+    // Σ_j dy_j·y_j of each position of a head: what softmax's backward subtracts.
+    private static void means(Tensor dy, Tensor y, int b, int h, MemorySegment means) {
+        int time = y.dim(1);
+        int heads = y.dim(2);
+        int width = y.dim(3);
+        for (int t = 0; t < time; t++) {
+            long at = 4L * (((long) b * time + t) * heads + h) * width;
+            means.set(FLOAT, 4L * (((long) b * heads + h) * time + t), dot(dy.data(), at, y.data(), at, width));
+        }
+    }
+
+    private static void keyTile(Gradient in, int b, int g, int part, long first, Workspace scratch) {
+        int time = in.query.dim(1);
+        int heads = in.query.dim(2);
+        int groups = in.key.dim(2);
+        int width = in.query.dim(3);
+        int valueWidth = in.value.dim(3);
+        long age = in.ages[b];
+        int columns = (int) Math.min(TILE, age + time - first);
+        int lanes = padded(columns);
+        int widthLanes = padded(width);
+        int valueLanes = padded(valueWidth);
+        long widthBytes = 4L * widthLanes;
+        long valueBytes = 4L * valueLanes;
+        MemorySegment tileKeys = floats(scratch, TILE * widthLanes).fill((byte) 0);
+        MemorySegment tileValues = floats(scratch, TILE * valueLanes).fill((byte) 0);
+        MemorySegment turnedKeys = floats(scratch, width * lanes);
+        MemorySegment turnedValues = floats(scratch, valueWidth * lanes);
+        MemorySegment dTileKeys = floats(scratch, TILE * widthLanes).fill((byte) 0);
+        MemorySegment dTileValues = floats(scratch, TILE * valueLanes).fill((byte) 0);
+        MemorySegment queries = floats(scratch, TILE * widthLanes).fill((byte) 0);
+        MemorySegment outputs = floats(scratch, TILE * valueLanes).fill((byte) 0);
+        MemorySegment weights = floats(scratch, TILE * lanes);
+        MemorySegment dScores = floats(scratch, TILE * lanes);
+        MemorySegment tile = floats(scratch, Tiles.scratchLength());
+        packKeys(in.keys, in.key, age, b, g, first, columns, tileKeys, widthBytes);
+        packKeys(in.values, in.value, age, b, g, first, columns, tileValues, valueBytes);
+        transpose(tileKeys, 0, widthBytes, columns, width, 1, turnedKeys, lanes);
+        transpose(tileValues, 0, valueBytes, columns, valueWidth, 1, turnedValues, lanes);
+        float scale = (float) (1 / Math.sqrt(width));
+        int firstQuery = (int) Math.max(0, (first - age) / TILE * TILE);
+        for (int h = g * (heads / groups); h < (g + 1) * (heads / groups); h++) {
+            for (int from = firstQuery; from < time; from += TILE) {
+                int rows = Math.min(TILE, time - from);
+                int paddedRows = Tiles.paddedRows(rows);
+                long row = ((long) b * time + from) * heads + h;
+                pack(in.query.data(), 4 * row * width, 4L * heads * width, rows, width, scale, queries, widthBytes);
+                pack(in.dy.data(), 4 * row * valueWidth, 4L * heads * valueWidth, rows, valueWidth, 1, outputs,
+                        valueBytes);
+                Tiles.product(queries, 0, widthBytes, 4, turnedKeys, 0, 4L * lanes, weights, 0, 4L * lanes, paddedRows,
+                        lanes,
+                        width);
+                Tiles.product(outputs, 0, valueBytes, 4, turnedValues, 0, 4L * lanes, dScores, 0, 4L * lanes,
+                        paddedRows,
+                        lanes, valueWidth);
+                long line = 4 * (((long) b * heads + h) * time + from);
+                for (int r = 0; r < rows; r++) {
+                    float total = in.logSum.data().get(FLOAT, line + 4L * r);
+                    float mean = in.means.get(FLOAT, line + 4L * r);
+                    int seen = (int) Math.min(columns, age + from + r + 1 - first);
+                    weightRow(weights, dScores, 4L * r * lanes, lanes, Math.max(0, seen), total, mean);
+                }
+                Tiles.accumulate(weights, 0, 4, 4L * lanes, outputs, 0, valueBytes, dTileValues, 0, valueBytes,
+                        Tiles.paddedRows(columns), valueLanes, rows, tile);
+                Tiles.accumulate(dScores, 0, 4, 4L * lanes, queries, 0, widthBytes, dTileKeys, 0, widthBytes,
+                        Tiles.paddedRows(columns), widthLanes, rows, tile);
+                Tiles.accumulate(dScores, 0, 4L * lanes, 4, tileKeys, 0, widthBytes, in.dQueries,
+                        in.dQueryAt(part, b, h) + from * widthBytes, widthBytes, paddedRows, widthLanes, columns, tile);
+            }
+        }
+        unpack(dTileKeys, widthBytes, in.dKeys, in.dKey, age, b, g, first, columns);
+        unpack(dTileValues, valueBytes, in.dValues, in.dValue, age, b, g, first, columns);
+    }
+
+    // Scores of one query become weights, and the gradients of weights those of scores; unseen keys get 0.
+    private static void weightRow(MemorySegment weights, MemorySegment dScores, long at, int lanes, int seen,
+            float total,
+            float mean) {
+        FloatVector totals = all(total);
+        FloatVector means = all(mean);
+        for (int c = 0; c < lanes; c += LENGTH) {
+            long here = at + 4L * c;
+            FloatVector weight = exp(load(weights, here).sub(totals));
+            weight.intoMemorySegment(weights, here, Lanes.ORDER);
+            weight.mul(load(dScores, here).sub(means)).intoMemorySegment(dScores, here, Lanes.ORDER);
+        }
+        for (int c = seen; c < lanes; c++) {
+            weights.set(FLOAT, at + 4L * c, 0);
+            dScores.set(FLOAT, at + 4L * c, 0);
+        }
+    }
+
+    private static void addQueries(Gradient in, int b, int h, Tensor dQuery) {
+        int time = dQuery.dim(1);
+        int heads = dQuery.dim(2);
+        int width = dQuery.dim(3);
+        float scale = (float) (1 / Math.sqrt(width));
+        for (int t = 0; t < time; t++) {
+            long at = 4 * (((long) b * time + t) * heads + h) * width;
+            long from = 4L * t * padded(width);
+            scaled(in.dQueries, in.dQueryAt(0, b, h) + from, scale, dQuery.data(), at, width);
+            for (int part = 1; part < in.parts; part++) {
+                addScaled(in.dQueries, in.dQueryAt(part, b, h) + from, scale, dQuery.data(), at, width);
+            }
+        }
+    }
+
+    // ── rows ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    private static void packKeys(Tensor history, Tensor fresh, long age, int b, int g, long first, int columns,
+            MemorySegment into, long row) {
+        int width = fresh.dim(3);
+        int groups = fresh.dim(2);
+        int old = Math.clamp(age - first, 0, columns);
+        pack(history.data(), 4 * (((long) b * history.dim(1) + first) * groups + g) * width, 4L * groups * width, old,
+                width,
+                1, into, row);
+        long at = 4 * (((long) b * fresh.dim(1) + first + old - age) * groups + g) * width;
+        for (int c = old; c < columns; c++) {
+            scaled(fresh.data(), at + 4L * (c - old) * groups * width, 1, into, c * row, width);
+        }
+    }
+
+    private static void unpack(MemorySegment from, long row, Tensor dHistory, Tensor dFresh, long age, int b, int g,
+            long first, int columns) {
+        int width = dFresh.dim(3);
+        int groups = dFresh.dim(2);
+        for (int c = 0; c < columns; c++) {
+            long position = first + c;
+            if (position < age) {
+                long at = 4 * (((long) b * dHistory.dim(1) + position) * groups + g) * width;
+                addScaled(from, c * row, 1, dHistory.data(), at, width);
+            } else {
+                long at = 4 * (((long) b * dFresh.dim(1) + position - age) * groups + g) * width;
+                scaled(from, c * row, 1, dFresh.data(), at, width);
+            }
+        }
+    }
+
+    private static void pack(MemorySegment from, long at, long stride, int rows, int width, float scale,
+            MemorySegment into,
+            long row) {
+        for (int r = 0; r < rows; r++) {
+            scaled(from, at + r * stride, scale, into, r * row, width);
+        }
+    }
+
+    // into[i, r] ← scale·from[r, i]; lanes beyond the rows become 0.
+    private static void transpose(MemorySegment from, long at, long stride, int rows, int width, float scale,
+            MemorySegment into, int lanes) {
+        for (int i = 0; i < width; i++) {
+            for (int r = 0; r < rows; r++) {
+                into.set(FLOAT, 4L * ((long) i * lanes + r), scale * from.get(FLOAT, at + r * stride + 4L * i));
+            }
+            for (int r = rows; r < lanes; r++) {
+                into.set(FLOAT, 4L * ((long) i * lanes + r), 0);
+            }
+        }
+    }
+
+    private static void scaled(MemorySegment from, long at, float scale, MemorySegment into, long intoAt, int n) {
+        FloatVector scales = all(scale);
+        int i = 0;
+        for (int bound = bound(n); i < bound; i += LENGTH) {
+            store(load(from, at + 4L * i).mul(scales), into, intoAt + 4L * i);
+        }
+        for (; i < n; i++) {
+            into.set(FLOAT, intoAt + 4L * i, from.get(FLOAT, at + 4L * i) * scale);
+        }
+    }
+
+    private static void addScaled(MemorySegment from, long at, float scale, MemorySegment into, long intoAt, int n) {
+        FloatVector scales = all(scale);
+        int i = 0;
+        for (int bound = bound(n); i < bound; i += LENGTH) {
+            store(load(from, at + 4L * i).fma(scales, load(into, intoAt + 4L * i)), into, intoAt + 4L * i);
+        }
+        for (; i < n; i++) {
+            float sum = Math.fma(from.get(FLOAT, at + 4L * i), scale, into.get(FLOAT, intoAt + 4L * i));
+            into.set(FLOAT, intoAt + 4L * i, sum);
+        }
+    }
+
+    private static float dot(MemorySegment a, long aAt, MemorySegment b, long bAt, int n) {
+        FloatVector sums = all(0);
+        int i = 0;
+        for (int bound = bound(n); i < bound; i += LENGTH) {
+            sums = load(a, aAt + 4L * i).fma(load(b, bAt + 4L * i), sums);
+        }
+        float sum = Lanes.sum(sums);
+        for (; i < n; i++) {
+            sum += a.get(FLOAT, aAt + 4L * i) * b.get(FLOAT, bAt + 4L * i);
+        }
+        return sum;
+    }
+
+    private static void fill(MemorySegment floats, int n, float value) {
+        for (int i = 0; i < n; i++) {
+            floats.set(FLOAT, 4L * i, value);
+        }
+    }
+
+    private static MemorySegment floats(Workspace scratch, int length) {
+        return scratch.allocate(DType.F32, Shape.of(length)).data();
+    }
+
+    // ── rotary positions ────────────────────────────────────────────────────────────────────────────────────────────
+
+    @Override
+    public void rotary(ThreadTeam team, Tensor x, long[] ages, double base, Tensor y) {
+        turn(team, x, ages, base, 1, y);
+    }
+
+    @Override
+    public void rotaryBackward(ThreadTeam team, Tensor dy, long[] ages, double base, Tensor dx) {
+        turn(team, dy, ages, base, -1, dx);
+    }
+
+    private static void turn(ThreadTeam team, Tensor x, long[] ages, double base, int direction, Tensor y) {
+        int time = x.dim(1);
+        int blocks = (time + ROTARY_POSITIONS - 1) / ROTARY_POSITIONS;
+        ThreadTeam.Task block = (index, scratch) -> {
+            int b = index / blocks;
+            int from = index % blocks * ROTARY_POSITIONS;
+            turn(x, b, from, Math.min(time, from + ROTARY_POSITIONS), ages[b], base, direction, y, scratch);
+        };
+        if (x.elements() < WORTH_A_REGION) {
+            alone(team, x.dim(0) * blocks, block);
+        } else {
+            team.run(x.dim(0) * blocks, block);
+        }
+    }
+
+    // Angles of the first position are exact; those that follow are turned on from it in double precision.
+    private static void turn(Tensor x, int b, int from, int to, long age, double base, int direction, Tensor y,
+            Workspace scratch) {
+        int heads = x.dim(2);
+        int width = x.dim(3);
+        int half = width / 2;
+        Tensor angles = scratch.allocate(DType.F64, Shape.of(4, half));
+        MemorySegment cosines = floats(scratch, half);
+        MemorySegment sines = floats(scratch, half);
+        double ratio = Math.pow(base, -2.0 / width);
+        double frequency = 1;
+        for (int i = 0; i < half; i++) {
+            double angle = (age + from) * frequency;
+            angles.set(i, Math.cos(angle));
+            angles.set(half + i, Math.sin(angle));
+            if (to - from > 1) {
+                angles.set(2L * half + i, Math.cos(frequency));
+                angles.set(3L * half + i, Math.sin(frequency));
+            }
+            frequency *= ratio;
+        }
+        for (int t = from; t < to; t++) {
+            for (int i = 0; i < half; i++) {
+                double cosine = angles.get(i);
+                double sine = angles.get(half + i);
+                cosines.set(FLOAT, 4L * i, (float) cosine);
+                sines.set(FLOAT, 4L * i, (float) (direction * sine));
+                if (t + 1 < to) {
+                    double stepCosine = angles.get(2L * half + i);
+                    double stepSine = angles.get(3L * half + i);
+                    angles.set(i, cosine * stepCosine - sine * stepSine);
+                    angles.set(half + i, sine * stepCosine + cosine * stepSine);
+                }
+            }
+            for (int h = 0; h < heads; h++) {
+                long at = 4 * (((long) b * x.dim(1) + t) * heads + h) * width;
+                turnHead(x.data(), at, cosines, sines, half, y.data());
+            }
+        }
+    }
+
+    private static void turnHead(MemorySegment x, long at, MemorySegment cosines, MemorySegment sines, int half,
+            MemorySegment y) {
+        int i = 0;
+        for (int bound = bound(half); i < bound; i += LENGTH) {
+            FloatVector first = load(x, at + 4L * i);
+            FloatVector second = load(x, at + 4L * (half + i));
+            FloatVector cosine = load(cosines, 4L * i);
+            FloatVector sine = load(sines, 4L * i);
+            store(first.mul(cosine).sub(second.mul(sine)), y, at + 4L * i);
+            store(first.mul(sine).add(second.mul(cosine)), y, at + 4L * (half + i));
+        }
+        for (; i < half; i++) {
+            float first = x.get(FLOAT, at + 4L * i);
+            float second = x.get(FLOAT, at + 4L * (half + i));
+            float cosine = cosines.get(FLOAT, 4L * i);
+            float sine = sines.get(FLOAT, 4L * i);
+            y.set(FLOAT, at + 4L * i, first * cosine - second * sine);
+            y.set(FLOAT, at + 4L * (half + i), first * sine + second * cosine);
+        }
+    }
+}
