@@ -10,6 +10,7 @@ import picocli.CommandLine.ParentCommand;
 
 import tern.kernels.KernelSet;
 import tern.kernels.ThreadTeam;
+import tern.kernels.machine.BestOf;
 import tern.kernels.machine.MachineProbe;
 import tern.tensor.DType;
 import tern.tensor.Memory;
@@ -19,7 +20,7 @@ import tern.tensor.Tensor;
 /** {@code tern doctor}: what Tern runs on, whether it runs as fast as it can here, and what to change if not. */
 @Command(name = "doctor", description = "Say what Tern runs on, measure it for about two seconds, and say what to change.", mixinStandardHelpOptions = true)
 final class DoctorCommand implements Callable<Integer> {
-    private static final long MEASURE_MILLIS = 400;
+    private static final long MEASURE_MILLIS = 250;
     private static final long BLOCK_BYTES = 512L << 20;
 
     /** Half a multiply–add per cycle at 1 GHz: any core with the instructions is faster, any without them far slower. */
@@ -60,9 +61,10 @@ final class DoctorCommand implements Callable<Integer> {
     }
 
     private static Diagnosis.Arithmetic arithmetic(KernelSet kernels, int cores) {
-        double peak = MachineProbe.fmaPeak(1, MEASURE_MILLIS / 2) / 1e9;
+        double peak = MachineProbe.fmaPeak(1, MEASURE_MILLIS) / 1e9;
         int size = KernelSet.whyNotVector().isEmpty() ? 1024 : 256;
-        double one = gemm(kernels, 1, size), all = gemm(kernels, cores, size);
+        gemm(kernels, 1, size / 4); // smaller products first, so that the compiler is done before the ones that count
+        double all = gemm(kernels, cores, size), one = gemm(kernels, 1, size);
         return new Diagnosis.Arithmetic(peak, size, one, one / peak, cores, all);
     }
 
@@ -72,13 +74,9 @@ final class DoctorCommand implements Callable<Integer> {
             Tensor a = memory.allocate(DType.F32, Shape.of(size, size)).fill(0.5);
             Tensor b = memory.allocate(DType.F32, Shape.of(size, size)).fill(0.25);
             Tensor c = memory.zeros(DType.F32, size, size);
-            long begin = System.nanoTime(), best = Long.MAX_VALUE;
-            while (best == Long.MAX_VALUE || System.nanoTime() - begin < MEASURE_MILLIS * 1_000_000) {
-                long before = System.nanoTime();
-                kernels.matmul().multiply(team, a, false, b, false, c, 0);
-                best = Math.min(best, System.nanoTime() - before);
-            }
-            return 2.0 * size * size * size / best;
+            double seconds = BestOf.of(2 * MEASURE_MILLIS,
+                    () -> kernels.matmul().multiply(team, a, false, b, false, c, 0));
+            return 2.0 * size * size * size / seconds / 1e9;
         }
     }
 

@@ -22,7 +22,7 @@ public final class MachineProbe {
     private static final VectorSpecies<Float> LANES = FloatVector.SPECIES_PREFERRED;
     private static final ByteOrder NATIVE = ByteOrder.nativeOrder();
     private static final int CHAINS = 12;
-    private static final long ROUND_NANOS = 10_000_000;
+    private static final double ROUND_SECONDS = 0.01;
 
     /** Where results go that nobody reads, so that the compiler cannot drop the work behind them. */
     private static volatile float ignoredResult;
@@ -44,25 +44,20 @@ public final class MachineProbe {
      * Floating-point operations per second of fused multiply–adds on registers alone, an fma counting as two.
      *
      * @param threads how many threads compute at the same time, 1 or more
-     * @param millis how long to measure, in milliseconds; compiling the loop takes part of it
+     * @param millis how long no round may have been better before the measurement ends, in milliseconds
      */
     public static double fmaPeak(int threads, long millis) {
-        long[] iterations = {1 << 12};
-        for (int warmUp = 0; warmUp < 20; warmUp++) {
-            long begin = System.nanoTime();
-            consume(multiplyAdds(iterations[0]));
-            long nanos = Math.max(1, System.nanoTime() - begin);
-            if (warmUp >= 10) iterations[0] = Math.max(1 << 12, iterations[0] * ROUND_NANOS / nanos);
-        }
-        long work = iterations[0] * CHAINS * LANES.length() * 2 * threads;
-        return work / bestSeconds(threads, millis, index -> consume(multiplyAdds(iterations[0])));
+        double warm = BestOf.of(millis, () -> consume(multiplyAdds(1 << 12)));
+        long iterations = Math.max(1 << 12, (long) ((1 << 12) * ROUND_SECONDS / warm));
+        double work = (double) iterations * CHAINS * LANES.length() * 2 * threads;
+        return work / bestSeconds(threads, millis, index -> consume(multiplyAdds(iterations)));
     }
 
     /**
      * Bytes per second read from memory in order, from a block far larger than any cache.
      *
      * @param threads how many threads read at the same time, each its own part; 1 or more
-     * @param millis how long to measure, in milliseconds, after the block was written once
+     * @param millis how long no round may have been better before the measurement ends, in milliseconds
      * @param bytes size of the block
      */
     public static double readBandwidth(int threads, long millis, long bytes) {
@@ -75,9 +70,7 @@ public final class MachineProbe {
         try (Memory memory = new Memory()) {
             Tensor block = memory.zeros(DType.F32, Shape.of(threads, part));
             MemorySegment data = block.data();
-            float sum = 0;
-            for (int warmUp = 0; warmUp < 10; warmUp++) sum += read(data, 0, Math.min(part, 1 << 20));
-            consume(sum);
+            BestOf.of(millis / 4, () -> consume(read(data, 0, Math.min(part, 1 << 16))));
             double seconds = bestSeconds(threads, millis, index -> consume(read(data, 4L * part * index, part)));
             return 4.0 * part * threads / seconds;
         }
@@ -131,8 +124,7 @@ public final class MachineProbe {
     /** Time of the fastest round in which every thread carries out its part once. */
     private static double bestSeconds(int threads, long millis, Part part) {
         if (threads < 1) throw new IllegalArgumentException("threads is " + threads + ", expected 1 or more");
-        long deadline = System.nanoTime() + millis * 1_000_000;
-        Rounds rounds = new Rounds(deadline);
+        Rounds rounds = new Rounds(millis);
         CyclicBarrier barrier = new CyclicBarrier(threads, rounds::turn);
         Thread[] others = new Thread[threads - 1];
         for (int t = 0; t < others.length; t++) {
@@ -142,7 +134,7 @@ public final class MachineProbe {
         }
         rounds.run(barrier, part, 0);
         for (Thread other : others) join(other);
-        return rounds.best / 1e9;
+        return rounds.best.seconds();
     }
 
     private static void join(Thread thread) {
@@ -155,20 +147,18 @@ public final class MachineProbe {
 
     /** Rounds between barriers; the barrier's action, run by one thread while the others wait, takes the time. */
     private static final class Rounds {
-        private final long deadline;
+        private final BestOf best;
         private long begin;
-        private double best = Double.POSITIVE_INFINITY;
         private boolean started;
         private boolean over;
 
-        Rounds(long deadline) {
-            this.deadline = deadline;
+        Rounds(long millis) {
+            this.best = new BestOf(millis);
         }
 
         void turn() {
-            long now = System.nanoTime();
-            if (started) best = Math.min(best, now - begin);
-            over = started && now >= deadline;
+            if (started) best.add((System.nanoTime() - begin) / 1e9);
+            over = best.isSettled();
             started = true;
             begin = System.nanoTime();
         }
