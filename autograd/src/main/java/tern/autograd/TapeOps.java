@@ -76,9 +76,10 @@ public final class TapeOps implements Ops, AutoCloseable {
         this.recompute = recompute;
     }
 
-    /** Forgets everything recorded, keeping the parameters' gradients. */
+    /** Forgets everything recorded and derived, keeping the parameters' gradients; parameters may change afterwards. */
     public void clear() {
         frame = new Frame(true);
+        eager.parametersChanged();
     }
 
     @Override

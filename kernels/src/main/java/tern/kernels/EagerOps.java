@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
 
+import tern.kernels.modal.Poles;
 import tern.ops.Activation;
 import tern.ops.Attended;
 import tern.ops.Convolved;
@@ -62,9 +63,11 @@ public final class EagerOps implements Ops, AutoCloseable {
 
     /** Forgets what was derived from parameters; call it when they change. */
     public void parametersChanged() {
-        derived.clear();
-        kept.close();
-        kept = new Memory();
+        if (!derived.isEmpty()) {
+            derived.clear();
+            kept.close();
+            kept = new Memory();
+        }
     }
 
     /** Releases what was derived from parameters. */
@@ -351,7 +354,7 @@ public final class EagerOps implements Ops, AutoCloseable {
         require("modalConvolution", "passThrough", passThrough, modes.filters());
         require("modalConvolution", "state", state, x.dim(0), modes.order());
         Tensor y = like(x);
-        set(x).modal().forward(team, x, modes, passThrough, state, y, state);
+        set(x).modal().forward(team, x, modes, poles(modes), passThrough, state, y, state);
         return new Scanned(y, state);
     }
 
@@ -363,8 +366,13 @@ public final class EagerOps implements Ops, AutoCloseable {
         require("modalHeads", "passThrough", passThrough, modes.filters());
         require("modalHeads", "state", state, query.dim(0), modes.order(), query.dim(3), query.dim(3));
         Tensor y = like(query);
-        set(query).modal().forwardHeads(team, query, key, value, modes, passThrough, state, y, state);
+        set(query).modal().forwardHeads(team, query, key, value, modes, poles(modes), passThrough, state, y, state);
         return new Scanned(y, state);
+    }
+
+    /** Evaluated once until parameters change: decoding would spend more time on exponentials than on the recurrence. */
+    private Tensor poles(Modes modes) {
+        return derived(modes, "poles", () -> Poles.evaluate(modes, results));
     }
 
     // ── attention ───────────────────────────────────────────────────────────────────────────────────────────────────

@@ -9,6 +9,7 @@ import tern.kernels.elementwise.VectorElementwise;
 import tern.kernels.embedding.VectorEmbedding;
 import tern.kernels.loss.VectorCrossEntropy;
 import tern.kernels.matmul.VectorMatmul;
+import tern.kernels.modal.VectorModalScan;
 import tern.kernels.norm.VectorNorm;
 import tern.kernels.optimise.VectorAdamW;
 
@@ -24,6 +25,6 @@ final class VectorBodies {
                 new VectorEmbedding(),
                 new VectorShortConvolution(), new VectorLongConvolution(), new VectorHeadConvolution(),
                 new VectorFilterShaping(),
-                plain.modal(), new VectorAttention(), new VectorCrossEntropy(), new VectorAdamW());
+                new VectorModalScan(), new VectorAttention(), new VectorCrossEntropy(), new VectorAdamW());
     }
 }

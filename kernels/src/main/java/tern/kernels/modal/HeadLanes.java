@@ -97,7 +97,8 @@ record HeadLanes(int time, int width, Modes modes, Tensor poles, Tensor passThro
         }
     }
 
-    private FloatVector advancePairs(int filter, Rows from, Rows to, long e, FloatVector entry, VectorMask<Float> mask) {
+    private FloatVector advancePairs(int filter, Rows from, Rows to, long e, FloatVector entry,
+            VectorMask<Float> mask) {
         FloatVector sum = all(0);
         long imaginary = 4L * modes.pairs();
         for (int p = 0, n = modes.pairStart()[filter]; p < pairs(filter); p++, n++) {
@@ -127,7 +128,8 @@ record HeadLanes(int time, int width, Modes modes, Tensor poles, Tensor passThro
     }
 
     /** y_j ← Σ_i q_i·read_ij + h_0·(q·k)·v_j. */
-    private void readOut(int filter, MemorySegment query, MemorySegment key, MemorySegment value, long at, MemorySegment read,
+    private void readOut(int filter, MemorySegment query, MemorySegment key, MemorySegment value, long at,
+            MemorySegment read,
             MemorySegment y) {
         float score = passThrough.data().get(Tensor.FLOAT, 4L * filter) * dot(query, key, at);
         for (int j = 0; j < width; j++) {
@@ -149,7 +151,8 @@ record HeadLanes(int time, int width, Modes modes, Tensor poles, Tensor passThro
 
     /** Accumulates into dModes, dPoles and dPassThrough; dState holds the gradient of the next state and is overwritten. */
     void backward(int b, int filter, Tensor query, Tensor key, Tensor value, Tensor state, Tensor dy, Tensor dQuery,
-            Tensor dKey, Tensor dValue, Modes dModes, Tensor dPoles, Tensor dPassThrough, Tensor dState, Workspace scratch) {
+            Tensor dKey, Tensor dValue, Modes dModes, Tensor dPoles, Tensor dPassThrough, Tensor dState,
+            Workspace scratch) {
         Workspace.Mark mark = scratch.mark();
         int floats = (2 * pairs(filter) + reals(filter)) * entries();
         int kept = Math.max(1, (time + CHUNK - 1) / CHUNK);
@@ -184,7 +187,8 @@ record HeadLanes(int time, int width, Modes modes, Tensor poles, Tensor passThro
                 outer(query.data(), dy.data(), at, dRead);
                 retreat(filter, rowsOf(trace, t - from, filter), gradient, dRead, dAdded, sums);
                 MemorySegment read = reads.asSlice(4L * (t - from) * padded(entries()), 4L * padded(entries()));
-                dPass += position(filter, query.data(), key.data(), value.data(), dy.data(), at, read, dAdded, dQuery.data(),
+                dPass += position(filter, query.data(), key.data(), value.data(), dy.data(), at, read, dAdded,
+                        dQuery.data(),
                         dKey.data(), dValue.data());
             }
         }
@@ -208,18 +212,21 @@ record HeadLanes(int time, int width, Modes modes, Tensor poles, Tensor passThro
             FloatVector slope = load(dRead, 4L * e).blend(0, mask.not());
             FloatVector into = all(0);
             for (int p = 0; p < pairs(filter); p++) {
-                into = into.add(retreatPair(modes.pairStart()[filter] + p, state, gradient, 4L * (p * entries() + e), slope,
-                        mask, sums, 4L * BYTES * p));
+                into = into.add(
+                        retreatPair(modes.pairStart()[filter] + p, state, gradient, 4L * (p * entries() + e), slope,
+                                mask, sums, 4L * BYTES * p));
             }
             for (int p = 0; p < reals(filter); p++) {
-                into = into.add(retreatReal(modes.realStart()[filter] + p, state, gradient, 4L * (p * entries() + e), slope,
-                        mask, sums, 4L * BYTES * pairs(filter) + 2L * BYTES * p));
+                into = into.add(
+                        retreatReal(modes.realStart()[filter] + p, state, gradient, 4L * (p * entries() + e), slope,
+                                mask, sums, 4L * BYTES * pairs(filter) + 2L * BYTES * p));
             }
             store(into, dAdded, 4L * e);
         }
     }
 
-    private FloatVector retreatPair(int n, Rows state, Rows gradient, long row, FloatVector slope, VectorMask<Float> mask,
+    private FloatVector retreatPair(int n, Rows state, Rows gradient, long row, FloatVector slope,
+            VectorMask<Float> mask,
             MemorySegment sums, long sumAt) {
         FloatVector re = load(state.data, state.re + row, mask);
         FloatVector im = load(state.data, state.im + row, mask);
@@ -238,7 +245,8 @@ record HeadLanes(int time, int width, Modes modes, Tensor poles, Tensor passThro
         return gRe;
     }
 
-    private FloatVector retreatReal(int m, Rows state, Rows gradient, long row, FloatVector slope, VectorMask<Float> mask,
+    private FloatVector retreatReal(int m, Rows state, Rows gradient, long row, FloatVector slope,
+            VectorMask<Float> mask,
             MemorySegment sums, long sumAt) {
         FloatVector s = load(state.data, state.real + row, mask);
         FloatVector g = load(gradient.data, gradient.real + row, mask);
@@ -251,7 +259,8 @@ record HeadLanes(int time, int width, Modes modes, Tensor poles, Tensor passThro
     }
 
     /** dQuery, dKey and dValue of one position; gives back what it adds to the gradient of h_0. */
-    private double position(int filter, MemorySegment query, MemorySegment key, MemorySegment value, MemorySegment dy, long at,
+    private double position(int filter, MemorySegment query, MemorySegment key, MemorySegment value, MemorySegment dy,
+            long at,
             MemorySegment read, MemorySegment dAdded, MemorySegment dQuery, MemorySegment dKey, MemorySegment dValue) {
         float h0 = passThrough.data().get(Tensor.FLOAT, 4L * filter);
         float score = dot(query, key, at);

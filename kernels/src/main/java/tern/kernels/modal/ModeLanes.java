@@ -116,7 +116,8 @@ record ModeLanes(int time, Modes modes, Tensor poles, Tensor passThrough) {
             MemorySegment trace) {
     }
 
-    private void pairsBackward(int n, VectorMask<Float> mask, Run run, MemorySegment state, MemorySegment dState, long realAt,
+    private void pairsBackward(int n, VectorMask<Float> mask, Run run, MemorySegment state, MemorySegment dState,
+            long realAt,
             long imaginaryAt, Modes dModes, Tensor dPoles) {
         store(load(state, realAt, mask), run.starts, 0);
         store(load(state, imaginaryAt, mask), run.starts, BYTES);
@@ -131,7 +132,8 @@ record ModeLanes(int time, Modes modes, Tensor poles, Tensor passThrough) {
     }
 
     /** Runs the state from the start of a chunk on; keeps either every state of the chunk or only the one after it. */
-    private void traceOfPairs(int n, VectorMask<Float> mask, Run run, int from, int to, MemorySegment after, long afterAt,
+    private void traceOfPairs(int n, VectorMask<Float> mask, Run run, int from, int to, MemorySegment after,
+            long afterAt,
             boolean onlyLast) {
         FloatVector a = load(poles.data(), 4L * n, mask);
         FloatVector b = load(poles.data(), 4L * (modes.pairs() + n), mask);
@@ -154,7 +156,8 @@ record ModeLanes(int time, Modes modes, Tensor poles, Tensor passThrough) {
         }
     }
 
-    private void chunkOfPairs(int n, VectorMask<Float> mask, Run run, int from, int to, MemorySegment dState, long realAt,
+    private void chunkOfPairs(int n, VectorMask<Float> mask, Run run, int from, int to, MemorySegment dState,
+            long realAt,
             long imaginaryAt, Modes dModes, Tensor dPoles) {
         FloatVector a = load(poles.data(), 4L * n, mask);
         FloatVector b = load(poles.data(), 4L * (modes.pairs() + n), mask);
@@ -189,7 +192,8 @@ record ModeLanes(int time, Modes modes, Tensor poles, Tensor passThrough) {
         add(dd, dModes.residueImaginary().data(), 4L * n, mask);
     }
 
-    private void realsBackward(int m, VectorMask<Float> mask, Run run, MemorySegment state, MemorySegment dState, long stateAt,
+    private void realsBackward(int m, VectorMask<Float> mask, Run run, MemorySegment state, MemorySegment dState,
+            long stateAt,
             Modes dModes, Tensor dPoles) {
         store(load(state, stateAt, mask), run.starts, 0);
         for (int from = 0; from + CHUNK < time; from += CHUNK) {
@@ -213,7 +217,8 @@ record ModeLanes(int time, Modes modes, Tensor poles, Tensor passThrough) {
         return s;
     }
 
-    private void chunkOfReals(int m, VectorMask<Float> mask, Run run, int from, int to, MemorySegment dState, long stateAt,
+    private void chunkOfReals(int m, VectorMask<Float> mask, Run run, int from, int to, MemorySegment dState,
+            long stateAt,
             Modes dModes, Tensor dPoles) {
         FloatVector pole = load(poles.data(), 4L * (2L * modes.pairs() + m), mask);
         FloatVector residue = load(modes.realResidue().data(), 4L * m, mask);

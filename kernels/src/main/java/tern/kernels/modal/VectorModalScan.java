@@ -26,7 +26,8 @@ public final class VectorModalScan implements ModalScan {
     }
 
     @Override
-    public void forward(ThreadTeam team, Tensor x, Modes modes, Tensor poles, Tensor passThrough, Tensor state, Tensor y,
+    public void forward(ThreadTeam team, Tensor x, Modes modes, Tensor poles, Tensor passThrough, Tensor state,
+            Tensor y,
             Tensor nextState) {
         move(state, nextState);
         int filters = modes.filters();
@@ -60,7 +61,8 @@ public final class VectorModalScan implements ModalScan {
         HeadLanes lanes = new HeadLanes(query.dim(1), query.dim(3), modes, poles, passThrough);
         inTasks(team, query.dim(0) * filters,
                 (long) query.dim(1) * query.dim(3) * query.dim(3) * Math.max(1, modes.order() / filters),
-                (piece, scratch) -> lanes.forward(piece / filters, piece % filters, query, key, value, nextState, y, scratch));
+                (piece, scratch) -> lanes.forward(piece / filters, piece % filters, query, key, value, nextState, y,
+                        scratch));
     }
 
     @Override
@@ -74,7 +76,8 @@ public final class VectorModalScan implements ModalScan {
         HeadLanes lanes = new HeadLanes(query.dim(1), query.dim(3), modes, poles, passThrough);
         team.run(modes.filters(), (filter, scratch) -> {
             for (int b = 0; b < query.dim(0); b++) {
-                lanes.backward(b, filter, query, key, value, state, dy, dQuery, dKey, dValue, dModes, dPoles, dPassThrough,
+                lanes.backward(b, filter, query, key, value, state, dy, dQuery, dKey, dValue, dModes, dPoles,
+                        dPassThrough,
                         dState, scratch);
             }
         });
