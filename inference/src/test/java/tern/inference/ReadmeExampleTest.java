@@ -1,0 +1,77 @@
+package tern.inference;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+import tern.checkpoint.Checkpoint;
+import tern.mixers.modal.ModalRecurrenceConfig;
+import tern.model.Parameters;
+import tern.model.Stack;
+import tern.model.StackConfig;
+import tern.tensor.DType;
+import tern.tensor.Memory;
+import tern.text.ByteTokenizer;
+
+/** The example for embedders in README.md is this method, and it does what the text around it says. */
+class ReadmeExampleTest {
+    // The lines between the two marks stand in README.md, letter by letter.
+    // example
+    static String replies(Path folder) throws IOException {
+        try (LanguageModel model = LanguageModel.open(folder); LiveSequence story = model.sequence()) {
+            Sampler sampler = new Sampler(Sampling.GREEDY.withTemperature(0.8), 42);
+            float[] logits = story.prefill(model.tokenizer().encode("ROMEO:"));    // reads the prompt in parallel
+            for (int i = 0; i < 50; i++) {
+                logits = story.step(sampler.next(logits));                         // constant time and memory
+            }
+            try (Snapshot here = story.snapshot();                                 // a few kilobytes
+                    LiveSequence other = story.fork();                             // goes its own way
+                    LiveBatch batch = model.batch(8)) {                            // sequences of any age in one step
+                here.save(folder.resolve("romeo.state"));
+                LiveBatch.Seat first = batch.join(here);
+                LiveBatch.Seat second = batch.join();
+                float[] after = batch.prefill(second, model.tokenizer().encode("JULIET:"));
+                int[] ids = {sampler.next(logits), sampler.next(after)};
+                float[] both = new float[2 * model.tokenizer().vocabulary()];
+                batch.step(ids, both);
+                other.step(ids[0]);
+                story.restore(here);
+                return first.position() + " and " + second.position() + " tokens read";
+            }
+        }
+    }
+    // example
+
+    @Test
+    void itRuns(@TempDir Path folder) throws IOException {
+        try (Memory memory = new Memory()) {
+            StackConfig config = StackConfig.of(16, 32,
+                    List.of(ModalRecurrenceConfig.of(2, 2, 3, List.of(2), List.of(1))));
+            Stack stack = new Stack(config, Parameters.Source.initialised(1, DType.F32, memory));
+            String fingerprint = Checkpoint.save(folder, stack, ByteTokenizer.ALL.descriptor(), Map.of());
+            assertThat(fingerprint).isNotBlank();
+        }
+        assertThat(replies(folder)).isEqualTo("57 and 8 tokens read");
+        try (LanguageModel model = LanguageModel.open(folder);
+                Snapshot saved = Snapshot.load(folder.resolve("romeo.state"), model)) {
+            assertThat(saved.position()).isEqualTo(56);
+        }
+    }
+
+    @Test
+    void theReadmeSaysTheSame() throws IOException {
+        Path root = Path.of(System.getProperty("tern.root"));
+        String source = Files.readString(root.resolve("inference/src/test/java/tern/inference/ReadmeExampleTest.java"));
+        String mark = "    // example\n";
+        int from = source.indexOf(mark) + mark.length();
+        String example = source.substring(from, source.indexOf(mark, from)).stripIndent().strip();
+        assertThat(Files.readString(root.resolve("README.md"))).contains(example);
+    }
+}
