@@ -71,7 +71,7 @@ class ReadmeExampleTest {
         String source = Files.readString(root.resolve("inference/src/test/java/tern/inference/ReadmeExampleTest.java"));
         String mark = "    // example\n";
         int from = source.indexOf(mark) + mark.length();
-        String example = source.substring(from, source.indexOf(mark, from)).stripIndent().strip();
+        String example = source.substring(from, source.indexOf(mark, from)).stripTrailing().stripIndent();
         assertThat(Files.readString(root.resolve("README.md"))).contains(example);
     }
 }
