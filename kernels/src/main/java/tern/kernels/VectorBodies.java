@@ -15,16 +15,12 @@ import tern.kernels.optimise.VectorAdamW;
 
 /** The set of vector bodies; loading this class loads the vector module. */
 final class VectorBodies {
-    static final KernelSet SET = set(KernelSet.reference());
+    static final KernelSet SET = new KernelSet("vector", new VectorMatmul(), new VectorElementwise(), new VectorNorm(),
+            new VectorEmbedding(), new VectorShortConvolution(), new VectorLongConvolution(),
+            new VectorHeadConvolution(),
+            new VectorFilterShaping(), new VectorModalScan(), new VectorAttention(), new VectorCrossEntropy(),
+            new VectorAdamW());
 
     private VectorBodies() {
-    }
-
-    private static KernelSet set(KernelSet plain) {
-        return new KernelSet("vector", new VectorMatmul(), new VectorElementwise(), new VectorNorm(),
-                new VectorEmbedding(),
-                new VectorShortConvolution(), new VectorLongConvolution(), new VectorHeadConvolution(),
-                new VectorFilterShaping(),
-                new VectorModalScan(), new VectorAttention(), new VectorCrossEntropy(), new VectorAdamW());
     }
 }
