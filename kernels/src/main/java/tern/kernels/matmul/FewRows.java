@@ -1,135 +1,205 @@
 package tern.kernels.matmul;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
-import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
+import tern.kernels.lanes.Lanes;
 import tern.tensor.Tensor;
 
 /**
  * y = x·Wᵀ + bias for few rows of x, as decoding has them: inner products straight from the rows of W, each read once and
- * in order, because then memory is the limit. Four rows of W a pass keep enough loads under way, and up to four rows of x
- * share them. Stateless.
+ * in order, because then memory is the limit. Eight rows of W a pass (four where there are sixteen vector registers) keep
+ * enough loads under way, and two rows of x share them. The lanes of all sums of a pass are added together at its end, in an
+ * order that is the same however the methods were compiled and however many rows there are. Stateless.
  */
 final class FewRows {
     /** More rows than this are worth packing W. */
     static final int MOST = 16;
     private static final VectorSpecies<Float> LANES = Tile.LANES;
+    private static final boolean HAS_SIXTEEN = LANES.length() == 16;
+    private static final VectorSpecies<Float> SIXTEEN = FloatVector.SPECIES_512;
     private static final long WIDTH = LANES.vectorByteSize();
     private static final ByteOrder NATIVE = ByteOrder.nativeOrder();
-    private static final ValueLayout.OfFloat FLOAT = Tensor.FLOAT;
+    private static final VectorShuffle<Float> SWAP_1 = Panels.SWAP_1, SWAP_2 = Panels.SWAP_2, SWAP_4 = Panels.SWAP_4,
+            SWAP_8 = Panels.SWAP_8;
+    private static final VectorMask<Float> ODD_1 = Panels.ODD_1, ODD_2 = Panels.ODD_2, ODD_4 = Panels.ODD_4,
+            ODD_8 = Panels.ODD_8;
+    private static final VectorMask<Float> LOWER = VectorMask.fromLong(SIXTEEN, 0x00FF);
+
+    /** Rows of W a pass. */
+    static final int PASS = HAS_SIXTEEN ? 8 : 4;
+    /** Floats of scratch that a pass needs: two vectors for each row of W. */
+    static final int SPARE = 2 * PASS * LANES.length();
 
     private FewRows() {
     }
 
     /**
-     * Columns {@code from} to {@code to} of y: m rows, k inner products each. Offsets and row lengths are in bytes; they are
-     * those of the whole matrices.
+     * Columns {@code from} to {@code to} of y: m rows, k steps each. Offsets and row lengths are in bytes; they are those of
+     * the whole matrices.
      *
      * @param bias one number for each row of W; empty for none
+     * @param spare {@link #SPARE} floats
      */
     static void multiply(int m, int k, int from, int to, MemorySegment x, long xAt, long xRow, MemorySegment w,
             long wAt,
-            long wRow, MemorySegment bias, MemorySegment y, long yAt, long yRow) {
-        int j = from;
-        for (; j <= to - 4; j += 4) {
-            long row = wAt + j * wRow, biasAt = 4L * j, column = yAt + 4L * j;
-            int i = 0;
-            for (; i <= m - 4; i += 4) {
-                fourByFour(k, x, xAt + i * xRow, xRow, w, row, wRow, bias, biasAt, y, column + i * yRow, yRow);
-            }
-            if (i <= m - 2) {
-                twoByFour(k, x, xAt + i * xRow, xRow, w, row, wRow, bias, biasAt, y, column + i * yRow, yRow);
-                i += 2;
-            }
-            if (i < m) {
-                oneByFour(k, x, xAt + i * xRow, w, row, wRow, bias, biasAt, y, column + i * yRow);
+            long wRow, MemorySegment bias, MemorySegment y, long yAt, long yRow, MemorySegment spare) {
+        if (to - from < PASS) {
+            for (int j = from; j < to; j++) {
+                float added = bias.byteSize() > 0 ? bias.get(Tensor.FLOAT, 4L * j) : 0;
+                for (int i = 0; i < m; i++) {
+                    y.set(Tensor.FLOAT, yAt + i * yRow + 4L * j, one(k, x, xAt + i * xRow, w, wAt + j * wRow) + added);
+                }
             }
         }
-        for (; j < to; j++) {
-            for (int i = 0; i < m; i++) {
-                oneByOne(k, x, xAt + i * xRow, w, wAt + j * wRow, bias, 4L * j, y, yAt + i * yRow + 4L * j);
+        for (int next = from; next < to && to - from >= PASS; next += PASS) {
+            // The last pass may go over rows once more, with the same results.
+            int j = Math.min(next, to - PASS), rows;
+            for (int i = 0; i < m; i += rows) {
+                rows = Math.min(2, m - i);
+                pass(rows, k, x, xAt + i * xRow, xRow, w, wAt + j * wRow, wRow, bias, 4L * j, y,
+                        yAt + i * yRow + 4L * j, yRow, spare);
+            }
+        }
+        int whole = k - k % LANES.length();
+        if (whole < k) {
+            addTails(m, k - whole, from, to, x, xAt + 4L * whole, xRow, w, wAt + 4L * whole, wRow, y, yAt, yRow);
+        }
+    }
+
+    /** Steps after the last whole vector. */
+    private static void addTails(int m, int k, int from, int to, MemorySegment x, long xAt, long xRow, MemorySegment w,
+            long wAt, long wRow, MemorySegment y, long yAt, long yRow) {
+        VectorMask<Float> mask = LANES.indexInRange(0, k);
+        for (int i = 0; i < m; i++) {
+            FloatVector a = FloatVector.fromMemorySegment(LANES, x, xAt + i * xRow, NATIVE, mask);
+            for (int j = from; j < to; j++) {
+                FloatVector b = FloatVector.fromMemorySegment(LANES, w, wAt + j * wRow, NATIVE, mask);
+                long at = yAt + i * yRow + 4L * j;
+                y.set(Tensor.FLOAT, at, y.get(Tensor.FLOAT, at) + Lanes.sum(a.mul(b)));
             }
         }
     }
 
-    /** One row of x, two chains for each row of W. */
-    private static void oneByFour(int k, MemorySegment x, long xAt, MemorySegment w, long wAt, long wRow,
-            MemorySegment bias, long biasAt, MemorySegment y, long yAt) {
-        FloatVector a0 = FloatVector.zero(LANES), a1 = a0, a2 = a0, a3 = a0;
-        FloatVector a0Odd = a0, a1Odd = a0, a2Odd = a0, a3Odd = a0;
-        int lanes = LANES.length(), p = 0;
-        for (; p <= k - 2 * lanes; p += 2 * lanes) {
+    private static void pass(int rows, int k, MemorySegment x, long xAt, long xRow, MemorySegment w, long wAt,
+            long wRow,
+            MemorySegment bias, long biasAt, MemorySegment y, long yAt, long yRow, MemorySegment spare) {
+        if (!HAS_SIXTEEN) {
+            if (rows == 2) {
+                fourByTwo(k, x, xAt, xRow, w, wAt, wRow, spare);
+            } else {
+                fourByOne(k, x, xAt, w, wAt, wRow, spare);
+            }
+            for (int i = 0; i < rows; i++) {
+                storeSums(spare, PASS * WIDTH * i, bias, biasAt, y, yAt + i * yRow);
+            }
+        } else if (rows == 2) {
+            eightByTwo(k, x, xAt, xRow, w, wAt, wRow, spare);
+            storeSixteen(spare, bias, biasAt, y, yAt, yAt + yRow);
+        } else {
+            eightByOne(k, x, xAt, w, wAt, wRow, spare);
+            storeEight(spare, bias, biasAt, y, yAt);
+        }
+    }
+
+    /** Sixteen chains, nineteen registers. */
+    private static void eightByTwo(int k, MemorySegment x, long xAt, long xRow, MemorySegment w, long wAt, long wRow,
+            MemorySegment spare) {
+        FloatVector a0 = FloatVector.zero(LANES), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0, a7 = a0,
+                b0 = a0, b1 = a0, b2 = a0, b3 = a0, b4 = a0, b5 = a0, b6 = a0, b7 = a0;
+        int lanes = LANES.length();
+        for (int p = 0; p <= k - lanes; p += lanes) {
             long xp = xAt + 4L * p, wp = wAt + 4L * p;
             FloatVector a = FloatVector.fromMemorySegment(LANES, x, xp, NATIVE);
+            FloatVector b = FloatVector.fromMemorySegment(LANES, x, xp + xRow, NATIVE);
             FloatVector w0 = FloatVector.fromMemorySegment(LANES, w, wp, NATIVE);
             a0 = a.fma(w0, a0);
+            b0 = b.fma(w0, b0);
             FloatVector w1 = FloatVector.fromMemorySegment(LANES, w, wp + wRow, NATIVE);
             a1 = a.fma(w1, a1);
+            b1 = b.fma(w1, b1);
             FloatVector w2 = FloatVector.fromMemorySegment(LANES, w, wp + 2 * wRow, NATIVE);
             a2 = a.fma(w2, a2);
+            b2 = b.fma(w2, b2);
             FloatVector w3 = FloatVector.fromMemorySegment(LANES, w, wp + 3 * wRow, NATIVE);
             a3 = a.fma(w3, a3);
-            FloatVector aOdd = FloatVector.fromMemorySegment(LANES, x, xp + WIDTH, NATIVE);
-            FloatVector w0Odd = FloatVector.fromMemorySegment(LANES, w, wp + WIDTH, NATIVE);
-            a0Odd = aOdd.fma(w0Odd, a0Odd);
-            FloatVector w1Odd = FloatVector.fromMemorySegment(LANES, w, wp + wRow + WIDTH, NATIVE);
-            a1Odd = aOdd.fma(w1Odd, a1Odd);
-            FloatVector w2Odd = FloatVector.fromMemorySegment(LANES, w, wp + 2 * wRow + WIDTH, NATIVE);
-            a2Odd = aOdd.fma(w2Odd, a2Odd);
-            FloatVector w3Odd = FloatVector.fromMemorySegment(LANES, w, wp + 3 * wRow + WIDTH, NATIVE);
-            a3Odd = aOdd.fma(w3Odd, a3Odd);
+            b3 = b.fma(w3, b3);
+            FloatVector w4 = FloatVector.fromMemorySegment(LANES, w, wp + 4 * wRow, NATIVE);
+            a4 = a.fma(w4, a4);
+            b4 = b.fma(w4, b4);
+            FloatVector w5 = FloatVector.fromMemorySegment(LANES, w, wp + 5 * wRow, NATIVE);
+            a5 = a.fma(w5, a5);
+            b5 = b.fma(w5, b5);
+            FloatVector w6 = FloatVector.fromMemorySegment(LANES, w, wp + 6 * wRow, NATIVE);
+            a6 = a.fma(w6, a6);
+            b6 = b.fma(w6, b6);
+            FloatVector w7 = FloatVector.fromMemorySegment(LANES, w, wp + 7 * wRow, NATIVE);
+            a7 = a.fma(w7, a7);
+            b7 = b.fma(w7, b7);
         }
-        a0 = a0.add(a0Odd);
-        a1 = a1.add(a1Odd);
-        a2 = a2.add(a2Odd);
-        a3 = a3.add(a3Odd);
-        for (; p <= k - lanes; p += lanes) {
-            long xp = xAt + 4L * p, wp = wAt + 4L * p;
-            FloatVector a = FloatVector.fromMemorySegment(LANES, x, xp, NATIVE);
-            FloatVector w0 = FloatVector.fromMemorySegment(LANES, w, wp, NATIVE);
-            a0 = a.fma(w0, a0);
-            FloatVector w1 = FloatVector.fromMemorySegment(LANES, w, wp + wRow, NATIVE);
-            a1 = a.fma(w1, a1);
-            FloatVector w2 = FloatVector.fromMemorySegment(LANES, w, wp + 2 * wRow, NATIVE);
-            a2 = a.fma(w2, a2);
-            FloatVector w3 = FloatVector.fromMemorySegment(LANES, w, wp + 3 * wRow, NATIVE);
-            a3 = a.fma(w3, a3);
-        }
-        if (p < k) {
-            long xp = xAt + 4L * p, wp = wAt + 4L * p;
-            VectorMask<Float> mask = LANES.indexInRange(p, k);
-            FloatVector a = FloatVector.fromMemorySegment(LANES, x, xp, NATIVE, mask);
-            FloatVector w0 = FloatVector.fromMemorySegment(LANES, w, wp, NATIVE, mask);
-            a0 = a.fma(w0, a0);
-            FloatVector w1 = FloatVector.fromMemorySegment(LANES, w, wp + wRow, NATIVE, mask);
-            a1 = a.fma(w1, a1);
-            FloatVector w2 = FloatVector.fromMemorySegment(LANES, w, wp + 2 * wRow, NATIVE, mask);
-            a2 = a.fma(w2, a2);
-            FloatVector w3 = FloatVector.fromMemorySegment(LANES, w, wp + 3 * wRow, NATIVE, mask);
-            a3 = a.fma(w3, a3);
-        }
-        boolean biased = bias.byteSize() > 0;
-        float bias0 = biased ? bias.get(FLOAT, biasAt) : 0;
-        float bias1 = biased ? bias.get(FLOAT, biasAt + 4) : 0;
-        float bias2 = biased ? bias.get(FLOAT, biasAt + 8) : 0;
-        float bias3 = biased ? bias.get(FLOAT, biasAt + 12) : 0;
-        y.set(FLOAT, yAt, a0.reduceLanes(VectorOperators.ADD) + bias0);
-        y.set(FLOAT, yAt + 4, a1.reduceLanes(VectorOperators.ADD) + bias1);
-        y.set(FLOAT, yAt + 8, a2.reduceLanes(VectorOperators.ADD) + bias2);
-        y.set(FLOAT, yAt + 12, a3.reduceLanes(VectorOperators.ADD) + bias3);
+        a0.intoMemorySegment(spare, 0, NATIVE);
+        a1.intoMemorySegment(spare, WIDTH, NATIVE);
+        a2.intoMemorySegment(spare, 2 * WIDTH, NATIVE);
+        a3.intoMemorySegment(spare, 3 * WIDTH, NATIVE);
+        a4.intoMemorySegment(spare, 4 * WIDTH, NATIVE);
+        a5.intoMemorySegment(spare, 5 * WIDTH, NATIVE);
+        a6.intoMemorySegment(spare, 6 * WIDTH, NATIVE);
+        a7.intoMemorySegment(spare, 7 * WIDTH, NATIVE);
+        b0.intoMemorySegment(spare, 8 * WIDTH, NATIVE);
+        b1.intoMemorySegment(spare, 9 * WIDTH, NATIVE);
+        b2.intoMemorySegment(spare, 10 * WIDTH, NATIVE);
+        b3.intoMemorySegment(spare, 11 * WIDTH, NATIVE);
+        b4.intoMemorySegment(spare, 12 * WIDTH, NATIVE);
+        b5.intoMemorySegment(spare, 13 * WIDTH, NATIVE);
+        b6.intoMemorySegment(spare, 14 * WIDTH, NATIVE);
+        b7.intoMemorySegment(spare, 15 * WIDTH, NATIVE);
     }
 
     /** Eight chains. */
-    private static void twoByFour(int k, MemorySegment x, long xAt, long xRow, MemorySegment w, long wAt, long wRow,
-            MemorySegment bias, long biasAt, MemorySegment y, long yAt, long yRow) {
+    private static void eightByOne(int k, MemorySegment x, long xAt, MemorySegment w, long wAt, long wRow,
+            MemorySegment spare) {
+        FloatVector a0 = FloatVector.zero(LANES), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0, a7 = a0;
+        int lanes = LANES.length();
+        for (int p = 0; p <= k - lanes; p += lanes) {
+            long xp = xAt + 4L * p, wp = wAt + 4L * p;
+            FloatVector a = FloatVector.fromMemorySegment(LANES, x, xp, NATIVE);
+            FloatVector w0 = FloatVector.fromMemorySegment(LANES, w, wp, NATIVE);
+            a0 = a.fma(w0, a0);
+            FloatVector w1 = FloatVector.fromMemorySegment(LANES, w, wp + wRow, NATIVE);
+            a1 = a.fma(w1, a1);
+            FloatVector w2 = FloatVector.fromMemorySegment(LANES, w, wp + 2 * wRow, NATIVE);
+            a2 = a.fma(w2, a2);
+            FloatVector w3 = FloatVector.fromMemorySegment(LANES, w, wp + 3 * wRow, NATIVE);
+            a3 = a.fma(w3, a3);
+            FloatVector w4 = FloatVector.fromMemorySegment(LANES, w, wp + 4 * wRow, NATIVE);
+            a4 = a.fma(w4, a4);
+            FloatVector w5 = FloatVector.fromMemorySegment(LANES, w, wp + 5 * wRow, NATIVE);
+            a5 = a.fma(w5, a5);
+            FloatVector w6 = FloatVector.fromMemorySegment(LANES, w, wp + 6 * wRow, NATIVE);
+            a6 = a.fma(w6, a6);
+            FloatVector w7 = FloatVector.fromMemorySegment(LANES, w, wp + 7 * wRow, NATIVE);
+            a7 = a.fma(w7, a7);
+        }
+        a0.intoMemorySegment(spare, 0, NATIVE);
+        a1.intoMemorySegment(spare, WIDTH, NATIVE);
+        a2.intoMemorySegment(spare, 2 * WIDTH, NATIVE);
+        a3.intoMemorySegment(spare, 3 * WIDTH, NATIVE);
+        a4.intoMemorySegment(spare, 4 * WIDTH, NATIVE);
+        a5.intoMemorySegment(spare, 5 * WIDTH, NATIVE);
+        a6.intoMemorySegment(spare, 6 * WIDTH, NATIVE);
+        a7.intoMemorySegment(spare, 7 * WIDTH, NATIVE);
+    }
+
+    /** Eight chains, eleven registers. */
+    private static void fourByTwo(int k, MemorySegment x, long xAt, long xRow, MemorySegment w, long wAt, long wRow,
+            MemorySegment spare) {
         FloatVector a0 = FloatVector.zero(LANES), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
-        int lanes = LANES.length(), p = 0;
-        for (; p <= k - lanes; p += lanes) {
+        int lanes = LANES.length();
+        for (int p = 0; p <= k - lanes; p += lanes) {
             long xp = xAt + 4L * p, wp = wAt + 4L * p;
             FloatVector a = FloatVector.fromMemorySegment(LANES, x, xp, NATIVE);
             FloatVector b = FloatVector.fromMemorySegment(LANES, x, xp + xRow, NATIVE);
@@ -146,154 +216,128 @@ final class FewRows {
             a3 = a.fma(w3, a3);
             b3 = b.fma(w3, b3);
         }
-        if (p < k) {
-            long xp = xAt + 4L * p, wp = wAt + 4L * p;
-            VectorMask<Float> mask = LANES.indexInRange(p, k);
-            FloatVector a = FloatVector.fromMemorySegment(LANES, x, xp, NATIVE, mask);
-            FloatVector b = FloatVector.fromMemorySegment(LANES, x, xp + xRow, NATIVE, mask);
-            FloatVector w0 = FloatVector.fromMemorySegment(LANES, w, wp, NATIVE, mask);
-            a0 = a.fma(w0, a0);
-            b0 = b.fma(w0, b0);
-            FloatVector w1 = FloatVector.fromMemorySegment(LANES, w, wp + wRow, NATIVE, mask);
-            a1 = a.fma(w1, a1);
-            b1 = b.fma(w1, b1);
-            FloatVector w2 = FloatVector.fromMemorySegment(LANES, w, wp + 2 * wRow, NATIVE, mask);
-            a2 = a.fma(w2, a2);
-            b2 = b.fma(w2, b2);
-            FloatVector w3 = FloatVector.fromMemorySegment(LANES, w, wp + 3 * wRow, NATIVE, mask);
-            a3 = a.fma(w3, a3);
-            b3 = b.fma(w3, b3);
-        }
-        boolean biased = bias.byteSize() > 0;
-        float bias0 = biased ? bias.get(FLOAT, biasAt) : 0;
-        float bias1 = biased ? bias.get(FLOAT, biasAt + 4) : 0;
-        float bias2 = biased ? bias.get(FLOAT, biasAt + 8) : 0;
-        float bias3 = biased ? bias.get(FLOAT, biasAt + 12) : 0;
-        y.set(FLOAT, yAt, a0.reduceLanes(VectorOperators.ADD) + bias0);
-        y.set(FLOAT, yAt + 4, a1.reduceLanes(VectorOperators.ADD) + bias1);
-        y.set(FLOAT, yAt + 8, a2.reduceLanes(VectorOperators.ADD) + bias2);
-        y.set(FLOAT, yAt + 12, a3.reduceLanes(VectorOperators.ADD) + bias3);
-        y.set(FLOAT, yAt + yRow, b0.reduceLanes(VectorOperators.ADD) + bias0);
-        y.set(FLOAT, yAt + yRow + 4, b1.reduceLanes(VectorOperators.ADD) + bias1);
-        y.set(FLOAT, yAt + yRow + 8, b2.reduceLanes(VectorOperators.ADD) + bias2);
-        y.set(FLOAT, yAt + yRow + 12, b3.reduceLanes(VectorOperators.ADD) + bias3);
+        a0.intoMemorySegment(spare, 0, NATIVE);
+        a1.intoMemorySegment(spare, WIDTH, NATIVE);
+        a2.intoMemorySegment(spare, 2 * WIDTH, NATIVE);
+        a3.intoMemorySegment(spare, 3 * WIDTH, NATIVE);
+        b0.intoMemorySegment(spare, 4 * WIDTH, NATIVE);
+        b1.intoMemorySegment(spare, 5 * WIDTH, NATIVE);
+        b2.intoMemorySegment(spare, 6 * WIDTH, NATIVE);
+        b3.intoMemorySegment(spare, 7 * WIDTH, NATIVE);
     }
 
-    /** Sixteen chains. */
-    private static void fourByFour(int k, MemorySegment x, long xAt, long xRow, MemorySegment w, long wAt, long wRow,
-            MemorySegment bias, long biasAt, MemorySegment y, long yAt, long yRow) {
-        FloatVector a0 = FloatVector.zero(LANES), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0,
-                c0 = a0, c1 = a0, c2 = a0, c3 = a0, d0 = a0, d1 = a0, d2 = a0, d3 = a0;
-        int lanes = LANES.length(), p = 0;
-        for (; p <= k - lanes; p += lanes) {
+    /** Four chains. */
+    private static void fourByOne(int k, MemorySegment x, long xAt, MemorySegment w, long wAt, long wRow,
+            MemorySegment spare) {
+        FloatVector a0 = FloatVector.zero(LANES), a1 = a0, a2 = a0, a3 = a0;
+        int lanes = LANES.length();
+        for (int p = 0; p <= k - lanes; p += lanes) {
             long xp = xAt + 4L * p, wp = wAt + 4L * p;
             FloatVector a = FloatVector.fromMemorySegment(LANES, x, xp, NATIVE);
-            FloatVector b = FloatVector.fromMemorySegment(LANES, x, xp + xRow, NATIVE);
-            FloatVector c = FloatVector.fromMemorySegment(LANES, x, xp + 2 * xRow, NATIVE);
-            FloatVector d = FloatVector.fromMemorySegment(LANES, x, xp + 3 * xRow, NATIVE);
             FloatVector w0 = FloatVector.fromMemorySegment(LANES, w, wp, NATIVE);
             a0 = a.fma(w0, a0);
-            b0 = b.fma(w0, b0);
-            c0 = c.fma(w0, c0);
-            d0 = d.fma(w0, d0);
             FloatVector w1 = FloatVector.fromMemorySegment(LANES, w, wp + wRow, NATIVE);
             a1 = a.fma(w1, a1);
-            b1 = b.fma(w1, b1);
-            c1 = c.fma(w1, c1);
-            d1 = d.fma(w1, d1);
             FloatVector w2 = FloatVector.fromMemorySegment(LANES, w, wp + 2 * wRow, NATIVE);
             a2 = a.fma(w2, a2);
-            b2 = b.fma(w2, b2);
-            c2 = c.fma(w2, c2);
-            d2 = d.fma(w2, d2);
             FloatVector w3 = FloatVector.fromMemorySegment(LANES, w, wp + 3 * wRow, NATIVE);
             a3 = a.fma(w3, a3);
-            b3 = b.fma(w3, b3);
-            c3 = c.fma(w3, c3);
-            d3 = d.fma(w3, d3);
         }
-        if (p < k) {
-            long xp = xAt + 4L * p, wp = wAt + 4L * p;
-            VectorMask<Float> mask = LANES.indexInRange(p, k);
-            FloatVector a = FloatVector.fromMemorySegment(LANES, x, xp, NATIVE, mask);
-            FloatVector b = FloatVector.fromMemorySegment(LANES, x, xp + xRow, NATIVE, mask);
-            FloatVector c = FloatVector.fromMemorySegment(LANES, x, xp + 2 * xRow, NATIVE, mask);
-            FloatVector d = FloatVector.fromMemorySegment(LANES, x, xp + 3 * xRow, NATIVE, mask);
-            FloatVector w0 = FloatVector.fromMemorySegment(LANES, w, wp, NATIVE, mask);
-            a0 = a.fma(w0, a0);
-            b0 = b.fma(w0, b0);
-            c0 = c.fma(w0, c0);
-            d0 = d.fma(w0, d0);
-            FloatVector w1 = FloatVector.fromMemorySegment(LANES, w, wp + wRow, NATIVE, mask);
-            a1 = a.fma(w1, a1);
-            b1 = b.fma(w1, b1);
-            c1 = c.fma(w1, c1);
-            d1 = d.fma(w1, d1);
-            FloatVector w2 = FloatVector.fromMemorySegment(LANES, w, wp + 2 * wRow, NATIVE, mask);
-            a2 = a.fma(w2, a2);
-            b2 = b.fma(w2, b2);
-            c2 = c.fma(w2, c2);
-            d2 = d.fma(w2, d2);
-            FloatVector w3 = FloatVector.fromMemorySegment(LANES, w, wp + 3 * wRow, NATIVE, mask);
-            a3 = a.fma(w3, a3);
-            b3 = b.fma(w3, b3);
-            c3 = c.fma(w3, c3);
-            d3 = d.fma(w3, d3);
-        }
-        boolean biased = bias.byteSize() > 0;
-        float bias0 = biased ? bias.get(FLOAT, biasAt) : 0;
-        float bias1 = biased ? bias.get(FLOAT, biasAt + 4) : 0;
-        float bias2 = biased ? bias.get(FLOAT, biasAt + 8) : 0;
-        float bias3 = biased ? bias.get(FLOAT, biasAt + 12) : 0;
-        y.set(FLOAT, yAt, a0.reduceLanes(VectorOperators.ADD) + bias0);
-        y.set(FLOAT, yAt + 4, a1.reduceLanes(VectorOperators.ADD) + bias1);
-        y.set(FLOAT, yAt + 8, a2.reduceLanes(VectorOperators.ADD) + bias2);
-        y.set(FLOAT, yAt + 12, a3.reduceLanes(VectorOperators.ADD) + bias3);
-        y.set(FLOAT, yAt + yRow, b0.reduceLanes(VectorOperators.ADD) + bias0);
-        y.set(FLOAT, yAt + yRow + 4, b1.reduceLanes(VectorOperators.ADD) + bias1);
-        y.set(FLOAT, yAt + yRow + 8, b2.reduceLanes(VectorOperators.ADD) + bias2);
-        y.set(FLOAT, yAt + yRow + 12, b3.reduceLanes(VectorOperators.ADD) + bias3);
-        y.set(FLOAT, yAt + 2 * yRow, c0.reduceLanes(VectorOperators.ADD) + bias0);
-        y.set(FLOAT, yAt + 2 * yRow + 4, c1.reduceLanes(VectorOperators.ADD) + bias1);
-        y.set(FLOAT, yAt + 2 * yRow + 8, c2.reduceLanes(VectorOperators.ADD) + bias2);
-        y.set(FLOAT, yAt + 2 * yRow + 12, c3.reduceLanes(VectorOperators.ADD) + bias3);
-        y.set(FLOAT, yAt + 3 * yRow, d0.reduceLanes(VectorOperators.ADD) + bias0);
-        y.set(FLOAT, yAt + 3 * yRow + 4, d1.reduceLanes(VectorOperators.ADD) + bias1);
-        y.set(FLOAT, yAt + 3 * yRow + 8, d2.reduceLanes(VectorOperators.ADD) + bias2);
-        y.set(FLOAT, yAt + 3 * yRow + 12, d3.reduceLanes(VectorOperators.ADD) + bias3);
+        a0.intoMemorySegment(spare, 0, NATIVE);
+        a1.intoMemorySegment(spare, WIDTH, NATIVE);
+        a2.intoMemorySegment(spare, 2 * WIDTH, NATIVE);
+        a3.intoMemorySegment(spare, 3 * WIDTH, NATIVE);
     }
 
-    /** The last rows of W. */
-    private static void oneByOne(int k, MemorySegment x, long xAt, MemorySegment w, long wAt,
-            MemorySegment bias, long biasAt, MemorySegment y, long yAt) {
-        FloatVector a0 = FloatVector.zero(LANES);
-        FloatVector a0Odd = a0;
-        int lanes = LANES.length(), p = 0;
-        for (; p <= k - 2 * lanes; p += 2 * lanes) {
-            long xp = xAt + 4L * p, wp = wAt + 4L * p;
-            FloatVector a = FloatVector.fromMemorySegment(LANES, x, xp, NATIVE);
-            FloatVector w0 = FloatVector.fromMemorySegment(LANES, w, wp, NATIVE);
-            a0 = a.fma(w0, a0);
-            FloatVector aOdd = FloatVector.fromMemorySegment(LANES, x, xp + WIDTH, NATIVE);
-            FloatVector w0Odd = FloatVector.fromMemorySegment(LANES, w, wp + WIDTH, NATIVE);
-            a0Odd = aOdd.fma(w0Odd, a0Odd);
+    /** The last rows of W where they are fewer than a pass. */
+    private static float one(int k, MemorySegment x, long xAt, MemorySegment w, long wAt) {
+        FloatVector sum = FloatVector.zero(LANES);
+        int lanes = LANES.length();
+        for (int p = 0; p <= k - lanes; p += lanes) {
+            sum = FloatVector.fromMemorySegment(LANES, x, xAt + 4L * p, NATIVE)
+                    .fma(FloatVector.fromMemorySegment(LANES, w, wAt + 4L * p, NATIVE), sum);
         }
-        a0 = a0.add(a0Odd);
-        for (; p <= k - lanes; p += lanes) {
-            long xp = xAt + 4L * p, wp = wAt + 4L * p;
-            FloatVector a = FloatVector.fromMemorySegment(LANES, x, xp, NATIVE);
-            FloatVector w0 = FloatVector.fromMemorySegment(LANES, w, wp, NATIVE);
-            a0 = a.fma(w0, a0);
+        return Lanes.sum(sum);
+    }
+
+    /** Adds up the lanes of {@link #PASS} vectors one by one. */
+    private static void storeSums(MemorySegment spare, long at, MemorySegment bias, long biasAt, MemorySegment y,
+            long yAt) {
+        for (int j = 0; j < PASS; j++) {
+            float sum = Lanes.sum(FloatVector.fromMemorySegment(LANES, spare, at + WIDTH * j, NATIVE));
+            y.set(Tensor.FLOAT, yAt + 4L * j,
+                    bias.byteSize() > 0 ? sum + bias.get(Tensor.FLOAT, biasAt + 4L * j) : sum);
         }
-        if (p < k) {
-            long xp = xAt + 4L * p, wp = wAt + 4L * p;
-            VectorMask<Float> mask = LANES.indexInRange(p, k);
-            FloatVector a = FloatVector.fromMemorySegment(LANES, x, xp, NATIVE, mask);
-            FloatVector w0 = FloatVector.fromMemorySegment(LANES, w, wp, NATIVE, mask);
-            a0 = a.fma(w0, a0);
+    }
+
+    /**
+     * Adds up the lanes of sixteen vectors, eight for each of two rows of y: a transposition by halves ({@link Panels}) that
+     * adds the two vectors of each exchange, so that lane i of the last one is the sum of vector i.
+     */
+    private static void storeSixteen(MemorySegment spare, MemorySegment bias, long biasAt, MemorySegment y, long yAt,
+            long nextAt) {
+        FloatVector a0 = FloatVector.fromMemorySegment(SIXTEEN, spare, 0, NATIVE);
+        FloatVector a1 = FloatVector.fromMemorySegment(SIXTEEN, spare, WIDTH, NATIVE);
+        FloatVector a2 = FloatVector.fromMemorySegment(SIXTEEN, spare, 2 * WIDTH, NATIVE);
+        FloatVector a3 = FloatVector.fromMemorySegment(SIXTEEN, spare, 3 * WIDTH, NATIVE);
+        FloatVector a4 = FloatVector.fromMemorySegment(SIXTEEN, spare, 4 * WIDTH, NATIVE);
+        FloatVector a5 = FloatVector.fromMemorySegment(SIXTEEN, spare, 5 * WIDTH, NATIVE);
+        FloatVector a6 = FloatVector.fromMemorySegment(SIXTEEN, spare, 6 * WIDTH, NATIVE);
+        FloatVector a7 = FloatVector.fromMemorySegment(SIXTEEN, spare, 7 * WIDTH, NATIVE);
+        FloatVector a8 = FloatVector.fromMemorySegment(SIXTEEN, spare, 8 * WIDTH, NATIVE);
+        FloatVector a9 = FloatVector.fromMemorySegment(SIXTEEN, spare, 9 * WIDTH, NATIVE);
+        FloatVector a10 = FloatVector.fromMemorySegment(SIXTEEN, spare, 10 * WIDTH, NATIVE);
+        FloatVector a11 = FloatVector.fromMemorySegment(SIXTEEN, spare, 11 * WIDTH, NATIVE);
+        FloatVector a12 = FloatVector.fromMemorySegment(SIXTEEN, spare, 12 * WIDTH, NATIVE);
+        FloatVector a13 = FloatVector.fromMemorySegment(SIXTEEN, spare, 13 * WIDTH, NATIVE);
+        FloatVector a14 = FloatVector.fromMemorySegment(SIXTEEN, spare, 14 * WIDTH, NATIVE);
+        FloatVector a15 = FloatVector.fromMemorySegment(SIXTEEN, spare, 15 * WIDTH, NATIVE);
+        FloatVector b0 = a0.blend(a1.rearrange(SWAP_1), ODD_1).add(a0.rearrange(SWAP_1).blend(a1, ODD_1));
+        FloatVector b1 = a2.blend(a3.rearrange(SWAP_1), ODD_1).add(a2.rearrange(SWAP_1).blend(a3, ODD_1));
+        FloatVector b2 = a4.blend(a5.rearrange(SWAP_1), ODD_1).add(a4.rearrange(SWAP_1).blend(a5, ODD_1));
+        FloatVector b3 = a6.blend(a7.rearrange(SWAP_1), ODD_1).add(a6.rearrange(SWAP_1).blend(a7, ODD_1));
+        FloatVector b4 = a8.blend(a9.rearrange(SWAP_1), ODD_1).add(a8.rearrange(SWAP_1).blend(a9, ODD_1));
+        FloatVector b5 = a10.blend(a11.rearrange(SWAP_1), ODD_1).add(a10.rearrange(SWAP_1).blend(a11, ODD_1));
+        FloatVector b6 = a12.blend(a13.rearrange(SWAP_1), ODD_1).add(a12.rearrange(SWAP_1).blend(a13, ODD_1));
+        FloatVector b7 = a14.blend(a15.rearrange(SWAP_1), ODD_1).add(a14.rearrange(SWAP_1).blend(a15, ODD_1));
+        FloatVector c0 = b0.blend(b1.rearrange(SWAP_2), ODD_2).add(b0.rearrange(SWAP_2).blend(b1, ODD_2));
+        FloatVector c1 = b2.blend(b3.rearrange(SWAP_2), ODD_2).add(b2.rearrange(SWAP_2).blend(b3, ODD_2));
+        FloatVector c2 = b4.blend(b5.rearrange(SWAP_2), ODD_2).add(b4.rearrange(SWAP_2).blend(b5, ODD_2));
+        FloatVector c3 = b6.blend(b7.rearrange(SWAP_2), ODD_2).add(b6.rearrange(SWAP_2).blend(b7, ODD_2));
+        FloatVector d0 = c0.blend(c1.rearrange(SWAP_4), ODD_4).add(c0.rearrange(SWAP_4).blend(c1, ODD_4));
+        FloatVector d1 = c2.blend(c3.rearrange(SWAP_4), ODD_4).add(c2.rearrange(SWAP_4).blend(c3, ODD_4));
+        FloatVector e0 = d0.blend(d1.rearrange(SWAP_8), ODD_8).add(d0.rearrange(SWAP_8).blend(d1, ODD_8));
+        FloatVector second = e0.rearrange(SWAP_8);
+        if (bias.byteSize() > 0) {
+            FloatVector added = FloatVector.fromMemorySegment(SIXTEEN, bias, biasAt, NATIVE, LOWER);
+            e0 = e0.add(added);
+            second = second.add(added);
         }
-        boolean biased = bias.byteSize() > 0;
-        float bias0 = biased ? bias.get(FLOAT, biasAt) : 0;
-        y.set(FLOAT, yAt, a0.reduceLanes(VectorOperators.ADD) + bias0);
+        e0.intoMemorySegment(y, yAt, NATIVE, LOWER);
+        second.intoMemorySegment(y, nextAt, NATIVE, LOWER);
+    }
+
+    /** {@link #storeSixteen} for one row of y. */
+    private static void storeEight(MemorySegment spare, MemorySegment bias, long biasAt, MemorySegment y, long yAt) {
+        FloatVector a0 = FloatVector.fromMemorySegment(SIXTEEN, spare, 0, NATIVE);
+        FloatVector a1 = FloatVector.fromMemorySegment(SIXTEEN, spare, WIDTH, NATIVE);
+        FloatVector a2 = FloatVector.fromMemorySegment(SIXTEEN, spare, 2 * WIDTH, NATIVE);
+        FloatVector a3 = FloatVector.fromMemorySegment(SIXTEEN, spare, 3 * WIDTH, NATIVE);
+        FloatVector a4 = FloatVector.fromMemorySegment(SIXTEEN, spare, 4 * WIDTH, NATIVE);
+        FloatVector a5 = FloatVector.fromMemorySegment(SIXTEEN, spare, 5 * WIDTH, NATIVE);
+        FloatVector a6 = FloatVector.fromMemorySegment(SIXTEEN, spare, 6 * WIDTH, NATIVE);
+        FloatVector a7 = FloatVector.fromMemorySegment(SIXTEEN, spare, 7 * WIDTH, NATIVE);
+        FloatVector b0 = a0.blend(a1.rearrange(SWAP_1), ODD_1).add(a0.rearrange(SWAP_1).blend(a1, ODD_1));
+        FloatVector b1 = a2.blend(a3.rearrange(SWAP_1), ODD_1).add(a2.rearrange(SWAP_1).blend(a3, ODD_1));
+        FloatVector b2 = a4.blend(a5.rearrange(SWAP_1), ODD_1).add(a4.rearrange(SWAP_1).blend(a5, ODD_1));
+        FloatVector b3 = a6.blend(a7.rearrange(SWAP_1), ODD_1).add(a6.rearrange(SWAP_1).blend(a7, ODD_1));
+        FloatVector c0 = b0.blend(b1.rearrange(SWAP_2), ODD_2).add(b0.rearrange(SWAP_2).blend(b1, ODD_2));
+        FloatVector c1 = b2.blend(b3.rearrange(SWAP_2), ODD_2).add(b2.rearrange(SWAP_2).blend(b3, ODD_2));
+        FloatVector d0 = c0.blend(c1.rearrange(SWAP_4), ODD_4).add(c0.rearrange(SWAP_4).blend(c1, ODD_4));
+        FloatVector sum = d0.add(d0.rearrange(SWAP_8));
+        if (bias.byteSize() > 0) {
+            sum = sum.add(FloatVector.fromMemorySegment(SIXTEEN, bias, biasAt, NATIVE, LOWER));
+        }
+        sum.intoMemorySegment(y, yAt, NATIVE, LOWER);
     }
 }

@@ -25,14 +25,14 @@ final class Panels {
     private static final ValueLayout.OfFloat FLOAT = Tensor.FLOAT;
 
     // A transposition by halves: stage s swaps lane i of row j with lane i xor s of row j xor s where just one of the bits is set.
-    private static final VectorShuffle<Float> SWAP_1 = VectorShuffle.fromOp(SIXTEEN, i -> i ^ 1);
-    private static final VectorShuffle<Float> SWAP_2 = VectorShuffle.fromOp(SIXTEEN, i -> i ^ 2);
-    private static final VectorShuffle<Float> SWAP_4 = VectorShuffle.fromOp(SIXTEEN, i -> i ^ 4);
-    private static final VectorShuffle<Float> SWAP_8 = VectorShuffle.fromOp(SIXTEEN, i -> i ^ 8);
-    private static final VectorMask<Float> ODD_1 = VectorMask.fromLong(SIXTEEN, 0xAAAA);
-    private static final VectorMask<Float> ODD_2 = VectorMask.fromLong(SIXTEEN, 0xCCCC);
-    private static final VectorMask<Float> ODD_4 = VectorMask.fromLong(SIXTEEN, 0xF0F0);
-    private static final VectorMask<Float> ODD_8 = VectorMask.fromLong(SIXTEEN, 0xFF00);
+    static final VectorShuffle<Float> SWAP_1 = VectorShuffle.fromOp(SIXTEEN, i -> i ^ 1);
+    static final VectorShuffle<Float> SWAP_2 = VectorShuffle.fromOp(SIXTEEN, i -> i ^ 2);
+    static final VectorShuffle<Float> SWAP_4 = VectorShuffle.fromOp(SIXTEEN, i -> i ^ 4);
+    static final VectorShuffle<Float> SWAP_8 = VectorShuffle.fromOp(SIXTEEN, i -> i ^ 8);
+    static final VectorMask<Float> ODD_1 = VectorMask.fromLong(SIXTEEN, 0xAAAA);
+    static final VectorMask<Float> ODD_2 = VectorMask.fromLong(SIXTEEN, 0xCCCC);
+    static final VectorMask<Float> ODD_4 = VectorMask.fromLong(SIXTEEN, 0xF0F0);
+    static final VectorMask<Float> ODD_8 = VectorMask.fromLong(SIXTEEN, 0xFF00);
 
     private Panels() {
     }

@@ -7,7 +7,9 @@ import jdk.incubator.vector.VectorMask;
 
 import tern.kernels.ThreadTeam;
 import tern.tensor.DType;
+import tern.tensor.Shape;
 import tern.tensor.Tensor;
+import tern.tensor.Workspace;
 
 /**
  * Matrix products with vectors, for F32; other types go to the plain body. Large products are packed and cut into tiles
@@ -24,6 +26,8 @@ public final class VectorMatmul implements Matmul {
     private static final long TASK_BYTES = 1L << 16;
     private static final int ENOUGH_TASKS = 16;
     private static final int SUM_COLUMNS = 4 * Tile.LANES.length();
+
+    private static final Shape SPARE = Shape.of(FewRows.SPARE);
 
     private final ReferenceMatmul plain = new ReferenceMatmul();
 
@@ -102,16 +106,18 @@ public final class VectorMatmul implements Matmul {
         if (m == 0 || n == 0 || batch == 0) {
             return;
         }
-        int most = Math.clamp(TASK_BYTES / 4 / Math.max(1, k), 4, Integer.MAX_VALUE / 2);
-        int columns = Math.min(n, most - most % 4), parts = (n + columns - 1) / columns;
+        int most = Math.clamp(TASK_BYTES / 4 / Math.max(1, k), FewRows.PASS, Integer.MAX_VALUE / 2);
+        int columns = Math.min(n, most - most % FewRows.PASS), parts = (n + columns - 1) / columns;
         boolean worth = 4L * batch * n * k >= WORTH_A_REGION_BYTES
                 || (long) batch * m * n * k >= Blocking.WORTH_A_REGION;
         runIfWorth(team, worth, batch * parts, (task, scratch) -> {
             long z = task / parts;
             int from = task % parts * columns;
+            Workspace.Mark mark = scratch.mark();
             FewRows.multiply(m, k, from, Math.min(n, from + columns), x, 4 * z * m * k, 4L * k, w, 4 * z * n * k,
                     4L * k, bias,
-                    y, 4 * z * m * n, 4L * n);
+                    y, 4 * z * m * n, 4L * n, scratch.allocate(DType.F32, SPARE).data());
+            scratch.release(mark);
         });
     }
 
