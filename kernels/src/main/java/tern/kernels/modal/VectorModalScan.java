@@ -1,25 +1,25 @@
 package tern.kernels.modal;
 
-import java.lang.foreign.MemorySegment;
+import static tern.kernels.lanes.Lanes.LENGTH;
 
 import tern.kernels.ThreadTeam;
 import tern.ops.Modes;
-import tern.tensor.DType;
-import tern.tensor.Shape;
 import tern.tensor.Tensor;
 import tern.tensor.Workspace;
 
 /**
- * Vector bodies for F32. One filter of one sequence is a piece of work: its state stays in the first-level cache while time
- * runs. Heads have the entries of their outer product in the lanes ({@link HeadLanes}), scalar filters their modes
- * ({@link ModeLanes}). Backward goes over one filter of all sequences, so that the gradients of a mode have one writer; it
- * keeps the state of every {@link #CHUNK}th position and computes the others again.
+ * Vector bodies for F32. One or a few positions are stepped at the speed of the state's memory; many positions of scalar
+ * filters are scanned with filters in the lanes, many positions of heads go in chunks of matrix products. Backward keeps the
+ * state before each chunk of 64 positions and computes those within a chunk again. Tasks are groups of filters of one
+ * sequence; sums over the batch are taken in double precision in its order.
  */
 public final class VectorModalScan implements ModalScan {
-    /** Positions between two states that backward keeps. */
-    static final int CHUNK = 32;
-    /** State updates that are worth a task of their own. */
-    private static final long TASK_WORK = 1L << 13;
+    /** From this many positions on, laying states and coefficients out anew is worth it. */
+    private static final int MANY = 4;
+    private static final int MANY_OF_HEADS = 8;
+    // Floats of state below which a region's start would cost more than the second thread gains.
+    private static final long WORTH_A_REGION = 1 << 15;
+    private static final int STEP_TASKS = 16;
 
     /** A body without state. */
     public VectorModalScan() {
@@ -29,96 +29,110 @@ public final class VectorModalScan implements ModalScan {
     public void forward(ThreadTeam team, Tensor x, Modes modes, Tensor poles, Tensor passThrough, Tensor state,
             Tensor y,
             Tensor nextState) {
-        move(state, nextState);
-        int filters = modes.filters();
-        ModeLanes lanes = new ModeLanes(x.dim(1), modes, poles, passThrough);
-        inTasks(team, x.dim(0) * filters, (long) x.dim(1) * Math.max(1, modes.order() / filters),
-                (piece, scratch) -> lanes.forward(piece / filters, piece % filters, x, nextState, y));
-    }
-
-    @Override
-    public void backward(ThreadTeam team, Tensor x, Modes modes, Tensor passThrough, Tensor state, Tensor dy,
-            Tensor dNextState, Tensor dx, Modes dModes, Tensor dPassThrough, Tensor dState) {
-        Workspace.Mark mark = team.scratch().mark();
-        Tensor poles = Poles.evaluate(modes, team.scratch());
-        Tensor dPoles = team.scratch().zeros(DType.F32, modes.order());
-        move(dNextState, dState);
-        ModeLanes lanes = new ModeLanes(x.dim(1), modes, poles, passThrough);
-        team.run(modes.filters(), (filter, scratch) -> {
-            for (int b = 0; b < x.dim(0); b++) {
-                lanes.backward(b, filter, x, state, dy, dx, dModes, dPoles, dPassThrough, dState, scratch);
-            }
-        });
-        Poles.backward(modes, dPoles, dModes);
-        team.scratch().release(mark);
+        int batch = x.dim(0);
+        int time = x.dim(1);
+        if (time == 0) {
+            keep(state, nextState);
+        } else if (time < MANY) {
+            int parts = Math.min(STEP_TASKS, modes.filters());
+            run(team, batch * parts, (long) batch * time * modes.order(),
+                    (index, scratch) -> ModalStep.scalar(x, modes, poles,
+                            passThrough, state, y, nextState, index / parts, edge(modes, index % parts, parts),
+                            edge(modes, index % parts + 1, parts)));
+        } else {
+            int groups = (modes.filters() + LENGTH - 1) / LENGTH;
+            run(team, batch * groups, (long) batch * time * modes.order(),
+                    (index, scratch) -> new ScalarScan(modes, poles, index % groups * LENGTH, scratch).forward(x,
+                            passThrough,
+                            state, y, nextState, index / groups, scratch));
+        }
     }
 
     @Override
     public void forwardHeads(ThreadTeam team, Tensor query, Tensor key, Tensor value, Modes modes, Tensor poles,
             Tensor passThrough, Tensor state, Tensor y, Tensor nextState) {
-        move(state, nextState);
-        int filters = modes.filters();
-        HeadLanes lanes = new HeadLanes(query.dim(1), query.dim(3), modes, poles, passThrough);
-        inTasks(team, query.dim(0) * filters,
-                (long) query.dim(1) * query.dim(3) * query.dim(3) * Math.max(1, modes.order() / filters),
-                (piece, scratch) -> lanes.forward(piece / filters, piece % filters, query, key, value, nextState, y,
-                        scratch));
+        int batch = query.dim(0);
+        int time = query.dim(1);
+        int width = query.dim(3);
+        long work = (long) batch * time * modes.order() * width * width;
+        if (time == 0) {
+            keep(state, nextState);
+        } else if (time < MANY_OF_HEADS) {
+            int parts = Math.min(STEP_TASKS, modes.filters());
+            run(team, batch * parts, work,
+                    (index, scratch) -> ModalStep.heads(query, key, value, modes, poles, passThrough,
+                            state, y, nextState, index / parts, edge(modes, index % parts, parts),
+                            edge(modes, index % parts + 1, parts), scratch));
+        } else {
+            run(team, batch * modes.filters(), work, (index, scratch) -> {
+                int f = index % modes.filters();
+                new HeadScan(modes, poles, passThrough, f, width, time, scratch).forward(query, key, value, state, y,
+                        nextState,
+                        index / modes.filters());
+            });
+        }
+    }
+
+    @Override
+    public void backward(ThreadTeam team, Tensor x, Modes modes, Tensor passThrough, Tensor state, Tensor dy,
+            Tensor dNextState, Tensor dx, Modes dModes, Tensor dPassThrough, Tensor dState) {
+        if (x.dim(1) == 0) {
+            keep(dNextState, dState);
+            return;
+        }
+        Workspace.Mark mark = team.scratch().mark();
+        Tensor poles = Poles.evaluate(modes, team.scratch());
+        ModalSums sums = ModalSums.zeros(team.scratch(), x.dim(0), modes);
+        int groups = (modes.filters() + LENGTH - 1) / LENGTH;
+        team.run(x.dim(0) * groups,
+                (index, scratch) -> new ScalarScan(modes, poles, index % groups * LENGTH, scratch).backward(x,
+                        passThrough,
+                        state, dy, dNextState, dx, dState, sums, index / groups, scratch));
+        sums.into(modes, dModes, dPassThrough, team.scratch());
+        team.scratch().release(mark);
     }
 
     @Override
     public void backwardHeads(ThreadTeam team, Tensor query, Tensor key, Tensor value, Modes modes, Tensor passThrough,
             Tensor state, Tensor dy, Tensor dNextState, Tensor dQuery, Tensor dKey, Tensor dValue, Modes dModes,
             Tensor dPassThrough, Tensor dState) {
+        if (query.dim(1) == 0) {
+            keep(dNextState, dState);
+            return;
+        }
         Workspace.Mark mark = team.scratch().mark();
         Tensor poles = Poles.evaluate(modes, team.scratch());
-        Tensor dPoles = team.scratch().zeros(DType.F32, modes.order());
-        move(dNextState, dState);
-        HeadLanes lanes = new HeadLanes(query.dim(1), query.dim(3), modes, poles, passThrough);
-        team.run(modes.filters(), (filter, scratch) -> {
-            for (int b = 0; b < query.dim(0); b++) {
-                lanes.backward(b, filter, query, key, value, state, dy, dQuery, dKey, dValue, dModes, dPoles,
-                        dPassThrough,
-                        dState, scratch);
-            }
+        ModalSums sums = ModalSums.zeros(team.scratch(), query.dim(0), modes);
+        team.run(query.dim(0) * modes.filters(), (index, scratch) -> {
+            int f = index % modes.filters();
+            new HeadScan(modes, poles, passThrough, f, query.dim(3), query.dim(1), scratch).backward(query, key, value,
+                    state,
+                    dy, dNextState, dQuery, dKey, dValue, dState, sums, index / modes.filters());
         });
-        Poles.backward(modes, dPoles, dModes);
+        sums.into(modes, dModes, dPassThrough, team.scratch());
         team.scratch().release(mark);
     }
 
-    /** Pieces in order, several to a task if they are small; all on this thread if there is too little work to share. */
-    private static void inTasks(ThreadTeam team, int pieces, long workOfPiece, ThreadTeam.Task piece) {
-        int perTask = Math.clamp(TASK_WORK / Math.max(1, workOfPiece), 1, Math.max(1, pieces));
-        int tasks = (pieces + perTask - 1) / perTask;
-        if (tasks <= 2) {
-            for (int i = 0; i < pieces; i++) {
-                Workspace.Mark mark = team.scratch().mark();
-                piece.run(i, team.scratch());
-                team.scratch().release(mark);
-            }
+    private static void keep(Tensor state, Tensor nextState) {
+        if (state.data().address() != nextState.data().address()) {
+            nextState.copyFrom(state);
+        }
+    }
+
+    // The filter where a part begins, such that parts have about equal numbers of filters.
+    private static int edge(Modes modes, int part, int parts) {
+        return (int) ((long) modes.filters() * part / parts);
+    }
+
+    private static void run(ThreadTeam team, int tasks, long work, ThreadTeam.Task task) {
+        if (work >= WORTH_A_REGION) {
+            team.run(tasks, task);
             return;
         }
-        team.run(tasks, (task, scratch) -> {
-            for (int i = task * perTask; i < Math.min(pieces, (task + 1) * perTask); i++) {
-                Workspace.Mark mark = scratch.mark();
-                piece.run(i, scratch);
-                scratch.release(mark);
-            }
-        });
-    }
-
-    private static void move(Tensor from, Tensor to) {
-        if (from != to) {
-            to.copyFrom(from);
+        for (int index = 0; index < tasks; index++) {
+            Workspace.Mark mark = team.scratch().mark();
+            task.run(index, team.scratch());
+            team.scratch().release(mark);
         }
-    }
-
-    /** Uninitialised floats. */
-    static MemorySegment floats(Workspace scratch, int count) {
-        return scratch.allocate(DType.F32, Shape.of(count)).data();
-    }
-
-    /** Uninitialised floats, set to zero. */
-    static MemorySegment zeros(Workspace scratch, int count) {
-        return floats(scratch, count).fill((byte) 0);
     }
 }

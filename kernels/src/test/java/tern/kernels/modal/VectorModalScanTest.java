@@ -1,11 +1,6 @@
 package tern.kernels.modal;
 
-import static org.assertj.core.api.Assertions.assertThat;
-
-import java.util.SplittableRandom;
-
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.api.Test;
 
 import tern.kernels.KernelLaw;
 import tern.kernels.ThreadTeam;
@@ -13,123 +8,261 @@ import tern.ops.Modes;
 import tern.tensor.DType;
 import tern.tensor.Tensor;
 
-/** The vector bodies do what the plain ones do, forward and backward, whatever the numbers of modes, and on any team. */
+/** Vector bodies against the plain ones, and cut anywhere against the whole. */
 class VectorModalScanTest {
+    private static final double TOLERANCE = 3e-5;
     private final ModalScan plain = new ReferenceModalScan();
     private final ModalScan vector = new VectorModalScan();
 
-    private static int[] counts(SplittableRandom random, int filters, int most) {
-        return random.ints(filters, 0, most + 1).toArray();
+    // ── scalar ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @Test
+    void scalarOfEveryTime() {
+        KernelLaw.lengths().forEach(time -> scalar(2000 + time, 2, time, new int[] {3, 0, 1}, new int[] {0, 2, 1}));
     }
 
-    private static void assertModes(KernelLaw law, Modes actual, Modes expected) {
-        law.assertClose("decay", actual.decay(), expected.decay());
-        law.assertClose("phase", actual.phase(), expected.phase());
-        law.assertClose("residueReal", actual.residueReal(), expected.residueReal());
-        law.assertClose("residueImaginary", actual.residueImaginary(), expected.residueImaginary());
-        law.assertClose("realDecay", actual.realDecay(), expected.realDecay());
-        law.assertClose("realResidue", actual.realResidue(), expected.realResidue());
+    @Test
+    void scalarOfEveryNumberOfModes() {
+        KernelLaw.lengths()
+                .forEach(pairs -> scalar(2100 + pairs, 1, 1 + pairs % 7, new int[] {pairs, 1, 33 - pairs % 34},
+                        new int[] {1, pairs, 0}));
     }
 
-    @ParameterizedTest
-    @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12})
-    void scalarFilters(long seed) {
+    @Test
+    void scalarOfEveryNumberOfFilters() {
+        KernelLaw.lengths().filter(filters -> filters > 0).forEach(filters -> {
+            int[] pairs = new int[filters];
+            int[] reals = new int[filters];
+            for (int f = 0; f < filters; f++) {
+                pairs[f] = f * 7 % 5;
+                reals[f] = f * 3 % 4;
+            }
+            scalar(2200 + filters, 2, filters % 2 == 0 ? 2 : 9, pairs, reals);
+        });
+    }
+
+    @Test
+    void scalarOfSeveralChunks() {
+        scalar(2300, 2, 64, new int[] {2, 3}, new int[] {1, 0});
+        scalar(2301, 1, 65, new int[] {2, 3}, new int[] {1, 0});
+        scalar(2302, 3, 200, new int[] {4, 0}, new int[] {0, 2});
+        scalar(2303, 2, 70, new int[] {0}, new int[] {0});
+        scalar(2304, 2, 1, new int[700], new int[700]);
+    }
+
+    private void scalar(long seed, int batch, int time, int[] pairs, int[] reals) {
         try (KernelLaw law = new KernelLaw(seed)) {
-            SplittableRandom random = new SplittableRandom(seed);
-            int batch = 1 + random.nextInt(3);
-            int time = (int) seed < 6 ? random.nextInt(4) : random.nextInt(100);
-            int filters = 1 + random.nextInt(20);
-            Modes modes = ModesLaw.draw(law, DType.F32, counts(random, filters, 20), counts(random, filters, 20));
-            Tensor pass = law.gaussian(DType.F32, filters);
+            ThreadTeam one = law.team(1);
+            ThreadTeam four = law.team(4);
+            int filters = pairs.length;
+            Modes modes = ModesLaw.draw(law, DType.F32, pairs, reals);
+            Tensor passThrough = law.gaussian(DType.F32, filters);
             Tensor x = law.gaussian(DType.F32, batch, time, filters);
             Tensor state = law.gaussian(DType.F32, batch, modes.order());
-            Tensor[] y = {law.blank(DType.F32, batch, time, filters), law.blank(DType.F32, batch, time, filters)};
-            Tensor[] next = {law.blank(DType.F32, batch, modes.order()), law.blank(DType.F32, batch, modes.order())};
-            plain.forward(law.team(1), x, modes, pass, state, y[0], next[0]);
-            vector.forward(law.team(4), x, modes, pass, state, y[1], next[1]);
-            law.assertClose("y", y[1], y[0]);
-            law.assertClose("next state", next[1], next[0]);
+            Tensor expected = law.blank(DType.F32, batch, time, filters);
+            Tensor actual = law.blank(DType.F32, batch, time, filters);
+            Tensor again = law.blank(DType.F32, batch, time, filters);
+            Tensor expectedState = law.blank(DType.F32, batch, modes.order());
+            Tensor actualState = law.blank(DType.F32, batch, modes.order());
+            Tensor againState = law.copy(state);
+            plain.forward(one, x, modes, passThrough, state, expected, expectedState);
+            vector.forward(four, x, modes, passThrough, state, actual, actualState);
+            vector.forward(one, x, modes, passThrough, againState, again, againState);
+            law.assertClose("y", actual, expected, TOLERANCE);
+            law.assertClose("state", actualState, expectedState, TOLERANCE);
+            law.assertSame("y on one thread, in place", again, actual);
+            law.assertSame("state on one thread, in place", againState, actualState);
+
             Tensor dy = law.gaussian(DType.F32, batch, time, filters);
-            Tensor dNext = law.gaussian(DType.F32, batch, modes.order());
-            Tensor[] dx = {law.blank(DType.F32, batch, time, filters), law.blank(DType.F32, batch, time, filters)};
-            Tensor[] dState = {law.blank(DType.F32, batch, modes.order()), law.blank(DType.F32, batch, modes.order())};
-            Modes[] dModes = {ModesLaw.zeros(law, modes), ModesLaw.zeros(law, modes)};
-            Tensor[] dPass = {law.zeros(DType.F32, filters), law.zeros(DType.F32, filters)};
-            plain.backward(law.team(1), x, modes, pass, state, dy, dNext, dx[0], dModes[0], dPass[0], dState[0]);
-            vector.backward(law.team(4), x, modes, pass, state, dy, dNext, dx[1], dModes[1], dPass[1], dState[1]);
-            law.assertClose("dx", dx[1], dx[0]);
-            law.assertClose("dState", dState[1], dState[0]);
-            law.assertClose("dPassThrough", dPass[1], dPass[0]);
-            assertModes(law, dModes[1], dModes[0]);
+            Tensor dNextState = law.gaussian(DType.F32, batch, modes.order());
+            Gradients wanted = new Gradients(law, modes, state);
+            Gradients found = new Gradients(law, modes, state);
+            Gradients repeated = new Gradients(law, modes, state);
+            plain.backward(one, x, modes, passThrough, state, dy, dNextState, expected, wanted.modes,
+                    wanted.passThrough,
+                    wanted.state);
+            vector.backward(four, x, modes, passThrough, state, dy, dNextState, actual, found.modes, found.passThrough,
+                    found.state);
+            vector.backward(one, x, modes, passThrough, state, dy, dNextState, again, repeated.modes,
+                    repeated.passThrough,
+                    repeated.state);
+            law.assertClose("dx", actual, expected, TOLERANCE);
+            law.assertSame("dx on one thread", again, actual);
+            found.assertClose(wanted);
+            repeated.assertSame(found);
             law.assertGuardsUntouched();
         }
     }
 
-    @ParameterizedTest
-    @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12})
-    void heads(long seed) {
+    // ── heads ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @Test
+    void headsOfEveryTime() {
+        KernelLaw.lengths().forEach(time -> heads(2400 + time, 2, time, 4, new int[] {3, 0, 1}, new int[] {0, 2, 1}));
+    }
+
+    @Test
+    void headsOfEveryWidth() {
+        for (int width = 1; width <= 9; width++) {
+            heads(2500 + width, 1, 3, width, new int[] {2, 1}, new int[] {1, 0});
+            heads(2550 + width, 2, 19, width, new int[] {2, 1}, new int[] {1, 0});
+        }
+        heads(2560, 1, 2, 16, new int[] {2}, new int[] {1});
+        heads(2561, 1, 20, 17, new int[] {3, 1}, new int[] {1, 2});
+        heads(2562, 1, 20, 32, new int[] {3}, new int[] {0});
+    }
+
+    @Test
+    void headsOfEveryNumberOfModes() {
+        KernelLaw.lengths().filter(pairs -> pairs % 3 == 0).forEach(
+                pairs -> heads(2600 + pairs, 1, pairs % 2 == 0 ? 2 : 12, 4, new int[] {pairs, 1},
+                        new int[] {1, pairs}));
+    }
+
+    @Test
+    void headsOfSeveralChunks() {
+        heads(2700, 2, 64, 2, new int[] {2, 3}, new int[] {1, 0});
+        heads(2701, 1, 65, 4, new int[] {2, 3}, new int[] {1, 0});
+        heads(2702, 2, 200, 3, new int[] {4, 0}, new int[] {0, 2});
+        heads(2703, 2, 70, 4, new int[] {0}, new int[] {0});
+    }
+
+    private void heads(long seed, int batch, int time, int width, int[] pairs, int[] reals) {
         try (KernelLaw law = new KernelLaw(seed)) {
-            SplittableRandom random = new SplittableRandom(100 + seed);
-            int batch = 1 + random.nextInt(3);
-            int time = (int) seed < 6 ? random.nextInt(4) : random.nextInt(100);
-            int filters = 1 + random.nextInt(6);
-            int width = 1 + random.nextInt(9);
-            Modes modes = ModesLaw.draw(law, DType.F32, counts(random, filters, 5), counts(random, filters, 4));
-            Tensor pass = law.gaussian(DType.F32, filters);
-            int[] shape = {batch, time, filters, width};
-            int[] stateShape = {batch, modes.order(), width, width};
-            Tensor q = law.gaussian(DType.F32, shape);
-            Tensor k = law.gaussian(DType.F32, shape);
-            Tensor v = law.gaussian(DType.F32, shape);
-            Tensor state = law.gaussian(DType.F32, stateShape);
-            Tensor[] y = {law.blank(DType.F32, shape), law.blank(DType.F32, shape)};
-            Tensor[] next = {law.blank(DType.F32, stateShape), law.blank(DType.F32, stateShape)};
-            plain.forwardHeads(law.team(1), q, k, v, modes, pass, state, y[0], next[0]);
-            vector.forwardHeads(law.team(4), q, k, v, modes, pass, state, y[1], next[1]);
-            law.assertClose("y", y[1], y[0]);
-            law.assertClose("next state", next[1], next[0]);
-            Tensor dy = law.gaussian(DType.F32, shape);
-            Tensor dNext = law.gaussian(DType.F32, stateShape);
-            Tensor[][] d = new Tensor[3][];
-            for (int i = 0; i < 3; i++) {
-                d[i] = new Tensor[] {law.blank(DType.F32, shape), law.blank(DType.F32, shape)};
+            ThreadTeam one = law.team(1);
+            ThreadTeam four = law.team(4);
+            int filters = pairs.length;
+            Modes modes = ModesLaw.draw(law, DType.F32, pairs, reals);
+            Tensor passThrough = law.gaussian(DType.F32, filters);
+            Tensor query = law.gaussian(DType.F32, batch, time, filters, width);
+            Tensor key = law.gaussian(DType.F32, batch, time, filters, width);
+            Tensor value = law.gaussian(DType.F32, batch, time, filters, width);
+            Tensor state = law.gaussian(DType.F32, batch, modes.order(), width, width);
+            Tensor expected = law.blank(DType.F32, batch, time, filters, width);
+            Tensor actual = law.blank(DType.F32, batch, time, filters, width);
+            Tensor again = law.blank(DType.F32, batch, time, filters, width);
+            Tensor expectedState = law.blank(DType.F32, batch, modes.order(), width, width);
+            Tensor actualState = law.blank(DType.F32, batch, modes.order(), width, width);
+            Tensor againState = law.copy(state);
+            plain.forwardHeads(one, query, key, value, modes, passThrough, state, expected, expectedState);
+            vector.forwardHeads(four, query, key, value, modes, passThrough, state, actual, actualState);
+            vector.forwardHeads(one, query, key, value, modes, passThrough, againState, again, againState);
+            law.assertClose("y", actual, expected, TOLERANCE);
+            law.assertClose("state", actualState, expectedState, TOLERANCE);
+            law.assertSame("y on one thread, in place", again, actual);
+            law.assertSame("state on one thread, in place", againState, actualState);
+
+            Tensor dy = law.gaussian(DType.F32, batch, time, filters, width);
+            Tensor dNextState = law.gaussian(DType.F32, batch, modes.order(), width, width);
+            Gradients wanted = new Gradients(law, modes, state);
+            Gradients found = new Gradients(law, modes, state);
+            Gradients repeated = new Gradients(law, modes, state);
+            Tensor[] expectedInputs = {law.blank(DType.F32, batch, time, filters, width),
+                law.blank(DType.F32, batch, time, filters, width), law.blank(DType.F32, batch, time, filters, width)};
+            Tensor[] actualInputs = {law.copy(expectedInputs[0]), law.copy(expectedInputs[0]),
+                law.copy(expectedInputs[0])};
+            Tensor[] againInputs = {law.copy(expectedInputs[0]), law.copy(expectedInputs[0]),
+                law.copy(expectedInputs[0])};
+            plain.backwardHeads(one, query, key, value, modes, passThrough, state, dy, dNextState, expectedInputs[0],
+                    expectedInputs[1], expectedInputs[2], wanted.modes, wanted.passThrough, wanted.state);
+            vector.backwardHeads(four, query, key, value, modes, passThrough, state, dy, dNextState, actualInputs[0],
+                    actualInputs[1], actualInputs[2], found.modes, found.passThrough, found.state);
+            vector.backwardHeads(one, query, key, value, modes, passThrough, state, dy, dNextState, againInputs[0],
+                    againInputs[1], againInputs[2], repeated.modes, repeated.passThrough, repeated.state);
+            String[] names = {"dQuery", "dKey", "dValue"};
+            for (int i = 0; i < names.length; i++) {
+                law.assertClose(names[i], actualInputs[i], expectedInputs[i], TOLERANCE);
+                law.assertSame(names[i] + " on one thread", againInputs[i], actualInputs[i]);
             }
-            Tensor[] dState = {law.blank(DType.F32, stateShape), law.blank(DType.F32, stateShape)};
-            Modes[] dModes = {ModesLaw.zeros(law, modes), ModesLaw.zeros(law, modes)};
-            Tensor[] dPass = {law.zeros(DType.F32, filters), law.zeros(DType.F32, filters)};
-            plain.backwardHeads(law.team(1), q, k, v, modes, pass, state, dy, dNext, d[0][0], d[1][0], d[2][0],
-                    dModes[0],
-                    dPass[0], dState[0]);
-            vector.backwardHeads(law.team(4), q, k, v, modes, pass, state, dy, dNext, d[0][1], d[1][1], d[2][1],
-                    dModes[1],
-                    dPass[1], dState[1]);
-            law.assertClose("dQuery", d[0][1], d[0][0]);
-            law.assertClose("dKey", d[1][1], d[1][0]);
-            law.assertClose("dValue", d[2][1], d[2][0]);
-            law.assertClose("dState", dState[1], dState[0]);
-            law.assertClose("dPassThrough", dPass[1], dPass[0]);
-            assertModes(law, dModes[1], dModes[0]);
+            found.assertClose(wanted);
+            repeated.assertSame(found);
             law.assertGuardsUntouched();
         }
     }
 
-    @ParameterizedTest
-    @ValueSource(longs = {1, 2, 3})
-    void threadsDoNotMatterAndStatesMoveInPlace(long seed) {
-        try (KernelLaw law = new KernelLaw(seed); ThreadTeam four = new ThreadTeam(4)) {
-            SplittableRandom random = new SplittableRandom(seed);
-            int filters = 40;
-            Modes modes = ModesLaw.draw(law, DType.F32, counts(random, filters, 9), counts(random, filters, 3));
-            Tensor pass = law.gaussian(DType.F32, filters);
-            Tensor x = law.gaussian(DType.F32, 2, 70, filters);
-            Tensor state = law.gaussian(DType.F32, 2, modes.order());
-            Tensor next = law.blank(DType.F32, 2, modes.order());
-            Tensor y = law.blank(DType.F32, 2, 70, filters);
-            Tensor again = law.blank(DType.F32, 2, 70, filters);
-            vector.forward(law.team(1), x, modes, pass, state, y, next);
-            vector.forward(four, x, modes, pass, state, again, state);
-            assertThat(again.toFloats()).isEqualTo(y.toFloats());
-            assertThat(state.toFloats()).isEqualTo(next.toFloats());
+    /** What one backward call accumulates into, beginning with values that are not 0, and the gradient of the state. */
+    private static final class Gradients {
+        private final KernelLaw law;
+        private final Modes modes;
+        private final Tensor passThrough;
+        private final Tensor state;
+
+        private Gradients(KernelLaw law, Modes modes, Tensor state) {
+            this.law = law;
+            this.modes = ModesLaw.zeros(law, modes);
+            this.passThrough = law.zeros(DType.F32, modes.filters()).fill(0.5);
+            this.modes.decay().fill(0.25);
+            this.modes.realResidue().fill(-0.25);
+            this.state = law.blank(DType.F32, state.shape().toArray());
+        }
+
+        private void assertClose(Gradients expected) {
+            law.assertClose("dPassThrough", passThrough, expected.passThrough, TOLERANCE);
+            law.assertClose("dState", state, expected.state, TOLERANCE);
+            law.assertClose("dDecay", modes.decay(), expected.modes.decay(), TOLERANCE);
+            law.assertClose("dPhase", modes.phase(), expected.modes.phase(), TOLERANCE);
+            law.assertClose("dResidueReal", modes.residueReal(), expected.modes.residueReal(), TOLERANCE);
+            law.assertClose("dResidueImaginary", modes.residueImaginary(), expected.modes.residueImaginary(),
+                    TOLERANCE);
+            law.assertClose("dRealDecay", modes.realDecay(), expected.modes.realDecay(), TOLERANCE);
+            law.assertClose("dRealResidue", modes.realResidue(), expected.modes.realResidue(), TOLERANCE);
+        }
+
+        private void assertSame(Gradients expected) {
+            law.assertSame("dPassThrough on one thread", passThrough, expected.passThrough);
+            law.assertSame("dState on one thread", state, expected.state);
+            law.assertSame("dDecay on one thread", modes.decay(), expected.modes.decay());
+            law.assertSame("dPhase on one thread", modes.phase(), expected.modes.phase());
+            law.assertSame("dResidueReal on one thread", modes.residueReal(), expected.modes.residueReal());
+            law.assertSame("dResidueImaginary on one thread", modes.residueImaginary(),
+                    expected.modes.residueImaginary());
+            law.assertSame("dRealDecay on one thread", modes.realDecay(), expected.modes.realDecay());
+            law.assertSame("dRealResidue on one thread", modes.realResidue(), expected.modes.realResidue());
+        }
+    }
+
+    // ── cuts ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @Test
+    void anyCutGivesTheSame() {
+        for (long seed = 2800; seed < 2806; seed++) {
+            try (KernelLaw law = new KernelLaw(seed)) {
+                ThreadTeam team = law.team(2);
+                int time = 150;
+                int width = 4;
+                Modes modes = ModesLaw.draw(law, DType.F32, new int[] {3, 1}, new int[] {1, 2});
+                Tensor passThrough = law.gaussian(DType.F32, 2);
+                Tensor x = law.gaussian(DType.F32, time, 2);
+                Tensor query = law.gaussian(DType.F32, time, 2, width);
+                Tensor key = law.gaussian(DType.F32, time, 2, width);
+                Tensor value = law.gaussian(DType.F32, time, 2, width);
+                Tensor state = law.zeros(DType.F32, 1, modes.order());
+                Tensor headState = law.zeros(DType.F32, 1, modes.order(), width, width);
+                Tensor wholeState = law.blank(DType.F32, 1, modes.order());
+                Tensor wholeHeadState = law.blank(DType.F32, 1, modes.order(), width, width);
+                Tensor whole = law.blank(DType.F32, 1, time, 2);
+                Tensor wholeHeads = law.blank(DType.F32, 1, time, 2, width);
+                vector.forward(team, x.reshape(1, time, 2), modes, passThrough, state, whole, wholeState);
+                vector.forwardHeads(team, query.reshape(1, time, 2, width), key.reshape(1, time, 2, width),
+                        value.reshape(1, time, 2, width), modes, passThrough, headState, wholeHeads, wholeHeadState);
+                Tensor pieces = law.blank(DType.F32, time, 2);
+                Tensor headPieces = law.blank(DType.F32, time, 2, width);
+                for (int from = 0, to; from < time; from = to) {
+                    to = from + 1 + law.random().nextInt(law.random().nextBoolean() ? 1 : Math.min(90, time - from));
+                    int length = to - from;
+                    vector.forward(team, x.slice(from, to).reshape(1, length, 2), modes, passThrough, state,
+                            pieces.slice(from, to).reshape(1, length, 2), state);
+                    vector.forwardHeads(team, query.slice(from, to).reshape(1, length, 2, width),
+                            key.slice(from, to).reshape(1, length, 2, width),
+                            value.slice(from, to).reshape(1, length, 2, width), modes, passThrough, headState,
+                            headPieces.slice(from, to).reshape(1, length, 2, width), headState);
+                }
+                law.assertClose("pieces", pieces, whole.reshape(time, 2), TOLERANCE);
+                law.assertClose("state", state, wholeState, TOLERANCE);
+                law.assertClose("pieces of heads", headPieces, wholeHeads.reshape(time, 2, width), TOLERANCE);
+                law.assertClose("state of heads", headState, wholeHeadState, TOLERANCE);
+                law.assertGuardsUntouched();
+            }
         }
     }
 }

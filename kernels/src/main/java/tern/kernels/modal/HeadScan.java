@@ -1,0 +1,622 @@
+package tern.kernels.modal;
+
+import static tern.kernels.lanes.Lanes.LENGTH;
+import static tern.kernels.lanes.Lanes.ORDER;
+import static tern.kernels.lanes.Lanes.all;
+import static tern.kernels.lanes.Lanes.load;
+import static tern.kernels.lanes.Lanes.padded;
+import static tern.tensor.Tensor.FLOAT;
+
+import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.FloatVector;
+
+import tern.kernels.lanes.Lanes;
+import tern.kernels.lanes.Tiles;
+import tern.ops.Modes;
+import tern.tensor.DType;
+import tern.tensor.Shape;
+import tern.tensor.Tensor;
+import tern.tensor.Workspace;
+
+/**
+ * Many positions of one filter of heads, in chunks (Yang et al. 2023, arXiv 2312.06635, section 3, with a Toeplitz mask):
+ *
+ * <pre>
+ * Y = ((Q·Kᵀ) ⊙ T_h)·V + [Σ_n C_nt·S_nᵀ·q_t]_t      C_nt: Re R·λ^t and −Im R·λ^t of a pair, S·ρ^t of a real pole
+ * S_n ← λ_n^c·S_n + Σ_t λ_n^(c−1−t)·k_t·v_tᵀ        c: positions in the chunk
+ * </pre>
+ *
+ * <p>All products are of small matrices ({@link Tiles}) whose lanes hold positions, or entries (i,j) of the head's matrices.
+ * Rows of modes are Re of all pairs of the filter, Im of all pairs, reals. Powers of the rounded poles are multiplied up in
+ * double precision and then rounded, so that their error does not grow with time.
+ */
+final class HeadScan {
+    /** Positions in a chunk. */
+    static final int CHUNK = 64;
+
+    private final Modes modes;
+    private final int f;
+    private final int width;
+    private final int pairs;
+    private final int reals;
+    /** Rows of modes, and that padded. */
+    private final int rows;
+    private final int paddedRows;
+    private final int entries;
+    /** Entries padded to lanes, positions padded to lanes, head width padded to rows of a tile. */
+    private final int entryLanes;
+    private final int lanes;
+    private final int paddedWidth;
+    private final int powersLength;
+    private final Workspace scratch;
+    /** λ^j in double precision [rows, CHUNK + 1]: Re, Im, real. */
+    private final Tensor exactPowers;
+    /** The same in floats. */
+    private final MemorySegment powers;
+    /** C, positions in the lanes. */
+    private final MemorySegment read;
+    /** h_0 … h_(CHUNK−1) after CHUNK zeros. */
+    private final MemorySegment taps;
+    /** h_(CHUNK−1) … h_0 before CHUNK zeros. */
+    private final MemorySegment turnedTaps;
+
+    /** Filter f, for calls of up to {@code time} positions. */
+    HeadScan(Modes modes, Tensor poles, Tensor passThrough, int f, int width, int time, Workspace scratch) {
+        this.modes = modes;
+        this.f = f;
+        this.width = width;
+        this.scratch = scratch;
+        this.pairs = modes.pairStart()[f + 1] - modes.pairStart()[f];
+        this.reals = modes.realStart()[f + 1] - modes.realStart()[f];
+        this.rows = 2 * pairs + reals;
+        this.paddedRows = Tiles.paddedRows(rows);
+        this.entries = width * width;
+        this.entryLanes = padded(entries);
+        this.lanes = padded(Math.min(time, CHUNK));
+        this.paddedWidth = Tiles.paddedRows(width);
+        this.powersLength = CHUNK + LENGTH;
+        this.exactPowers = scratch.allocate(DType.F64, Shape.of(rows, CHUNK + 1));
+        this.powers = floats(paddedRows * powersLength).fill((byte) 0);
+        this.read = floats(paddedRows * lanes).fill((byte) 0);
+        this.taps = floats(3 * CHUNK).fill((byte) 0);
+        this.turnedTaps = floats(3 * CHUNK).fill((byte) 0);
+        fillPowers(poles);
+        fillRead();
+        fillTaps(passThrough.get(f));
+    }
+
+    private int modeOf(int row) {
+        if (row < pairs) {
+            return modes.pairStart()[f] + row;
+        }
+        return row < 2 * pairs ? modes.pairs() + modes.pairStart()[f] + row - pairs
+                : 2 * modes.pairs() + modes.realStart()[f] + row - 2 * pairs;
+    }
+
+    private double power(int row, int exponent) {
+        return exactPowers.get((long) row * (CHUNK + 1) + exponent);
+    }
+
+    private double residueReal(int n) {
+        return modes.residueReal().get(modes.pairStart()[f] + n);
+    }
+
+    private double residueImaginary(int n) {
+        return modes.residueImaginary().get(modes.pairStart()[f] + n);
+    }
+
+    private double residue(int m) {
+        return modes.realResidue().get(modes.realStart()[f] + m);
+    }
+
+    private void fillPowers(Tensor poles) {
+        for (int n = 0; n < pairs; n++) {
+            double poleReal = poles.get(modeOf(n));
+            double poleImaginary = poles.get(modeOf(pairs + n));
+            double real = 1;
+            double imaginary = 0;
+            for (int j = 0; j <= CHUNK; j++) {
+                setPower(n, j, real);
+                setPower(pairs + n, j, imaginary);
+                double next = real * poleReal - imaginary * poleImaginary;
+                imaginary = real * poleImaginary + imaginary * poleReal;
+                real = next;
+            }
+        }
+        for (int m = 0; m < reals; m++) {
+            double pole = poles.get(modeOf(2 * pairs + m));
+            double power = 1;
+            for (int j = 0; j <= CHUNK; j++) {
+                setPower(2 * pairs + m, j, power);
+                power *= pole;
+            }
+        }
+    }
+
+    private void setPower(int row, int exponent, double value) {
+        exactPowers.set((long) row * (CHUNK + 1) + exponent, value);
+        powers.set(FLOAT, 4L * ((long) row * powersLength + exponent), (float) value);
+    }
+
+    private void fillRead() {
+        for (int t = 0; t < Math.min(lanes, CHUNK); t++) {
+            for (int n = 0; n < pairs; n++) {
+                double real = power(n, t);
+                double imaginary = power(pairs + n, t);
+                setRead(n, t, residueReal(n) * real - residueImaginary(n) * imaginary);
+                setRead(pairs + n, t, -residueReal(n) * imaginary - residueImaginary(n) * real);
+            }
+            for (int m = 0; m < reals; m++) {
+                setRead(2 * pairs + m, t, residue(m) * power(2 * pairs + m, t));
+            }
+        }
+    }
+
+    private void setRead(int row, int t, double value) {
+        read.set(FLOAT, 4L * ((long) row * lanes + t), (float) value);
+    }
+
+    private void fillTaps(double passThrough) {
+        for (int t = 0; t < CHUNK; t++) {
+            double tap = t == 0 ? passThrough : 0;
+            for (int n = 0; t > 0 && n < pairs; n++) {
+                tap += residueReal(n) * power(n, t - 1) - residueImaginary(n) * power(pairs + n, t - 1);
+            }
+            for (int m = 0; t > 0 && m < reals; m++) {
+                tap += residue(m) * power(2 * pairs + m, t - 1);
+            }
+            taps.set(FLOAT, 4L * (CHUNK + t), (float) tap);
+            turnedTaps.set(FLOAT, 4L * (CHUNK - 1 - t), (float) tap);
+        }
+    }
+
+    private MemorySegment floats(int length) {
+        return scratch.allocate(DType.F32, Shape.of(length)).data();
+    }
+
+    // ── forward ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /** y and the next state of one sequence. */
+    void forward(Tensor query, Tensor key, Tensor value, Tensor state, Tensor y, Tensor nextState, int b) {
+        int time = query.dim(1);
+        MemorySegment s = floats(paddedRows * entryLanes);
+        MemorySegment update = floats(paddedRows * entryLanes);
+        MemorySegment keys = floats(CHUNK * width + LENGTH);
+        MemorySegment values = floats(CHUNK * width + LENGTH);
+        MemorySegment turnedQueries = floats(width * lanes);
+        MemorySegment scores = floats(CHUNK * lanes);
+        MemorySegment mixed = floats(paddedWidth * lanes);
+        MemorySegment added = floats(CHUNK * entryLanes + LENGTH).fill((byte) 0);
+        MemorySegment readOut = floats(Tiles.paddedRows(entries) * lanes);
+        gather(state, b, s);
+        for (int start = 0; start < time; start += CHUNK) {
+            int length = Math.min(CHUNK, time - start);
+            pack(key, b, start, length, keys);
+            pack(value, b, start, length, values);
+            transpose(query, b, start, length, turnedQueries);
+            scores(keys, turnedQueries, length, scores);
+            mask(scores, length);
+            Tiles.product(values, 0, 4, 4L * width, scores, 0, 4L * lanes, mixed, 0, 4L * lanes, paddedWidth, lanes,
+                    length);
+            if (rows > 0) {
+                Tiles.product(s, 0, 4, 4L * entryLanes, read, 0, 4L * lanes, readOut, 0, 4L * lanes,
+                        Tiles.paddedRows(entries), lanes, rows);
+                for (int i = 0; i < width; i++) {
+                    for (int j = 0; j < width; j++) {
+                        addProduct(readOut, 4L * (i * width + j) * lanes, turnedQueries, 4L * i * lanes, mixed,
+                                4L * j * lanes,
+                                lanes);
+                    }
+                }
+                outer(keys, values, length, added);
+                advance(s, added, update, length);
+            }
+            untranspose(mixed, y, b, start, length);
+        }
+        scatter(s, nextState, b);
+    }
+
+    // S ← λ^c·S + Σ_t λ^(c−1−t)·k_t·v_tᵀ.
+    private void advance(MemorySegment s, MemorySegment added, MemorySegment update, int length) {
+        Tiles.product(powers, 4L * (length - 1), 4L * powersLength, -4, added, 0, 4L * entryLanes, update, 0,
+                4L * entryLanes,
+                paddedRows, entryLanes, length);
+        for (int n = 0; n < pairs; n++) {
+            turn(s, rowAt(n), rowAt(pairs + n), powerAt(n, length), powerAt(pairs + n, length), update, entryLanes);
+        }
+        for (int m = 2 * pairs; m < rows; m++) {
+            decay(s, rowAt(m), powerAt(m, length), update, entryLanes);
+        }
+    }
+
+    private long rowAt(int row) {
+        return 4L * row * entryLanes;
+    }
+
+    private float powerAt(int row, int exponent) {
+        return powers.get(FLOAT, 4L * ((long) row * powersLength + exponent));
+    }
+
+    // s ← (real + i·imaginary)·s + update, for the planes at two offsets.
+    private static void turn(MemorySegment s, long realAt, long imaginaryAt, float real, float imaginary,
+            MemorySegment update, int n) {
+        FloatVector cosine = all(real);
+        FloatVector sine = all(imaginary);
+        FloatVector minusSine = all(-imaginary);
+        for (int e = 0; e < n; e += LENGTH) {
+            FloatVector a = load(s, realAt + 4L * e);
+            FloatVector b = load(s, imaginaryAt + 4L * e);
+            a.fma(cosine, b.fma(minusSine, load(update, realAt + 4L * e))).intoMemorySegment(s, realAt + 4L * e, ORDER);
+            a.fma(sine, b.fma(cosine, load(update, imaginaryAt + 4L * e))).intoMemorySegment(s, imaginaryAt + 4L * e,
+                    ORDER);
+        }
+    }
+
+    private static void decay(MemorySegment s, long at, float power, MemorySegment update, int n) {
+        FloatVector factor = all(power);
+        for (int e = 0; e < n; e += LENGTH) {
+            load(s, at + 4L * e).fma(factor, load(update, at + 4L * e)).intoMemorySegment(s, at + 4L * e, ORDER);
+        }
+    }
+
+    // left[s, t] ← rows_s · turned_t.
+    private void scores(MemorySegment rowsOf, MemorySegment turned, int length, MemorySegment left) {
+        Tiles.product(rowsOf, 0, 4L * width, 4, turned, 0, 4L * lanes, left, 0, 4L * lanes, Tiles.paddedRows(length),
+                lanes,
+                width);
+    }
+
+    // scores[s, t] ← h_(t−s)·scores[s, t], 0 where t comes before s.
+    private void mask(MemorySegment scores, int length) {
+        for (int s = 0; s < length; s++) {
+            multiply(scores, 4L * s * lanes, taps, 4L * (CHUNK - s), lanes);
+        }
+    }
+
+    // scores[t, s] ← h_(t−s)·scores[t, s].
+    private void maskTurned(MemorySegment scores, int length) {
+        for (int t = 0; t < length; t++) {
+            multiply(scores, 4L * t * lanes, turnedTaps, 4L * (CHUNK - 1 - t), lanes);
+        }
+    }
+
+    // ── backward ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /** dQuery, dKey, dValue and dState of one sequence, and its part of the parameters' sums. */
+    void backward(Tensor query, Tensor key, Tensor value, Tensor state, Tensor dy, Tensor dNextState, Tensor dQuery,
+            Tensor dKey, Tensor dValue, Tensor dState, ModalSums sums, int b) {
+        int time = query.dim(1);
+        int chunks = (time + CHUNK - 1) / CHUNK;
+        long stateBytes = 4L * paddedRows * entryLanes;
+        MemorySegment kept = floats(Math.toIntExact((chunks + 1) * stateBytes / 4));
+        MemorySegment update = floats(paddedRows * entryLanes);
+        MemorySegment queries = floats(CHUNK * width + LENGTH);
+        MemorySegment keys = floats(CHUNK * width + LENGTH);
+        MemorySegment values = floats(CHUNK * width + LENGTH);
+        MemorySegment outputs = floats(CHUNK * width + LENGTH);
+        MemorySegment turnedQueries = floats(width * lanes);
+        MemorySegment turnedKeys = floats(width * lanes);
+        MemorySegment turnedValues = floats(width * lanes);
+        MemorySegment turnedOutputs = floats(width * lanes);
+        MemorySegment dQueries = floats(paddedWidth * lanes);
+        MemorySegment dKeys = floats(paddedWidth * lanes);
+        MemorySegment dValues = floats(paddedWidth * lanes);
+        MemorySegment scores = floats(CHUNK * lanes);
+        MemorySegment dScores = floats(CHUNK * lanes);
+        MemorySegment tapSums = floats(3 * CHUNK).fill((byte) 0);
+        MemorySegment natural = floats(CHUNK * entryLanes + LENGTH).fill((byte) 0);
+        MemorySegment turned = floats(Tiles.paddedRows(entries) * lanes);
+        MemorySegment returned = floats(Tiles.paddedRows(entries) * lanes);
+        MemorySegment backPowers = floats(paddedRows * lanes);
+        MemorySegment gradient = floats(paddedRows * entryLanes);
+        MemorySegment found = floats(paddedRows * lanes);
+        Tensor dRead = scratch.zeros(DType.F64, rows, CHUNK);
+        Tensor dPowers = scratch.zeros(DType.F64, rows, CHUNK + 1);
+
+        MemorySegment s = kept.asSlice(0, stateBytes);
+        gather(state, b, s);
+        for (int chunk = 0; chunk < chunks; chunk++) {
+            int length = Math.min(CHUNK, time - chunk * CHUNK);
+            MemorySegment next = kept.asSlice((chunk + 1) * stateBytes, stateBytes).copyFrom(s);
+            pack(key, b, chunk * CHUNK, length, keys);
+            pack(value, b, chunk * CHUNK, length, values);
+            outer(keys, values, length, natural);
+            if (rows > 0) {
+                advance(next, natural, update, length);
+            }
+            s = next;
+        }
+        gather(dNextState, b, gradient);
+        for (int chunk = chunks - 1; chunk >= 0; chunk--) {
+            int start = chunk * CHUNK;
+            int length = Math.min(CHUNK, time - start);
+            s = kept.asSlice(chunk * stateBytes, stateBytes);
+            pack(query, b, start, length, queries);
+            pack(key, b, start, length, keys);
+            pack(value, b, start, length, values);
+            pack(dy, b, start, length, outputs);
+            transpose(query, b, start, length, turnedQueries);
+            transpose(key, b, start, length, turnedKeys);
+            transpose(value, b, start, length, turnedValues);
+            transpose(dy, b, start, length, turnedOutputs);
+
+            // Within the chunk: key positions in rows, query positions in the lanes, for what is summed over keys …
+            scores(keys, turnedQueries, length, scores);
+            scores(values, turnedOutputs, length, dScores);
+            for (int row = 0; row < length; row++) {
+                addProduct(scores, 4L * row * lanes, dScores, 4L * row * lanes, tapSums, 4L * (CHUNK - row), lanes);
+            }
+            mask(dScores, length);
+            Tiles.product(keys, 0, 4, 4L * width, dScores, 0, 4L * lanes, dQueries, 0, 4L * lanes, paddedWidth, lanes,
+                    length);
+            // … and turned, for what is summed over queries.
+            scores(queries, turnedKeys, length, scores);
+            scores(outputs, turnedValues, length, dScores);
+            maskTurned(scores, length);
+            maskTurned(dScores, length);
+            Tiles.product(queries, 0, 4, 4L * width, dScores, 0, 4L * lanes, dKeys, 0, 4L * lanes, paddedWidth, lanes,
+                    length);
+            Tiles.product(outputs, 0, 4, 4L * width, scores, 0, 4L * lanes, dValues, 0, 4L * lanes, paddedWidth, lanes,
+                    length);
+
+            if (rows > 0) {
+                // What is read from the state before the chunk.
+                Tiles.product(s, 0, 4, 4L * entryLanes, read, 0, 4L * lanes, returned, 0, 4L * lanes,
+                        Tiles.paddedRows(entries), lanes, rows);
+                products(turnedQueries, turnedOutputs, turned);
+                for (int i = 0; i < width; i++) {
+                    for (int j = 0; j < width; j++) {
+                        addProduct(returned, 4L * (i * width + j) * lanes, turnedOutputs, 4L * j * lanes, dQueries,
+                                4L * i * lanes, lanes);
+                    }
+                }
+                Tiles.product(s, 0, 4L * entryLanes, 4, turned, 0, 4L * lanes, found, 0, 4L * lanes, paddedRows, lanes,
+                        entries);
+                for (int row = 0; row < rows; row++) {
+                    for (int t = 0; t < length; t++) {
+                        ModalSums.add(dRead, (long) row * CHUNK + t, found.get(FLOAT, 4L * ((long) row * lanes + t)));
+                    }
+                }
+                // What is written into the state after it.
+                fillBackPowers(backPowers, length);
+                Tiles.product(gradient, 0, 4, 4L * entryLanes, backPowers, 0, 4L * lanes, returned, 0, 4L * lanes,
+                        Tiles.paddedRows(entries), lanes, rows);
+                products(turnedKeys, turnedValues, turned);
+                for (int i = 0; i < width; i++) {
+                    for (int j = 0; j < width; j++) {
+                        long at = 4L * (i * width + j) * lanes;
+                        addProduct(returned, at, turnedValues, 4L * j * lanes, dKeys, 4L * i * lanes, lanes);
+                        addProduct(returned, at, turnedKeys, 4L * i * lanes, dValues, 4L * j * lanes, lanes);
+                    }
+                }
+                Tiles.product(gradient, 0, 4L * entryLanes, 4, turned, 0, 4L * lanes, found, 0, 4L * lanes, paddedRows,
+                        lanes,
+                        entries);
+                for (int row = 0; row < rows; row++) {
+                    for (int t = 0; t < length; t++) {
+                        ModalSums.add(dPowers, (long) row * (CHUNK + 1) + length - 1 - t,
+                                found.get(FLOAT, 4L * ((long) row * lanes + t)));
+                    }
+                }
+                decaySums(s, gradient, dPowers, length);
+                outer(queries, outputs, length, natural);
+                retreat(gradient, natural, update, length);
+            }
+            untranspose(dQueries, dQuery, b, start, length);
+            untranspose(dKeys, dKey, b, start, length);
+            untranspose(dValues, dValue, b, start, length);
+        }
+        scatter(gradient, dState, b);
+        settle(tapSums, dRead, dPowers, sums, b);
+    }
+
+    // Lane t ← λ^(c−1−t).
+    private void fillBackPowers(MemorySegment backPowers, int length) {
+        backPowers.fill((byte) 0);
+        for (int row = 0; row < rows; row++) {
+            for (int t = 0; t < length; t++) {
+                backPowers.set(FLOAT, 4L * ((long) row * lanes + t), powerAt(row, length - 1 - t));
+            }
+        }
+    }
+
+    // G ← conj(λ^c)·G + Σ_t C_nt·q_t·dy_tᵀ.
+    private void retreat(MemorySegment gradient, MemorySegment natural, MemorySegment update, int length) {
+        Tiles.product(read, 0, 4L * lanes, 4, natural, 0, 4L * entryLanes, update, 0, 4L * entryLanes, paddedRows,
+                entryLanes,
+                length);
+        for (int n = 0; n < pairs; n++) {
+            turn(gradient, rowAt(n), rowAt(pairs + n), powerAt(n, length), -powerAt(pairs + n, length), update,
+                    entryLanes);
+        }
+        for (int m = 2 * pairs; m < rows; m++) {
+            decay(gradient, rowAt(m), powerAt(m, length), update, entryLanes);
+        }
+    }
+
+    // The gradient of λ^c, by which the state before the chunk reaches that after it.
+    private void decaySums(MemorySegment s, MemorySegment gradient, Tensor dPowers, int length) {
+        for (int n = 0; n < pairs; n++) {
+            long real = rowAt(n);
+            long imaginary = rowAt(pairs + n);
+            double straight = dot(gradient, real, s, real, entryLanes) + (double) dot(gradient, imaginary, s, imaginary,
+                    entryLanes);
+            double crossed = dot(gradient, imaginary, s, real, entryLanes) - (double) dot(gradient, real, s, imaginary,
+                    entryLanes);
+            ModalSums.add(dPowers, (long) n * (CHUNK + 1) + length, straight);
+            ModalSums.add(dPowers, (long) (pairs + n) * (CHUNK + 1) + length, crossed);
+        }
+        for (int m = 2 * pairs; m < rows; m++) {
+            ModalSums.add(dPowers, (long) m * (CHUNK + 1) + length, dot(gradient, rowAt(m), s, rowAt(m), entryLanes));
+        }
+    }
+
+    // From taps, read-out and powers to pass-through, residues and poles.
+    private void settle(MemorySegment tapSums, Tensor dRead, Tensor dPowers, ModalSums sums, int b) {
+        ModalSums.add(sums.passThrough(), (long) b * modes.filters() + f, tapSums.get(FLOAT, 4L * CHUNK));
+        long base = (long) b * modes.order();
+        for (int n = 0; n < pairs; n++) {
+            double residueReal = residueReal(n);
+            double residueImaginary = residueImaginary(n);
+            double dResidueReal = 0;
+            double dResidueImaginary = 0;
+            double dPoleReal = 0;
+            double dPoleImaginary = 0;
+            for (int j = 0; j <= CHUNK; j++) {
+                double dReal = dPowers.get((long) n * (CHUNK + 1) + j);
+                double dImaginary = dPowers.get((long) (pairs + n) * (CHUNK + 1) + j);
+                if (j < CHUNK) {
+                    double tap = j + 1 < CHUNK ? tapSums.get(FLOAT, 4L * (CHUNK + j + 1)) : 0;
+                    double onReal = dRead.get((long) n * CHUNK + j) + tap;
+                    double onImaginary = -dRead.get((long) (pairs + n) * CHUNK + j);
+                    double real = power(n, j);
+                    double imaginary = power(pairs + n, j);
+                    dResidueReal += onReal * real + onImaginary * imaginary;
+                    dResidueImaginary += onImaginary * real - onReal * imaginary;
+                    dReal += onReal * residueReal + onImaginary * residueImaginary;
+                    dImaginary += onImaginary * residueReal - onReal * residueImaginary;
+                }
+                if (j > 0) {
+                    double real = power(n, j - 1);
+                    double imaginary = power(pairs + n, j - 1);
+                    dPoleReal += j * (dReal * real + dImaginary * imaginary);
+                    dPoleImaginary += j * (dImaginary * real - dReal * imaginary);
+                }
+            }
+            ModalSums.add(sums.poles(), base + modeOf(n), dPoleReal);
+            ModalSums.add(sums.poles(), base + modeOf(pairs + n), dPoleImaginary);
+            ModalSums.add(sums.residues(), base + modeOf(n), dResidueReal);
+            ModalSums.add(sums.residues(), base + modeOf(pairs + n), dResidueImaginary);
+        }
+        for (int m = 0; m < reals; m++) {
+            int row = 2 * pairs + m;
+            double dResidue = 0;
+            double dPole = 0;
+            for (int j = 0; j <= CHUNK; j++) {
+                double dPower = dPowers.get((long) row * (CHUNK + 1) + j);
+                if (j < CHUNK) {
+                    double tap = j + 1 < CHUNK ? tapSums.get(FLOAT, 4L * (CHUNK + j + 1)) : 0;
+                    double on = dRead.get((long) row * CHUNK + j) + tap;
+                    dResidue += on * power(row, j);
+                    dPower += on * residue(m);
+                }
+                if (j > 0) {
+                    dPole += j * dPower * power(row, j - 1);
+                }
+            }
+            ModalSums.add(sums.poles(), base + modeOf(row), dPole);
+            ModalSums.add(sums.residues(), base + modeOf(row), dResidue);
+        }
+    }
+
+    // ── layout ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    private void gather(Tensor state, int b, MemorySegment s) {
+        s.fill((byte) 0);
+        for (int row = 0; row < rows; row++) {
+            long at = 4 * ((long) b * modes.order() + modeOf(row)) * entries;
+            MemorySegment.copy(state.data(), at, s, rowAt(row), 4L * entries);
+        }
+    }
+
+    private void scatter(MemorySegment s, Tensor state, int b) {
+        for (int row = 0; row < rows; row++) {
+            long at = 4 * ((long) b * modes.order() + modeOf(row)) * entries;
+            MemorySegment.copy(s, rowAt(row), state.data(), at, 4L * entries);
+        }
+    }
+
+    private long at(Tensor x, int b, int t) {
+        return 4 * (((long) b * x.dim(1) + t) * modes.filters() + f) * width;
+    }
+
+    // Rows of one head after one another; what tiles read beyond them is 0.
+    private void pack(Tensor x, int b, int start, int length, MemorySegment into) {
+        into.fill((byte) 0);
+        for (int t = 0; t < length; t++) {
+            MemorySegment.copy(x.data(), at(x, b, start + t), into, 4L * t * width, 4L * width);
+        }
+    }
+
+    private void transpose(Tensor x, int b, int start, int length, MemorySegment into) {
+        into.fill((byte) 0);
+        for (int t = 0; t < length; t++) {
+            long at = at(x, b, start + t);
+            for (int i = 0; i < width; i++) {
+                into.set(FLOAT, 4L * ((long) i * lanes + t), x.data().get(FLOAT, at + 4L * i));
+            }
+        }
+    }
+
+    private void untranspose(MemorySegment from, Tensor y, int b, int start, int length) {
+        for (int t = 0; t < length; t++) {
+            long at = at(y, b, start + t);
+            for (int j = 0; j < width; j++) {
+                y.data().set(FLOAT, at + 4L * j, from.get(FLOAT, 4L * ((long) j * lanes + t)));
+            }
+        }
+    }
+
+    // Row t ← left_t·right_tᵀ, entries in the lanes.
+    private void outer(MemorySegment left, MemorySegment right, int length, MemorySegment into) {
+        for (int t = 0; t < length; t++) {
+            long to = 4L * t * entryLanes;
+            long from = 4L * t * width;
+            for (int i = 0; i < width; i++) {
+                outerRow(left.get(FLOAT, from + 4L * i), right, from, into, to + 4L * i * width, width);
+            }
+            for (int e = entries; e < entryLanes; e++) {
+                into.set(FLOAT, to + 4L * e, 0);
+            }
+        }
+    }
+
+    private static void outerRow(float factor, MemorySegment right, long from, MemorySegment into, long to, int width) {
+        FloatVector factors = all(factor);
+        int whole = Lanes.bound(width);
+        for (int j = 0; j < whole; j += LENGTH) {
+            load(right, from + 4L * j).mul(factors).intoMemorySegment(into, to + 4L * j, ORDER);
+        }
+        for (int j = whole; j < width; j++) {
+            into.set(FLOAT, to + 4L * j, factor * right.get(FLOAT, from + 4L * j));
+        }
+    }
+
+    // Row (i,j) ← left_i ⊙ right_j, positions in the lanes.
+    private void products(MemorySegment left, MemorySegment right, MemorySegment into) {
+        for (int i = 0; i < width; i++) {
+            for (int j = 0; j < width; j++) {
+                product(left, 4L * i * lanes, right, 4L * j * lanes, into, 4L * (i * width + j) * lanes, lanes);
+            }
+        }
+    }
+
+    private static void product(MemorySegment a, long aAt, MemorySegment b, long bAt, MemorySegment c, long cAt,
+            int n) {
+        for (int i = 0; i < n; i += LENGTH) {
+            load(a, aAt + 4L * i).mul(load(b, bAt + 4L * i)).intoMemorySegment(c, cAt + 4L * i, ORDER);
+        }
+    }
+
+    private static void addProduct(MemorySegment a, long aAt, MemorySegment b, long bAt, MemorySegment c, long cAt,
+            int n) {
+        for (int i = 0; i < n; i += LENGTH) {
+            load(a, aAt + 4L * i).fma(load(b, bAt + 4L * i), load(c, cAt + 4L * i)).intoMemorySegment(c, cAt + 4L * i,
+                    ORDER);
+        }
+    }
+
+    private static void multiply(MemorySegment a, long aAt, MemorySegment b, long bAt, int n) {
+        for (int i = 0; i < n; i += LENGTH) {
+            load(a, aAt + 4L * i).mul(load(b, bAt + 4L * i)).intoMemorySegment(a, aAt + 4L * i, ORDER);
+        }
+    }
+
+    private static float dot(MemorySegment a, long aAt, MemorySegment b, long bAt, int n) {
+        FloatVector sum = FloatVector.zero(Lanes.SPECIES);
+        for (int i = 0; i < n; i += LENGTH) {
+            sum = load(a, aAt + 4L * i).fma(load(b, bAt + 4L * i), sum);
+        }
+        return Lanes.sum(sum);
+    }
+}
