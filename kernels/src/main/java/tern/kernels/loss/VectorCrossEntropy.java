@@ -8,6 +8,7 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
 import tern.kernels.ThreadTeam;
+import tern.kernels.lanes.Lanes;
 import tern.kernels.matmul.Gemm;
 import tern.tensor.DType;
 import tern.tensor.Shape;
@@ -18,8 +19,8 @@ import tern.tensor.Workspace;
  * Cross-entropy with vectors, for F32; other types go to the plain body. A tile of logits at a time, some rows by the whole
  * vocabulary, about 2 MiB and never fewer than 120 rows, is made by {@link Gemm}, turned into losses or gradients in place,
  * and, going backward, multiplied twice more while it is still in the cache. Tiles follow from the shape and are taken in
- * order, so results are the same bits on any number of threads. exp is a polynomial with a relative error below 2e-7;
- * sums of a row are carried in single precision. Immutable.
+ * order, so results are the same bits on any number of threads. Sums of a row are carried in
+ * single precision. Immutable.
  */
 public final class VectorCrossEntropy implements CrossEntropy {
     private static final VectorSpecies<Float> LANES = FloatVector.SPECIES_PREFERRED;
@@ -134,14 +135,15 @@ public final class VectorCrossEntropy implements CrossEntropy {
         int lanes = LANES.length(), i = 0;
         for (; i <= n - 2 * lanes; i += 2 * lanes) {
             long x = at + 4L * i;
-            even = even.add(exp(FloatVector.fromMemorySegment(LANES, row, x, NATIVE).sub(shift)));
-            odd = odd.add(exp(FloatVector.fromMemorySegment(LANES, row, x + WIDTH, NATIVE).sub(shift)));
+            even = even.add(Lanes.exp(FloatVector.fromMemorySegment(LANES, row, x, NATIVE).sub(shift)));
+            odd = odd.add(Lanes.exp(FloatVector.fromMemorySegment(LANES, row, x + WIDTH, NATIVE).sub(shift)));
         }
         for (; i < n; i += lanes) {
             VectorMask<Float> mask = LANES.indexInRange(i, n);
-            even = even.add(exp(FloatVector.fromMemorySegment(LANES, row, at + 4L * i, NATIVE, mask).sub(shift)), mask);
+            even = even.add(Lanes.exp(FloatVector.fromMemorySegment(LANES, row, at + 4L * i, NATIVE, mask).sub(shift)),
+                    mask);
         }
-        return (float) (largest + Math.log(even.add(odd).reduceLanes(VectorOperators.ADD)));
+        return (float) (largest + Math.log(Lanes.sum(even.add(odd))));
     }
 
     private static float largest(int n, MemorySegment row, long at) {
@@ -166,32 +168,17 @@ public final class VectorCrossEntropy implements CrossEntropy {
         int lanes = LANES.length(), i = 0;
         for (; i <= n - lanes; i += lanes) {
             long x = at + 4L * i;
-            exp(FloatVector.fromMemorySegment(LANES, row, x, NATIVE).sub(shift)).mul(dLoss).intoMemorySegment(row, x,
+            Lanes.exp(FloatVector.fromMemorySegment(LANES, row, x, NATIVE).sub(shift)).mul(dLoss).intoMemorySegment(row,
+                    x,
                     NATIVE);
         }
         if (i < n) {
             VectorMask<Float> mask = LANES.indexInRange(i, n);
             long x = at + 4L * i;
-            exp(FloatVector.fromMemorySegment(LANES, row, x, NATIVE, mask).sub(shift)).mul(dLoss).intoMemorySegment(row,
-                    x,
-                    NATIVE, mask);
+            Lanes.exp(FloatVector.fromMemorySegment(LANES, row, x, NATIVE, mask).sub(shift)).mul(dLoss)
+                    .intoMemorySegment(row,
+                            x,
+                            NATIVE, mask);
         }
-    }
-
-    /**
-     * exp for arguments that are not positive: x = n·log 2 + r, a polynomial of the sixth degree in r, n added to the exponent
-     * (coefficients of the Cephes library). Adding 1.5·2²³ rounds to n and leaves n in the lowest bits. Below −86 it stays at
-     * 4e-38.
-     */
-    private static FloatVector exp(FloatVector argument) {
-        FloatVector x = argument.max(-86f);
-        FloatVector shifted = x.mul(1.44269504f).add(12582912f);
-        FloatVector n = shifted.sub(12582912f);
-        FloatVector r = x.sub(n.mul(0.693359375f)).sub(n.mul(-2.12194440e-4f));
-        FloatVector p = r.mul(1.9875691500e-4f).add(1.3981999507e-3f).mul(r).add(8.3334519073e-3f).mul(r)
-                .add(4.1665795894e-2f).mul(r).add(1.6666665459e-1f).mul(r).add(5.0000001201e-1f);
-        FloatVector y = p.mul(r).mul(r).add(r).add(1f);
-        return y.reinterpretAsInts().add(shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23))
-                .reinterpretAsFloats();
     }
 }
