@@ -32,6 +32,23 @@ final class HeadLoops {
         }
     }
 
+    /** Whole vectors from rows to rows. */
+    static void copy(MemorySegment from, long at, long stride, MemorySegment to, long toAt, long toStride, int count) {
+        for (int i = 0; i < count; i++) {
+            fromMemorySegment(LANES, from, at + i * stride, NATIVE).intoMemorySegment(to, toAt + i * toStride, NATIVE);
+        }
+    }
+
+    /** Every second vector of a tile ← the first taps of a vector, spread over the lanes of their heads. */
+    static void spreadInto(MemorySegment taps, long tapAt, long stride, int count, VectorShuffle<Float> spread,
+            MemorySegment tile, long at) {
+        for (int i = 0; i < count; i++) {
+            fromMemorySegment(LANES, taps, tapAt + i * stride, NATIVE).rearrange(spread).intoMemorySegment(tile,
+                    at + i * POINT,
+                    NATIVE);
+        }
+    }
+
     static void clear(MemorySegment rows, int count) {
         for (int i = 0; i < count; i++) {
             FloatVector.zero(LANES).intoMemorySegment(rows, i * VECTOR, NATIVE);

@@ -93,6 +93,11 @@ public final class VectorHeadConvolution implements HeadConvolution {
             return VectorShuffle.fromOp(LANES, lane -> lane / lanes);
         }
 
+        /** Whether the heads of a unit fill the vector. */
+        boolean full(int unit) {
+            return chunks == 1 && heads(unit) * width == LANES.length();
+        }
+
         /** Whether the direct sum can take whole vectors of heads. */
         boolean even() {
             return chunks == 1 && Integer.bitCount(width) == 1;
@@ -149,6 +154,7 @@ public final class VectorHeadConvolution implements HeadConvolution {
         RootTree tree = RootTree.of(RootTree.sizeFor((time + useful) / 2));
         float scale = 1f / tree.size;
         VectorShuffle<Float> turn = layout.turn();
+        VectorShuffle<Float> spread = layout.spread();
         Transforms.eachBlock(team, tree, layout.units(), unit -> {
             Workspace scratch = team.scratch();
             Workspace.Mark mark = scratch.mark();
@@ -163,7 +169,8 @@ public final class VectorHeadConvolution implements HeadConvolution {
                 out[chunk] = rows(scratch, time);
             }
             Transforms.eachColumns(team, tree,
-                    (tile, from, to) -> Transforms.analyse(tree, filter(layout, unit, taps, useful), useful, tile,
+                    (tile, from, to) -> Transforms.analyse(tree, filter(layout, unit, taps, useful, spread), useful,
+                            tile,
                             h, from, to));
             team.run(tree.top,
                     (node, ignored) -> Butterflies.forwardNodeToLeaves(tree, h, node * tree.pitch, node));
@@ -232,6 +239,7 @@ public final class VectorHeadConvolution implements HeadConvolution {
         RootTree tree = RootTree.of(RootTree.sizeFor((time + Math.max(1, useful)) / 2));
         float scale = 1f / tree.size;
         VectorShuffle<Float> turn = layout.turn();
+        VectorShuffle<Float> spread = layout.spread();
         Transforms.eachBlock(team, tree, layout.units(), unit -> {
             Workspace scratch = team.scratch();
             Workspace.Mark mark = scratch.mark();
@@ -251,7 +259,8 @@ public final class VectorHeadConvolution implements HeadConvolution {
                 dv[chunk] = rows(scratch, window);
             }
             Transforms.eachColumns(team, tree,
-                    (tile, from, to) -> Transforms.analyse(tree, filter(layout, unit, taps, useful), useful, tile,
+                    (tile, from, to) -> Transforms.analyse(tree, filter(layout, unit, taps, useful, spread), useful,
+                            tile,
                             h, from, to));
             team.run(tree.top,
                     (node, ignored) -> Butterflies.forwardNode(tree, h, node * tree.pitch, node));
@@ -382,14 +391,20 @@ public final class VectorHeadConvolution implements HeadConvolution {
     }
 
     /** Taps of each lane. */
-    private static Transforms.Source filter(Layout layout, int unit, Tensor taps, int useful) {
+    private static Transforms.Source filter(Layout layout, int unit, Tensor taps, int useful,
+            VectorShuffle<Float> spread) {
         int heads = layout.heads(unit);
+        long stride = 4L * layout.filters;
         return (row, count, tile, at) -> {
-            HeadLoops.clearInto(count, tile, at);
-            for (int i = 0; i < count && row + i < useful; i++) {
+            long first = row * stride + 4L * layout.firstHead(unit);
+            // A vector of taps reaches beyond the filters of this unit; only the very end of memory forbids that.
+            long readable = Math.floorDiv(taps.bytes() - VECTOR - first, stride) + 1;
+            int whole = layout.full(unit) ? Math.clamp(readable, 0, Math.clamp(useful - row, 0, count)) : 0;
+            HeadLoops.spreadInto(taps.data(), first, stride, whole, spread, tile, at);
+            HeadLoops.clearInto(count - whole, tile, at + whole * POINT);
+            for (int i = whole; i < count && row + i < useful; i++) {
                 for (int head = 0; head < heads; head++) {
-                    float tap = taps.data().get(Tensor.FLOAT,
-                            4 * ((row + i) * (long) layout.filters + layout.firstHead(unit) + head));
+                    float tap = taps.data().get(Tensor.FLOAT, first + i * stride + 4L * head);
                     for (int lane = head * layout.lanes; lane < (head + 1) * layout.lanes; lane++) {
                         tile.set(Tensor.FLOAT, at + i * POINT + 4L * lane, tap);
                     }
@@ -419,20 +434,21 @@ public final class VectorHeadConvolution implements HeadConvolution {
         int channels = layout.filters * layout.width;
         long lane = layout.firstChannel(unit, chunk);
         int width = layout.channels(unit, chunk);
-        if (width < LANES.length()) {
-            HeadLoops.clear(to, before + time);
-        } else {
-            HeadLoops.clear(to, before - kept);
-        }
-        long at = (before - kept) * VECTOR;
+        long stride = 4L * channels;
         long from = 4 * ((b * (long) past.dim(1) + age - kept) * channels + lane);
-        for (int i = 0; i < kept; i++) {
-            MemorySegment.copy(past.data(), from + 4L * i * channels, to, at + i * VECTOR, 4L * width);
+        long nowFrom = 4 * ((long) b * time * channels + lane);
+        if (width == LANES.length()) {
+            HeadLoops.clear(to, before - kept);
+            HeadLoops.copy(past.data(), from, stride, to, (before - kept) * VECTOR, VECTOR, kept);
+            HeadLoops.copy(now.data(), nowFrom, stride, to, before * VECTOR, VECTOR, time);
+            return;
         }
-        at = before * VECTOR;
-        from = 4 * ((long) b * time * channels + lane);
+        HeadLoops.clear(to, before + time);
+        for (int i = 0; i < kept; i++) {
+            MemorySegment.copy(past.data(), from + i * stride, to, (before - kept + i) * VECTOR, 4L * width);
+        }
         for (int i = 0; i < time; i++) {
-            MemorySegment.copy(now.data(), from + 4L * i * channels, to, at + i * VECTOR, 4L * width);
+            MemorySegment.copy(now.data(), nowFrom + i * stride, to, (before + i) * VECTOR, 4L * width);
         }
     }
 
@@ -443,6 +459,10 @@ public final class VectorHeadConvolution implements HeadConvolution {
         int channels = layout.filters * layout.width;
         int width = layout.channels(unit, chunk);
         long at = 4 * (row * channels + layout.firstChannel(unit, chunk));
+        if (!add && width == LANES.length()) {
+            HeadLoops.copy(from, first * VECTOR, VECTOR, to.data(), at, 4L * channels, count);
+            return;
+        }
         for (int i = 0; i < count; i++) {
             long source = (first + i) * VECTOR;
             long target = at + 4L * i * channels;
@@ -500,7 +520,7 @@ public final class VectorHeadConvolution implements HeadConvolution {
         long here = (b * (long) query.dim(1) + t) * channels + layout.firstChannel(unit, 0);
         long rowAt = (b * (long) keys.dim(1) + low) * channels + layout.firstChannel(unit, 0);
         long tapAt = Math.max(0, terms - 1L) * layout.filters + filter;
-        boolean whole = layout.even() && layout.heads(unit) == layout.side;
+        boolean whole = layout.even() && layout.full(unit);
         // A vector of taps reaches beyond the filters of this one; only the very end of memory forbids that.
         int vectorTerms = whole
                 ? (int) Math.min(terms,

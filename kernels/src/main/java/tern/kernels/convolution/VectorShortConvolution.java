@@ -274,8 +274,17 @@ public final class VectorShortConvolution implements ShortConvolution {
             while (row < to) {
                 long at = base + row * stride;
                 if (row >= width - 1 && row + 3 + width <= time && row + 4 <= to) {
-                    fourRowsBackward(x.data(), dy.data(), at, taps, width, dx.data(), sums.data(), sum, stride,
-                            channels);
+                    switch (width) {
+                        case 3 -> fourRowsBackwardOfThreeTaps(x.data(), dy.data(), at, taps, dx.data(), sums.data(),
+                                sum, stride,
+                                channels);
+                        case 4 -> fourRowsBackwardOfFourTaps(x.data(), dy.data(), at, taps, dx.data(), sums.data(), sum,
+                                stride,
+                                channels);
+                        default ->
+                            fourRowsBackward(x.data(), dy.data(), at, taps, width, dx.data(), sums.data(), sum, stride,
+                                    channels);
+                    }
                     row += 4;
                     continue;
                 }
@@ -320,6 +329,116 @@ public final class VectorShortConvolution implements ShortConvolution {
         team.scratch().release(mark);
     }
 
+    private static void fourRowsBackwardOfThreeTaps(MemorySegment x, MemorySegment dy, long at, MemorySegment taps,
+            MemorySegment dx, MemorySegment sums, long sum, long stride, int channels) {
+        int c = 0;
+        for (int whole = LANES.loopBound(channels); c < whole; c += LANES.length()) {
+            long lane = 4L * c;
+            long o = at + lane;
+            long slope = sum + lane;
+            FloatVector g0 = fromMemorySegment(LANES, dy, o, NATIVE);
+            FloatVector g1 = fromMemorySegment(LANES, dy, o + stride, NATIVE);
+            FloatVector g2 = fromMemorySegment(LANES, dy, o + 2 * stride, NATIVE);
+            FloatVector g3 = fromMemorySegment(LANES, dy, o + 3 * stride, NATIVE);
+            FloatVector g4 = fromMemorySegment(LANES, dy, o + 4 * stride, NATIVE);
+            FloatVector g5 = fromMemorySegment(LANES, dy, o + 5 * stride, NATIVE);
+            FloatVector w0 = fromMemorySegment(LANES, taps, lane, NATIVE);
+            FloatVector w1 = fromMemorySegment(LANES, taps, lane + stride, NATIVE);
+            FloatVector w2 = fromMemorySegment(LANES, taps, lane + 2 * stride, NATIVE);
+            g0.fma(w2, g1.fma(w1, g2.mul(w0)))
+                    .intoMemorySegment(dx, o, NATIVE);
+            g1.fma(w2, g2.fma(w1, g3.mul(w0)))
+                    .intoMemorySegment(dx, o + stride, NATIVE);
+            g2.fma(w2, g3.fma(w1, g4.mul(w0)))
+                    .intoMemorySegment(dx, o + 2 * stride, NATIVE);
+            g3.fma(w2, g4.fma(w1, g5.mul(w0)))
+                    .intoMemorySegment(dx, o + 3 * stride, NATIVE);
+            FloatVector x0 = fromMemorySegment(LANES, x, o - 2 * stride, NATIVE);
+            FloatVector x1 = fromMemorySegment(LANES, x, o - stride, NATIVE);
+            FloatVector x2 = fromMemorySegment(LANES, x, o, NATIVE);
+            FloatVector x3 = fromMemorySegment(LANES, x, o + stride, NATIVE);
+            FloatVector x4 = fromMemorySegment(LANES, x, o + 2 * stride, NATIVE);
+            FloatVector x5 = fromMemorySegment(LANES, x, o + 3 * stride, NATIVE);
+            FloatVector s0 = x0.fma(g0, fromMemorySegment(LANES, sums, slope, NATIVE));
+            FloatVector r0 = x1.mul(g1);
+            s0 = x2.fma(g2, s0);
+            r0 = x3.fma(g3, r0);
+            s0.add(r0).intoMemorySegment(sums, slope, NATIVE);
+            FloatVector s1 = x1.fma(g0, fromMemorySegment(LANES, sums, slope + stride, NATIVE));
+            FloatVector r1 = x2.mul(g1);
+            s1 = x3.fma(g2, s1);
+            r1 = x4.fma(g3, r1);
+            s1.add(r1).intoMemorySegment(sums, slope + stride, NATIVE);
+            FloatVector s2 = x2.fma(g0, fromMemorySegment(LANES, sums, slope + 2 * stride, NATIVE));
+            FloatVector r2 = x3.mul(g1);
+            s2 = x4.fma(g2, s2);
+            r2 = x5.fma(g3, r2);
+            s2.add(r2).intoMemorySegment(sums, slope + 2 * stride, NATIVE);
+            g0.add(g1).add(g2.add(g3)).add(fromMemorySegment(LANES, sums, slope + 3 * stride, NATIVE))
+                    .intoMemorySegment(sums, slope + 3 * stride, NATIVE);
+        }
+        fourRowsBackwardOfLastChannels(x, dy, at, taps, 3, dx, sums, sum, stride, c, channels);
+    }
+
+    private static void fourRowsBackwardOfFourTaps(MemorySegment x, MemorySegment dy, long at, MemorySegment taps,
+            MemorySegment dx, MemorySegment sums, long sum, long stride, int channels) {
+        int c = 0;
+        for (int whole = LANES.loopBound(channels); c < whole; c += LANES.length()) {
+            long lane = 4L * c;
+            long o = at + lane;
+            long slope = sum + lane;
+            FloatVector g0 = fromMemorySegment(LANES, dy, o, NATIVE);
+            FloatVector g1 = fromMemorySegment(LANES, dy, o + stride, NATIVE);
+            FloatVector g2 = fromMemorySegment(LANES, dy, o + 2 * stride, NATIVE);
+            FloatVector g3 = fromMemorySegment(LANES, dy, o + 3 * stride, NATIVE);
+            FloatVector g4 = fromMemorySegment(LANES, dy, o + 4 * stride, NATIVE);
+            FloatVector g5 = fromMemorySegment(LANES, dy, o + 5 * stride, NATIVE);
+            FloatVector g6 = fromMemorySegment(LANES, dy, o + 6 * stride, NATIVE);
+            FloatVector w0 = fromMemorySegment(LANES, taps, lane, NATIVE);
+            FloatVector w1 = fromMemorySegment(LANES, taps, lane + stride, NATIVE);
+            FloatVector w2 = fromMemorySegment(LANES, taps, lane + 2 * stride, NATIVE);
+            FloatVector w3 = fromMemorySegment(LANES, taps, lane + 3 * stride, NATIVE);
+            g0.fma(w3, g1.fma(w2, g2.fma(w1, g3.mul(w0))))
+                    .intoMemorySegment(dx, o, NATIVE);
+            g1.fma(w3, g2.fma(w2, g3.fma(w1, g4.mul(w0))))
+                    .intoMemorySegment(dx, o + stride, NATIVE);
+            g2.fma(w3, g3.fma(w2, g4.fma(w1, g5.mul(w0))))
+                    .intoMemorySegment(dx, o + 2 * stride, NATIVE);
+            g3.fma(w3, g4.fma(w2, g5.fma(w1, g6.mul(w0))))
+                    .intoMemorySegment(dx, o + 3 * stride, NATIVE);
+            FloatVector x0 = fromMemorySegment(LANES, x, o - 3 * stride, NATIVE);
+            FloatVector x1 = fromMemorySegment(LANES, x, o - 2 * stride, NATIVE);
+            FloatVector x2 = fromMemorySegment(LANES, x, o - stride, NATIVE);
+            FloatVector x3 = fromMemorySegment(LANES, x, o, NATIVE);
+            FloatVector x4 = fromMemorySegment(LANES, x, o + stride, NATIVE);
+            FloatVector x5 = fromMemorySegment(LANES, x, o + 2 * stride, NATIVE);
+            FloatVector x6 = fromMemorySegment(LANES, x, o + 3 * stride, NATIVE);
+            FloatVector s0 = x0.fma(g0, fromMemorySegment(LANES, sums, slope, NATIVE));
+            FloatVector r0 = x1.mul(g1);
+            s0 = x2.fma(g2, s0);
+            r0 = x3.fma(g3, r0);
+            s0.add(r0).intoMemorySegment(sums, slope, NATIVE);
+            FloatVector s1 = x1.fma(g0, fromMemorySegment(LANES, sums, slope + stride, NATIVE));
+            FloatVector r1 = x2.mul(g1);
+            s1 = x3.fma(g2, s1);
+            r1 = x4.fma(g3, r1);
+            s1.add(r1).intoMemorySegment(sums, slope + stride, NATIVE);
+            FloatVector s2 = x2.fma(g0, fromMemorySegment(LANES, sums, slope + 2 * stride, NATIVE));
+            FloatVector r2 = x3.mul(g1);
+            s2 = x4.fma(g2, s2);
+            r2 = x5.fma(g3, r2);
+            s2.add(r2).intoMemorySegment(sums, slope + 2 * stride, NATIVE);
+            FloatVector s3 = x3.fma(g0, fromMemorySegment(LANES, sums, slope + 3 * stride, NATIVE));
+            FloatVector r3 = x4.mul(g1);
+            s3 = x5.fma(g2, s3);
+            r3 = x6.fma(g3, r3);
+            s3.add(r3).intoMemorySegment(sums, slope + 3 * stride, NATIVE);
+            g0.add(g1).add(g2.add(g3)).add(fromMemorySegment(LANES, sums, slope + 4 * stride, NATIVE))
+                    .intoMemorySegment(sums, slope + 4 * stride, NATIVE);
+        }
+        fourRowsBackwardOfLastChannels(x, dy, at, taps, 4, dx, sums, sum, stride, c, channels);
+    }
+
     /** Four positions whose inputs and outputs all lie in this call. */
     private static void fourRowsBackward(MemorySegment x, MemorySegment dy, long at, MemorySegment taps, int width,
             MemorySegment dx, MemorySegment sums, long sum, long stride, int channels) {
@@ -358,7 +477,12 @@ public final class VectorShortConvolution implements ShortConvolution {
             d.intoMemorySegment(dx, o + 2 * stride, NATIVE);
             e.intoMemorySegment(dx, o + 3 * stride, NATIVE);
         }
-        for (; c < channels; c++) {
+        fourRowsBackwardOfLastChannels(x, dy, at, taps, width, dx, sums, sum, stride, c, channels);
+    }
+
+    private static void fourRowsBackwardOfLastChannels(MemorySegment x, MemorySegment dy, long at, MemorySegment taps,
+            int width, MemorySegment dx, MemorySegment sums, long sum, long stride, int from, int channels) {
+        for (int c = from; c < channels; c++) {
             long o = at + 4L * c;
             for (int row = 0; row < 4; row++) {
                 float slope = dy.get(Tensor.FLOAT, o + row * stride);
