@@ -20,6 +20,8 @@ final class PeakStarts {
     private final double[] im;
     private final double[] workRe;
     private final double[] workIm;
+    /** cos 2θ, sin 2θ, cos 2θN, sin 2θN of every bin: the same for all decays. */
+    private final double[] angles;
 
     /** A pole e^{-decay}·e^{iθ} and the energy that its two columns explain. */
     record Peak(double decay, double theta, double energy) {
@@ -36,6 +38,14 @@ final class PeakStarts {
         im = new double[n];
         workRe = new double[n];
         workIm = new double[n];
+        angles = new double[2 * n];
+        for (int k = 0; k < n / 2; k++) {
+            double twice = 4 * Math.PI * k / n;
+            angles[4 * k] = Math.cos(twice);
+            angles[4 * k + 1] = Math.sin(twice);
+            angles[4 * k + 2] = Math.cos(twice * length);
+            angles[4 * k + 3] = Math.sin(twice * length);
+        }
     }
 
     /** The best poles for each decay of the ladder, from 1/length to about 1, strongest first. */
@@ -43,8 +53,11 @@ final class PeakStarts {
         List<Peak> peaks = new ArrayList<>();
         double ratio = Math.pow(length, 1.0 / (DECAYS - 1));
         double decay = 0.7 / length;
-        for (int k = 0; k < DECAYS; k++, decay *= ratio) {
-            strongest(signal, decay, peaks);
+        for (int k = 0; k < DECAYS; k += 2) {
+            transform(signal, decay, decay * ratio);
+            strongest(decay, false, peaks);
+            strongest(decay * ratio, true, peaks);
+            decay *= ratio * ratio;
         }
         peaks.sort((a, b) -> Double.compare(b.energy(), a.energy()));
         return peaks;
@@ -84,22 +97,34 @@ final class PeakStarts {
         return peaks;
     }
 
-    /** Adds the {@link #EACH} highest maxima over the angle at one decay. */
-    private void strongest(double[] signal, double decay, List<Peak> peaks) {
-        int n = fourier.length();
+    /** Transforms the signal under two decays at once: one is the real, the other the imaginary part. */
+    private void transform(double[] signal, double decay, double other) {
         double radius = Math.exp(-decay);
+        double otherRadius = Math.exp(-other);
         double weight = 1;
+        double otherWeight = 1;
         for (int s = 0; s < length; s++) {
             re[s] = signal[s] * weight;
+            im[s] = signal[s] * otherWeight;
             weight *= radius;
+            otherWeight *= otherRadius;
         }
-        Arrays.fill(re, length, n, 0);
-        Arrays.fill(im, 0);
+        Arrays.fill(re, length, re.length, 0);
+        Arrays.fill(im, length, im.length, 0);
         fourier.forward(re, im, workRe, workIm);
+    }
+
+    /** Adds the {@link #EACH} highest maxima over the angle at one of the two decays just transformed. */
+    private void strongest(double decay, boolean second, List<Peak> peaks) {
+        int n = fourier.length();
         double own = geometric(2 * decay, length);
         double[] energy = workRe;
+        double r2 = Math.exp(-2 * decay);
+        double end = Math.exp(-2 * decay * length);
         for (int k = 1; k < n / 2; k++) {
-            energy[k] = energy(re[k], -im[k], decay, 2 * Math.PI * k / n, own);
+            double x = second ? im[k] + im[n - k] : re[k] + re[n - k];
+            double y = second ? re[k] - re[n - k] : im[n - k] - im[k];
+            energy[k] = energy(x / 2, y / 2, r2, end, 4 * k, own);
         }
         energy[0] = 0;
         energy[n / 2] = 0;
@@ -123,15 +148,15 @@ final class PeakStarts {
         }
     }
 
-    /** Energy of the projection on span(Re λ^s, Im λ^s), whose products with the signal are x and y. */
-    private double energy(double x, double y, double decay, double theta, double own) {
-        // Σ λ^{2s} over the window; λ^{2·length} is small or the sum is exact to within a fraction of own
-        double r2 = Math.exp(-2 * decay);
-        double c = 1 - r2 * Math.cos(2 * theta);
-        double d = -r2 * Math.sin(2 * theta);
-        double end = Math.exp(-2 * decay * length);
-        double u = 1 - end * Math.cos(2 * theta * length);
-        double v = -end * Math.sin(2 * theta * length);
+    /**
+     * Energy of the projection on span(Re λ^s, Im λ^s), whose products with the signal are x and y, with |λ|² = r2 and
+     * |λ|^{2·length} = end, from the sums Σ |λ|^{2s} = own and Σ λ^{2s}.
+     */
+    private double energy(double x, double y, double r2, double end, int at, double own) {
+        double c = 1 - r2 * angles[at];
+        double d = -r2 * angles[at + 1];
+        double u = 1 - end * angles[at + 2];
+        double v = -end * angles[at + 3];
         double size = c * c + d * d;
         double gRe = (u * c + v * d) / size;
         double gIm = (v * c - u * d) / size;

@@ -1,7 +1,6 @@
 package tern.distil.filter;
 
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.random.RandomGenerator;
 
@@ -25,8 +24,13 @@ final class PoleSearch {
 
     /** Squared relative error above which starts from other corners are worth their time. */
     private static final double ROUGH = 1e-2;
+    /** A start whose squared error is within this factor of the best is worth finishing. */
+    private static final double PROMISING = 1.1;
     /** Up to this size every link of a chain looks at the Hankel factors, beyond only its multiples do. */
     private static final int LOOKED_AT = 16;
+
+    /** An angle at which there is nothing to be avoided. */
+    private static final double NOWHERE = -10;
 
     private final double[] taps;
     private final double[] scaled;
@@ -101,12 +105,17 @@ final class PoleSearch {
             return better(best, improve(best.poles(), 12, 1e-3));
         }
         best = better(best, chain(order));
-        best = exchanged(best, order);
-        if (best.cost() > ROUGH * energy()) {
-            best = better(best, alternatives(order));
+        boolean rough = best.cost() > ROUGH * energy();
+        best = exchanged(best, order, rough && order <= 32 ? 6 : 2);
+        if (rough) {
+            VariableProjection.Point other = alternatives(order, best);
+            if (other.cost() < PROMISING * best.cost()) {
+                best = better(best, exchanged(other, order, 4));
+            }
+            best = hopped(best, order);
         }
         best = reformed(best);
-        return better(best, improve(best.poles(), order <= 16 ? 100 : Math.max(25, 1600 / order), 1e-9));
+        return better(best, improve(best.poles(), Math.clamp(2400 / order, 25, 300), 1e-12));
     }
 
     /** As {@link #search}, with one more start: {@code start} of any order up to {@code order}, filled up mode by mode. */
@@ -124,9 +133,9 @@ final class PoleSearch {
      * The best of further starts: chains that begin with another mode, and draws. Many for small orders, where they cost
      * little and matter most.
      */
-    private VariableProjection.Point alternatives(int order) {
+    private VariableProjection.Point alternatives(int order, VariableProjection.Point leader) {
         VariableProjection.Point best = point(PoleSet.EMPTY);
-        int chains = order < 2 ? 0 : order <= 4 ? 8 : order <= 8 ? 5 : order <= 16 ? 2 : 0;
+        int chains = order < 2 ? 0 : order <= 4 ? 6 : order <= 8 ? 4 : order <= 32 ? 2 : 0;
         List<PeakStarts.Peak> distinct = peaks.distinct(peaks.peaks(residual(PoleSet.EMPTY)));
         for (int k = 1; k < Math.min(1 + chains, distinct.size()); k++) {
             PoleSet first = PoleSet.EMPTY.withPair(clamped(distinct.get(k).nu()), distinct.get(k).theta());
@@ -134,10 +143,60 @@ final class PoleSearch {
             best = better(best, improve(chain.poles(), 20, 1e-5));
         }
         RandomGenerator random = new java.util.Random(order);
-        for (int draws = order < 2 ? 0 : order <= 8 ? 12 : order <= 16 ? 6 : 0; draws > 0; draws--) {
-            best = better(best, improve(drawn(random, order), 25, 1e-4));
+        for (int draws = order < 2 ? 0 : order <= 8 ? 24 : order <= 16 ? 12 : order <= 32 ? 4 : 0; draws > 0; draws--) {
+            VariableProjection.Point drawn = improve(drawn(random, order), 8, 1e-3);
+            if (drawn.cost() < PROMISING * Math.min(best.cost(), leader.cost())) {
+                best = better(best, improve(drawn.poles(), 20, 1e-4));
+            }
         }
         return best;
+    }
+
+    /**
+     * Leaves a local minimum by small jumps, each followed by a short descent: in turn all poles shaken, one pair moved
+     * anywhere, and one pair laid beside another (two modes sharing a band that one held). The draws are seeded by the order.
+     */
+    private VariableProjection.Point hopped(VariableProjection.Point start, int order) {
+        VariableProjection.Point best = start;
+        RandomGenerator random = new java.util.Random(order);
+        int hops = best.poles().pairs() == 0 ? 0 : order <= 16 ? 21 : order <= 32 ? 6 : 0;
+        for (int hop = 0; hop < hops; hop++) {
+            PoleSet poles = best.poles();
+            double[] nu = poles.pairNu().clone();
+            double[] theta = poles.pairTheta().clone();
+            int one = random.nextInt(nu.length);
+            switch (hop % 3) {
+                case 0 -> {
+                    for (int k = 0; k < nu.length; k++) {
+                        theta[k] = reflected(theta[k] + Math.exp(nu[k]) * random.nextGaussian());
+                        nu[k] = clamped(nu[k] + 0.5 * random.nextGaussian());
+                    }
+                }
+                case 1 -> {
+                    nu[one] = nuIn(random);
+                    theta[one] = Math.PI * random.nextDouble();
+                }
+                default -> {
+                    int beside = random.nextInt(nu.length);
+                    double apart = 0.5 * Math.exp(nu[beside]);
+                    nu[one] = nu[beside];
+                    theta[one] = reflected(theta[beside] + apart);
+                    theta[beside] = reflected(theta[beside] - apart);
+                }
+            }
+            PoleSet moved = new PoleSet(nu, theta, poles.realNu(), poles.realSign());
+            VariableProjection.Point next = improve(moved, 8, 1e-3);
+            if (next.cost() < PROMISING * best.cost()) {
+                next = improve(next.poles(), 12, 1e-4);
+            }
+            best = better(best, next);
+        }
+        return best;
+    }
+
+    private static double reflected(double theta) {
+        double turned = Math.abs(Math.IEEEremainder(theta, 2 * Math.PI));
+        return Math.clamp(turned, 1e-3, Math.PI - 1e-3);
     }
 
     /** Poles drawn as the paper's recipe draws its start: radii uniform in [0.9, 0.99], angles uniform. */
@@ -238,9 +297,13 @@ final class PoleSearch {
 
     /** Adds strongest modes of what is left until the order is reached. */
     private VariableProjection.Point filledUp(VariableProjection.Point start, int order) {
+        return filledUp(start, order, NOWHERE);
+    }
+
+    private VariableProjection.Point filledUp(VariableProjection.Point start, int order, double avoid) {
         VariableProjection.Point here = start;
         while (here.poles().order() < order) {
-            VariableProjection.Point next = withOneMore(here.poles(), order - here.poles().order());
+            VariableProjection.Point next = withOneMore(here.poles(), order - here.poles().order(), avoid);
             if (!(next.cost() < here.cost())) {
                 return here;
             }
@@ -249,12 +312,14 @@ final class PoleSearch {
         return here;
     }
 
-    private VariableProjection.Point withOneMore(PoleSet poles, int room) {
+    /** Adds the best of the four strongest modes of what is left, none of them at the angle to be avoided. */
+    private VariableProjection.Point withOneMore(PoleSet poles, int room, double avoid) {
         double[] rest = residual(poles);
         VariableProjection.Point best = new VariableProjection.Point(poles, Double.POSITIVE_INFINITY);
         if (room >= 2) {
-            List<PeakStarts.Peak> candidates = peaks.peaks(rest);
-            for (PeakStarts.Peak peak : candidates.subList(0, Math.min(4, candidates.size()))) {
+            List<PeakStarts.Peak> candidates = peaks.peaks(rest).stream()
+                    .filter(peak -> Math.abs(peak.theta() - avoid) > 4 * Math.PI / taps.length).limit(4).toList();
+            for (PeakStarts.Peak peak : candidates) {
                 best = better(best, point(poles.withPair(clamped(peak.nu()), peak.theta())));
             }
         } else {
@@ -279,20 +344,28 @@ final class PoleSearch {
         return error;
     }
 
-    /** Swaps the least useful modes for the strongest of the rest as long as that helps. */
-    private VariableProjection.Point exchanged(VariableProjection.Point start, int order) {
+    /** What is left when a pair, or two real poles, are taken out, and where the pair was. */
+    private record Gap(PoleSet rest, double theta, double cost) {
+    }
+
+    /**
+     * Swaps the least useful modes for the strongest of the rest elsewhere, as long as that helps; gives up after
+     * {@code patience} swaps in a row that did not.
+     */
+    private VariableProjection.Point exchanged(VariableProjection.Point start, int order, int patience) {
         VariableProjection.Point best = start;
+        List<Gap> gaps = gaps(best.poles());
         int failures = 0;
-        int rounds = start.cost() > ROUGH * energy() && order <= 32 ? 2 + order / 4 : 2;
-        for (int round = 0; round < rounds && failures < 2; round++) {
-            PoleSet[] without = byUsefulness(best.poles());
-            if (failures >= without.length) {
-                break;
+        for (int swaps = 0; swaps < 2 * patience && failures < Math.min(patience, gaps.size()); swaps++) {
+            Gap gap = gaps.get(failures);
+            VariableProjection.Point next = filledUp(point(gap.rest()), order, gap.theta());
+            next = improve(next.poles(), 8, 1e-3);
+            if (next.cost() < PROMISING * best.cost()) {
+                next = improve(next.poles(), 12, 1e-4);
             }
-            VariableProjection.Point next = filledUp(point(without[failures]), order);
-            next = better(next, improve(next.poles(), 8, 1e-3));
             if (next.cost() < best.cost() * (1 - 1e-6)) {
                 best = next;
+                gaps = gaps(best.poles());
                 failures = 0;
             } else {
                 failures++;
@@ -301,16 +374,18 @@ final class PoleSearch {
         return best;
     }
 
-    /** The pole sets with one mode less, the cheapest loss first. */
-    private PoleSet[] byUsefulness(PoleSet poles) {
-        PoleSet[] without = new PoleSet[poles.pairs() + poles.reals()];
-        for (int k = 0; k < without.length; k++) {
-            without[k] = k < poles.pairs() ? poles.withoutPair(k) : poles.withoutReal(k - poles.pairs());
+    /** Every way to make room for a pair, the cheapest loss first. */
+    private List<Gap> gaps(PoleSet poles) {
+        List<Gap> gaps = new ArrayList<>();
+        for (int k = 0; k < poles.pairs(); k++) {
+            PoleSet rest = poles.withoutPair(k);
+            gaps.add(new Gap(rest, poles.pairTheta()[k], point(rest).cost()));
         }
-        double[] costs = Arrays.stream(without).mapToDouble(p -> point(p).cost()).toArray();
-        Integer[] order = new Integer[without.length];
-        Arrays.setAll(order, k -> k);
-        Arrays.sort(order, (a, b) -> Double.compare(costs[a], costs[b]));
-        return Arrays.stream(order).map(k -> without[k]).toArray(PoleSet[]::new);
+        for (int k = 0; k + 1 < poles.reals(); k++) {
+            PoleSet rest = poles.withoutReal(k + 1).withoutReal(k);
+            gaps.add(new Gap(rest, NOWHERE, point(rest).cost()));
+        }
+        gaps.sort((a, b) -> Double.compare(a.cost(), b.cost()));
+        return gaps;
     }
 }
