@@ -19,6 +19,8 @@ final class ModalGram {
     private final double[] im;
     /** G_0, G_1/N, G_2/N² of the last product asked for: real and imaginary parts. */
     private final double[] sums = new double[6];
+    /** Σ h·Re λ^s, Σ h·Im λ^s and the same with s·h/N for h, of the powers now in re and im. */
+    private final double[] products = new double[4];
 
     ModalGram(double[] target) {
         this.target = target;
@@ -67,11 +69,15 @@ final class ModalGram {
                 endX[k] = end * Math.cos(theta * n);
                 endY[k] = end * Math.sin(theta * n);
                 Powers.fill(x[k], y[k], re, 0, im, 0, n);
-                a[size * size + column] = scale[k] * Columns.dot(target, 0, re, 0, n);
-                a[size * size + column + 1] = -scale[k] * Columns.dot(target, 0, im, 0, n);
                 if (derivatives) {
-                    a[size * size + m + column] = scale[k] * Columns.dot(timed, 0, re, 0, n);
-                    a[size * size + m + column + 1] = -scale[k] * Columns.dot(timed, 0, im, 0, n);
+                    products();
+                    a[size * size + m + column] = scale[k] * products[2];
+                    a[size * size + m + column + 1] = -scale[k] * products[3];
+                    a[size * size + column] = scale[k] * products[0];
+                    a[size * size + column + 1] = -scale[k] * products[1];
+                } else {
+                    a[size * size + column] = scale[k] * Columns.dot(target, 0, re, 0, n);
+                    a[size * size + column + 1] = -scale[k] * Columns.dot(target, 0, im, 0, n);
                 }
             } else {
                 int sign = poles.realSign()[k - pairs];
@@ -108,6 +114,40 @@ final class ModalGram {
             }
         }
         return cholesky(a, size);
+    }
+
+    /** Sets {@link #products} in one pass, even and odd entries apart so that more additions are in flight. */
+    private void products() {
+        double a0 = 0;
+        double a1 = 0;
+        double b0 = 0;
+        double b1 = 0;
+        double c0 = 0;
+        double c1 = 0;
+        double d0 = 0;
+        double d1 = 0;
+        int n = target.length;
+        int s = 0;
+        for (; s + 1 < n; s += 2) {
+            a0 += target[s] * re[s];
+            b0 += target[s] * im[s];
+            c0 += timed[s] * re[s];
+            d0 += timed[s] * im[s];
+            a1 += target[s + 1] * re[s + 1];
+            b1 += target[s + 1] * im[s + 1];
+            c1 += timed[s + 1] * re[s + 1];
+            d1 += timed[s + 1] * im[s + 1];
+        }
+        if (s < n) {
+            a0 += target[s] * re[s];
+            b0 += target[s] * im[s];
+            c0 += timed[s] * re[s];
+            d0 += timed[s] * im[s];
+        }
+        products[0] = a0 + a1;
+        products[1] = b0 + b1;
+        products[2] = c0 + c1;
+        products[3] = d0 + d1;
     }
 
     /** Entries (row.., column..) of the Gram matrix from Σ s^k (λμ)^s = p and Σ s^k (λμ̄)^s = q. */

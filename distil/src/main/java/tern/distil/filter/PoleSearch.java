@@ -143,7 +143,7 @@ final class PoleSearch {
             best = better(best, improve(chain.poles(), 20, 1e-5));
         }
         RandomGenerator random = new java.util.Random(order);
-        for (int draws = order < 2 ? 0 : order <= 8 ? 24 : order <= 16 ? 12 : order <= 32 ? 4 : 0; draws > 0; draws--) {
+        for (int draws = order < 2 || order > 8 ? 0 : 24; draws > 0; draws--) {
             VariableProjection.Point drawn = improve(drawn(random, order), 8, 1e-3);
             if (drawn.cost() < PROMISING * Math.min(best.cost(), leader.cost())) {
                 best = better(best, improve(drawn.poles(), 20, 1e-4));
