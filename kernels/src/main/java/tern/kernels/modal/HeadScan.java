@@ -5,6 +5,7 @@ import static tern.kernels.lanes.Lanes.ORDER;
 import static tern.kernels.lanes.Lanes.all;
 import static tern.kernels.lanes.Lanes.load;
 import static tern.kernels.lanes.Lanes.padded;
+import static tern.tensor.Tensor.DOUBLE;
 import static tern.tensor.Tensor.FLOAT;
 
 import java.lang.foreign.MemorySegment;
@@ -50,7 +51,7 @@ final class HeadScan {
     private final int powersLength;
     private final Workspace scratch;
     /** λ^j in double precision [rows, CHUNK + 1]: Re, Im, real. */
-    private final Tensor exactPowers;
+    private final MemorySegment exactPowers;
     /** The same in floats. */
     private final MemorySegment powers;
     /** C, positions in the lanes. */
@@ -75,7 +76,7 @@ final class HeadScan {
         this.lanes = padded(Math.min(time, CHUNK));
         this.paddedWidth = Tiles.paddedRows(width);
         this.powersLength = CHUNK + LENGTH;
-        this.exactPowers = scratch.allocate(DType.F64, Shape.of(rows, CHUNK + 1));
+        this.exactPowers = scratch.allocate(DType.F64, Shape.of(rows, CHUNK + 1)).data();
         this.powers = floats(paddedRows * powersLength).fill((byte) 0);
         this.read = floats(paddedRows * lanes).fill((byte) 0);
         this.taps = floats(3 * CHUNK).fill((byte) 0);
@@ -94,19 +95,19 @@ final class HeadScan {
     }
 
     private double power(int row, int exponent) {
-        return exactPowers.get((long) row * (CHUNK + 1) + exponent);
+        return exactPowers.get(DOUBLE, 8L * (row * (CHUNK + 1) + exponent));
     }
 
     private double residueReal(int n) {
-        return modes.residueReal().get(modes.pairStart()[f] + n);
+        return modes.residueReal().data().get(FLOAT, 4L * (modes.pairStart()[f] + n));
     }
 
     private double residueImaginary(int n) {
-        return modes.residueImaginary().get(modes.pairStart()[f] + n);
+        return modes.residueImaginary().data().get(FLOAT, 4L * (modes.pairStart()[f] + n));
     }
 
     private double residue(int m) {
-        return modes.realResidue().get(modes.realStart()[f] + m);
+        return modes.realResidue().data().get(FLOAT, 4L * (modes.realStart()[f] + m));
     }
 
     private void fillPowers(Tensor poles) {
@@ -134,20 +135,26 @@ final class HeadScan {
     }
 
     private void setPower(int row, int exponent, double value) {
-        exactPowers.set((long) row * (CHUNK + 1) + exponent, value);
+        exactPowers.set(DOUBLE, 8L * (row * (CHUNK + 1) + exponent), value);
         powers.set(FLOAT, 4L * ((long) row * powersLength + exponent), (float) value);
     }
 
     private void fillRead() {
-        for (int t = 0; t < Math.min(lanes, CHUNK); t++) {
-            for (int n = 0; n < pairs; n++) {
+        int length = Math.min(lanes, CHUNK);
+        for (int n = 0; n < pairs; n++) {
+            double residueReal = residueReal(n);
+            double residueImaginary = residueImaginary(n);
+            for (int t = 0; t < length; t++) {
                 double real = power(n, t);
                 double imaginary = power(pairs + n, t);
-                setRead(n, t, residueReal(n) * real - residueImaginary(n) * imaginary);
-                setRead(pairs + n, t, -residueReal(n) * imaginary - residueImaginary(n) * real);
+                setRead(n, t, residueReal * real - residueImaginary * imaginary);
+                setRead(pairs + n, t, -residueReal * imaginary - residueImaginary * real);
             }
-            for (int m = 0; m < reals; m++) {
-                setRead(2 * pairs + m, t, residue(m) * power(2 * pairs + m, t));
+        }
+        for (int m = 0; m < reals; m++) {
+            double residue = residue(m);
+            for (int t = 0; t < length; t++) {
+                setRead(2 * pairs + m, t, residue * power(2 * pairs + m, t));
             }
         }
     }
@@ -157,7 +164,8 @@ final class HeadScan {
     }
 
     private void fillTaps(double passThrough) {
-        for (int t = 0; t < CHUNK; t++) {
+        int length = Math.min(lanes, CHUNK);
+        for (int t = 0; t < length; t++) {
             double tap = t == 0 ? passThrough : 0;
             for (int n = 0; t > 0 && n < pairs; n++) {
                 tap += residueReal(n) * power(n, t - 1) - residueImaginary(n) * power(pairs + n, t - 1);
@@ -309,9 +317,10 @@ final class HeadScan {
         MemorySegment returned = floats(Tiles.paddedRows(entries) * lanes);
         MemorySegment backPowers = floats(paddedRows * lanes);
         MemorySegment gradient = floats(paddedRows * entryLanes);
-        MemorySegment found = floats(paddedRows * lanes);
-        Tensor dRead = scratch.zeros(DType.F64, rows, CHUNK);
-        Tensor dPowers = scratch.zeros(DType.F64, rows, CHUNK + 1);
+        MemorySegment dRead = floats(paddedRows * lanes).fill((byte) 0);
+        MemorySegment dBack = floats(paddedRows * lanes).fill((byte) 0);
+        MemorySegment tile = floats(Tiles.scratchLength());
+        MemorySegment dPowers = scratch.allocate(DType.F64, Shape.of(rows, CHUNK + 1)).data().fill((byte) 0);
 
         MemorySegment s = kept.asSlice(0, stateBytes);
         gather(state, b, s);
@@ -370,13 +379,9 @@ final class HeadScan {
                                 4L * i * lanes, lanes);
                     }
                 }
-                Tiles.product(s, 0, 4L * entryLanes, 4, turned, 0, 4L * lanes, found, 0, 4L * lanes, paddedRows, lanes,
-                        entries);
-                for (int row = 0; row < rows; row++) {
-                    for (int t = 0; t < length; t++) {
-                        ModalSums.add(dRead, (long) row * CHUNK + t, found.get(FLOAT, 4L * ((long) row * lanes + t)));
-                    }
-                }
+                Tiles.accumulate(s, 0, 4L * entryLanes, 4, turned, 0, 4L * lanes, dRead, 0, 4L * lanes, paddedRows,
+                        lanes,
+                        entries, tile);
                 // What is written into the state after it.
                 fillBackPowers(backPowers, length);
                 Tiles.product(gradient, 0, 4, 4L * entryLanes, backPowers, 0, 4L * lanes, returned, 0, 4L * lanes,
@@ -389,14 +394,10 @@ final class HeadScan {
                         addProduct(returned, at, turnedKeys, 4L * i * lanes, dValues, 4L * j * lanes, lanes);
                     }
                 }
-                Tiles.product(gradient, 0, 4L * entryLanes, 4, turned, 0, 4L * lanes, found, 0, 4L * lanes, paddedRows,
-                        lanes,
-                        entries);
-                for (int row = 0; row < rows; row++) {
-                    for (int t = 0; t < length; t++) {
-                        ModalSums.add(dPowers, (long) row * (CHUNK + 1) + length - 1 - t,
-                                found.get(FLOAT, 4L * ((long) row * lanes + t)));
-                    }
+                Tiles.accumulate(gradient, 0, 4L * entryLanes, 4, turned, 0, 4L * lanes, dBack, 0, 4L * lanes,
+                        paddedRows, lanes, entries, tile);
+                if (length < CHUNK || chunk == 0) {
+                    addBack(dBack, length, dPowers);
                 }
                 decaySums(s, gradient, dPowers, length);
                 outer(queries, outputs, length, natural);
@@ -434,26 +435,42 @@ final class HeadScan {
         }
     }
 
+    // Lane t of chunks of this length is the power c − 1 − t.
+    private void addBack(MemorySegment dBack, int length, MemorySegment dPowers) {
+        for (int row = 0; row < rows; row++) {
+            for (int t = 0; t < length; t++) {
+                addPower(dPowers, row, length - 1 - t, dBack.get(FLOAT, 4L * (row * lanes + t)));
+            }
+        }
+        dBack.fill((byte) 0);
+    }
+
+    private static void addPower(MemorySegment dPowers, int row, int exponent, double value) {
+        long at = 8L * (row * (CHUNK + 1) + exponent);
+        dPowers.set(DOUBLE, at, dPowers.get(DOUBLE, at) + value);
+    }
+
     // The gradient of λ^c, by which the state before the chunk reaches that after it.
-    private void decaySums(MemorySegment s, MemorySegment gradient, Tensor dPowers, int length) {
+    private void decaySums(MemorySegment s, MemorySegment gradient, MemorySegment dPowers, int length) {
         for (int n = 0; n < pairs; n++) {
             long real = rowAt(n);
             long imaginary = rowAt(pairs + n);
-            double straight = dot(gradient, real, s, real, entryLanes) + (double) dot(gradient, imaginary, s, imaginary,
-                    entryLanes);
-            double crossed = dot(gradient, imaginary, s, real, entryLanes) - (double) dot(gradient, real, s, imaginary,
-                    entryLanes);
-            ModalSums.add(dPowers, (long) n * (CHUNK + 1) + length, straight);
-            ModalSums.add(dPowers, (long) (pairs + n) * (CHUNK + 1) + length, crossed);
+            double straight = dot(gradient, real, s, real, entryLanes)
+                    + (double) dot(gradient, imaginary, s, imaginary, entryLanes);
+            double crossed = dot(gradient, imaginary, s, real, entryLanes)
+                    - (double) dot(gradient, real, s, imaginary, entryLanes);
+            addPower(dPowers, n, length, straight);
+            addPower(dPowers, pairs + n, length, crossed);
         }
         for (int m = 2 * pairs; m < rows; m++) {
-            ModalSums.add(dPowers, (long) m * (CHUNK + 1) + length, dot(gradient, rowAt(m), s, rowAt(m), entryLanes));
+            addPower(dPowers, m, length, dot(gradient, rowAt(m), s, rowAt(m), entryLanes));
         }
     }
 
     // From taps, read-out and powers to pass-through, residues and poles.
-    private void settle(MemorySegment tapSums, Tensor dRead, Tensor dPowers, ModalSums sums, int b) {
+    private void settle(MemorySegment tapSums, MemorySegment dRead, MemorySegment dPowers, ModalSums sums, int b) {
         ModalSums.add(sums.passThrough(), (long) b * modes.filters() + f, tapSums.get(FLOAT, 4L * CHUNK));
+        int length = Math.min(lanes, CHUNK);
         long base = (long) b * modes.order();
         for (int n = 0; n < pairs; n++) {
             double residueReal = residueReal(n);
@@ -463,12 +480,12 @@ final class HeadScan {
             double dPoleReal = 0;
             double dPoleImaginary = 0;
             for (int j = 0; j <= CHUNK; j++) {
-                double dReal = dPowers.get((long) n * (CHUNK + 1) + j);
-                double dImaginary = dPowers.get((long) (pairs + n) * (CHUNK + 1) + j);
-                if (j < CHUNK) {
-                    double tap = j + 1 < CHUNK ? tapSums.get(FLOAT, 4L * (CHUNK + j + 1)) : 0;
-                    double onReal = dRead.get((long) n * CHUNK + j) + tap;
-                    double onImaginary = -dRead.get((long) (pairs + n) * CHUNK + j);
+                double dReal = dPowers.get(DOUBLE, 8L * (n * (CHUNK + 1) + j));
+                double dImaginary = dPowers.get(DOUBLE, 8L * ((pairs + n) * (CHUNK + 1) + j));
+                if (j < length) {
+                    double tap = j + 1 < length ? tapSums.get(FLOAT, 4L * (CHUNK + j + 1)) : 0;
+                    double onReal = dRead.get(FLOAT, 4L * (n * lanes + j)) + tap;
+                    double onImaginary = -dRead.get(FLOAT, 4L * ((pairs + n) * lanes + j));
                     double real = power(n, j);
                     double imaginary = power(pairs + n, j);
                     dResidueReal += onReal * real + onImaginary * imaginary;
@@ -493,10 +510,10 @@ final class HeadScan {
             double dResidue = 0;
             double dPole = 0;
             for (int j = 0; j <= CHUNK; j++) {
-                double dPower = dPowers.get((long) row * (CHUNK + 1) + j);
-                if (j < CHUNK) {
-                    double tap = j + 1 < CHUNK ? tapSums.get(FLOAT, 4L * (CHUNK + j + 1)) : 0;
-                    double on = dRead.get((long) row * CHUNK + j) + tap;
+                double dPower = dPowers.get(DOUBLE, 8L * (row * (CHUNK + 1) + j));
+                if (j < length) {
+                    double tap = j + 1 < length ? tapSums.get(FLOAT, 4L * (CHUNK + j + 1)) : 0;
+                    double on = dRead.get(FLOAT, 4L * (row * lanes + j)) + tap;
                     dResidue += on * power(row, j);
                     dPower += on * residue(m);
                 }
@@ -532,27 +549,46 @@ final class HeadScan {
 
     // Rows of one head after one another; what tiles read beyond them is 0.
     private void pack(Tensor x, int b, int start, int length, MemorySegment into) {
-        into.fill((byte) 0);
+        MemorySegment data = x.data();
         for (int t = 0; t < length; t++) {
-            MemorySegment.copy(x.data(), at(x, b, start + t), into, 4L * t * width, 4L * width);
+            copy(data, at(x, b, start + t), into, 4L * t * width, width);
+        }
+        into.asSlice(4L * length * width).fill((byte) 0);
+    }
+
+    private static void copy(MemorySegment from, long at, MemorySegment into, long to, int n) {
+        int i = 0;
+        for (int bound = Lanes.bound(n); i < bound; i += LENGTH) {
+            load(from, at + 4L * i).intoMemorySegment(into, to + 4L * i, ORDER);
+        }
+        for (; i < n; i++) {
+            into.set(FLOAT, to + 4L * i, from.get(FLOAT, at + 4L * i));
         }
     }
 
     private void transpose(Tensor x, int b, int start, int length, MemorySegment into) {
-        into.fill((byte) 0);
-        for (int t = 0; t < length; t++) {
-            long at = at(x, b, start + t);
-            for (int i = 0; i < width; i++) {
-                into.set(FLOAT, 4L * ((long) i * lanes + t), x.data().get(FLOAT, at + 4L * i));
+        MemorySegment data = x.data();
+        long at = at(x, b, start);
+        long stride = 4L * modes.filters() * width;
+        for (int i = 0; i < width; i++) {
+            long row = 4L * i * lanes;
+            for (int t = 0; t < length; t++) {
+                into.set(FLOAT, row + 4L * t, data.get(FLOAT, at + t * stride + 4L * i));
+            }
+            for (int t = length; t < lanes; t++) {
+                into.set(FLOAT, row + 4L * t, 0);
             }
         }
     }
 
     private void untranspose(MemorySegment from, Tensor y, int b, int start, int length) {
-        for (int t = 0; t < length; t++) {
-            long at = at(y, b, start + t);
-            for (int j = 0; j < width; j++) {
-                y.data().set(FLOAT, at + 4L * j, from.get(FLOAT, 4L * ((long) j * lanes + t)));
+        MemorySegment data = y.data();
+        long at = at(y, b, start);
+        long stride = 4L * modes.filters() * width;
+        for (int j = 0; j < width; j++) {
+            long row = 4L * j * lanes;
+            for (int t = 0; t < length; t++) {
+                data.set(FLOAT, at + t * stride + 4L * j, from.get(FLOAT, row + 4L * t));
             }
         }
     }

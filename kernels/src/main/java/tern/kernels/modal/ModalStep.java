@@ -3,15 +3,12 @@ package tern.kernels.modal;
 import static tern.kernels.lanes.Lanes.BYTES;
 import static tern.kernels.lanes.Lanes.LENGTH;
 import static tern.kernels.lanes.Lanes.ORDER;
-import static tern.kernels.lanes.Lanes.all;
 import static tern.kernels.lanes.Lanes.broadcast;
-import static tern.kernels.lanes.Lanes.first;
 import static tern.kernels.lanes.Lanes.load;
 import static tern.tensor.Tensor.FLOAT;
 
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorMask;
 
 import tern.kernels.lanes.Lanes;
 import tern.ops.Modes;
@@ -22,7 +19,7 @@ import tern.tensor.Workspace;
 
 /**
  * Position after position, for few of them: reads and writes each state once a position. Scalar filters have their modes in
- * the lanes, filters of heads the entries of their matrices.
+ * the lanes, one filter's after the other's without regard to where they end; heads have the entries of their matrices.
  */
 final class ModalStep {
     private ModalStep() {
@@ -33,66 +30,111 @@ final class ModalStep {
     /** All positions of one sequence for filters {@code from} to {@code to}. */
     static void scalar(Tensor x, Modes modes, Tensor poles, Tensor passThrough, Tensor state, Tensor y,
             Tensor nextState,
-            int b, int from, int to) {
+            int b, int from, int to, Workspace scratch) {
         int time = x.dim(1);
         int filters = modes.filters();
+        int firstPair = modes.pairStart()[from];
+        int firstReal = modes.realStart()[from];
+        int pairs = modes.pairStart()[to] - firstPair;
+        int reals = modes.realStart()[to] - firstReal;
+        long plane = 4L * modes.pairs();
         long base = 4L * b * modes.order();
+        // One float for each mode: its input, then what is read from it; whole vectors may be written past the end.
+        MemorySegment line = scratch.allocate(DType.F32, Shape.of(Math.max(pairs, reals) + LENGTH)).data();
         for (int t = 0; t < time; t++) {
             MemorySegment before = t == 0 ? state.data() : nextState.data();
             long row = 4 * ((long) b * time + t) * filters;
             for (int f = from; f < to; f++) {
-                float in = x.data().get(FLOAT, row + 4L * f);
-                float sum = passThrough.data().get(FLOAT, 4L * f) * in;
-                int n = modes.pairStart()[f];
-                int pairs = modes.pairStart()[f + 1] - n;
-                if (pairs > 0) {
-                    sum += pairs(before, nextState.data(), base, n, pairs, modes.pairs(), poles.data(),
-                            modes.residueReal().data(), modes.residueImaginary().data(), in);
-                }
-                int m = modes.realStart()[f];
-                int reals = modes.realStart()[f + 1] - m;
-                if (reals > 0) {
-                    sum += reals(before, nextState.data(), base + 8L * modes.pairs(), m, reals, 8L * modes.pairs(),
-                            poles.data(), modes.realResidue().data(), in);
-                }
-                y.data().set(FLOAT, row + 4L * f, sum);
+                float direct = passThrough.data().get(FLOAT, 4L * f) * x.data().get(FLOAT, row + 4L * f);
+                y.data().set(FLOAT, row + 4L * f, direct);
+            }
+            if (pairs > 0) {
+                spread(x.data(), row, modes.pairStart(), from, to, line);
+                pairs(before, nextState.data(), base + 4L * firstPair, plane, poles.data(), 4L * firstPair,
+                        modes.residueReal().data(), modes.residueImaginary().data(), line, pairs);
+                collect(line, modes.pairStart(), from, to, y.data(), row);
+            }
+            if (reals > 0) {
+                spread(x.data(), row, modes.realStart(), from, to, line);
+                reals(before, nextState.data(), base + 2 * plane + 4L * firstReal, poles.data(),
+                        2 * plane + 4L * firstReal,
+                        modes.realResidue().data(), 4L * firstReal, line, reals);
+                collect(line, modes.realStart(), from, to, y.data(), row);
             }
         }
     }
 
-    // Reads Re Σ R·s out and sets s ← λ·s + x, for the pairs of one filter.
-    private static float pairs(MemorySegment before, MemorySegment after, long base, int start, int count, int all,
-            MemorySegment poles, MemorySegment residueReal, MemorySegment residueImaginary, float x) {
-        long plane = 4L * all;
-        FloatVector sum = FloatVector.zero(Lanes.SPECIES);
-        for (int i = 0; i < count; i += LENGTH) {
-            VectorMask<Float> mask = first(count - i);
-            long at = 4L * (start + i);
-            FloatVector real = load(before, base + at, mask);
-            FloatVector imaginary = load(before, base + plane + at, mask);
-            FloatVector poleReal = load(poles, at, mask);
-            FloatVector poleImaginary = load(poles, plane + at, mask);
-            sum = real.fma(load(residueReal, at, mask), sum);
-            sum = imaginary.neg().fma(load(residueImaginary, at, mask), sum);
-            real.fma(poleReal, imaginary.neg().fma(poleImaginary, all(x))).intoMemorySegment(after, base + at, ORDER,
-                    mask);
-            imaginary.fma(poleReal, real.mul(poleImaginary)).intoMemorySegment(after, base + plane + at, ORDER, mask);
+    // The input of each filter to all its modes.
+    private static void spread(MemorySegment x, long row, int[] start, int from, int to, MemorySegment line) {
+        int first = start[from];
+        for (int f = from; f < to; f++) {
+            FloatVector in = broadcast(x, row + 4L * f);
+            for (int n = start[f]; n < start[f + 1]; n += LENGTH) {
+                in.intoMemorySegment(line, 4L * (n - first), ORDER);
+            }
         }
-        return Lanes.sum(sum);
     }
 
-    private static float reals(MemorySegment before, MemorySegment after, long base, int start, int count,
-            long poleBase,
-            MemorySegment poles, MemorySegment residue, float x) {
-        FloatVector sum = FloatVector.zero(Lanes.SPECIES);
-        for (int i = 0; i < count; i += LENGTH) {
-            VectorMask<Float> mask = first(count - i);
-            long at = 4L * (start + i);
-            FloatVector value = load(before, base + at, mask);
-            sum = value.fma(load(residue, at, mask), sum);
-            value.fma(load(poles, poleBase + at, mask), all(x)).intoMemorySegment(after, base + at, ORDER, mask);
+    // y_f += the sum over a filter's modes, in their order.
+    private static void collect(MemorySegment line, int[] start, int from, int to, MemorySegment y, long row) {
+        int first = start[from];
+        for (int f = from; f < to; f++) {
+            float sum = 0;
+            for (int n = start[f]; n < start[f + 1]; n++) {
+                sum += line.get(FLOAT, 4L * (n - first));
+            }
+            y.set(FLOAT, row + 4L * f, y.get(FLOAT, row + 4L * f) + sum);
         }
-        return Lanes.sum(sum);
+    }
+
+    // All modes of all filters alike: line ← Re R·s of the state s before, s ← λ·s + line.
+    private static void pairs(MemorySegment before, MemorySegment after, long base, long plane, MemorySegment poles,
+            long first, MemorySegment residueReal, MemorySegment residueImaginary, MemorySegment line, int count) {
+        int i = 0;
+        for (int bound = Lanes.bound(count); i < bound; i += LENGTH) {
+            long at = 4L * i;
+            FloatVector real = load(before, base + at);
+            FloatVector imaginary = load(before, base + plane + at);
+            FloatVector minus = imaginary.neg();
+            FloatVector poleReal = load(poles, first + at);
+            FloatVector poleImaginary = load(poles, first + plane + at);
+            FloatVector in = load(line, at);
+            real.fma(load(residueReal, first + at), minus.mul(load(residueImaginary, first + at)))
+                    .intoMemorySegment(line, at, ORDER);
+            real.fma(poleReal, minus.fma(poleImaginary, in)).intoMemorySegment(after, base + at, ORDER);
+            imaginary.fma(poleReal, real.mul(poleImaginary)).intoMemorySegment(after, base + plane + at, ORDER);
+        }
+        for (; i < count; i++) {
+            long at = 4L * i;
+            float real = before.get(FLOAT, base + at);
+            float imaginary = before.get(FLOAT, base + plane + at);
+            float poleReal = poles.get(FLOAT, first + at);
+            float poleImaginary = poles.get(FLOAT, first + plane + at);
+            float in = line.get(FLOAT, at);
+            line.set(FLOAT, at,
+                    real * residueReal.get(FLOAT, first + at) - imaginary * residueImaginary.get(FLOAT, first + at));
+            after.set(FLOAT, base + at, real * poleReal - imaginary * poleImaginary + in);
+            after.set(FLOAT, base + plane + at, imaginary * poleReal + real * poleImaginary);
+        }
+    }
+
+    private static void reals(MemorySegment before, MemorySegment after, long base, MemorySegment poles, long poleAt,
+            MemorySegment residue, long residueAt, MemorySegment line, int count) {
+        int i = 0;
+        for (int bound = Lanes.bound(count); i < bound; i += LENGTH) {
+            long at = 4L * i;
+            FloatVector value = load(before, base + at);
+            FloatVector in = load(line, at);
+            value.mul(load(residue, residueAt + at)).intoMemorySegment(line, at, ORDER);
+            value.fma(load(poles, poleAt + at), in).intoMemorySegment(after, base + at, ORDER);
+        }
+        for (; i < count; i++) {
+            long at = 4L * i;
+            float value = before.get(FLOAT, base + at);
+            float in = line.get(FLOAT, at);
+            line.set(FLOAT, at, value * residue.get(FLOAT, residueAt + at));
+            after.set(FLOAT, base + at, value * poles.get(FLOAT, poleAt + at) + in);
+        }
     }
 
     // ── heads ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -116,7 +158,7 @@ final class ModalStep {
                 outer(key.data(), value.data(), at, width, added);
                 read.fill((byte) 0);
                 int e = 0;
-                for (; e + 4 * LENGTH <= whole; e += 4 * LENGTH) {
+                for (; e + 2 * LENGTH <= whole; e += 2 * LENGTH) {
                     pairs(before, after, base, e, entries, f, modes, poles, added, read, true);
                     reals(before, after, base, e, entries, f, modes, poles, added, read, true);
                 }
@@ -162,12 +204,12 @@ final class ModalStep {
 
     private static void pairs(MemorySegment before, MemorySegment after, long base, int e, int entries, int f,
             Modes modes,
-            Tensor poles, MemorySegment added, MemorySegment read, boolean four) {
+            Tensor poles, MemorySegment added, MemorySegment read, boolean two) {
         int from = modes.pairStart()[f];
         int to = modes.pairStart()[f + 1];
         int all = modes.pairs();
-        if (four) {
-            pairsFour(before, after, base + 4L * e, 4L * entries, from, to, all, poles.data(),
+        if (two) {
+            pairsTwo(before, after, base + 4L * e, 4L * entries, from, to, all, poles.data(),
                     modes.residueReal().data(),
                     modes.residueImaginary().data(), added, read, 4L * e);
         } else {
@@ -179,11 +221,11 @@ final class ModalStep {
 
     private static void reals(MemorySegment before, MemorySegment after, long base, int e, int entries, int f,
             Modes modes,
-            Tensor poles, MemorySegment added, MemorySegment read, boolean four) {
+            Tensor poles, MemorySegment added, MemorySegment read, boolean two) {
         int from = modes.realStart()[f];
         int to = modes.realStart()[f + 1];
         long plane = 2L * modes.pairs();
-        for (int j = e; j < e + (four ? 4 * LENGTH : LENGTH); j += LENGTH) {
+        for (int j = e; j < e + (two ? 2 * LENGTH : LENGTH); j += LENGTH) {
             if (from < to) {
                 realsOne(before, after, base + 4 * (plane * entries + j), 4L * entries, from, to, 4 * plane,
                         poles.data(),
@@ -192,50 +234,36 @@ final class ModalStep {
         }
     }
 
-    private static void pairsFour(MemorySegment before, MemorySegment after, long base, long row, int from, int to,
+    private static void pairsTwo(MemorySegment before, MemorySegment after, long base, long row, int from, int to,
             int all,
             MemorySegment poles, MemorySegment residueReal, MemorySegment residueImaginary, MemorySegment added,
             MemorySegment read, long at) {
         FloatVector sum0 = FloatVector.zero(Lanes.SPECIES);
         FloatVector sum1 = sum0;
-        FloatVector sum2 = sum0;
-        FloatVector sum3 = sum0;
+        FloatVector in0 = load(added, at);
+        FloatVector in1 = load(added, at + BYTES);
         for (int n = from; n < to; n++) {
             FloatVector poleReal = broadcast(poles, 4L * n);
             FloatVector poleImaginary = broadcast(poles, 4L * (all + n));
             FloatVector outReal = broadcast(residueReal, 4L * n);
-            FloatVector outImaginary = broadcast(residueImaginary, 4L * n).neg();
+            FloatVector outImaginary = broadcast(residueImaginary, 4L * n);
             long realAt = base + n * row;
             long imaginaryAt = base + (all + n) * row;
             FloatVector real = load(before, realAt);
             FloatVector imaginary = load(before, imaginaryAt);
-            sum0 = imaginary.fma(outImaginary, real.fma(outReal, sum0));
-            real.fma(poleReal, imaginary.neg().fma(poleImaginary, load(added, at))).intoMemorySegment(after, realAt,
-                    ORDER);
+            FloatVector minus = imaginary.neg();
+            sum0 = minus.fma(outImaginary, real.fma(outReal, sum0));
+            real.fma(poleReal, minus.fma(poleImaginary, in0)).intoMemorySegment(after, realAt, ORDER);
             imaginary.fma(poleReal, real.mul(poleImaginary)).intoMemorySegment(after, imaginaryAt, ORDER);
             real = load(before, realAt + BYTES);
             imaginary = load(before, imaginaryAt + BYTES);
-            sum1 = imaginary.fma(outImaginary, real.fma(outReal, sum1));
-            real.fma(poleReal, imaginary.neg().fma(poleImaginary, load(added, at + BYTES)))
-                    .intoMemorySegment(after, realAt + BYTES, ORDER);
+            minus = imaginary.neg();
+            sum1 = minus.fma(outImaginary, real.fma(outReal, sum1));
+            real.fma(poleReal, minus.fma(poleImaginary, in1)).intoMemorySegment(after, realAt + BYTES, ORDER);
             imaginary.fma(poleReal, real.mul(poleImaginary)).intoMemorySegment(after, imaginaryAt + BYTES, ORDER);
-            real = load(before, realAt + 2L * BYTES);
-            imaginary = load(before, imaginaryAt + 2L * BYTES);
-            sum2 = imaginary.fma(outImaginary, real.fma(outReal, sum2));
-            real.fma(poleReal, imaginary.neg().fma(poleImaginary, load(added, at + 2L * BYTES)))
-                    .intoMemorySegment(after, realAt + 2L * BYTES, ORDER);
-            imaginary.fma(poleReal, real.mul(poleImaginary)).intoMemorySegment(after, imaginaryAt + 2L * BYTES, ORDER);
-            real = load(before, realAt + 3L * BYTES);
-            imaginary = load(before, imaginaryAt + 3L * BYTES);
-            sum3 = imaginary.fma(outImaginary, real.fma(outReal, sum3));
-            real.fma(poleReal, imaginary.neg().fma(poleImaginary, load(added, at + 3L * BYTES)))
-                    .intoMemorySegment(after, realAt + 3L * BYTES, ORDER);
-            imaginary.fma(poleReal, real.mul(poleImaginary)).intoMemorySegment(after, imaginaryAt + 3L * BYTES, ORDER);
         }
         sum0.intoMemorySegment(read, at, ORDER);
         sum1.intoMemorySegment(read, at + BYTES, ORDER);
-        sum2.intoMemorySegment(read, at + 2L * BYTES, ORDER);
-        sum3.intoMemorySegment(read, at + 3L * BYTES, ORDER);
     }
 
     private static void pairsOne(MemorySegment before, MemorySegment after, long base, long row, int from, int to,

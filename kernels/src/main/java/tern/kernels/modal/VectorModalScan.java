@@ -38,7 +38,7 @@ public final class VectorModalScan implements ModalScan {
             run(team, batch * parts, (long) batch * time * modes.order(),
                     (index, scratch) -> ModalStep.scalar(x, modes, poles,
                             passThrough, state, y, nextState, index / parts, edge(modes, index % parts, parts),
-                            edge(modes, index % parts + 1, parts)));
+                            edge(modes, index % parts + 1, parts), scratch));
         } else {
             int groups = (modes.filters() + LENGTH - 1) / LENGTH;
             run(team, batch * groups, (long) batch * time * modes.order(),
