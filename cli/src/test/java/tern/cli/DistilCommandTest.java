@@ -137,8 +137,8 @@ class DistilCommandTest {
     void aModelIsDistilledAndPredictsTheSame() throws IOException {
         Path teacher = smoothModel();
         Path student = file("student");
-        assertThat(tern("distil", teacher, "--out", student, "--data", file("text"), "--split", "all", "--json"))
-                .as(error()).isZero();
+        assertThat(tern("distil", teacher, "--out", student, "--data", file("text"), "--split", "all", "--tolerance", 1e-3,
+                "--json")).as(error()).isZero();
         JsonNode said = json();
         assertThat(said.get("filters").asInt()).isEqualTo(8 + 4);
         assertThat(said.get("per_filter")).allSatisfy(filter -> {
@@ -158,10 +158,23 @@ class DistilCommandTest {
             assertThat(said.get("state_floats_after").asLong()).isEqualTo(after.model().stateFloats(TIME));
             assertThat(after.fingerprint()).isEqualTo(said.get("fingerprint").asString());
             assertThat(after.notes()).containsEntry("distilled_from", before.fingerprint())
-                    .containsEntry("architecture", "teacher").containsEntry("distilled_by", "hankel, automatic orders");
+                    .containsEntry("architecture", "teacher").containsEntry("distilled_by", "hankel, tolerance 0.001");
             assertThat(after.notes()).hasEntrySatisfying("distilled_orders",
                     orders -> assertThat(orders.split(" ")).hasSize(12));
         }
+    }
+
+    @Test
+    void automaticOrdersAreAsSmallAsPredictionsAllow() throws IOException {
+        Path teacher = smoothModel();
+        assertThat(tern("distil", teacher, "--out", file("student"), "--data", file("text"), "--json")).as(error())
+                .isZero();
+        JsonNode said = json();
+        assertThat(said.get("target").asString()).isEqualTo("automatic orders");
+        assertThat(said.get("quality").get("mean_kl").asDouble()).isLessThan(0.01);
+        assertThat(tern("distil", teacher, "--out", file("exact"), "--tolerance", 1e-3, "--json")).isZero();
+        assertThat(said.get("filter_state_floats").asLong()).isLessThan(json().get("filter_state_floats").asLong());
+        assertThat(tern("eval", file("student"), "--data", file("text"), "--json")).as(error()).isZero();
     }
 
     @Test

@@ -12,6 +12,7 @@ import tern.distil.filter.ModalFilter;
 import tern.distil.filter.OrderChoice;
 import tern.distil.filter.OrderChoice.Choice;
 import tern.distil.filter.OrderChoice.Filter;
+import tern.kernels.EagerOps;
 import tern.mixers.MixerCatalog;
 import tern.mixers.hyena.LongConvolutionMixer;
 import tern.mixers.modal.ModalRecurrence;
@@ -71,7 +72,7 @@ public record Distillation(Stack student, List<Choice> choices, List<Place> plac
      * @throws IllegalArgumentException if the model has no long convolution, taps are not finite numbers, or the target cannot
      *             be met; names the filter and what would do
      */
-    public static Distillation of(Stack teacher, Ops ops, OrderChoice how, Target target, Allocator memory,
+    public static Distillation of(Stack teacher, EagerOps ops, OrderChoice how, Target target, Allocator memory,
             FitProgress progress) {
         List<Place> places = new ArrayList<>();
         List<Filter> filters = new ArrayList<>();
@@ -81,20 +82,31 @@ public record Distillation(Stack student, List<Choice> choices, List<Place> plac
                     + teacher.config().branches().stream().map(MixerCatalog::kind).distinct().toList()
                     + "; only hyena and multihyena branches are distilled");
         }
-        List<Choice> choices = Fitting.of(filters, how, target, progress);
-        Stack student = new Stack(teacher.config().withBranches(branches(teacher, places, choices)),
-                (name, shape, role, initialiser) -> memory.zeros(DType.F32, shape));
-        Set<String> written = write(student, places, choices);
-        carryOver(teacher.parameters(), student.parameters(), written);
+        Fitting.requireSound(filters);
+        List<Choice> choices = target instanceof Target.Automatic
+                ? Fitting.at(new AutomaticOrders(teacher, ops, how, places, filters, progress).find(), filters, how,
+                        progress)
+                : Fitting.of(filters, how, target, progress);
+        Stack student = assembled(teacher, places, choices.stream().map(choice -> choice.fit().filter()).toList(),
+                memory);
         return new Distillation(student, choices, places);
     }
 
+    /** The student that these filters make; a branch without any stays a convolution. */
+    static Stack assembled(Stack teacher, List<Place> places, List<ModalFilter> filters, Allocator memory) {
+        Stack student = new Stack(teacher.config().withBranches(branches(teacher, places, filters)),
+                (name, shape, role, initialiser) -> memory.zeros(DType.F32, shape));
+        Set<String> written = write(student, places, filters);
+        carryOver(teacher.parameters(), student.parameters(), written);
+        return student;
+    }
+
     /** {@link #of(Stack, Ops, OrderChoice, Target, Allocator, FitProgress)} with nobody listening. */
-    public static Distillation of(Stack teacher, Ops ops, OrderChoice how, Target target, Allocator memory) {
+    public static Distillation of(Stack teacher, EagerOps ops, OrderChoice how, Target target, Allocator memory) {
         return of(teacher, ops, how, target, memory, FitProgress.SILENT);
     }
 
-    private static void readFilters(Stack teacher, Ops ops, List<Place> places, List<Filter> filters) {
+    static void readFilters(Stack teacher, Ops ops, List<Place> places, List<Filter> filters) {
         List<SequenceMixer> mixers = teacher.mixers();
         for (int branch = 0; branch < mixers.size(); branch++) {
             if (mixers.get(branch) instanceof LongConvolutionMixer mixer) {
@@ -117,7 +129,7 @@ public record Distillation(Stack student, List<Choice> choices, List<Place> plac
         }
     }
 
-    private static List<MixerConfig> branches(Stack teacher, List<Place> places, List<Choice> choices) {
+    private static List<MixerConfig> branches(Stack teacher, List<Place> places, List<ModalFilter> filters) {
         List<MixerConfig> branches = new ArrayList<>(teacher.config().branches());
         for (int branch = 0; branch < branches.size(); branch++) {
             if (teacher.mixers().get(branch) instanceof LongConvolutionMixer mixer) {
@@ -125,21 +137,23 @@ public record Distillation(Stack student, List<Choice> choices, List<Place> plac
                 List<Integer> reals = new ArrayList<>();
                 for (int i = 0; i < places.size(); i++) {
                     if (places.get(i).branch() == branch) {
-                        pairs.add(choices.get(i).fit().filter().complexModes());
-                        reals.add(choices.get(i).fit().filter().realModes());
+                        pairs.add(filters.get(i).complexModes());
+                        reals.add(filters.get(i).realModes());
                     }
                 }
-                branches.set(branch, mixer.modal(pairs, reals));
+                if (!pairs.isEmpty()) {
+                    branches.set(branch, mixer.modal(pairs, reals));
+                }
             }
         }
         return branches;
     }
 
     /** Writes the modes; gives back the names of the parameters written. */
-    private static Set<String> write(Stack student, List<Place> places, List<Choice> choices) {
+    private static Set<String> write(Stack student, List<Place> places, List<ModalFilter> filters) {
         for (int i = 0; i < places.size(); i++) {
             Place place = places.get(i);
-            ModalFilter filter = choices.get(i).fit().filter();
+            ModalFilter filter = filters.get(i);
             ModalRecurrence mixer = (ModalRecurrence) student.mixers().get(place.branch());
             Modes modes = mixer.modes(place.bank());
             int pair = modes.pairStart()[place.filter()];

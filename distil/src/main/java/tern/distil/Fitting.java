@@ -1,5 +1,6 @@
 package tern.distil;
 
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.CompletionService;
@@ -7,6 +8,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorCompletionService;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.function.IntFunction;
 
@@ -36,7 +38,7 @@ public final class Fitting {
      *             filter and what would do
      */
     public static List<Choice> of(List<Filter> filters, OrderChoice how, Target target, FitProgress progress) {
-        filters.forEach(Fitting::requireSound);
+        requireSound(filters);
         OrderChoice alone = new OrderChoice(how.method(), how.maxOrder(), 1);
         return switch (target) {
             case Target.Automatic automatic ->
@@ -54,6 +56,17 @@ public final class Fitting {
                 yield spread(filters, how, budget.floats(), progress);
             }
         };
+    }
+
+    /** Fits every filter at the order given for it. */
+    static List<Choice> at(int[] orders, List<Filter> filters, OrderChoice how, FitProgress progress) {
+        OrderChoice alone = new OrderChoice(how.method(), how.maxOrder(), 1);
+        return each(filters, how.threads(), progress,
+                f -> one(alone.fixed(filters.subList(f, f + 1), orders[f])));
+    }
+
+    static void requireSound(List<Filter> filters) {
+        filters.forEach(Fitting::requireSound);
     }
 
     private static void requireSound(Filter filter) {
@@ -152,28 +165,29 @@ public final class Fitting {
     }
 
     /** Does independent work on several threads; progress is told here, by the caller's thread. */
-    static List<Choice> each(List<Filter> filters, int threads, FitProgress progress, IntFunction<Choice> work) {
+    static <T> List<T> each(List<Filter> filters, int threads, FitProgress progress, IntFunction<T> work) {
         try (ExecutorService pool = Executors.newFixedThreadPool(Math.clamp(filters.size(), 1, threads))) {
-            CompletionService<Integer> running = new ExecutorCompletionService<>(pool);
-            Choice[] done = new Choice[filters.size()];
-            for (int f = 0; f < done.length; f++) {
+            CompletionService<T> running = new ExecutorCompletionService<>(pool);
+            List<Future<T>> futures = new ArrayList<>();
+            for (int f = 0; f < filters.size(); f++) {
                 int index = f;
-                var unused = running.submit(() -> {
-                    done[index] = work.apply(index);
-                    return index;
-                });
+                futures.add(running.submit(() -> work.apply(index)));
             }
+            List<T> results = new ArrayList<>();
             try {
-                for (int count = 0; count < done.length; count++) {
-                    progress.at("fitting", count, done.length);
+                for (int count = 0; count < futures.size(); count++) {
+                    progress.at("fitting", count, futures.size());
                     running.take().get();
+                }
+                for (Future<T> future : futures) {
+                    results.add(future.get());
                 }
             } catch (ExecutionException failed) {
                 pool.shutdownNow();
                 throw unwrapped(failed);
             }
-            progress.at("fitting", done.length, done.length);
-            return List.of(done);
+            progress.at("fitting", futures.size(), futures.size());
+            return results;
         } catch (InterruptedException stopped) {
             throw interrupted(filters, stopped);
         }

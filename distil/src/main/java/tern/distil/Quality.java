@@ -54,35 +54,63 @@ public record Quality(long tokens, long bytes, double bitsBefore, double bitsAft
                     + student.config().vocabulary() + ", the tokenizer " + tokenizer.vocabulary()
                     + "; only models of one vocabulary can be compared");
         }
-        long begun = System.nanoTime();
-        Sums sums = new Sums(vocabulary);
-        long count = Math.min(most, windows.count());
-        int rows = (int) Math.clamp(POSITIONS_AT_ONCE / time, 1, Math.max(1, count));
-        int[] inputs = new int[rows * time];
-        int[] targets = new int[rows * time];
-        long bytes = 0;
         try (Workspace scratch = new Workspace(); EagerOps ops = new EagerOps(kernels, team, scratch)) {
+            long begun = System.nanoTime();
+            Sums sums = new Sums(vocabulary);
+            long count = Math.min(most, windows.count());
+            int rows = (int) Math.clamp(POSITIONS_AT_ONCE / time, 1, Math.max(1, count));
+            int[] inputs = new int[rows * time];
+            int[] targets = new int[rows * time];
+            long bytes = 0;
             for (long first = 0; first < count; first += rows) {
-                int filled = (int) Math.min(rows, count - first);
-                int[] lengths = new int[filled];
-                for (int row = 0; row < filled; row++) {
+                int[] lengths = new int[(int) Math.min(rows, count - first)];
+                for (int row = 0; row < lengths.length; row++) {
                     lengths[row] = windows.read(first + row, inputs, targets, row * time);
                     for (int i = 0; i < lengths[row]; i++) {
                         bytes += tokenizer.symbol(targets[row * time + i]).length;
                     }
                 }
-                scratch.reset();
-                Tensor before = logits(ops, teacher, inputs, filled, time);
-                Tensor after = logits(ops, student, inputs, filled, time);
-                for (int row = 0; row < filled; row++) {
-                    for (int i = 0; i < lengths[row]; i++) {
-                        int at = row * time + i;
-                        sums.add(before, after, at, targets[at]);
-                    }
-                }
+                compare(ops, teacher, student, inputs, targets, lengths, time, sums);
+            }
+            return sums.result(bytes, (System.nanoTime() - begun) * 1e-9);
+        }
+    }
+
+    /**
+     * Compares two models on rows of symbols, each of which is predicted from those before it in its row. Symbols count as
+     * one byte each.
+     */
+    static Quality of(SequenceModel teacher, SequenceModel student, int[][] text, EagerOps ops) {
+        long begun = System.nanoTime();
+        Sums sums = new Sums(teacher.config().vocabulary());
+        int time = text[0].length - 1;
+        int rows = Math.clamp(POSITIONS_AT_ONCE / time, 1, text.length);
+        for (int first = 0; first < text.length; first += rows) {
+            int filled = Math.min(rows, text.length - first);
+            int[] inputs = new int[filled * time];
+            int[] targets = new int[filled * time];
+            int[] lengths = new int[filled];
+            for (int row = 0; row < filled; row++) {
+                System.arraycopy(text[first + row], 0, inputs, row * time, time);
+                System.arraycopy(text[first + row], 1, targets, row * time, time);
+                lengths[row] = time;
+            }
+            compare(ops, teacher, student, inputs, targets, lengths, time, sums);
+        }
+        return sums.result(sums.tokens, (System.nanoTime() - begun) * 1e-9);
+    }
+
+    private static void compare(EagerOps ops, SequenceModel teacher, SequenceModel student, int[] inputs,
+            int[] targets, int[] lengths, int time, Sums sums) {
+        Workspace.Mark mark = ops.results().mark();
+        Tensor before = logits(ops, teacher, inputs, lengths.length, time);
+        Tensor after = logits(ops, student, inputs, lengths.length, time);
+        for (int row = 0; row < lengths.length; row++) {
+            for (int at = row * time; at < row * time + lengths[row]; at++) {
+                sums.add(before, after, at, targets[at]);
             }
         }
-        return sums.result(bytes, (System.nanoTime() - begun) * 1e-9);
+        ops.results().release(mark);
     }
 
     private static Tensor logits(EagerOps ops, SequenceModel model, int[] inputs, int rows, int time) {

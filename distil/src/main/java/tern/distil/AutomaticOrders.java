@@ -1,0 +1,120 @@
+package tern.distil;
+
+import java.util.List;
+import java.util.stream.IntStream;
+
+import tern.distil.Distillation.Place;
+import tern.distil.filter.FilterLadder;
+import tern.distil.filter.ModalFilter;
+import tern.distil.filter.OrderChoice;
+import tern.distil.filter.OrderChoice.Filter;
+import tern.kernels.EagerOps;
+import tern.model.Stack;
+import tern.tensor.Memory;
+
+/**
+ * Orders for {@link Target.Automatic}, which says what they are: a price for a float of state decides all of them, and the
+ * highest price is sought at which the student still predicts as its teacher does. Confined to one thread.
+ */
+final class AutomaticOrders {
+    /** Symbols that predictions are compared on. */
+    private static final int SYMBOLS = 4096;
+    private static final int FEWEST_ROWS = 4;
+    private static final int MOST_ROWS = 64;
+    /** Ladders grow this far before the first comparison, and to twice as far while the finest is not fine enough. */
+    private static final int FIRST_ORDERS = 16;
+    /** The finest rungs must be this much better than asked for, or filters that need more would go without. */
+    private static final double ROOM = 0.5;
+    /** The price is sought to within this factor. */
+    private static final double CLOSE = 1.12;
+    private static final long SEED = 1;
+
+    private final Stack teacher;
+    private final EagerOps ops;
+    private final OrderChoice how;
+    private final List<Place> places;
+    private final List<Filter> filters;
+    private final FitProgress progress;
+    private final List<FilterLadder> ladders;
+
+    AutomaticOrders(Stack teacher, EagerOps ops, OrderChoice how, List<Place> places, List<Filter> filters,
+            FitProgress progress) {
+        this.teacher = teacher;
+        this.ops = ops;
+        this.how = how;
+        this.places = places;
+        this.filters = filters;
+        this.progress = progress;
+        this.ladders = filters.stream().map(filter -> new FilterLadder(filter.taps())).toList();
+    }
+
+    /** One order a filter. */
+    int[] find() {
+        int time = teacher.config().context();
+        progress.at("letting the teacher write", 0, filters.size());
+        int[][] text = OwnText.of(teacher, ops, Math.clamp(SYMBOLS / time, FEWEST_ROWS, MOST_ROWS), time, SEED);
+        int limit = Math.min(FIRST_ORDERS, how.maxOrder());
+        grow(limit);
+        while (limit < how.maxOrder() && cost(text, 0) > ROOM * Target.Automatic.BITS_PER_SYMBOL) {
+            limit = Math.min(2 * limit, how.maxOrder());
+            grow(limit);
+        }
+        double low = lowestPrice();
+        double high = ladders.stream().mapToDouble(ladder -> ladder.rungs().getFirst().squaredError()).max()
+                .orElseThrow();
+        if (!(high > 0) || cost(text, low) > Target.Automatic.BITS_PER_SYMBOL) {
+            return orders(0);
+        }
+        while (high > CLOSE * low) {
+            double price = Math.sqrt(low * high);
+            if (cost(text, price) <= Target.Automatic.BITS_PER_SYMBOL) {
+                low = price;
+            } else {
+                high = price;
+            }
+        }
+        return orders(low);
+    }
+
+    private void grow(int limit) {
+        Fitting.each(filters, how.threads(), (doing, done, total) -> progress.at("weighing", done, total), f -> {
+            ladders.get(f).growTo(limit);
+            return f;
+        });
+    }
+
+    /** Below this price every filter stands on its last rung, or as near to it as makes no difference. */
+    private double lowestPrice() {
+        double least = Double.POSITIVE_INFINITY;
+        for (FilterLadder ladder : ladders) {
+            List<FilterLadder.Rung> rungs = ladder.rungs();
+            for (int r = 1; r < rungs.size(); r++) {
+                double gain = rungs.get(r - 1).squaredError() - rungs.get(r).squaredError();
+                least = Math.min(least, gain / (rungs.get(r).order() - rungs.get(r - 1).order()));
+            }
+        }
+        double energy = ladders.stream().mapToDouble(ladder -> ladder.rungs().getFirst().squaredError()).sum();
+        return Double.isInfinite(least) ? 0 : Math.max(least, 1e-12 * energy / filters.size());
+    }
+
+    private int[] orders(double price) {
+        int[] orders = new int[filters.size()];
+        for (int f = 0; f < orders.length; f++) {
+            orders[f] = rung(f, price).order();
+        }
+        return orders;
+    }
+
+    private FilterLadder.Rung rung(int f, double price) {
+        return ladders.get(f).best(price * filters.get(f).floatsPerOrder() / filters.get(f).weight());
+    }
+
+    /** What a student at this price costs, in bits a symbol. */
+    private double cost(int[][] text, double price) {
+        List<ModalFilter> chosen = IntStream.range(0, filters.size()).mapToObj(f -> rung(f, price).filter()).toList();
+        try (Memory memory = new Memory()) {
+            Stack student = Distillation.assembled(teacher, places, chosen, memory);
+            return Quality.of(teacher, student, text, ops).meanKl() / Math.log(2);
+        }
+    }
+}
