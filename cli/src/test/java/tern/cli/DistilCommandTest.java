@@ -137,8 +137,10 @@ class DistilCommandTest {
     void aModelIsDistilledAndPredictsTheSame() throws IOException {
         Path teacher = smoothModel();
         Path student = file("student");
-        assertThat(tern("distil", teacher, "--out", student, "--data", file("text"), "--split", "all", "--tolerance", 1e-3,
-                "--json")).as(error()).isZero();
+        assertThat(
+                tern("distil", teacher, "--out", student, "--data", file("text"), "--split", "all", "--tolerance", 1e-3,
+                        "--json"))
+                .as(error()).isZero();
         JsonNode said = json();
         assertThat(said.get("filters").asInt()).isEqualTo(8 + 4);
         assertThat(said.get("per_filter")).allSatisfy(filter -> {
