@@ -590,8 +590,17 @@ public final class VectorAttention implements Attention {
     private static void pack(MemorySegment from, long at, long stride, int rows, int width, float scale,
             MemorySegment into,
             long row) {
+        FloatVector scales = all(scale);
+        int bound = bound(width);
         for (int r = 0; r < rows; r++) {
-            scaled(from, at + r * stride, scale, into, r * row, width);
+            long source = at + r * stride;
+            long target = r * row;
+            for (int i = 0; i < bound; i += LENGTH) {
+                store(load(from, source + 4L * i).mul(scales), into, target + 4L * i);
+            }
+            for (int i = bound; i < width; i++) {
+                into.set(FLOAT, target + 4L * i, from.get(FLOAT, source + 4L * i) * scale);
+            }
         }
     }
 
