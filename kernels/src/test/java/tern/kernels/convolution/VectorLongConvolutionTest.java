@@ -1,6 +1,7 @@
 package tern.kernels.convolution;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import java.util.Arrays;
 import java.util.List;
@@ -259,6 +260,36 @@ class VectorLongConvolutionTest {
             assertThat(leak).as("leak into the past, %s", form).isLessThan(form == VectorLongConvolution.Form.DIRECT
                     ? 1e-30
                     : 5e-6);
+        }
+    }
+
+    /** y is linear in x, in the taps with skip, and in the history: its slopes along each are what backward gives. */
+    @ParameterizedTest
+    @ValueSource(ints = {500, 2048, 5000, 16_384})
+    void longGradientsAreTheAdjoint(int time) {
+        try (KernelLaw law = new KernelLaw(14)) {
+            int channels = 33;
+            long[] ages = {time / 3};
+            Tensor x = law.gaussian(F32, 1, time, channels);
+            Tensor taps = law.gaussian(F32, 2 * time, channels);
+            Tensor skip = law.gaussian(F32, channels);
+            Tensor history = law.gaussian(F32, 1, 2 * time, channels);
+            Tensor dy = law.gaussian(F32, 1, time, channels);
+            Tensor y = law.blank(F32, 1, time, channels);
+            Tensor dx = law.blank(F32, 1, time, channels);
+            Tensor dTaps = law.zeros(F32, 2 * time, channels);
+            Tensor dSkip = law.zeros(F32, channels);
+            Tensor dHistory = law.zeros(F32, 1, 2 * time, channels);
+            VectorLongConvolution body = new VectorLongConvolution();
+            body.backward(law.team(2), x, taps, skip, history, ages, dy, dx, dTaps, dSkip, dHistory);
+            double alongInputs = KernelLaw.dot(dx, x) + KernelLaw.dot(dHistory, history);
+            double alongTaps = KernelLaw.dot(dTaps, taps) + KernelLaw.dot(dSkip, skip);
+            body.forward(law.team(2), x, taps, skip, history, ages, law.blank(F32, 1, 0, channels), y);
+            double value = KernelLaw.dot(dy, y);
+            double size = 1e-6 * Math.sqrt(KernelLaw.dot(dy, dy) * KernelLaw.dot(y, y));
+            assertThat(alongInputs).as("along inputs").isCloseTo(value, within(size));
+            assertThat(alongTaps).as("along taps").isCloseTo(value, within(size));
+            law.assertGuardsUntouched();
         }
     }
 
