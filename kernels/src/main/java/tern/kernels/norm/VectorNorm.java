@@ -32,7 +32,7 @@ public final class VectorNorm implements Norm {
 
     @FunctionalInterface
     private interface Rows {
-        void run(int from, int to, int task);
+        void run(int from, int to, int task, Workspace scratch);
     }
 
     private static int rowsPerTask(int width) {
@@ -48,9 +48,12 @@ public final class VectorNorm implements Norm {
         int each = rowsPerTask(width);
         int tasks = tasks(rows, width);
         if (tasks == 1) {
-            work.run(0, rows, 0);
+            Workspace.Mark mark = team.scratch().mark();
+            work.run(0, rows, 0, team.scratch());
+            team.scratch().release(mark);
         } else {
-            team.run(tasks, (task, scratch) -> work.run(task * each, Math.min(rows, (task + 1) * each), task));
+            team.run(tasks,
+                    (task, scratch) -> work.run(task * each, Math.min(rows, (task + 1) * each), task, scratch));
         }
     }
 
@@ -61,7 +64,7 @@ public final class VectorNorm implements Norm {
         MemorySegment gains = gain.data();
         MemorySegment biases = bias.data();
         MemorySegment out = y.data();
-        rows(team, x.shape().rows(), width, (from, to, task) -> {
+        rows(team, x.shape().rows(), width, (from, to, task, scratch) -> {
             for (int row = from; row < to; row++) {
                 long at = 4L * row * width;
                 float mean = sum(in, at, width) / width;
@@ -77,7 +80,7 @@ public final class VectorNorm implements Norm {
         MemorySegment in = x.data();
         MemorySegment gains = gain.data();
         MemorySegment out = y.data();
-        rows(team, x.shape().rows(), width, (from, to, task) -> {
+        rows(team, x.shape().rows(), width, (from, to, task, scratch) -> {
             for (int row = from; row < to; row++) {
                 long at = 4L * row * width;
                 rmsRow(in, at, gains, scale(squares(in, at, 0, width), width, epsilon), out, width);
@@ -99,15 +102,18 @@ public final class VectorNorm implements Norm {
         Workspace.Mark mark = team.scratch().mark();
         MemorySegment gainSums = team.scratch().allocate(DType.F32, Shape.of(tasks, width)).data();
         MemorySegment biasSums = team.scratch().allocate(DType.F32, Shape.of(tasks, width)).data();
-        rows(team, rows, width, (from, to, task) -> {
+        rows(team, rows, width, (from, to, task, scratch) -> {
+            MemorySegment found = scratch.allocate(DType.F32, Shape.of(2)).data();
             MemorySegment gainSum = gainSums.asSlice(4L * task * width, 4L * width).fill((byte) 0);
             MemorySegment biasSum = biasSums.asSlice(4L * task * width, 4L * width).fill((byte) 0);
             for (int row = from; row < to; row++) {
                 long at = 4L * row * width;
-                float mean = sum(in, at, width) / width;
-                float scale = scale(squares(in, at, mean, width), width, epsilon);
-                float gradientMean = products(gradient, at, gains, width) / width;
-                float projection = projection(in, at, mean, gradient, gains, width) * scale / width;
+                sums(in, at, gradient, gains, width, found);
+                float mean = found.get(FLOAT, 0) / width;
+                float gradientMean = found.get(FLOAT, 4) / width;
+                projections(in, at, mean, gradient, gains, width, found);
+                float scale = scale(found.get(FLOAT, 0), width, epsilon);
+                float projection = found.get(FLOAT, 4) * scale / width;
                 layerRowBackward(in, at, gains, mean, scale, gradientMean, projection, gradient, out, gainSum, biasSum,
                         width);
             }
@@ -129,12 +135,14 @@ public final class VectorNorm implements Norm {
         MemorySegment out = dx.data();
         Workspace.Mark mark = team.scratch().mark();
         MemorySegment gainSums = team.scratch().allocate(DType.F32, Shape.of(tasks, width)).data();
-        rows(team, rows, width, (from, to, task) -> {
+        rows(team, rows, width, (from, to, task, scratch) -> {
+            MemorySegment found = scratch.allocate(DType.F32, Shape.of(2)).data();
             MemorySegment gainSum = gainSums.asSlice(4L * task * width, 4L * width).fill((byte) 0);
             for (int row = from; row < to; row++) {
                 long at = 4L * row * width;
-                float scale = scale(squares(in, at, 0, width), width, epsilon);
-                float projection = projection(in, at, 0, gradient, gains, width) * scale / width;
+                projections(in, at, 0, gradient, gains, width, found);
+                float scale = scale(found.get(FLOAT, 0), width, epsilon);
+                float projection = found.get(FLOAT, 4) * scale / width;
                 rmsRowBackward(in, at, gains, scale, projection, gradient, out, gainSum, width);
             }
         });
@@ -191,38 +199,56 @@ public final class VectorNorm implements Norm {
         return sum;
     }
 
-    private static float products(MemorySegment a, long aAt, MemorySegment b, int n) {
+    // found ← Σ x and Σ dy·gain, both of a row in one pass.
+    private static void sums(MemorySegment x, long at, MemorySegment dy, MemorySegment gain, int n,
+            MemorySegment found) {
         FloatVector even = all(0);
         FloatVector odd = even;
+        FloatVector evenGradient = even;
+        FloatVector oddGradient = even;
         int i = 0;
         for (int bound = n - n % (2 * LENGTH); i < bound; i += 2 * LENGTH) {
-            even = load(a, aAt + 4L * i).fma(load(b, 4L * i), even);
-            odd = load(a, aAt + 4L * i + BYTES).fma(load(b, 4L * i + BYTES), odd);
+            even = even.add(load(x, at + 4L * i));
+            odd = odd.add(load(x, at + 4L * i + BYTES));
+            evenGradient = load(dy, at + 4L * i).fma(load(gain, 4L * i), evenGradient);
+            oddGradient = load(dy, at + 4L * i + BYTES).fma(load(gain, 4L * i + BYTES), oddGradient);
         }
         float sum = Lanes.sum(even.add(odd));
+        float gradient = Lanes.sum(evenGradient.add(oddGradient));
         for (; i < n; i++) {
-            sum += a.get(FLOAT, aAt + 4L * i) * b.get(FLOAT, 4L * i);
+            sum += x.get(FLOAT, at + 4L * i);
+            gradient += dy.get(FLOAT, at + 4L * i) * gain.get(FLOAT, 4L * i);
         }
-        return sum;
+        found.set(FLOAT, 0, sum);
+        found.set(FLOAT, 4, gradient);
     }
 
-    // Σ dy·gain·(x − mean).
-    private static float projection(MemorySegment x, long at, float mean, MemorySegment dy, MemorySegment gain, int n) {
+    // found ← Σ (x − mean)² and Σ dy·gain·(x − mean), both of a row in one pass.
+    private static void projections(MemorySegment x, long at, float mean, MemorySegment dy, MemorySegment gain, int n,
+            MemorySegment found) {
         FloatVector means = all(mean);
         FloatVector even = all(0);
         FloatVector odd = even;
+        FloatVector evenSquares = even;
+        FloatVector oddSquares = even;
         int i = 0;
         for (int bound = n - n % (2 * LENGTH); i < bound; i += 2 * LENGTH) {
-            FloatVector first = load(dy, at + 4L * i).mul(load(gain, 4L * i));
-            FloatVector second = load(dy, at + 4L * i + BYTES).mul(load(gain, 4L * i + BYTES));
-            even = first.fma(load(x, at + 4L * i).sub(means), even);
-            odd = second.fma(load(x, at + 4L * i + BYTES).sub(means), odd);
+            FloatVector first = load(x, at + 4L * i).sub(means);
+            FloatVector second = load(x, at + 4L * i + BYTES).sub(means);
+            evenSquares = first.fma(first, evenSquares);
+            oddSquares = second.fma(second, oddSquares);
+            even = load(dy, at + 4L * i).mul(load(gain, 4L * i)).fma(first, even);
+            odd = load(dy, at + 4L * i + BYTES).mul(load(gain, 4L * i + BYTES)).fma(second, odd);
         }
-        float sum = Lanes.sum(even.add(odd));
+        float squares = Lanes.sum(evenSquares.add(oddSquares));
+        float projection = Lanes.sum(even.add(odd));
         for (; i < n; i++) {
-            sum += dy.get(FLOAT, at + 4L * i) * gain.get(FLOAT, 4L * i) * (x.get(FLOAT, at + 4L * i) - mean);
+            float rest = x.get(FLOAT, at + 4L * i) - mean;
+            squares += rest * rest;
+            projection += dy.get(FLOAT, at + 4L * i) * gain.get(FLOAT, 4L * i) * rest;
         }
-        return sum;
+        found.set(FLOAT, 0, squares);
+        found.set(FLOAT, 4, projection);
     }
 
     private static void layerRow(MemorySegment x, long at, MemorySegment gain, MemorySegment bias, float mean,
