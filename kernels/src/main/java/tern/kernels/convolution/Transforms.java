@@ -18,8 +18,8 @@ import tern.tensor.Workspace;
 final class Transforms {
     private static final int TILE_POINTS = (int) ((32L << 10) / POINT);
 
-    /** Transforms of this many points are shared by all threads. */
-    private static final int TOGETHER = 1 << 15;
+    /** Transforms of this many points are shared by all threads, so that memory does not grow with their number. */
+    private static final int TOGETHER = 1 << 18;
     /** Shorter ones are shared too if there are fewer blocks of channels than this. */
     private static final int FEW_BLOCKS = 4;
     private static final int TOGETHER_IF_FEW = 1 << 12;
@@ -46,8 +46,8 @@ final class Transforms {
     }
 
     /**
-     * Blocks of channels, one a task, unless transforms are so long that those of all threads would not fit the shared cache
-     * together, or blocks are few: then one after another, and regions inside of them are shared by all threads.
+     * Blocks of channels, one a task, unless transforms are so long that those of all threads would take much memory, or
+     * blocks are few: then one after another, and regions inside of them are shared by all threads.
      */
     static void eachBlock(ThreadTeam team, RootTree tree, int blocks, BlockWork work) {
         if (tree.size >= TOGETHER || blocks < FEW_BLOCKS && tree.size >= TOGETHER_IF_FEW) {

@@ -16,9 +16,9 @@ import tern.tensor.Workspace;
  * wanted, the transform of {@link RootTree} where many are, whichever counts fewer nanoseconds. Sums and transforms are in
  * single precision; the error of a transform is about 1e-7·log2(n) of the root of the energy that an output sums over.
  *
- * <p>A block of channels is one task, unless it is so long that the blocks of all threads would not fit the shared cache
- * together: then all threads share the columns and nodes of one block. Either way the arithmetic is the same. Stateless,
- * safe to share.
+ * <p>A block of channels is one task, unless it is very long or there are few: then all threads share the columns and
+ * nodes of one block. Either way the arithmetic is the same. Scratch memory is two spectra a task, 128 bytes a position
+ * each with vectors of 512 bits; four in the backward pass. Stateless, safe to share.
  */
 public final class VectorLongConvolution implements LongConvolution {
     /** Which way to compute. */
