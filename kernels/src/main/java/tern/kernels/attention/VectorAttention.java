@@ -27,14 +27,15 @@ import tern.tensor.Workspace;
  * Vector bodies for F32, in tiles of 64 queries by 64 keys (Dao et al. 2022, arXiv 2205.14135).
  *
  * <p>Forward of many positions: a task is one tile of queries of one head. Scores are held transposed, queries in the lanes,
- * so that the running maximum and sum need no sums over lanes. Forward of one position: a task is 512 keys of one key head;
+ * so that the running maximum and sum need no sums over lanes. Forward of one position: a task is 256 keys of all heads;
  * their results are joined in order. Backward: a task is every n-th tile of keys of one key head, with n such that there are
  * about 16 tasks or more; it finishes dKey and dValue of its tiles and adds to a dQuery of its own, and these are added in
  * order. So memory is O(T), and results do not depend on the number of threads.
  */
 public final class VectorAttention implements Attention {
     private static final int TILE = 64;
-    private static final int DECODE_KEYS = 512;
+    private static final int DECODE_KEYS = 256;
+    private static final int STEP_ROWS = 32;
     private static final int BACKWARD_TASKS = 16;
     private static final int ROTARY_POSITIONS = 64;
     // Floats below which a region's start would cost more than the second thread gains.
@@ -224,32 +225,28 @@ public final class VectorAttention implements Attention {
             positions += age + 1;
         }
         int parts = Math.toIntExact((oldest + DECODE_KEYS - 1) / DECODE_KEYS);
-        int partLength = 2 + valueWidth;
+        long partBytes = 4L * (2 + valueWidth);
         Workspace.Mark mark = team.scratch().mark();
-        MemorySegment found = floats(team.scratch(), Math.multiplyExact(batch * heads, parts) * partLength);
+        MemorySegment found = floats(team.scratch(), Math.multiplyExact(batch * parts, heads * (2 + valueWidth)));
         ThreadTeam.Task part = (index, scratch) -> {
-            int g = index % groups;
-            int b = index / groups % batch;
-            int p = index / groups / batch;
-            long from = (long) p * DECODE_KEYS;
+            int b = index / parts;
+            long from = (long) (index % parts) * DECODE_KEYS;
             int count = (int) Math.min(DECODE_KEYS, ages[b] + 1 - from);
             if (count > 0) {
-                for (int h = g * (heads / groups); h < (g + 1) * (heads / groups); h++) {
-                    long at = 4L * (((long) b * heads + h) * parts + p) * partLength;
-                    stepPart(query, keys, values, b, h, g, from, count, found, at, scratch);
-                }
+                stepPart(query, keys, values, b, from, count, found, index * heads * partBytes, scratch);
             }
         };
-        int tasks = batch * groups * parts;
         if (positions * groups * (keys.dim(3) + valueWidth) < WORTH_A_REGION) {
-            alone(team, tasks, part);
+            alone(team, batch * parts, part);
         } else {
-            team.run(tasks, part);
+            team.run(batch * parts, part);
         }
         for (int row = 0; row < batch * heads; row++) {
-            join(found, 4L * row * parts * partLength, (int) (ages[row / heads] / DECODE_KEYS) + 1, valueWidth,
-                    y.data(),
-                    4L * row * valueWidth, logSum.data(), 4L * row);
+            int b = row / heads;
+            long at = ((long) b * parts * heads + row % heads) * partBytes;
+            join(found, at, heads * partBytes, (int) (ages[b] / DECODE_KEYS) + 1, valueWidth, y.data(),
+                    4L * row * valueWidth,
+                    logSum.data(), 4L * row);
         }
         team.scratch().release(mark);
     }
@@ -262,110 +259,131 @@ public final class VectorAttention implements Attention {
         }
     }
 
-    // The highest score, the sum of weights under it, and the weighted sum of values, of some keys.
-    private static void stepPart(Tensor query, Tensor keys, Tensor values, int b, int h, int group, long from,
-            int count,
-            MemorySegment found, long foundAt, Workspace scratch) {
+    // For each head the highest score, the sum of weights under it, and the weighted sum of values, of some keys. Rows of the
+    // history are taken a few at a time, all heads of them together: with head after head alone, memory did not keep up.
+    private static void stepPart(Tensor query, Tensor keys, Tensor values, int b, long from, int count,
+            MemorySegment found,
+            long foundAt, Workspace scratch) {
+        int heads = query.dim(2);
+        int groups = keys.dim(2);
         int width = query.dim(3);
         int valueWidth = values.dim(3);
-        MemorySegment scores = floats(scratch, DECODE_KEYS);
-        long queryAt = 4L * ((long) b * query.dim(2) + h) * width;
-        long keyAt = 4L * (((long) b * keys.dim(1) + from) * keys.dim(2) + group) * width;
-        long valueAt = 4L * (((long) b * values.dim(1) + from) * values.dim(2) + group) * valueWidth;
+        int valueLanes = padded(valueWidth);
+        MemorySegment scores = floats(scratch, heads * DECODE_KEYS);
+        MemorySegment mixed = floats(scratch, heads * valueLanes).fill((byte) 0);
         float scale = (float) (1 / Math.sqrt(width));
-        float high = dots(query.data(), queryAt, keys.data(), keyAt, 4L * keys.dim(2) * width, count, width, scale,
-                scores);
-        float sum = weights(scores, count, high);
-        found.set(FLOAT, foundAt, high);
-        found.set(FLOAT, foundAt + 4, sum);
-        mix(scores, count, values.data(), valueAt, 4L * values.dim(2) * valueWidth, found, foundAt + 8, valueWidth);
+        long keyAt = 4L * ((long) b * keys.dim(1) + from) * groups * width;
+        long valueAt = 4L * ((long) b * values.dim(1) + from) * groups * valueWidth;
+        int perGroup = heads / groups;
+        for (int s = 0; s < count; s += STEP_ROWS) {
+            int rows = Math.min(STEP_ROWS, count - s);
+            for (int h = 0; h < heads; h++) {
+                dots(query.data(), 4L * (b * heads + h) * width, keys.data(),
+                        keyAt + 4L * (s * groups + h / perGroup) * width, 4L * groups * width, rows, width, scale,
+                        scores,
+                        4L * (h * DECODE_KEYS + s));
+            }
+        }
+        for (int h = 0; h < heads; h++) {
+            weights(scores, 4L * h * DECODE_KEYS, count, found, foundAt + 4L * h * (2 + valueWidth));
+        }
+        for (int s = 0; s < count; s += STEP_ROWS) {
+            int rows = Math.min(STEP_ROWS, count - s);
+            for (int h = 0; h < heads; h++) {
+                mix(scores, 4L * (h * DECODE_KEYS + s), rows, values.data(),
+                        valueAt + 4L * (s * groups + h / perGroup) * valueWidth, 4L * groups * valueWidth, mixed,
+                        4L * h * valueLanes, valueWidth);
+            }
+        }
+        for (int h = 0; h < heads; h++) {
+            MemorySegment.copy(mixed, 4L * h * valueLanes, found, foundAt + 4L * (h * (2 + valueWidth) + 2),
+                    4L * valueWidth);
+        }
     }
 
-    private static float dots(MemorySegment query, long queryAt, MemorySegment keys, long keyAt, long stride, int count,
-            int width, float scale, MemorySegment scores) {
+    // The scores of a few positions for one head.
+    private static void dots(MemorySegment query, long queryAt, MemorySegment keys, long keyAt, long stride, int rows,
+            int width, float scale, MemorySegment scores, long scoreAt) {
         int whole = bound(width);
-        float high = Float.NEGATIVE_INFINITY;
-        for (int s = 0; s < count; s++) {
+        for (int s = 0; s < rows; s++) {
             long at = keyAt + s * stride;
-            FloatVector even = all(0);
+            FloatVector sums = all(0);
             for (int i = 0; i < whole; i += LENGTH) {
-                even = load(keys, at + 4L * i).fma(load(query, queryAt + 4L * i), even);
+                sums = load(keys, at + 4L * i).fma(load(query, queryAt + 4L * i), sums);
             }
-            float sum = Lanes.sum(even);
+            float sum = Lanes.sum(sums);
             for (int i = whole; i < width; i++) {
                 sum += keys.get(FLOAT, at + 4L * i) * query.get(FLOAT, queryAt + 4L * i);
             }
-            float score = sum * scale;
-            scores.set(FLOAT, 4L * s, score);
-            high = Math.max(high, score);
+            scores.set(FLOAT, scoreAt + 4L * s, sum * scale);
         }
-        return high;
     }
 
-    private static float weights(MemorySegment scores, int count, float high) {
+    // Scores of one head become weights; found ← their maximum and sum.
+    private static void weights(MemorySegment scores, long at, int count, MemorySegment found, long foundAt) {
+        float high = Float.NEGATIVE_INFINITY;
+        for (int s = 0; s < count; s++) {
+            high = Math.max(high, scores.get(FLOAT, at + 4L * s));
+        }
         for (int s = count; s < padded(count); s++) {
-            scores.set(FLOAT, 4L * s, Float.NEGATIVE_INFINITY);
+            scores.set(FLOAT, at + 4L * s, Float.NEGATIVE_INFINITY);
         }
         FloatVector highs = all(high);
         FloatVector sum = all(0);
         for (int s = 0; s < count; s += LENGTH) {
-            FloatVector weight = exp(load(scores, 4L * s).sub(highs));
-            weight.intoMemorySegment(scores, 4L * s, Lanes.ORDER);
+            FloatVector weight = exp(load(scores, at + 4L * s).sub(highs));
+            weight.intoMemorySegment(scores, at + 4L * s, Lanes.ORDER);
             sum = sum.add(weight);
         }
-        return Lanes.sum(sum);
+        found.set(FLOAT, foundAt, high);
+        found.set(FLOAT, foundAt + 4, Lanes.sum(sum));
     }
 
-    private static void mix(MemorySegment weights, int count, MemorySegment values, long valueAt, long stride,
-            MemorySegment out, long outAt, int width) {
+    // mixed += Σ weight·value over a few positions, for one head.
+    private static void mix(MemorySegment weights, long weightAt, int rows, MemorySegment values, long valueAt,
+            long stride,
+            MemorySegment mixed, long mixedAt, int width) {
         int j = 0;
-        for (; j + 4 * LENGTH <= width; j += 4 * LENGTH) {
-            mixFour(weights, count, values, valueAt + 4L * j, stride, out, outAt + 4L * j);
+        for (; j + 2 * LENGTH <= width; j += 2 * LENGTH) {
+            mixTwo(weights, weightAt, rows, values, valueAt + 4L * j, stride, mixed, mixedAt + 4L * j);
         }
         for (; j + LENGTH <= width; j += LENGTH) {
-            mixOne(weights, count, values, valueAt + 4L * j, stride, out, outAt + 4L * j);
+            mixOne(weights, weightAt, rows, values, valueAt + 4L * j, stride, mixed, mixedAt + 4L * j);
         }
         for (; j < width; j++) {
-            float sum = 0;
-            for (int s = 0; s < count; s++) {
-                sum += weights.get(FLOAT, 4L * s) * values.get(FLOAT, valueAt + s * stride + 4L * j);
+            float sum = mixed.get(FLOAT, mixedAt + 4L * j);
+            for (int s = 0; s < rows; s++) {
+                sum += weights.get(FLOAT, weightAt + 4L * s) * values.get(FLOAT, valueAt + s * stride + 4L * j);
             }
-            out.set(FLOAT, outAt + 4L * j, sum);
+            mixed.set(FLOAT, mixedAt + 4L * j, sum);
         }
     }
 
-    private static void mixFour(MemorySegment weights, int count, MemorySegment values, long valueAt, long stride,
-            MemorySegment out, long outAt) {
-        FloatVector sum0 = all(0);
-        FloatVector sum1 = sum0;
-        FloatVector sum2 = sum0;
-        FloatVector sum3 = sum0;
-        for (int s = 0; s < count; s++) {
+    private static void mixTwo(MemorySegment weights, long weightAt, int rows, MemorySegment values, long valueAt,
+            long stride, MemorySegment mixed, long mixedAt) {
+        FloatVector sum0 = load(mixed, mixedAt);
+        FloatVector sum1 = load(mixed, mixedAt + BYTES);
+        for (int s = 0; s < rows; s++) {
             long at = valueAt + s * stride;
-            FloatVector weight = broadcast(weights, 4L * s);
+            FloatVector weight = broadcast(weights, weightAt + 4L * s);
             sum0 = weight.fma(load(values, at), sum0);
             sum1 = weight.fma(load(values, at + BYTES), sum1);
-            sum2 = weight.fma(load(values, at + 2L * BYTES), sum2);
-            sum3 = weight.fma(load(values, at + 3L * BYTES), sum3);
         }
-        store(sum0, out, outAt);
-        store(sum1, out, outAt + BYTES);
-        store(sum2, out, outAt + 2L * BYTES);
-        store(sum3, out, outAt + 3L * BYTES);
+        store(sum0, mixed, mixedAt);
+        store(sum1, mixed, mixedAt + BYTES);
     }
 
-    private static void mixOne(MemorySegment weights, int count, MemorySegment values, long valueAt, long stride,
-            MemorySegment out, long outAt) {
-        FloatVector sum = all(0);
-        for (int s = 0; s < count; s++) {
-            sum = broadcast(weights, 4L * s).fma(load(values, valueAt + s * stride), sum);
+    private static void mixOne(MemorySegment weights, long weightAt, int rows, MemorySegment values, long valueAt,
+            long stride, MemorySegment mixed, long mixedAt) {
+        FloatVector sum = load(mixed, mixedAt);
+        for (int s = 0; s < rows; s++) {
+            sum = broadcast(weights, weightAt + 4L * s).fma(load(values, valueAt + s * stride), sum);
         }
-        store(sum, out, outAt);
+        store(sum, mixed, mixedAt);
     }
 
-    private static void join(MemorySegment found, long at, int parts, int width, MemorySegment y, long yAt,
+    private static void join(MemorySegment found, long at, long stride, int parts, int width, MemorySegment y, long yAt,
             MemorySegment logSum, long logSumAt) {
-        long stride = 4L * (2 + width);
         float high = Float.NEGATIVE_INFINITY;
         for (int p = 0; p < parts; p++) {
             high = Math.max(high, found.get(FLOAT, at + p * stride));
@@ -376,10 +394,10 @@ public final class VectorAttention implements Attention {
         }
         for (int p = 0; p < parts; p++) {
             float factor = (float) (Math.exp(found.get(FLOAT, at + p * stride) - (double) high) / sum);
-            long from = at + p * stride + 8;
-            for (int j = 0; j < width; j++) {
-                float before = p == 0 ? 0 : y.get(FLOAT, yAt + 4L * j);
-                y.set(FLOAT, yAt + 4L * j, before + factor * found.get(FLOAT, from + 4L * j));
+            if (p == 0) {
+                scaled(found, at + 8, factor, y, yAt, width);
+            } else {
+                addScaled(found, at + p * stride + 8, factor, y, yAt, width);
             }
         }
         logSum.set(FLOAT, logSumAt, (float) (high + Math.log(sum)));
