@@ -30,8 +30,8 @@ record Blocking(int m, int n, int k, MemorySegment a, long aAt, long aRow, boole
     static final int STEPS = 512;
     /** Multiply–adds below which waking others costs more than they save: some 4 µs of one thread. */
     static final long WORTH_A_REGION = 1L << 18;
-    private static final int TASK_ROWS = 7 * Tile.ROWS;
-    private static final int TASK_COLUMNS = 8 * Tile.COLUMNS;
+    private static final int TASK_ROWS = 16 * Tile.ROWS;
+    private static final int TASK_COLUMNS = 4 * Tile.COLUMNS;
     private static final int ENOUGH_TASKS = 16;
     private static final int CHUNK_STEPS = 4 * STEPS;
     private static final int CHUNK_FLOATS = 1 << 21;

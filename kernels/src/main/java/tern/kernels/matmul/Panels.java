@@ -20,6 +20,7 @@ final class Panels {
     private static final VectorSpecies<Float> LANES = Tile.LANES;
     private static final VectorSpecies<Float> SIXTEEN = FloatVector.SPECIES_512;
     private static final boolean HAS_SIXTEEN = LANES.length() == 16;
+    private static final boolean EIGHT_OF_SIXTEEN = HAS_SIXTEEN && Tile.ROWS == 8;
     private static final long WIDTH = LANES.vectorByteSize();
     private static final ByteOrder NATIVE = ByteOrder.nativeOrder();
     private static final ValueLayout.OfFloat FLOAT = Tensor.FLOAT;
@@ -67,7 +68,13 @@ final class Panels {
     static void packLeft(MemorySegment a, long at, long row, boolean transposed, int m, int k, float alpha,
             MemorySegment to,
             long toAt) {
-        for (int i = 0; i < m; i += Tile.ROWS, toAt += leftBytes(k)) {
+        int i = 0;
+        if (transposed && EIGHT_OF_SIXTEEN) {
+            for (; i <= m - 4 * Tile.ROWS; i += 4 * Tile.ROWS, toAt += 4 * leftBytes(k)) {
+                copyFourPanels(a, at + 4L * i, row, k, alpha, to, toAt, leftBytes(k));
+            }
+        }
+        for (; i < m; i += Tile.ROWS, toAt += leftBytes(k)) {
             int rows = Math.min(Tile.ROWS, m - i);
             if (!transposed) {
                 transpose(a, at + i * row, row, rows, Tile.ROWS, k, alpha, to, toAt, 4L * Tile.ROWS);
@@ -76,6 +83,25 @@ final class Panels {
             } else {
                 copySingly(a, at + 4L * i, row, rows, k, alpha, to, toAt, 4L * Tile.ROWS);
             }
+        }
+    }
+
+    /**
+     * Four panels of eight rows at a time, so that a cache line is read once: stored rows that lie a power of two apart
+     * share few places in the cache and would not stay there. Each half of a vector is stored as a whole one; what is too
+     * much is overwritten by the next step.
+     */
+    private static void copyFourPanels(MemorySegment from, long at, long row, int k, float alpha, MemorySegment to,
+            long toAt,
+            long panel) {
+        for (int p = 0; p < k; p++) {
+            long x = at + p * row, y = toAt + 32L * p;
+            FloatVector left = FloatVector.fromMemorySegment(SIXTEEN, from, x, NATIVE).mul(alpha);
+            FloatVector right = FloatVector.fromMemorySegment(SIXTEEN, from, x + 64, NATIVE).mul(alpha);
+            left.intoMemorySegment(to, y, NATIVE);
+            left.rearrange(SWAP_8).intoMemorySegment(to, y + panel, NATIVE);
+            right.intoMemorySegment(to, y + 2 * panel, NATIVE);
+            right.rearrange(SWAP_8).intoMemorySegment(to, y + 3 * panel, NATIVE);
         }
     }
 
