@@ -110,7 +110,6 @@ final class TrainingProgress implements Consumer<TrainingEvent>, AutoCloseable {
         String text = String.format(Locale.ROOT,
                 "step %,d  loss %.4f  %.3f bits/byte%s  %s tokens/s  %s left  %,d MiB", step.step(), step.loss(),
                 step.bitsPerByte(),
-                best < Double.POSITIVE_INFINITY ? String.format(Locale.ROOT, " (best %.3f)", best) : "",
                 count(step.tokensPerSecond()), duration(step.secondsLeft()), step.memoryBytes() >> 20);
         err.print("\r" + text.substring(0, Math.min(text.length(), Math.max(1, width - 1))) + "\033[K");
         err.flush();

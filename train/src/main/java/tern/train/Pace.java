@@ -10,6 +10,8 @@ import java.util.function.LongSupplier;
 final class Pace {
     private static final double MEMORY = 0.9;
     private static final long LOOK_NANOS = 1_000_000_000L;
+    private static final double LEAST_BETWEEN_REPORTS = 5;
+    private static final double REPORT_PART = 0.02;
     private static final Path LINUX = Path.of("/proc/self/statm");
 
     private final LongSupplier nanos;
@@ -22,6 +24,7 @@ final class Pace {
     private double step;
     private long looked;
     private long bytes;
+    private double reported = Double.NEGATIVE_INFINITY;
 
     /**
      * A pace from now on.
@@ -75,6 +78,14 @@ final class Pace {
         }
         return spent > spentAtBegin ? Math.max(0, (1 - spent) / (spent - spentAtBegin) * here)
                 : Double.POSITIVE_INFINITY;
+    }
+
+    /** True now and then: a report reads all that happened, so it is not made anew after every validation of a long run. */
+    boolean reportDue() {
+        double now = seconds();
+        boolean due = now - reported >= Math.max(LEAST_BETWEEN_REPORTS, REPORT_PART * now);
+        reported = due ? now : reported;
+        return due;
     }
 
     /** Memory that the process holds, looked up once a second. */

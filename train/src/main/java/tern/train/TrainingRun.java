@@ -228,7 +228,9 @@ public final class TrainingRun {
             session.tell(new TrainingEvent.Sampled(step, prompt,
                     samples.continued(session.model, prompt, plan.sampleTokens(), plan.training().seed())));
         }
-        TrainingReport.write(plan.folder());
+        if (pace.reportDue()) {
+            TrainingReport.write(plan.folder());
+        }
         pace.resumed();
         return now;
     }
