@@ -1,0 +1,189 @@
+package tern.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+import tern.checkpoint.Checkpoint;
+
+class TrainCommandTest {
+    private static final String TEXT = "It was the best of times, it was the worst of times. ".repeat(60);
+    private static final String[] SMALL = {"--set", "width=8", "context=32", "batch=2", "branches.*.inner=8",
+        "validateEvery=3", "validationWindows=2", "--sample-tokens", "4", "--threads", "1"};
+
+    @TempDir
+    private Path folder;
+
+    private Path text;
+    private ByteArrayOutputStream out = new ByteArrayOutputStream();
+    private ByteArrayOutputStream err = new ByteArrayOutputStream();
+
+    @BeforeEach
+    void writeText() throws IOException {
+        text = folder.resolve("tale.txt");
+        Files.writeString(text, TEXT);
+    }
+
+    private int tern(String... args) {
+        out = new ByteArrayOutputStream();
+        err = new ByteArrayOutputStream();
+        return Tern.run(new PrintStream(out, true, StandardCharsets.UTF_8),
+                new PrintStream(err, true, StandardCharsets.UTF_8), args);
+    }
+
+    private String[] train(String... more) {
+        List<String> args = new ArrayList<>(List.of("train", "--preset", "transformer-nano", "--data", text.toString(),
+                "--out", folder.resolve("model").toString()));
+        args.addAll(List.of(SMALL));
+        args.addAll(List.of(more));
+        return args.toArray(String[]::new);
+    }
+
+    @Test
+    void leavesAModelItsHistoryAndAReport() throws IOException {
+        assertThat(tern(train("--steps", "4"))).as(err::toString).isZero();
+        Path model = folder.resolve("model");
+        assertThat(model.resolve("report.html")).isNotEmptyFile();
+        assertThat(model.resolve("metrics.jsonl")).isNotEmptyFile();
+        for (Path opened : List.of(model, model.resolve("last"))) {
+            try (Checkpoint checkpoint = Checkpoint.open(opened)) {
+                assertThat(checkpoint.config().width()).isEqualTo(8);
+                assertThat(checkpoint.config().context()).isEqualTo(32);
+                assertThat(checkpoint.notes()).containsEntry("architecture", "transformer-nano");
+            }
+        }
+        assertThat(err.toString(StandardCharsets.UTF_8)).containsPattern("train +2,862 bytes +\\[0, 2862\\)")
+                .containsPattern("validation +159 bytes").contains("4 steps, 256 tokens");
+    }
+
+    @Test
+    void tellsEventsAsJsonLinesWhereThereIsNoTerminal() {
+        assertThat(tern(train("--steps", "4"))).as(err::toString).isZero();
+        List<JsonNode> lines = out.toString(StandardCharsets.UTF_8).lines()
+                .map(line -> new JsonMapper().readTree(line)).toList();
+        assertThat(lines).extracting(line -> line.path("event").asString()).startsWith("started", "stepped")
+                .endsWith("stepped", "finished").contains("validated", "saved", "sampled");
+        JsonNode last = lines.get(lines.size() - 2);
+        assertThat(last.path("step").asLong()).isEqualTo(4);
+        assertThat(last.path("bits_per_byte").asDouble()).isBetween(1.0, 9.0);
+    }
+
+    @Test
+    void goesOnWithWhatWasSaidBefore() throws IOException {
+        assertThat(tern(train("--steps", "3"))).as(err::toString).isZero();
+        String model = folder.resolve("model").toString();
+        assertThat(tern("train", "--out", model, "--resume")).isEqualTo(2);
+        assertThat(err.toString(StandardCharsets.UTF_8)).contains("has spent its budget of 3 steps");
+        assertThat(tern("train", "--out", model, "--resume", "--steps", "5")).as(err::toString).isZero();
+        assertThat(err.toString(StandardCharsets.UTF_8)).contains("goes on after step 3");
+        try (Checkpoint last = Checkpoint.open(folder.resolve("model/last"))) {
+            assertThat(last.notes()).containsEntry("trained_steps", "5");
+            assertThat(last.config().width()).isEqualTo(8);
+        }
+    }
+
+    static Stream<Arguments> mistakes() {
+        return Stream.of(
+                Arguments.of(List.of("--preset", "hyena-tinny"),
+                        "unknown preset \"hyena-tinny\"; did you mean \"hyena-tiny\"?"),
+                Arguments.of(List.of("--set", "lerningRate=1"), "did you mean \"learningRate\"?"),
+                Arguments.of(List.of("--set", "branches.0.haeds=1"), "did you mean \"heads\"?"),
+                Arguments.of(List.of("--set", "batch=0"), "batch is 0, expected 1 or more sequences"),
+                Arguments.of(List.of("--set", "width=-3"), "width is -3, expected 1 or more"),
+                Arguments.of(List.of("--set", "width=7"), "width"),
+                Arguments.of(List.of("--set", "batch"), "expected key=value"),
+                Arguments.of(List.of("--set", "context=4000"), "symbols, but windows of 4000 need 4001"),
+                Arguments.of(List.of("--set", "time=64"), "time is 64 but the context of transformer-nano is 32"),
+                Arguments.of(List.of("--steps", "0"), "steps is 0, expected a number above 0"),
+                Arguments.of(List.of("--steps", "many"), "--steps"),
+                Arguments.of(List.of("--steps", "1", "--minutes", "1"), "exclude one another"),
+                Arguments.of(List.of("--threads", "0"), "--threads is 0, expected 1 or more"),
+                Arguments.of(List.of("--data", "/nowhere/a.txt"), "/nowhere/a.txt: no such file or folder"),
+                Arguments.of(List.of("--data", "/dev/null"), "/dev/null: the file is empty"),
+                Arguments.of(List.of("--split", "90/90/90"), "not a division"),
+                Arguments.of(List.of("--resume"), "no run to go on with"),
+                Arguments.of(List.of("--out", "/dev/null"), "is a file"));
+    }
+
+    @ParameterizedTest
+    @MethodSource("mistakes")
+    void aMistakeIsOneLineAndStatusTwo(List<String> mistake, String told) {
+        List<String> args = new ArrayList<>(List.of("train"));
+        // What the mistake replaces is left out of the good command line.
+        List<String> good = new ArrayList<>(List.of("--preset", "transformer-nano", "--data", text.toString(), "--out",
+                folder.resolve("model").toString()));
+        for (int i = 0; i < good.size(); i += 2) {
+            if (!mistake.contains(good.get(i))) {
+                args.addAll(good.subList(i, i + 2));
+            }
+        }
+        List<String> small = new ArrayList<>(List.of(SMALL));
+        if (mistake.contains("--threads")) {
+            small.subList(small.size() - 2, small.size()).clear();
+        }
+        args.addAll(small);
+        args.addAll(mistake);
+        assertThat(tern(args.toArray(String[]::new))).as(err::toString).isEqualTo(2);
+        assertThat(err.toString(StandardCharsets.UTF_8)).startsWith("tern: ").contains(told).hasLineCount(1);
+        assertThat(out.size()).isZero();
+        assertThat(folder.resolve("model").resolve("model.safetensors")).doesNotExist();
+    }
+
+    @Test
+    void aModelIsNotOverwritten() {
+        assertThat(tern(train("--steps", "1"))).as(err::toString).isZero();
+        assertThat(tern(train("--steps", "1"))).isEqualTo(2);
+        assertThat(err.toString(StandardCharsets.UTF_8)).contains("there is a model already").hasLineCount(1);
+    }
+
+    @Test
+    void anInterruptSavesAndEndsWithStatus130() throws IOException, InterruptedException {
+        List<String> command = new ArrayList<>(
+                List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "-cp", System.getProperty("jdk.module.path") + java.io.File.pathSeparator
+                                + System.getProperty("java.class.path"),
+                        "--add-modules", "jdk.incubator.vector,jdk.management", "--enable-native-access=ALL-UNNAMED",
+                        "tern.cli.Tern"));
+        command.addAll(List.of(train("--steps", "1000000")));
+        Process process = new ProcessBuilder(command).redirectErrorStream(true)
+                .redirectOutput(folder.resolve("log").toFile()).start();
+        try {
+            Path metrics = folder.resolve("model/metrics.jsonl");
+            long patience = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
+            while (!(Files.exists(metrics) && Files.readString(metrics).contains("\"step\":4,"))
+                    && System.nanoTime() < patience && process.isAlive()) {
+                Thread.sleep(20);
+            }
+            assertThat(new ProcessBuilder("kill", "-INT", Long.toString(process.pid())).start().waitFor()).isZero();
+            assertThat(process.waitFor(60, TimeUnit.SECONDS)).as("ended in time").isTrue();
+            assertThat(process.exitValue()).as(Files.readString(folder.resolve("log"))).isEqualTo(130);
+        } finally {
+            process.destroyForcibly();
+        }
+        assertThat(Files.readString(folder.resolve("log"))).contains("interrupted after step");
+        try (Checkpoint last = Checkpoint.open(folder.resolve("model/last"))) {
+            assertThat(Long.parseLong(last.notes().getOrDefault("trained_steps", "0"))).isGreaterThanOrEqualTo(4);
+        }
+        assertThat(tern("train", "--out", folder.resolve("model").toString(), "--resume", "--tokens", "64"))
+                .isEqualTo(2);
+        assertThat(err.toString(StandardCharsets.UTF_8)).contains("has spent its budget of 64 tokens");
+    }
+}
