@@ -9,6 +9,7 @@ import tern.mixers.channel.GatedMlpConfig;
 import tern.mixers.hyena.HyenaConfig;
 import tern.mixers.hyena.ImplicitFilterConfig;
 import tern.mixers.hyena.MultiHyenaConfig;
+import tern.mixers.modal.ModalRecurrenceConfig;
 import tern.model.NormKind;
 import tern.model.Parameters;
 import tern.model.Stack;
@@ -46,14 +47,11 @@ final class Tiny {
         return new StackConfig(256, width, time, NormKind.LAYER, 1e-5, true, mixers);
     }
 
-    /** The same with attention. */
-    static StackConfig attentive(int width, int time, int layers) {
-        List<MixerConfig> mixers = new ArrayList<>();
-        for (int layer = 0; layer < layers; layer++) {
-            mixers.add(AttentionConfig.of(2));
-            mixers.add(GatedMlpConfig.gated(2 * width, Activation.SILU));
-        }
-        return config(width, time, 1).withBranches(mixers);
+    /** One branch of every kind. */
+    static StackConfig everything(int width, int time) {
+        return config(width, time, 1).withBranches(List.of(HyenaConfig.of(2, FILTER), AttentionConfig.of(2),
+                GatedMlpConfig.gated(2 * width, Activation.SILU), MultiHyenaConfig.of(4, FILTER),
+                ModalRecurrenceConfig.of(4, 2, 1), GatedMlpConfig.plain(2 * width, Activation.GELU)));
     }
 
     static Stack model(StackConfig config, DType dtype, Memory memory) {

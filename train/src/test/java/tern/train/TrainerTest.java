@@ -53,6 +53,15 @@ class TrainerTest {
     }
 
     @Test
+    void compiledCodeGivesTheBitsOfInterpretedCode() {
+        // The first run begins in the interpreter, the second finds everything compiled.
+        Run cold = run(1, Tiny.training(3, 24), DType.F32, 20, 120);
+        Run warm = run(1, Tiny.training(3, 24), DType.F32, 20, 120);
+        assertThat(warm.losses).containsExactly(cold.losses);
+        assertThat(warm.parameters()).isEqualTo(cold.parameters());
+    }
+
+    @Test
     void noiseDoesNotDependOnThreadsAndFollowsTheSeed() {
         TrainingConfig noisy = Tiny.training(3, 24).with("noise", "0.3");
         Run one = run(1, noisy, DType.F32, 20, 3);
@@ -164,7 +173,7 @@ class TrainerTest {
     private static long allocatedPerStep(int width) {
         com.sun.management.ThreadMXBean threads = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
         try (Memory memory = new Memory(); ThreadTeam team = new ThreadTeam(1)) {
-            Stack model = Tiny.model(Tiny.attentive(width, 16, 2), DType.F32, memory);
+            Stack model = Tiny.model(Tiny.everything(width, 16), DType.F32, memory);
             try (Trainer trainer = new Trainer(model, CONFIG, KernelSet.reference(), team)) {
                 Windows windows = Tiny.windows(CONFIG);
                 long least = Long.MAX_VALUE;
@@ -208,7 +217,7 @@ class TrainerTest {
 
     private static Run run(int threads, TrainingConfig config, DType dtype, int width, int steps) {
         try (Memory memory = new Memory(); ThreadTeam team = new ThreadTeam(threads)) {
-            Stack model = Tiny.model(Tiny.config(width, config.time(), 2), dtype, memory);
+            Stack model = Tiny.model(Tiny.everything(width, config.time()), dtype, memory);
             try (Trainer trainer = new Trainer(model, config, FAST, team)) {
                 Windows windows = Tiny.windows(config);
                 double[] losses = new double[steps];
@@ -222,7 +231,7 @@ class TrainerTest {
 
     private static double[] gradients(TrainingConfig config, DType dtype) {
         try (Memory memory = new Memory(); ThreadTeam team = new ThreadTeam(1)) {
-            Stack model = Tiny.model(Tiny.config(12, config.time(), 2), dtype, memory);
+            Stack model = Tiny.model(Tiny.everything(12, config.time()), dtype, memory);
             try (Trainer trainer = new Trainer(model, config, FAST, team)) {
                 trainer.accumulate(Tiny.windows(config));
                 return model.parameters().trained().stream().flatMapToDouble(parameter -> Arrays.stream(

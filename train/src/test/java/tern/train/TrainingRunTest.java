@@ -29,8 +29,8 @@ class TrainingRunTest {
     private static final String TEXT = "It was the best of times, it was the worst of times. ".repeat(40);
     private static final SplitData DATA = TextData.of("tale", TEXT.getBytes(StandardCharsets.US_ASCII))
             .split(SplitRule.parse("80/20/0"));
-    private static final StackConfig SMALL = Tiny.config(12, 16, 2);
-    private static final TrainingConfig TRAINING = Tiny.training(2, 16).with("validateEvery", "5")
+    private static final StackConfig SMALL = Tiny.config(12, 24, 2);
+    private static final TrainingConfig TRAINING = Tiny.training(2, 24).with("validateEvery", "5")
             .with("validationWindows", "3");
 
     @TempDir
@@ -144,7 +144,7 @@ class TrainingRunTest {
         assertThat(third.path("bits_per_byte").asDouble()).isEqualTo(step.loss() / Math.log(2));
         assertThat(third.path("learning_rate").asDouble())
                 .isEqualTo(TRAINING.schedule().rate(3.0 / 12));
-        assertThat(third.path("tokens").asLong()).isEqualTo(3 * 2 * 16);
+        assertThat(third.path("tokens").asLong()).isEqualTo(3 * 2 * 24);
     }
 
     @Test
@@ -236,7 +236,7 @@ class TrainingRunTest {
                 .split(SplitRule.parse("80/20/0"));
         assertThatThrownBy(() -> other.run(folder)).hasMessageContaining("begun with other data");
         Session wider = new Session().resumed();
-        wider.architecture = Tiny.config(16, 16, 2);
+        wider.architecture = Tiny.config(16, 24, 2);
         assertThatThrownBy(() -> wider.run(folder)).hasMessageContaining("go on with the settings");
         assertThatThrownBy(() -> new Session().resumed().run(folder)).hasMessageContaining("has spent its budget");
     }
@@ -256,7 +256,7 @@ class TrainingRunTest {
         session.data = TextData.of("note", "short".getBytes(StandardCharsets.US_ASCII))
                 .split(SplitRule.parse("100/0/0"));
         assertThatThrownBy(() -> session.run(folder)).isInstanceOf(IllegalArgumentException.class)
-                .hasMessageContaining("has 5 symbols, but windows of 16 need 17");
+                .hasMessageContaining("has 5 symbols, but windows of 24 need 25");
     }
 
     @Test
@@ -271,7 +271,7 @@ class TrainingRunTest {
     @Test
     void tokensEndARunAtTheStepThatReachesThem() throws IOException {
         Session session = new Session();
-        session.budget = new Budget.Tokens(3 * 32 + 1);
+        session.budget = new Budget.Tokens(3 * 48 + 1);
         assertThat(session.run(folder).step()).isEqualTo(4);
     }
 }
