@@ -30,7 +30,6 @@ final class TrainingProgress implements Consumer<TrainingEvent>, AutoCloseable {
     private Optional<TrainingEvent.Stepped> passedOver = Optional.empty();
     private boolean open;
     private int width;
-    private double best = Double.POSITIVE_INFINITY;
 
     /**
      * @param json whether events go to {@code out} as JSON lines
@@ -89,7 +88,6 @@ final class TrainingProgress implements Consumer<TrainingEvent>, AutoCloseable {
             }
             case TrainingEvent.Stepped step -> line(step);
             case TrainingEvent.Validated validated -> {
-                best = Math.min(best, validated.bitsPerByte());
                 if (!json) {
                     say("step %,d: %.4f bits/byte on the validation part%s", validated.step(), validated.bitsPerByte(),
                             validated.best() ? ", the best so far" : "");
@@ -108,7 +106,7 @@ final class TrainingProgress implements Consumer<TrainingEvent>, AutoCloseable {
             return;
         }
         String text = String.format(Locale.ROOT,
-                "step %,d  loss %.4f  %.3f bits/byte%s  %s tokens/s  %s left  %,d MiB", step.step(), step.loss(),
+                "step %,d  loss %.4f  %.3f bits/byte  %s tokens/s  %s left  %,d MiB", step.step(), step.loss(),
                 step.bitsPerByte(),
                 count(step.tokensPerSecond()), duration(step.secondsLeft()), step.memoryBytes() >> 20);
         err.print("\r" + text.substring(0, Math.min(text.length(), Math.max(1, width - 1))) + "\033[K");
