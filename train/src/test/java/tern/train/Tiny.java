@@ -54,6 +54,10 @@ final class Tiny {
                 ModalRecurrenceConfig.of(4, 2, 1), GatedMlpConfig.plain(2 * width, Activation.GELU)));
     }
 
+    static long parameters(int width) {
+        return new Stack(config(width, 16, 2), Parameters.Source.shapesOnly()).parameters().count();
+    }
+
     static Stack model(StackConfig config, DType dtype, Memory memory) {
         return new Stack(config, Parameters.Source.initialised(7, dtype, memory));
     }

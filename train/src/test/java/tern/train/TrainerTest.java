@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
-import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -23,7 +22,6 @@ import tern.text.Windows;
 
 class TrainerTest {
     private static final KernelSet FAST = KernelSet.fastest();
-    private static final long BOUND = 400_000;
     private static final TrainingConfig CONFIG = Tiny.training(2, 16);
 
     @Test
@@ -156,34 +154,6 @@ class TrainerTest {
                         .hasMessageContaining("lower the learning rate");
                 assertThat(boxed(values(model))).isEqualTo(before);
                 assertThat(trainer.steps()).isEqualTo(1);
-            }
-        }
-    }
-
-    @Test
-    void heapTakenByAStepDoesNotGrowWithTheModel() {
-        // What is left are the tape's objects, the same number whatever the width: the parameters of the wide model alone
-        // are five times as many bytes as the bound. Vectors live on the heap until the compiler has come round to a
-        // kernel, hence the many steps.
-        for (int width : new int[] {16, 192}) {
-            assertThat(allocatedPerStep(width, BOUND, 8000)).as("bytes a step at width " + width).isBetween(1L, BOUND);
-        }
-    }
-
-    /** The least of some steps; fewer steps if they come below a goal. */
-    private static long allocatedPerStep(int width, long goal, int atMost) {
-        com.sun.management.ThreadMXBean threads = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
-        try (Memory memory = new Memory(); ThreadTeam team = new ThreadTeam(1)) {
-            Stack model = Tiny.model(Tiny.config(width, 16, 2), DType.F32, memory);
-            try (Trainer trainer = new Trainer(model, CONFIG, FAST, team)) {
-                Windows windows = Tiny.windows(CONFIG);
-                long least = Long.MAX_VALUE;
-                for (int step = 0; step < atMost && least > goal; step++) {
-                    long before = threads.getCurrentThreadAllocatedBytes();
-                    trainer.step(windows, 1e-3);
-                    least = Math.min(least, threads.getCurrentThreadAllocatedBytes() - before);
-                }
-                return least;
             }
         }
     }
