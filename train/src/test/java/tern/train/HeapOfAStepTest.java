@@ -23,7 +23,7 @@ class HeapOfAStepTest {
     @Test
     void doesNotGrowWithTheModel() throws IOException, InterruptedException, URISyntaxException {
         URL own = Objects.requireNonNull(HeapOfAStep.class.getResource("HeapOfAStep.class"));
-        Path classes = Path.of(new URI(own.toString())).getParent().getParent().getParent();
+        Path classes = Path.of(new URI(own.toString())).resolve("../../..").normalize();
         Process process = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-cp",
                 String.join(File.pathSeparator, classes.toString(), System.getProperty("jdk.module.path", ""),
                         System.getProperty("java.class.path")),
