@@ -17,15 +17,18 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParentCommand;
 
+import tern.checkpoint.AtomicFiles;
 import tern.checkpoint.Checkpoint;
 import tern.checkpoint.Safetensors;
 import tern.checkpoint.TensorFile;
 import tern.distil.Distillation;
+import tern.distil.DistillationPage;
 import tern.distil.DistillationResult;
 import tern.distil.DistillationResult.Layer;
 import tern.distil.DistillationResult.Measured;
 import tern.distil.FilterFile;
 import tern.distil.Fitting;
+import tern.distil.MethodComparison;
 import tern.distil.ModalFile;
 import tern.distil.Quality;
 import tern.distil.Target;
@@ -278,11 +281,17 @@ final class DistilCommand implements Callable<Integer> {
     // ── what is said ────────────────────────────────────────────────────────────────────────────────────────────────
 
     private void finish(DistillationResult result) throws IOException {
-        if (target() instanceof Target.Automatic && !result.unmet().isEmpty()) {
-            Choice worst = result.worst();
+        if (!result.unmet().isEmpty()) {
             tern.err().println("tern: " + result.unmet().size() + " of " + result.choices().size()
                     + " filters stay above the relative error that automatic orders aim at; the worst is "
-                    + worst.summary());
+                    + result.worst().summary());
+        }
+        if (report != null) {
+            List<MethodComparison> comparison;
+            try (ProgressLine progress = new ProgressLine(tern)) {
+                comparison = MethodComparison.of(result.choices(), run.threads(), progress);
+            }
+            AtomicFiles.write(report, DistillationPage.of(result, comparison, run.threads()));
         }
         if (json) {
             tern.out().println(Json.line(DistilSummary.of(result)));

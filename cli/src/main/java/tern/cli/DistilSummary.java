@@ -23,12 +23,14 @@ import tern.distil.filter.OrderChoice.Choice;
  * @param stateFloatsAfter of the whole student for such a sequence
  * @param filterStateFloats of the recurrences alone
  * @param squaredError Σ‖e‖² over all filters
+ * @param relativeError root of {@code squaredError} over Σ‖h‖²
  * @param worstRatio largest ratio of a filter's Hankel error to the bound
  * @param quality null if there was no text to compare on
  */
 record DistilSummary(String model, String out, String fingerprint, String teacherFingerprint, String method,
         String target, int context, int filters, long stateFloatsBefore, long stateFloatsAfter,
-        boolean stateGrows, long filterStateFloats, double squaredError, double worstRelativeError, double worstRatio,
+        boolean stateGrows, long filterStateFloats, double squaredError, double relativeError,
+        double worstRelativeError, double worstRatio,
         List<LayerLine> layers, List<FilterLine> perFilter, @Nullable QualityLine quality, double seconds) {
     /** One layer. */
     record LayerLine(String name, String kind, int filters, long stateFloatsBefore, long stateFloatsAfter,
@@ -79,7 +81,7 @@ record DistilSummary(String model, String out, String fingerprint, String teache
         return new DistilSummary(result.model(), result.out(), result.fingerprint(), result.teacherFingerprint(),
                 result.method(), result.target().words(), result.context(), choices.size(), result.before(),
                 result.after(), result.layers().stream().anyMatch(Layer::grows), result.filterFloats(),
-                result.squaredError(), result.worst().fit().relativeL2(),
+                result.squaredError(), result.relativeError(), result.worst().fit().relativeL2(),
                 choices.stream().mapToDouble(choice -> choice.fit().ratioToBound()).max().orElse(0),
                 result.layers().stream().map(LayerLine::of).toList(), choices.stream().map(FilterLine::of).toList(),
                 quality.isPresent() ? quality.get() : null, result.seconds());
@@ -100,8 +102,8 @@ record DistilSummary(String model, String out, String fingerprint, String teache
         }
         lines.add(line("state of a sequence of %,d positions: %,d floats before, %,d after%s", context,
                 stateFloatsBefore, stateFloatsAfter, stateGrows ? ", which still grows" : ", at any length"));
-        lines.add(line("largest relative error %.3g; Hankel error at most %.3g times the theoretical bound",
-                worstRelativeError, worstRatio));
+        lines.add(line("relative error %.3g over all filters, %.3g of the worst; Hankel error at most %.3g times the"
+                + " theoretical bound", relativeError, worstRelativeError, worstRatio));
         if (quality != null) {
             lines.add(line("bits per byte %.4f → %.4f (%+.4f); logits change by at most %.3g, mean KL %.2g nats, same"
                     + " first choice %.2f %% over %,d tokens of %s", quality.bitsPerByteBefore,

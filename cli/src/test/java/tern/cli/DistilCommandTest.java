@@ -188,6 +188,16 @@ class DistilCommandTest {
     }
 
     @Test
+    void aReportIsWritten() throws IOException {
+        assertThat(tern("distil", filters("f.safetensors", DType.F32, taps()), "--out", file("m.safetensors"), "--order",
+                2, "--report", file("r.html"))).as(error()).isZero();
+        assertThat(Files.readString(file("r.html"))).startsWith("<!DOCTYPE html>").contains("any.name[2]")
+                .contains("\"comparison\":[{");
+        assertThat(refused("distil", file("f.safetensors"), "--report", folder)).contains("is a folder");
+        assertThat(refused("distil", file("f.safetensors"), "--report", file("no/r.html"))).contains("no folder");
+    }
+
+    @Test
     void theNumberOfThreadsChangesNothing() throws IOException {
         Path teacher = smoothModel();
         assertThat(tern("distil", teacher, "--out", file("one"), "--threads", 1, "--budget", 100)).isZero();

@@ -36,38 +36,44 @@ final class AutomaticOrders {
     private final List<Filter> filters;
     private final FitProgress progress;
     private final List<FilterLadder> ladders;
+    private final int[][] text;
 
+    /** Has the teacher write, and looks at every filter at small orders. */
     AutomaticOrders(Stack teacher, EagerOps ops, OrderChoice how, List<Place> places, List<Filter> filters,
             FitProgress progress) {
         this.teacher = teacher;
         this.ops = ops;
         this.how = how;
         this.places = places;
-        this.filters = filters;
         this.progress = progress;
         this.ladders = filters.stream().map(filter -> new FilterLadder(filter.taps())).toList();
+        progress.at("letting the teacher write", 0, filters.size());
+        int time = teacher.config().context();
+        this.text = OwnText.of(teacher, ops, Math.clamp(SYMBOLS / time, FEWEST_ROWS, MOST_ROWS), time, SEED);
+        grow(filters, FIRST_ORDERS);
+        this.filters = new Sensitivity(teacher, ops, places, ladders, text, progress).weighted(filters);
+    }
+
+    /** The filters with the weights that their errors have in predictions. */
+    List<Filter> weighted() {
+        return filters;
     }
 
     /** One order a filter. */
     int[] find() {
-        int time = teacher.config().context();
-        progress.at("letting the teacher write", 0, filters.size());
-        int[][] text = OwnText.of(teacher, ops, Math.clamp(SYMBOLS / time, FEWEST_ROWS, MOST_ROWS), time, SEED);
-        int limit = Math.min(FIRST_ORDERS, how.maxOrder());
-        grow(limit);
-        while (limit < how.maxOrder() && cost(text, 0) > ROOM * Target.Automatic.BITS_PER_SYMBOL) {
-            limit = Math.min(2 * limit, how.maxOrder());
-            grow(limit);
+        int limit = FIRST_ORDERS;
+        while (limit < how.maxOrder() && cost(0) > ROOM * Target.Automatic.BITS_PER_SYMBOL) {
+            limit *= 2;
+            grow(filters, limit);
         }
         double low = lowestPrice();
-        double high = ladders.stream().mapToDouble(ladder -> ladder.rungs().getFirst().squaredError()).max()
-                .orElseThrow();
-        if (!(high > 0) || cost(text, low) > Target.Automatic.BITS_PER_SYMBOL) {
+        double high = highestPrice();
+        if (!(high > low) || cost(low) > Target.Automatic.BITS_PER_SYMBOL) {
             return orders(0);
         }
         while (high > CLOSE * low) {
             double price = Math.sqrt(low * high);
-            if (cost(text, price) <= Target.Automatic.BITS_PER_SYMBOL) {
+            if (cost(price) <= Target.Automatic.BITS_PER_SYMBOL) {
                 low = price;
             } else {
                 high = price;
@@ -76,9 +82,9 @@ final class AutomaticOrders {
         return orders(low);
     }
 
-    private void grow(int limit) {
-        Fitting.each(filters, how.threads(), (doing, done, total) -> progress.at("weighing", done, total), f -> {
-            ladders.get(f).growTo(limit);
+    private void grow(List<Filter> all, int limit) {
+        Fitting.each(all, how.threads(), (doing, done, total) -> progress.at("weighing", done, total), f -> {
+            ladders.get(f).growTo(Math.min(limit, how.maxOrder()));
             return f;
         });
     }
@@ -86,31 +92,39 @@ final class AutomaticOrders {
     /** Below this price every filter stands on its last rung, or as near to it as makes no difference. */
     private double lowestPrice() {
         double least = Double.POSITIVE_INFINITY;
-        for (FilterLadder ladder : ladders) {
-            List<FilterLadder.Rung> rungs = ladder.rungs();
+        for (int f = 0; f < filters.size(); f++) {
+            List<FilterLadder.Rung> rungs = ladders.get(f).rungs();
             for (int r = 1; r < rungs.size(); r++) {
                 double gain = rungs.get(r - 1).squaredError() - rungs.get(r).squaredError();
-                least = Math.min(least, gain / (rungs.get(r).order() - rungs.get(r - 1).order()));
+                least = Math.min(least, price(f, gain, rungs.get(r).order() - rungs.get(r - 1).order()));
             }
         }
-        double energy = ladders.stream().mapToDouble(ladder -> ladder.rungs().getFirst().squaredError()).sum();
-        return Double.isInfinite(least) ? 0 : Math.max(least, 1e-12 * energy / filters.size());
+        return Double.isInfinite(least) ? 0 : Math.max(least, 1e-9 * highestPrice());
     }
 
-    private int[] orders(double price) {
-        int[] orders = new int[filters.size()];
-        for (int f = 0; f < orders.length; f++) {
-            orders[f] = rung(f, price).order();
+    /** Above this price no filter has a memory. */
+    private double highestPrice() {
+        double most = 0;
+        for (int f = 0; f < filters.size(); f++) {
+            most = Math.max(most, price(f, ladders.get(f).rungs().getFirst().squaredError(), 1));
         }
-        return orders;
+        return most;
+    }
+
+    private double price(int f, double gain, int orders) {
+        return filters.get(f).weight() * gain / ((double) orders * filters.get(f).floatsPerOrder());
     }
 
     private FilterLadder.Rung rung(int f, double price) {
         return ladders.get(f).best(price * filters.get(f).floatsPerOrder() / filters.get(f).weight());
     }
 
+    private int[] orders(double price) {
+        return IntStream.range(0, filters.size()).map(f -> rung(f, price).order()).toArray();
+    }
+
     /** What a student at this price costs, in bits a symbol. */
-    private double cost(int[][] text, double price) {
+    private double cost(double price) {
         List<ModalFilter> chosen = IntStream.range(0, filters.size()).mapToObj(f -> rung(f, price).filter()).toList();
         try (Memory memory = new Memory()) {
             Stack student = Distillation.assembled(teacher, places, chosen, memory);

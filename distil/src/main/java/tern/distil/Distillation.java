@@ -83,10 +83,19 @@ public record Distillation(Stack student, List<Choice> choices, List<Place> plac
                     + "; only hyena and multihyena branches are distilled");
         }
         Fitting.requireSound(filters);
-        List<Choice> choices = target instanceof Target.Automatic
-                ? Fitting.at(new AutomaticOrders(teacher, ops, how, places, filters, progress).find(), filters, how,
-                        progress)
-                : Fitting.of(filters, how, target, progress);
+        List<Choice> choices = switch (target) {
+            case Target.Automatic automatic -> {
+                AutomaticOrders orders = new AutomaticOrders(teacher, ops, how, places, filters, progress);
+                yield Fitting.at(orders.find(), orders.weighted(), how, progress);
+            }
+            case Target.Budget budget -> {
+                Fitting.requireEnough(filters, budget.floats());
+                AutomaticOrders orders = new AutomaticOrders(teacher, ops, how, places, filters, progress);
+                yield Fitting.of(orders.weighted(), how, target, progress);
+            }
+            case Target.Order order -> Fitting.of(filters, how, target, progress);
+            case Target.Tolerance tolerance -> Fitting.of(filters, how, target, progress);
+        };
         Stack student = assembled(teacher, places, choices.stream().map(choice -> choice.fit().filter()).toList(),
                 memory);
         return new Distillation(student, choices, places);

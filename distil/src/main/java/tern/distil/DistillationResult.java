@@ -77,10 +77,23 @@ public record DistillationResult(String model, String out, String fingerprint, S
         return layers.stream().mapToLong(Layer::filterFloats).sum();
     }
 
-    /** Σ weight·‖e‖² over all filters. */
+    /** Σ‖e‖² over all filters. */
     public double squaredError() {
-        return choices().stream().mapToDouble(
-                choice -> choice.filter().weight() * choice.fit().l2() * choice.fit().l2()).sum();
+        return choices().stream().mapToDouble(choice -> choice.fit().l2() * choice.fit().l2()).sum();
+    }
+
+    /** The error of all filters together, relative to all of them: √(Σ‖e‖² / Σ‖h‖²) over t ≥ 1. */
+    public double relativeError() {
+        double error = 0;
+        double energy = 0;
+        for (Choice choice : choices()) {
+            double[] taps = choice.filter().taps();
+            error += choice.fit().l2() * choice.fit().l2();
+            for (int t = 1; t < taps.length; t++) {
+                energy += taps[t] * taps[t];
+            }
+        }
+        return error == 0 ? 0 : Math.sqrt(error / energy);
     }
 
     /** The filter with the largest relative error. */

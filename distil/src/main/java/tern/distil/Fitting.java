@@ -98,7 +98,7 @@ public final class Fitting {
         }
     }
 
-    private static void requireEnough(List<Filter> filters, long floats) {
+    static void requireEnough(List<Filter> filters, long floats) {
         long least = filters.stream().mapToLong(Filter::floatsPerOrder).sum();
         if (floats < least) {
             Filter first = filters.getFirst();

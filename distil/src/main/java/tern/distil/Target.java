@@ -11,17 +11,18 @@ public sealed interface Target {
      * <p>
      * For a model: the teacher writes about 4,096 symbols itself, and the student may cost at most {@value #BITS_PER_SYMBOL}
      * bits a symbol on them, which is the mean Kullback–Leibler divergence of its predictions from the teacher's; or the largest
-     * order allowed, if that is not enough. No data is needed, since the divergence on a model's own text is what the change
-     * costs if the world is as the model expects it. All filters share one price for a float of state: each gets the order at
-     * which its squared error and the price of its state cost least together, and the highest price is taken that predictions
-     * bear.
+     * order allowed, if that is not enough. No data is needed: the divergence on a model's own text is what the change costs
+     * if the world is as the model expects it. Every filter's error is weighted by how much it matters there, all filters
+     * share one price for a float of state, each gets the order at which its error and its state cost least together, and the
+     * highest price is taken that predictions bear.
      *
      * <p>
-     * Why not a tolerance for each filter: measured on two models trained on Shakespeare (see the README of the trained
-     * fixtures), a relative error of 1e-3 asks for order 64 and more of nine filters in ten, though order 16 changes bits per
-     * byte by 0.001; what it reproduces is noise that training left in the taps. At equal divergence one price for all needs a
-     * third to a half of the state that equal relative errors need, and the divergence on the teacher's own text was within a
-     * fifth of that on held-out text at every size.
+     * Why not a tolerance for each filter: measured on models trained on Shakespeare (the fixtures of the tests), a relative
+     * error of 1e-3 asks for order 64 and more of nine filters in ten, though order 16 for all changes bits per byte by 0.001;
+     * what it reproduces is noise that training left in the taps. At a divergence of 0.0035 nats the state needed was, in
+     * floats (hyena, multihyena): one order for all 1,500 and 4,200; one price, all errors equal 1,880 and 4,110; relative
+     * errors equal 2,250 and 11,900; errors weighted as here 1,180 and 2,830. The divergence on the teacher's own text was
+     * within a fifth of that on held-out text at every size.
      *
      * <p>
      * For bare filters, which predict nothing: the smallest order of each with a relative l2 error of at most
@@ -70,7 +71,11 @@ public sealed interface Target {
         }
     }
 
-    /** So many state floats for all filters of all layers together, spread so that the total error is smallest. */
+    /**
+     * So many state floats for all filters of all layers together, spread so that the total error is smallest: in a model
+     * each filter's squared error counts by how much it matters to predictions, as for {@link Automatic}; bare filters count
+     * alike.
+     */
     record Budget(long floats) implements Target {
         /** Checks the range. */
         public Budget {
