@@ -189,8 +189,10 @@ class DistilCommandTest {
 
     @Test
     void aReportIsWritten() throws IOException {
-        assertThat(tern("distil", filters("f.safetensors", DType.F32, taps()), "--out", file("m.safetensors"), "--order",
-                2, "--report", file("r.html"))).as(error()).isZero();
+        assertThat(
+                tern("distil", filters("f.safetensors", DType.F32, taps()), "--out", file("m.safetensors"), "--order",
+                        2, "--report", file("r.html")))
+                .as(error()).isZero();
         assertThat(Files.readString(file("r.html"))).startsWith("<!DOCTYPE html>").contains("any.name[2]")
                 .contains("\"comparison\":[{");
         assertThat(refused("distil", file("f.safetensors"), "--report", folder)).contains("is a folder");
