@@ -101,7 +101,8 @@ class VectorCrossEntropyTest {
         Tensor[] gotOnFour = run(law, vector, four, hidden, head, targets, dLosses, dHeadBefore);
         for (int i = 0; i < want.length; i++) {
             String which = new String[] {"losses", "logSum", "dHidden", "dHead"}[i] + ", " + what;
-            law.assertClose(which, got[i], want[i]);
+            // A logit of a hundred is only known to some 1e-5, and so is its probability, relatively.
+            law.assertClose(which, got[i], want[i], scale > 10 ? 2e-4 : KernelLaw.TOLERANCE_F32);
             law.assertSame(which + ", four threads", gotOnFour[i], got[i]);
         }
     }
