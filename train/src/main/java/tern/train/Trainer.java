@@ -150,6 +150,11 @@ public final class Trainer implements AutoCloseable {
         return (long) (fixed + (perPosition + perToken * config.batch()) * config.time());
     }
 
+    /** The most bytes that a step's activations have taken so far. */
+    long activations() {
+        return results.peak();
+    }
+
     private long peakOf(int rows, int time) {
         try (Workspace own = new Workspace();
                 TapeOps dry = new TapeOps(eager.kernels(DType.F32), team, own, gradients, config.recompute())) {

@@ -18,6 +18,8 @@ import tern.sequence.Role;
 import tern.tensor.DType;
 import tern.tensor.Memory;
 import tern.tensor.Tensor;
+import tern.text.RandomWindows;
+import tern.text.TokenStore;
 import tern.text.Windows;
 
 class TrainerTest {
@@ -154,6 +156,24 @@ class TrainerTest {
                         .hasMessageContaining("lower the learning rate");
                 assertThat(boxed(values(model))).isEqualTo(before);
                 assertThat(trainer.steps()).isEqualTo(1);
+            }
+        }
+    }
+
+    @Test
+    void activationsAreEstimatedFromShortSteps() {
+        for (String recompute : List.of("false", "true")) {
+            TrainingConfig config = Tiny.training(6, 256).with("recompute", recompute);
+            try (Memory memory = new Memory(); ThreadTeam team = new ThreadTeam(1)) {
+                Stack model = Tiny.model(Tiny.everything(32, 256), DType.F32, memory);
+                try (Trainer trainer = new Trainer(model, config, FAST, team)) {
+                    long estimated = trainer.estimateActivations();
+                    assertThat(trainer.activations()).isZero();
+                    TokenStore tokens = Tiny.tokens(Tiny.TEXT.repeat(10));
+                    trainer.step(new RandomWindows(tokens, 6, 256, 1), 1e-3);
+                    assertThat((double) estimated / trainer.activations()).as("estimated " + estimated + ", taken "
+                            + trainer.activations() + ", recompute " + recompute).isBetween(0.9, 1.3);
+                }
             }
         }
     }
