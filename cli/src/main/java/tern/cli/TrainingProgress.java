@@ -44,7 +44,7 @@ final class TrainingProgress implements Consumer<TrainingEvent>, AutoCloseable {
     }
 
     private static int columns() {
-        try (Terminal asked = TerminalBuilder.builder().system(true).dumb(true)
+        try (Terminal asked = TerminalBuilder.builder().system(true).dumb(true).paused(true).graphemeCluster(false)
                 .systemOutput(TerminalBuilder.SystemOutput.SysErrOrSysOut).build()) {
             int columns = asked.getSize().getColumns();
             return columns > 0 ? columns : USUAL_WIDTH;
