@@ -2,7 +2,6 @@ package tern.distil;
 
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -20,6 +19,7 @@ import tern.distil.filter.HankelSpectrum;
 import tern.distil.filter.ModalFilter;
 import tern.distil.filter.OrderChoice.Choice;
 import tern.distil.filter.OrderChoice.Filter;
+import tern.train.ReportPage;
 
 /**
  * A distillation as a page: one file that needs no network, with spectra, orders, filters, poles, errors beside their bound,
@@ -28,7 +28,6 @@ import tern.distil.filter.OrderChoice.Filter;
 public final class DistillationPage {
     private static final JsonMapper JSON = new JsonMapper();
     private static final String TEMPLATE = "report.html";
-    private static final String PLACE = "/*DATA*/";
     private static final int SHOWN_OF_EACH = 5;
     private static final int SHOWN_OF_A_LAYER = 2;
     private static final int MOST_SHOWN = 60;
@@ -74,16 +73,8 @@ public final class DistillationPage {
             quality.put("meanKl", measured.quality().meanKl());
             quality.put("sameFirst", measured.quality().sameFirst());
         });
-        // In a script's text, only "</script" and "<!--" mean anything to the browser.
-        return template().replace(PLACE, JSON.writeValueAsString(data).replace("<", "\\u003c"));
-    }
-
-    private static String template() throws IOException {
         try (InputStream template = DistillationPage.class.getResourceAsStream(TEMPLATE)) {
-            if (template == null) {
-                throw new IOException(TEMPLATE + " is missing from Tern's own files; build or install Tern again");
-            }
-            return new String(template.readAllBytes(), StandardCharsets.UTF_8);
+            return ReportPage.filled(TEMPLATE, template, data);
         }
     }
 

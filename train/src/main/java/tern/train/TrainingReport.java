@@ -2,7 +2,6 @@ package tern.train;
 
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -27,7 +26,6 @@ public final class TrainingReport {
     public static final String FILE = "report.html";
 
     private static final JsonMapper JSON = new JsonMapper();
-    private static final String PLACE = "/*DATA*/";
     private static final int MOST_POINTS = 800;
     private static final int MOST_SAMPLES = 6;
 
@@ -40,17 +38,8 @@ public final class TrainingReport {
      * @throws IOException if the run's files cannot be read or the page not written
      */
     public static void write(Path folder) throws IOException {
-        // In a script's text, only "</script" and "<!--" mean anything to the browser.
-        String data = JSON.writeValueAsString(data(folder)).replace("<", "\\u003c");
-        AtomicFiles.write(folder.resolve(FILE), template().replace(PLACE, data));
-    }
-
-    private static String template() throws IOException {
         try (InputStream template = TrainingReport.class.getResourceAsStream(FILE)) {
-            if (template == null) {
-                throw new IOException(FILE + " is missing from Tern's own files; build or install Tern again");
-            }
-            return new String(template.readAllBytes(), StandardCharsets.UTF_8);
+            AtomicFiles.write(folder.resolve(FILE), ReportPage.filled(FILE, template, data(folder)));
         }
     }
 
