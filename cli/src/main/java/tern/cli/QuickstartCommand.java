@@ -4,7 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 
 import org.jspecify.annotations.Nullable;
@@ -12,10 +12,16 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParentCommand;
 
+import tern.checkpoint.AtomicFiles;
 import tern.checkpoint.Checkpoint;
 import tern.cli.bench.DecodeBench;
 import tern.cli.bench.DecodeBench.Row;
 import tern.distil.Distillation;
+import tern.distil.DistillationPage;
+import tern.distil.DistillationResult;
+import tern.distil.DistillationResult.Measured;
+import tern.distil.MethodComparison;
+import tern.distil.Quality;
 import tern.distil.Target;
 import tern.distil.filter.OrderChoice;
 import tern.inference.Engine;
@@ -41,6 +47,7 @@ import tern.text.EvaluationWindows;
 import tern.text.SampleText;
 import tern.text.Split;
 import tern.text.TextData;
+import tern.text.Tokenizer;
 import tern.train.Budget;
 import tern.train.TrainingConfig;
 import tern.train.TrainingEvent;
@@ -53,6 +60,8 @@ final class QuickstartCommand implements Callable<Integer> {
     static final String PRESET = "multihyena-nano";
     private static final String PROMPT = "ROMEO:\n";
     private static final int GENERATED = 240;
+    private static final int COMPARED_WINDOWS = 64;
+    private static final String REPORT = "report.html";
 
     @ParentCommand
     private Tern tern;
@@ -93,7 +102,7 @@ final class QuickstartCommand implements Callable<Integer> {
             tern.err().println("1/4  training " + PRESET + " on " + text.name() + " for " + minutes + " minutes");
             double trainSeconds = train(text, trained, team);
             tern.err().println("2/4  distilling its long convolutions into recurrences");
-            double distilSeconds = distil(trained, distilled, team);
+            double distilSeconds = distil(trained, distilled, text, team);
             tern.err().println("3/4  measuring quality on the validation part and generating");
             try (Engine engine = new Engine(team)) {
                 Side before = side("trained", trained, engine, text);
@@ -144,21 +153,34 @@ final class QuickstartCommand implements Callable<Integer> {
         }
     }
 
-    private double distil(Path from, Path to, int threadCount) throws IOException {
+    /** Distils with orders chosen automatically; the report goes into the distilled model's folder. */
+    private double distil(Path from, Path to, TextData text, int threadCount) throws IOException {
         long begun = System.nanoTime();
+        Target target = new Target.Automatic();
+        OrderChoice how = new OrderChoice(threadCount);
         try (Memory memory = new Memory();
                 Workspace workspace = new Workspace();
                 ThreadTeam team = new ThreadTeam(threadCount);
                 EagerOps ops = new EagerOps(KernelSet.fastest(), team, workspace);
-                Checkpoint checkpoint = Checkpoint.open(from)) {
+                Checkpoint checkpoint = Checkpoint.open(from);
+                ProgressLine progress = new ProgressLine(tern)) {
             Stack teacher = checkpoint.load(DType.F32, memory);
-            Distillation distillation = Distillation.of(teacher, ops, new OrderChoice(threadCount),
-                    new Target.Automatic(),
-                    memory);
-            Checkpoint.save(to, distillation.student(), checkpoint.tokenizer(),
-                    Map.of("distilledFrom", checkpoint.fingerprint()));
+            Distillation made = Distillation.of(teacher, ops, how, target, memory, progress);
+            String fingerprint = Checkpoint.save(to, made.student(), checkpoint.tokenizer(),
+                    made.notes(checkpoint.notes(), checkpoint.fingerprint(), how.method().name(), target));
+            double seconds = (System.nanoTime() - begun) * 1e-9;
+            int context = teacher.config().context();
+            Tokenizer tokenizer = Tokenizer.from(checkpoint.tokenizer());
+            Quality quality = Quality.of(teacher, made.student(), tokenizer,
+                    new EvaluationWindows(text.split().tokens(Split.VALIDATION, tokenizer), context), context,
+                    COMPARED_WINDOWS, KernelSet.fastest(), team);
+            DistillationResult result = new DistillationResult(from.toString(), to.toString(), fingerprint,
+                    checkpoint.fingerprint(), how.method().name(), target, context, made.layers(teacher),
+                    Optional.of(new Measured("the validation part of " + text.name(), quality)), seconds);
+            AtomicFiles.write(to.resolve(REPORT), DistillationPage.of(result,
+                    MethodComparison.of(result.choices(), threadCount, progress), threadCount));
+            return seconds;
         }
-        return (System.nanoTime() - begun) * 1e-9;
     }
 
     private Side side(String name, Path folder, Engine engine, TextData text) throws IOException {
@@ -229,8 +251,8 @@ final class QuickstartCommand implements Callable<Integer> {
                 report.distilSeconds,
                 report.totalSeconds));
         text.append(
-                "models: %s/trained, %s/distilled; training report: %s/trained/report.html%n".formatted(report.folder,
-                        report.folder, report.folder));
+                "models: %s/trained, %s/distilled; a report.html in each%n".formatted(report.folder,
+                        report.folder));
         text.append("go on: ./tern generate %s/distilled --prompt \"JULIET:\" --tokens 1000 --stream%n"
                 .formatted(report.folder));
         return text.toString();
