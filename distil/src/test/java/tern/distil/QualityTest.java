@@ -95,7 +95,8 @@ class QualityTest {
 
     @Test
     void differentVocabulariesAreRefused() {
-        assertThatIllegalArgumentException().isThrownBy(() -> compared(model(256, 1, MIXER), model(300, 1, MIXER), "abcde"))
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> compared(model(256, 1, MIXER), model(300, 1, MIXER), "abcde"))
                 .withMessageContaining("256").withMessageContaining("300");
     }
 
