@@ -20,7 +20,7 @@ public final class VectorEmbedding implements Embedding {
     /** Numbers below which waking others costs more than they save. */
     private static final long WORTH_A_REGION = 1L << 16;
     private static final int TASK_FLOATS = 1 << 14;
-    private static final int TASK_COLUMNS = 64;
+    private static final int TASK_COLUMNS = 128;
 
     private final ReferenceEmbedding plain = new ReferenceEmbedding();
 

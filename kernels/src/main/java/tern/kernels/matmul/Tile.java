@@ -15,8 +15,9 @@ import tern.tensor.Tensor;
  * B, so the multiply–adds, not the loads, are the limit. Bodies are written out because vectors must stay in locals, and
  * they are methods of their own because one that is too large to inline keeps its registers.
  *
- * <p>Measured in one run: 8 by 2 is as fast as 12 by 2 (within 2 %) with thirty-two 512-bit registers and a third smaller, which the first compiler needs; 6 by 2 reaches 93 % with
- * sixteen of 256 bits, where 4 by 2 stays at 35 % and 8 by 2 spills. Stateless.
+ * <p>Measured in one run, of the peak: with thirty-two 512-bit registers 8 by 2 reaches 95 % and 12 by 2, which is too large
+ * for the JVM's first compiler, 98 %; with sixteen of 256 bits 6 by 2 reaches 93 %, 4 by 2 35 %, and 8 by 2 spills.
+ * Stateless.
  */
 final class Tile {
     static final VectorSpecies<Float> LANES = FloatVector.SPECIES_PREFERRED;

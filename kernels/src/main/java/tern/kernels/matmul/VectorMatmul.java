@@ -25,7 +25,8 @@ public final class VectorMatmul implements Matmul {
     /** Bytes of W that a task of few rows reads. */
     private static final long TASK_BYTES = 1L << 16;
     private static final int ENOUGH_TASKS = 16;
-    private static final int SUM_COLUMNS = 4 * Tile.LANES.length();
+    private static final int SUM_COLUMNS = 8 * Tile.LANES.length();
+    private static final int SUM_ROWS = 256;
 
     private static final Shape SPARE = Shape.of(FewRows.SPARE);
 
@@ -143,19 +144,50 @@ public final class VectorMatmul implements Matmul {
         }
     }
 
-    /** Four vectors of columns, summed from the first row to the last in blocks, so that long sums lose little. */
+    /**
+     * Some columns, summed from the first row to the last in blocks, so that long sums lose little: four vectors side by side,
+     * because a row is far from the next and its cache lines should be fetched together.
+     */
     private static void addColumnSums(int rows, int columns, int first, MemorySegment from, MemorySegment to) {
-        for (int j = first; j < Math.min(columns, first + SUM_COLUMNS); j += Tile.LANES.length()) {
+        int end = Math.min(columns, first + SUM_COLUMNS), j = first;
+        for (; j <= end - 4 * Tile.LANES.length(); j += 4 * Tile.LANES.length()) {
+            for (int begin = 0; begin < rows; begin += SUM_ROWS) {
+                addFourVectorsOfColumnSums(begin, Math.min(rows, begin + SUM_ROWS), columns, j, from, to);
+            }
+        }
+        for (; j < end; j += Tile.LANES.length()) {
             addVectorOfColumnSums(rows, columns, j, from, to);
         }
+    }
+
+    private static void addFourVectorsOfColumnSums(int begin, int end, int columns, int j, MemorySegment from,
+            MemorySegment to) {
+        ByteOrder order = ByteOrder.nativeOrder();
+        long width = Tile.LANES.vectorByteSize(), at = 4L * ((long) begin * columns + j), sum = 4L * j;
+        FloatVector a = FloatVector.zero(Tile.LANES), b = a, c = a, d = a;
+        for (int i = begin; i < end; i++, at += 4L * columns) {
+            a = a.add(FloatVector.fromMemorySegment(Tile.LANES, from, at, order));
+            b = b.add(FloatVector.fromMemorySegment(Tile.LANES, from, at + width, order));
+            c = c.add(FloatVector.fromMemorySegment(Tile.LANES, from, at + 2 * width, order));
+            d = d.add(FloatVector.fromMemorySegment(Tile.LANES, from, at + 3 * width, order));
+        }
+        FloatVector.fromMemorySegment(Tile.LANES, to, sum, order).add(a).intoMemorySegment(to, sum, order);
+        FloatVector.fromMemorySegment(Tile.LANES, to, sum + width, order).add(b).intoMemorySegment(to, sum + width,
+                order);
+        FloatVector.fromMemorySegment(Tile.LANES, to, sum + 2 * width, order).add(c).intoMemorySegment(to,
+                sum + 2 * width,
+                order);
+        FloatVector.fromMemorySegment(Tile.LANES, to, sum + 3 * width, order).add(d).intoMemorySegment(to,
+                sum + 3 * width,
+                order);
     }
 
     private static void addVectorOfColumnSums(int rows, int columns, int j, MemorySegment from, MemorySegment to) {
         VectorMask<Float> mask = Tile.LANES.indexInRange(j, columns);
         ByteOrder order = ByteOrder.nativeOrder();
         FloatVector total = FloatVector.fromMemorySegment(Tile.LANES, to, 4L * j, order, mask);
-        for (int begin = 0; begin < rows; begin += 256) {
-            int end = Math.min(rows, begin + 256), i = begin;
+        for (int begin = 0; begin < rows; begin += SUM_ROWS) {
+            int end = Math.min(rows, begin + SUM_ROWS), i = begin;
             FloatVector even = FloatVector.zero(Tile.LANES), odd = even;
             for (; i <= end - 2; i += 2) {
                 long at = 4L * ((long) i * columns + j), next = at + 4L * columns;
