@@ -15,4 +15,5 @@ module tern.kernels {
     exports tern.kernels.modal;
     exports tern.kernels.norm;
     exports tern.kernels.optimise;
+    exports tern.kernels.recurrence;
 }

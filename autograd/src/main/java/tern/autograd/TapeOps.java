@@ -14,6 +14,7 @@ import java.util.function.UnaryOperator;
 import tern.kernels.EagerOps;
 import tern.kernels.KernelSet;
 import tern.kernels.ThreadTeam;
+import tern.kernels.recurrence.ScanInputs;
 import tern.ops.Activation;
 import tern.ops.Attended;
 import tern.ops.Convolved;
@@ -570,6 +571,71 @@ public final class TapeOps implements Ops, AutoCloseable {
             contribute(state, dState);
             settle(modes, dModes);
             settle(passThrough, dPassThrough);
+        });
+        return scanned;
+    }
+
+    @Override
+    public Scanned gatedScan(Tensor query, Tensor key, Tensor value, Tensor logDecay, Tensor state) {
+        Scanned scanned = eager.gatedScan(query, key, value, logDecay, results.copyOf(state));
+        recordScan(ScanInputs.gated(query, key, value, logDecay), List.of(query, key, value, logDecay, state), state,
+                scanned);
+        return scanned;
+    }
+
+    @Override
+    public Scanned bonusScan(Tensor query, Tensor key, Tensor value, Tensor logDecay, Tensor bonus, Tensor state) {
+        Scanned scanned = eager.bonusScan(query, key, value, logDecay, bonus, results.copyOf(state));
+        recordScan(ScanInputs.bonus(query, key, value, logDecay, bonus),
+                List.of(query, key, value, logDecay, bonus, state), state, scanned);
+        return scanned;
+    }
+
+    @Override
+    public Scanned rankOneScan(Tensor query, Tensor key, Tensor value, Tensor logDecay, Tensor probe, Tensor rewrite,
+            Tensor state) {
+        Scanned scanned = eager.rankOneScan(query, key, value, logDecay, probe, rewrite, results.copyOf(state));
+        recordScan(ScanInputs.rankOne(query, key, value, logDecay, probe, rewrite),
+                List.of(query, key, value, logDecay, probe, rewrite, state), state, scanned);
+        return scanned;
+    }
+
+    private void recordScan(ScanInputs in, List<Tensor> inputs, Tensor state, Scanned scanned) {
+        record(inputs, List.of(scanned.y(), scanned.state()), () -> {
+            ScanInputs dIn = in.blank(results).withBonus(in.readsBefore() ? target(in.bonus()) : in.bonus());
+            Tensor dState = like(state);
+            set(state).stateScan().backward(team, in, state, given(scanned.y()), given(scanned.state()), dIn, dState);
+            contribute(in.query(), dIn.query());
+            contribute(in.key(), dIn.key());
+            contribute(in.value(), dIn.value());
+            contribute(in.logDecay(), dIn.logDecay());
+            contribute(state, dState);
+            if (in.readsBefore()) {
+                settle(in.bonus(), dIn.bonus());
+            }
+            if (in.hasRankOne()) {
+                contribute(in.probe(), dIn.probe());
+                contribute(in.rewrite(), dIn.rewrite());
+            }
+        });
+    }
+
+    @Override
+    public Scanned averageScan(Tensor key, Tensor value, Tensor decay, Tensor bonus, Tensor state) {
+        Scanned scanned = eager.averageScan(key, value, decay, bonus, results.copyOf(state));
+        record(List.of(key, value, decay, bonus, state), List.of(scanned.y(), scanned.state()), () -> {
+            Tensor dKey = like(key);
+            Tensor dValue = like(value);
+            Tensor dState = like(state);
+            Tensor dDecay = target(decay);
+            Tensor dBonus = target(bonus);
+            set(key).averageScan().backward(team, key, value, decay, bonus, state, given(scanned.y()),
+                    given(scanned.state()), dKey, dValue, dDecay, dBonus, dState);
+            contribute(key, dKey);
+            contribute(value, dValue);
+            contribute(state, dState);
+            settle(decay, dDecay);
+            settle(bonus, dBonus);
         });
         return scanned;
     }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.function.Function;
@@ -12,6 +13,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import tern.kernels.EagerOps;
 import tern.kernels.KernelSet;
@@ -251,6 +253,61 @@ class TapeOpsTest {
             Scanned again = ops.modalConvolution(plain.y(), modes, pass, plain.state());
             Scanned outer = ops.modalHeads(query, key, value, modes, pass, state(ops, heads));
             return List.of(again.y(), again.state(), outer.y(), outer.state());
+        });
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"2,4,2,3", "2,4,2,1", "1,4,2,3", "2,1,2,3", "1,1,2,3", "1,1,2,1"})
+    void recurrencesOverMatrices(String decayShape) {
+        Tensor query = input(2, 4, 2, 3);
+        Tensor key = input(2, 4, 2, 3);
+        Tensor value = input(2, 4, 2, 2);
+        Tensor probe = input(2, 4, 2, 3);
+        Tensor rewrite = input(2, 4, 2, 3);
+        Tensor state = input(2, 2, 3, 2);
+        Tensor bonus = input(2, 3);
+        Tensor logDecay = input(Arrays.stream(decayShape.split(",")).mapToInt(Integer::parseInt).toArray());
+        for (long i = 0; i < logDecay.elements(); i++) {
+            logDecay.set(i, -2 * Math.abs(logDecay.get(i)) - 0.01);
+        }
+        assertGradients(ops -> {
+            Scanned gated = ops.gatedScan(query, key, value, logDecay, state(ops, state));
+            Scanned again = ops.gatedScan(key, query, gated.y(), logDecay, gated.state());
+            return List.of(again.y(), again.state());
+        });
+        assertGradients(ops -> {
+            Scanned with = ops.bonusScan(query, key, value, logDecay, bonus, state(ops, state));
+            Scanned again = ops.bonusScan(key, query, with.y(), logDecay, bonus, with.state());
+            return List.of(again.y(), again.state());
+        });
+        assertGradients(ops -> {
+            Scanned changed = ops.rankOneScan(query, key, value, logDecay, probe, rewrite, state(ops, state));
+            Scanned again = ops.rankOneScan(key, query, changed.y(), logDecay, rewrite, probe, changed.state());
+            return List.of(again.y(), again.state());
+        });
+    }
+
+    @Test
+    void averages() {
+        Tensor key = input(2, 5, 3);
+        Tensor value = input(2, 5, 3);
+        Tensor decay = input(3);
+        Tensor bonus = input(3);
+        Tensor state = input(2, 3, 3);
+        for (int i = 0; i < 3; i++) {
+            state.set(3 + i, 0.5 + i);
+            state.set(12 + i, 1.5 + i);
+        }
+        // Both sides of the maximum are met: by positions whose key outweighs the past and by others.
+        assertGradients(ops -> {
+            Scanned first = ops.averageScan(ops.scale(key, 3), value, decay, bonus, state(ops, state));
+            Scanned second = ops.averageScan(first.y(), key, decay, bonus, first.state());
+            return List.of(second.y(), second.state());
+        });
+        assertGradients(ops -> {
+            Tensor empty = ops.scale(ops.slice(state, 0, 0, 2), 0);
+            Scanned first = ops.averageScan(key, value, decay, bonus, empty);
+            return List.of(first.y(), first.state());
         });
     }
 

@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.function.Supplier;
 
 import tern.kernels.modal.Poles;
+import tern.kernels.recurrence.ScanInputs;
 import tern.ops.Activation;
 import tern.ops.Attended;
 import tern.ops.Convolved;
@@ -370,6 +371,70 @@ public final class EagerOps implements Ops, AutoCloseable {
         return new Scanned(y, state);
     }
 
+    @Override
+    public Scanned gatedScan(Tensor query, Tensor key, Tensor value, Tensor logDecay, Tensor state) {
+        return scan("gatedScan", ScanInputs.gated(query, key, value, logDecay), state);
+    }
+
+    @Override
+    public Scanned bonusScan(Tensor query, Tensor key, Tensor value, Tensor logDecay, Tensor bonus, Tensor state) {
+        requireRank("bonusScan", "query", query, 4);
+        require("bonusScan", "bonus", bonus, query.dim(2), query.dim(3));
+        requireType("bonusScan", "bonus", bonus, query);
+        return scan("bonusScan", ScanInputs.bonus(query, key, value, logDecay, bonus), state);
+    }
+
+    @Override
+    public Scanned rankOneScan(Tensor query, Tensor key, Tensor value, Tensor logDecay, Tensor probe, Tensor rewrite,
+            Tensor state) {
+        requireSame("rankOneScan", query, probe);
+        requireSame("rankOneScan", query, rewrite);
+        return scan("rankOneScan", ScanInputs.rankOne(query, key, value, logDecay, probe, rewrite), state);
+    }
+
+    private Scanned scan(String operation, ScanInputs in, Tensor state) {
+        requireRank(operation, "query", in.query(), 4);
+        requireRank(operation, "value", in.value(), 4);
+        requireSame(operation, in.query(), in.key());
+        require(operation, "value", in.value(), in.batch(), in.time(), in.heads(), in.valueWidth());
+        requireType(operation, "value", in.value(), in.query());
+        requireDecay(operation, in);
+        require(operation, "state", state, in.batch(), in.heads(), in.keyWidth(), in.valueWidth());
+        requireType(operation, "state", state, in.query());
+        Tensor y = like(in.value());
+        set(y).stateScan().forward(team, in, state, y, state);
+        return new Scanned(y, state);
+    }
+
+    private static void requireDecay(String operation, ScanInputs in) {
+        Shape shape = in.logDecay().shape();
+        requireType(operation, "logDecay", in.logDecay(), in.query());
+        if (shape.rank() != 4 || !isOneOr(shape.dim(0), in.batch()) || !isOneOr(shape.dim(1), in.time())
+                || shape.dim(2) != in.heads() || !isOneOr(shape.dim(3), in.keyWidth())) {
+            throw new IllegalArgumentException(operation + ": logDecay must be " + in.query().shape()
+                    + ", where batch, time and key width may be 1, found " + shape);
+        }
+    }
+
+    private static boolean isOneOr(int found, int expected) {
+        return found == 1 || found == expected;
+    }
+
+    @Override
+    public Scanned averageScan(Tensor key, Tensor value, Tensor decay, Tensor bonus, Tensor state) {
+        requireRank("averageScan", "key", key, 3);
+        requireSame("averageScan", key, value);
+        require("averageScan", "decay", decay, key.dim(2));
+        requireType("averageScan", "decay", decay, key);
+        require("averageScan", "bonus", bonus, key.dim(2));
+        requireType("averageScan", "bonus", bonus, key);
+        require("averageScan", "state", state, key.dim(0), 3, key.dim(2));
+        requireType("averageScan", "state", state, key);
+        Tensor y = like(key);
+        set(key).averageScan().forward(team, key, value, decay, bonus, state, y, state);
+        return new Scanned(y, state);
+    }
+
     /** Evaluated once until parameters change: decoding would spend more time on exponentials than on the recurrence. */
     private Tensor poles(Modes modes) {
         return derived(modes, "poles", () -> Poles.evaluate(modes, results));
@@ -480,6 +545,20 @@ public final class EagerOps implements Ops, AutoCloseable {
         if (!fits) {
             throw new IllegalArgumentException(operation + ": " + what + " must be " + Shape.of(expected) + ", found "
                     + found.shape());
+        }
+    }
+
+    private static void requireRank(String operation, String what, Tensor found, int rank) {
+        if (found.shape().rank() != rank) {
+            throw new IllegalArgumentException(
+                    operation + ": " + what + " must have " + rank + " axes, found " + found.shape());
+        }
+    }
+
+    private static void requireType(String operation, String what, Tensor found, Tensor like) {
+        if (found.dtype() != like.dtype()) {
+            throw new IllegalArgumentException(
+                    operation + ": " + what + " must be " + like.dtype() + " like the other inputs, found " + found);
         }
     }
 

@@ -26,6 +26,10 @@ import tern.kernels.norm.Norm;
 import tern.kernels.norm.ReferenceNorm;
 import tern.kernels.optimise.AdamWStep;
 import tern.kernels.optimise.ReferenceAdamW;
+import tern.kernels.recurrence.AverageScan;
+import tern.kernels.recurrence.ReferenceAverageScan;
+import tern.kernels.recurrence.ReferenceStateScan;
+import tern.kernels.recurrence.StateScan;
 
 /**
  * One body for each kernel family. Bodies keep no state and are safe to share; the {@link ThreadTeam} handed to each call
@@ -35,12 +39,14 @@ import tern.kernels.optimise.ReferenceAdamW;
  */
 public record KernelSet(String name, Matmul matmul, Elementwise elementwise, Norm norm, Embedding embedding,
         ShortConvolution shortConvolution, LongConvolution longConvolution, HeadConvolution headConvolution,
-        FilterShaping filters, ModalScan modal, Attention attention, CrossEntropy crossEntropy, AdamWStep adamW) {
+        FilterShaping filters, ModalScan modal, StateScan stateScan, AverageScan averageScan, Attention attention,
+        CrossEntropy crossEntropy, AdamWStep adamW) {
     private static final KernelSet REFERENCE = new KernelSet("reference", new ReferenceMatmul(),
             new ReferenceElementwise(),
             new ReferenceNorm(), new ReferenceEmbedding(), new ReferenceShortConvolution(),
             new ReferenceLongConvolution(),
             new ReferenceHeadConvolution(), new ReferenceFilterShaping(), new ReferenceModalScan(),
+            new ReferenceStateScan(), new ReferenceAverageScan(),
             new ReferenceAttention(), new ReferenceCrossEntropy(), new ReferenceAdamW());
 
     /** The plain bodies: loops in double precision, for F32 and F64. */

@@ -12,13 +12,16 @@ import tern.kernels.matmul.VectorMatmul;
 import tern.kernels.modal.VectorModalScan;
 import tern.kernels.norm.VectorNorm;
 import tern.kernels.optimise.VectorAdamW;
+import tern.kernels.recurrence.ReferenceAverageScan;
+import tern.kernels.recurrence.ReferenceStateScan;
 
 /** The set of vector bodies; loading this class loads the vector module. */
 final class VectorBodies {
     static final KernelSet SET = new KernelSet("vector", new VectorMatmul(), new VectorElementwise(), new VectorNorm(),
             new VectorEmbedding(), new VectorShortConvolution(), new VectorLongConvolution(),
             new VectorHeadConvolution(),
-            new VectorFilterShaping(), new VectorModalScan(), new VectorAttention(), new VectorCrossEntropy(),
+            new VectorFilterShaping(), new VectorModalScan(), new ReferenceStateScan(), new ReferenceAverageScan(),
+            new VectorAttention(), new VectorCrossEntropy(),
             new VectorAdamW());
 
     private VectorBodies() {

@@ -193,6 +193,72 @@ public interface Ops {
      */
     Scanned modalHeads(Tensor query, Tensor key, Tensor value, Modes modes, Tensor passThrough, Tensor state);
 
+    /**
+     * Gated linear attention, read after write: S ← diag(e^(g_t))·S + k_t v_tᵀ, y_t = Sᵀ q_t (Yang et al. 2023, arXiv
+     * 2312.06635, section 4; with one decay a head Mamba-2, simple GLA and retention). Many positions go in chunks; decays
+     * inside a chunk are taken relative to positions within it, so any g ≤ 0 is exact, −∞ and whatever underflows
+     * included: a row of S is then replaced and gradients through it are 0, never NaN.
+     *
+     * @param query q [B,T,H,K]
+     * @param key k [B,T,H,K]
+     * @param value v [B,T,H,V]
+     * @param logDecay g [B,T,H,K], or [B,T,H,1] for all keys of a head; B and T may be 1 for a decay that all sequences or
+     *            positions share. Never above 0: the caller's promise. Its gradient has its shape
+     * @param state S [B,H,K,V], key axis before value axis; moved
+     * @return y [B,T,H,V] and the next state
+     */
+    Scanned gatedScan(Tensor query, Tensor key, Tensor value, Tensor logDecay, Tensor state);
+
+    /**
+     * {@link #gatedScan} read before write, with a bonus for a position's own pair: y_t = Sᵀ q_t + (q_t·(u ⊙ k_t)) v_t, then
+     * S ← diag(e^(g_t))·S + k_t v_tᵀ (RWKV-5 and RWKV-6: Peng et al. 2024, arXiv 2404.05892, section 4; Finch-C2 with u = 0:
+     * arXiv 2407.12077).
+     *
+     * @param query q [B,T,H,K], RWKV's receptance
+     * @param key k [B,T,H,K]
+     * @param value v [B,T,H,V]
+     * @param logDecay g as in {@link #gatedScan}; [1,1,H,K] in RWKV-5
+     * @param bonus u [H,K]
+     * @param state S [B,H,K,V], key axis before value axis; moved
+     * @return y [B,T,H,V] and the next state
+     */
+    Scanned bonusScan(Tensor query, Tensor key, Tensor value, Tensor logDecay, Tensor bonus, Tensor state);
+
+    /**
+     * Transitions that are diagonal plus rank one, read after write: S ← diag(e^(g_t))·S + b_t (a_tᵀ S) + k_t v_tᵀ with the
+     * S before on the right, y_t = Sᵀ q_t. RWKV-7: a = −κ̂, b = κ̂ ⊙ rate (Peng et al. 2025, arXiv 2503.14456). DeltaNet: g = 0,
+     * a = k, b = −βk, value βv (Yang et al. 2024, arXiv 2406.06484); gated, the probe meets the state before its decay, so
+     * a = e^g ⊙ k (arXiv 2412.06464).
+     *
+     * @param query q [B,T,H,K]
+     * @param key k [B,T,H,K]
+     * @param value v [B,T,H,V]
+     * @param logDecay g as in {@link #gatedScan}
+     * @param probe a [B,T,H,K], reads the old state. The transition should not expand (|a·b| moderate, as in the models
+     *            named): then errors do not grow
+     * @param rewrite b [B,T,H,K], the keys to which what was read is added
+     * @param state S [B,H,K,V], key axis before value axis; moved
+     * @return y [B,T,H,V] and the next state
+     */
+    Scanned rankOneScan(Tensor query, Tensor key, Tensor value, Tensor logDecay, Tensor probe, Tensor rewrite,
+            Tensor state);
+
+    /**
+     * RWKV-4's average of past values, weighed by e^key and by age, each channel for itself (Peng et al. 2023, arXiv
+     * 2305.13048, section 3.1): y_t = (Σ_(i&lt;t) e^(k_i − (t−1−i)w) v_i + e^(u + k_t) v_t) / (Σ_(i&lt;t) e^(k_i − (t−1−i)w) +
+     * e^(u + k_t)). All exponentials are relative to the largest, so keys of any size are exact.
+     *
+     * @param key k [B,T,D]
+     * @param value v [B,T,D]
+     * @param decay ln w [D], the stored {@code time_decay}; w = e^decay per position
+     * @param bonus u [D]
+     * @param state [B,3,D]: a, b and p, where a·e^p is the numerator's sum and b·e^p the denominator's. b = 0 means that
+     *            nothing was seen yet, then p is not read: zeros are the empty state; moved. What nothing was seen of passes
+     *            no gradient to the state
+     * @return y [B,T,D] and the next state
+     */
+    Scanned averageScan(Tensor key, Tensor value, Tensor decay, Tensor bonus, Tensor state);
+
     // ── attention ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     /**
