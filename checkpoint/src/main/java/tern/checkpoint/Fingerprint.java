@@ -57,7 +57,7 @@ public final class Fingerprint {
     }
 
     private static void addData(MessageDigest digest, Tensor tensor) {
-        if (ByteOrder.nativeOrder() == ByteOrder.BIG_ENDIAN) {
+        if (ByteOrder.nativeOrder() == ByteOrder.BIG_ENDIAN && !tensor.dtype().isBlocked()) {
             try (Arena scratch = Arena.ofConfined()) {
                 MemorySegment copy = scratch.allocate(Math.max(1, tensor.bytes()), 8).asSlice(0, tensor.bytes())
                         .copyFrom(tensor.data());

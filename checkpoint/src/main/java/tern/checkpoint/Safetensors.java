@@ -182,10 +182,17 @@ public final class Safetensors implements TensorFile {
      * Writes a file, atomically (see {@link AtomicFiles}): tensors by decreasing width of their elements, then by name, so
      * that the same tensors and text always make the same bytes. Native tensors go to the file without a copy.
      *
-     * @throws IllegalArgumentException if a name cannot be stored, or the header would be longer than readers accept
+     * @throws IllegalArgumentException if a name cannot be stored, a tensor is of a blocked type, for which the format has no
+     *             name, or the header would be longer than readers accept
      * @throws IOException if writing fails; a file that was there before is then unchanged
      */
     public static void write(Path path, Map<String, Tensor> tensors, Map<String, String> metadata) throws IOException {
+        tensors.forEach((name, tensor) -> {
+            if (tensor.dtype().isBlocked()) {
+                throw new IllegalArgumentException(path + ": tensor " + Quoted.name(name) + " is " + tensor
+                        + ", which safetensors cannot hold; convert it to F32, BF16 or F16, or write GGUF");
+            }
+        });
         List<Map.Entry<String, Tensor>> ordered = new ArrayList<>(tensors.entrySet());
         ordered.sort(Comparator.<Map.Entry<String, Tensor>>comparingInt(entry -> -entry.getValue().dtype().bytes())
                 .thenComparing(entry -> entry.getKey().getBytes(StandardCharsets.UTF_8), Arrays::compareUnsigned));

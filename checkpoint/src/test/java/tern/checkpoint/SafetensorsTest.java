@@ -241,11 +241,12 @@ class SafetensorsTest {
 
     @Test
     void whatIsWrittenIsReadBack() {
+        DType[] plain = Stream.of(DType.values()).filter(type -> !type.isBlocked()).toArray(DType[]::new);
         Seeds.forAll(30, (seed, random) -> {
             try (Memory memory = new Memory()) {
                 Map<String, Tensor> tensors = new LinkedHashMap<>();
                 for (int i = Seeds.between(random, 0, 8); i > 0; i--) {
-                    DType type = DType.values()[random.nextInt(DType.values().length)];
+                    DType type = plain[random.nextInt(plain.length)];
                     int[] lengths = random.ints(Seeds.between(random, 0, 3), 0, 6).toArray();
                     Tensor tensor = memory.allocate(type, Shape.of(lengths));
                     byte[] noise = new byte[(int) tensor.bytes()];

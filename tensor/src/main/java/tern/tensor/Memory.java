@@ -19,7 +19,7 @@ public final class Memory implements Allocator, AutoCloseable {
 
     @Override
     public Tensor allocate(DType dtype, Shape shape) {
-        long size = Math.multiplyExact(shape.elements(), (long) dtype.bytes());
+        long size = Tensor.bytes(dtype, shape);
         bytes.addAndGet(size);
         MemorySegment segment = Pages.allocate(arena, size);
         return Tensor.over(dtype, shape, segment);

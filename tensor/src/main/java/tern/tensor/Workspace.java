@@ -54,7 +54,7 @@ public final class Workspace implements Allocator, AutoCloseable {
         }
         int blockBefore = block;
         long offsetBefore = offset;
-        long bytes = Math.multiplyExact(shape.elements(), (long) dtype.bytes());
+        long bytes = Tensor.bytes(dtype, shape);
         Tensor fresh = Tensor.over(dtype, shape, take(bytes));
         handedOut.add(fresh);
         places.add(new Place(blockBefore, offsetBefore, block, offset));

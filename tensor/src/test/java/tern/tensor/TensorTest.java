@@ -21,6 +21,9 @@ class TensorTest {
     @Test
     void everyTypeGivesBackWhatItCanHold() {
         for (DType dtype : DType.values()) {
+            if (dtype.isBlocked()) {
+                continue;
+            }
             Tensor tensor = memory.zeros(dtype, 3);
             tensor.set(1, 1);
             tensor.set(2, dtype == DType.BOOL ? 7 : 100);
