@@ -281,7 +281,13 @@ public final class TapeOps implements Ops, AutoCloseable {
         Tensor y = eager.add(a, b);
         record(List.of(a, b), List.of(y), () -> {
             contribute(a, given(y));
-            contribute(b, given(y));
+            if (b.shape().equals(a.shape())) {
+                contribute(b, given(y));
+            } else {
+                Tensor db = target(b);
+                set(a).channels().addBackward(team, given(y), db);
+                settle(b, db);
+            }
         });
         return y;
     }
@@ -291,10 +297,16 @@ public final class TapeOps implements Ops, AutoCloseable {
         Tensor y = eager.multiply(a, b);
         record(List.of(a, b), List.of(y), () -> {
             Tensor da = like(a);
-            Tensor db = like(b);
-            set(a).elementwise().multiplyBackward(team, a, b, given(y), da, db);
+            if (b.shape().equals(a.shape())) {
+                Tensor db = like(b);
+                set(a).elementwise().multiplyBackward(team, a, b, given(y), da, db);
+                contribute(b, db);
+            } else {
+                Tensor db = target(b);
+                set(a).channels().multiplyBackward(team, a, b, given(y), da, db);
+                settle(b, db);
+            }
             contribute(a, da);
-            contribute(b, db);
         });
         return y;
     }
@@ -401,7 +413,87 @@ public final class TapeOps implements Ops, AutoCloseable {
         return y;
     }
 
+    @Override
+    public Tensor groupNorm(Tensor x, int groups, Tensor gain, Tensor bias, double epsilon) {
+        Tensor y = eager.groupNorm(x, groups, gain, bias, epsilon);
+        record(List.of(x, gain, bias), List.of(y), () -> {
+            Tensor dx = like(x);
+            Tensor dGain = target(gain);
+            Tensor dBias = target(bias);
+            set(x).heads().groupNormBackward(team, EagerOps.asRows(x), groups, gain, epsilon,
+                    EagerOps.asRows(given(y)), EagerOps.asRows(dx), dGain, dBias);
+            contribute(x, dx);
+            settle(gain, dGain);
+            settle(bias, dBias);
+        });
+        return y;
+    }
+
+    @Override
+    public Tensor unit(Tensor x, double floor) {
+        Tensor y = eager.unit(x, floor);
+        record(List.of(x), List.of(y), () -> {
+            Tensor dx = like(x);
+            set(x).heads().unitBackward(team, EagerOps.asRows(x), floor, EagerOps.asRows(given(y)),
+                    EagerOps.asRows(dx));
+            contribute(x, dx);
+        });
+        return y;
+    }
+
+    @Override
+    public Tensor interpolate(Tensor x, Tensor towards, Tensor weight) {
+        Tensor y = eager.interpolate(x, towards, weight);
+        record(List.of(x, towards, weight), List.of(y), () -> {
+            Tensor dx = like(x);
+            Tensor dTowards = like(x);
+            Tensor dWeight = target(weight);
+            set(x).channels().interpolateBackward(team, x, towards, weight, given(y), dx, dTowards, dWeight);
+            contribute(x, dx);
+            contribute(towards, dTowards);
+            settle(weight, dWeight);
+        });
+        return y;
+    }
+
+    @Override
+    public Tensor bonus(Tensor query, Tensor key, Tensor bonus, Tensor value) {
+        Tensor y = eager.bonus(query, key, bonus, value);
+        record(List.of(query, key, bonus, value), List.of(y), () -> {
+            Tensor dQuery = like(query);
+            Tensor dKey = like(key);
+            Tensor dValue = like(value);
+            Tensor dBonus = target(bonus);
+            set(query).heads().bonusBackward(team, EagerOps.asHeads(query), EagerOps.asHeads(key), bonus,
+                    EagerOps.asHeads(value), EagerOps.asHeads(given(y)), EagerOps.asHeads(dQuery),
+                    EagerOps.asHeads(dKey), EagerOps.asHeads(dValue), dBonus);
+            contribute(query, dQuery);
+            contribute(key, dKey);
+            contribute(value, dValue);
+            settle(bonus, dBonus);
+        });
+        return y;
+    }
+
     // ── convolutions ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @Override
+    public Scanned shift(Tensor x, Tensor before) {
+        Scanned shifted = eager.shift(x, results.copyOf(before));
+        record(List.of(x, before), List.of(shifted.y(), shifted.state()), () -> {
+            if (x.dim(1) == 0) {
+                contribute(before, given(shifted.state()));
+                return;
+            }
+            Tensor dBefore = eager.slice(given(shifted.y()), 1, 0, 1);
+            // What comes back through y belongs to the position before, the last one's to the state: a shift the other way.
+            Tensor dx = eager.concat(List.of(eager.slice(given(shifted.y()), 1, 1, x.dim(1)), given(shifted.state())),
+                    1);
+            contribute(x, dx);
+            contribute(before, dBefore);
+        });
+        return shifted;
+    }
 
     @Override
     public Scanned shortConvolution(Tensor x, Tensor weight, Tensor bias, Tensor history) {

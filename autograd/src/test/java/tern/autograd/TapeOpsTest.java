@@ -181,6 +181,42 @@ class TapeOpsTest {
     }
 
     @Test
+    void channels() {
+        Tensor x = input(2, 3, 4);
+        Tensor row = input(4);
+        Tensor plane = input(3, 4);
+        Tensor other = input(2, 3, 4);
+        Tensor weight = input(2, 3, 4);
+        assertGradients(ops -> List.of(ops.add(x, row), ops.multiply(x, plane), ops.add(other, plane),
+                ops.multiply(other, row), ops.interpolate(x, other, row), ops.interpolate(other, x, weight)));
+    }
+
+    @Test
+    void heads() {
+        Tensor x = input(2, 3, 6);
+        Tensor gain = input(6);
+        Tensor bias = input(6);
+        Tensor key = input(2, 3, 2, 3);
+        Tensor bonus = input(2, 3);
+        Tensor value = input(2, 3, 2, 5);
+        assertGradients(ops -> List.of(ops.groupNorm(x, 2, gain, bias, 0.1), ops.unit(x, 1.2),
+                ops.bonus(ops.reshape(x, key.shape()), key, bonus, value)));
+    }
+
+    @Test
+    void shiftWithWhatCameBefore() {
+        Tensor x = input(2, 3, 4);
+        Tensor before = input(2, 1, 4);
+        Tensor weight = input(4);
+        assertGradients(ops -> {
+            Scanned first = ops.shift(x, state(ops, before));
+            Scanned second = ops.shift(ops.multiply(first.y(), weight), first.state());
+            Scanned single = ops.shift(ops.slice(x, 1, 0, 1), second.state());
+            return List.of(second.y(), single.y(), single.state());
+        });
+    }
+
+    @Test
     void shortConvolutionWithHistory() {
         Tensor x = input(2, 3, 4);
         Tensor weight = input(4, 3);

@@ -186,17 +186,23 @@ public final class EagerOps implements Ops, AutoCloseable {
 
     @Override
     public Tensor add(Tensor a, Tensor b) {
-        requireSame("add", a, b);
         Tensor y = like(a);
-        set(a).elementwise().add(team, a, b, y);
+        if (meetsEach("add", a, b)) {
+            set(a).channels().add(team, a, b, y);
+        } else {
+            set(a).elementwise().add(team, a, b, y);
+        }
         return y;
     }
 
     @Override
     public Tensor multiply(Tensor a, Tensor b) {
-        requireSame("multiply", a, b);
         Tensor y = like(a);
-        set(a).elementwise().multiply(team, a, b, y);
+        if (meetsEach("multiply", a, b)) {
+            set(a).channels().multiply(team, a, b, y);
+        } else {
+            set(a).elementwise().multiply(team, a, b, y);
+        }
         return y;
     }
 
@@ -276,7 +282,66 @@ public final class EagerOps implements Ops, AutoCloseable {
         return y;
     }
 
+    @Override
+    public Tensor groupNorm(Tensor x, int groups, Tensor gain, Tensor bias, double epsilon) {
+        int width = x.shape().last();
+        if (groups < 1 || width % groups != 0) {
+            throw new IllegalArgumentException(
+                    "groupNorm: " + groups + " groups do not divide " + width + " channels of " + x.shape());
+        }
+        require("groupNorm", "gain", gain, width);
+        require("groupNorm", "bias", bias, width);
+        Tensor y = like(x);
+        set(x).heads().groupNorm(team, asRows(x), groups, gain, bias, epsilon, asRows(y));
+        return y;
+    }
+
+    @Override
+    public Tensor unit(Tensor x, double floor) {
+        Tensor y = like(x);
+        set(x).heads().unit(team, asRows(x), floor, asRows(y));
+        return y;
+    }
+
+    @Override
+    public Tensor interpolate(Tensor x, Tensor towards, Tensor weight) {
+        requireSame("interpolate", x, towards);
+        if (weight.dtype() != x.dtype()
+                || !weight.shape().equals(x.shape()) && !weight.shape().equals(Shape.of(x.shape().last()))) {
+            throw new IllegalArgumentException("interpolate: weight must be " + x + " or "
+                    + Shape.of(x.shape().last()) + ", found " + weight);
+        }
+        Tensor y = like(x);
+        set(x).channels().interpolate(team, x, towards, weight, y);
+        return y;
+    }
+
+    @Override
+    public Tensor bonus(Tensor query, Tensor key, Tensor bonus, Tensor value) {
+        requireSame("bonus", query, key);
+        require("bonus", "bonus", bonus, query.dim(2), query.dim(3));
+        require("bonus", "value", value, query.dim(0), query.dim(1), query.dim(2), value.shape().last());
+        Tensor y = like(value);
+        set(query).heads().bonus(team, asHeads(query), asHeads(key), bonus, asHeads(value), asHeads(y));
+        return y;
+    }
+
     // ── convolutions ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @Override
+    public Scanned shift(Tensor x, Tensor before) {
+        require("shift", "x", x, x.dim(0), x.dim(1), x.dim(2));
+        require("shift", "before", before, x.dim(0), 1, x.dim(2));
+        Tensor y = like(x);
+        long row = before.bytes() / Math.max(1, x.dim(0));
+        long sequence = row * x.dim(1);
+        for (int b = 0; x.dim(1) > 0 && b < x.dim(0); b++) {
+            MemorySegment.copy(before.data(), row * b, y.data(), sequence * b, row);
+            MemorySegment.copy(x.data(), sequence * b, y.data(), sequence * b + row, sequence - row);
+            MemorySegment.copy(x.data(), sequence * (b + 1) - row, before.data(), row * b, row);
+        }
+        return new Scanned(y, before);
+    }
 
     @Override
     public Scanned shortConvolution(Tensor x, Tensor weight, Tensor bias, Tensor history) {
@@ -527,6 +592,26 @@ public final class EagerOps implements Ops, AutoCloseable {
     /** The tensor with all but its last axis flattened. */
     public static Tensor asRows(Tensor x) {
         return x.shape().rank() == 2 ? x : x.reshape(x.shape().rows(), x.shape().last());
+    }
+
+    /** The tensor [B,T,H,K] as [B·T,H,K]. */
+    public static Tensor asHeads(Tensor x) {
+        return x.reshape(x.dim(0) * x.dim(1), x.dim(2), x.dim(3));
+    }
+
+    /** Whether b meets each part of a that has its shape; false if both have one shape. */
+    private static boolean meetsEach(String operation, Tensor a, Tensor b) {
+        int more = a.shape().rank() - b.shape().rank();
+        boolean fits = a.dtype() == b.dtype() && more >= 0;
+        for (int axis = 0; fits && axis < b.shape().rank(); axis++) {
+            fits = a.dim(more + axis) == b.dim(axis);
+        }
+        if (!fits) {
+            throw new IllegalArgumentException(operation
+                    + ": the second input must have the type of the first and its shape or that of its last axes, found "
+                    + a + " and " + b);
+        }
+        return more > 0;
     }
 
     private static void requireSame(String operation, Tensor a, Tensor b) {

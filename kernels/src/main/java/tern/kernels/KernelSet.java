@@ -4,6 +4,10 @@ import java.util.Optional;
 
 import tern.kernels.attention.Attention;
 import tern.kernels.attention.ReferenceAttention;
+import tern.kernels.channels.Channels;
+import tern.kernels.channels.Heads;
+import tern.kernels.channels.ReferenceChannels;
+import tern.kernels.channels.ReferenceHeads;
 import tern.kernels.convolution.FilterShaping;
 import tern.kernels.convolution.HeadConvolution;
 import tern.kernels.convolution.LongConvolution;
@@ -37,13 +41,15 @@ import tern.kernels.recurrence.StateScan;
  *
  * @param name "reference" or "vector", as reports print it
  */
-public record KernelSet(String name, Matmul matmul, Elementwise elementwise, Norm norm, Embedding embedding,
+public record KernelSet(String name, Matmul matmul, Elementwise elementwise, Norm norm, Channels channels, Heads heads,
+        Embedding embedding,
         ShortConvolution shortConvolution, LongConvolution longConvolution, HeadConvolution headConvolution,
         FilterShaping filters, ModalScan modal, StateScan stateScan, AverageScan averageScan, Attention attention,
         CrossEntropy crossEntropy, AdamWStep adamW) {
     private static final KernelSet REFERENCE = new KernelSet("reference", new ReferenceMatmul(),
             new ReferenceElementwise(),
-            new ReferenceNorm(), new ReferenceEmbedding(), new ReferenceShortConvolution(),
+            new ReferenceNorm(), new ReferenceChannels(), new ReferenceHeads(), new ReferenceEmbedding(),
+            new ReferenceShortConvolution(),
             new ReferenceLongConvolution(),
             new ReferenceHeadConvolution(), new ReferenceFilterShaping(), new ReferenceModalScan(),
             new ReferenceStateScan(), new ReferenceAverageScan(),

@@ -1,6 +1,8 @@
 package tern.kernels;
 
 import tern.kernels.attention.VectorAttention;
+import tern.kernels.channels.VectorChannels;
+import tern.kernels.channels.VectorHeads;
 import tern.kernels.convolution.VectorFilterShaping;
 import tern.kernels.convolution.VectorHeadConvolution;
 import tern.kernels.convolution.VectorLongConvolution;
@@ -18,6 +20,7 @@ import tern.kernels.recurrence.ReferenceStateScan;
 /** The set of vector bodies; loading this class loads the vector module. */
 final class VectorBodies {
     static final KernelSet SET = new KernelSet("vector", new VectorMatmul(), new VectorElementwise(), new VectorNorm(),
+            new VectorChannels(), new VectorHeads(),
             new VectorEmbedding(), new VectorShortConvolution(), new VectorLongConvolution(),
             new VectorHeadConvolution(),
             new VectorFilterShaping(), new VectorModalScan(), new ReferenceStateScan(), new ReferenceAverageScan(),

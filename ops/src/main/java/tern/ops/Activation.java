@@ -15,5 +15,9 @@ public enum Activation {
     /** σ(x) = 1/(1 + e^-x). */
     SIGMOID,
     /** tanh x. */
-    TANH
+    TANH,
+    /** e^x. */
+    EXP,
+    /** e^x − 1, with its relative precision kept near 0. */
+    EXPM1
 }

@@ -64,10 +64,10 @@ public interface Ops {
 
     // ── elementwise ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    /** y = a + b, same shapes. */
+    /** y = a + b, where b has the shape of a or of its last axes, and is then added to each such part of a. */
     Tensor add(Tensor a, Tensor b);
 
-    /** y = a ⊙ b, same shapes. */
+    /** y = a ⊙ b, where b has the shape of a or of its last axes, and then meets each such part of a. */
     Tensor multiply(Tensor a, Tensor b);
 
     /** y = factor·x. */
@@ -99,7 +99,49 @@ public interface Ops {
     /** y = gain ⊙ x/√(mean(x²) + ε) over the last axis; gain [D] (Zhang and Sennrich 2019). */
     Tensor rmsNorm(Tensor x, Tensor gain, double epsilon);
 
+    /**
+     * y = gain ⊙ (x − mean)/√(variance + ε) + bias with mean and variance over each of H groups of D/H neighbouring channels
+     * of the last axis (Wu and He 2018, arXiv 1803.08494, without its spatial axes).
+     *
+     * @param groups H, divides D
+     * @param gain [D]
+     * @param bias [D]
+     */
+    Tensor groupNorm(Tensor x, int groups, Tensor gain, Tensor bias, double epsilon);
+
+    /** y = x / max(‖x‖₂, floor) over the last axis. */
+    Tensor unit(Tensor x, double floor);
+
+    /**
+     * y = x + (towards − x) ⊙ weight: "lerp", with which token shift mixes a position and the one before.
+     *
+     * @param towards of the shape of x
+     * @param weight of the shape of x, or [D] of its last axis
+     */
+    Tensor interpolate(Tensor x, Tensor towards, Tensor weight);
+
+    /**
+     * What a head reads of its own position: y_t = (q_t·(u ⊙ k_t)) v_t (the bonus of RWKV, arXiv 2404.05892, section 4.1; 2503.14456,
+     * section 4).
+     *
+     * @param query q [B,T,H,K]
+     * @param key k [B,T,H,K]
+     * @param bonus u [H,K]
+     * @param value v [B,T,H,V]
+     * @return [B,T,H,V]
+     */
+    Tensor bonus(Tensor query, Tensor key, Tensor bonus, Tensor value);
+
     // ── convolutions ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /**
+     * Token shift: y_t = x_(t−1), where y_0 is what came before.
+     *
+     * @param x [B,T,D]
+     * @param before the last position before x [B,1,D]; moved
+     * @return y [B,T,D] and the last position of x
+     */
+    Scanned shift(Tensor x, Tensor before);
 
     /**
      * Short causal depthwise convolution: y_t = bias + Σ_j w_j ⊙ x_(t−K+1+j), j = 0..K−1.

@@ -5,6 +5,7 @@ import static tern.kernels.lanes.Lanes.ORDER;
 import static tern.kernels.lanes.Lanes.all;
 import static tern.kernels.lanes.Lanes.bound;
 import static tern.kernels.lanes.Lanes.exp;
+import static tern.kernels.lanes.Lanes.expm1;
 import static tern.kernels.lanes.Lanes.load;
 import static tern.kernels.lanes.Lanes.sigmoid;
 import static tern.kernels.lanes.Lanes.sigmoidSlope;
@@ -72,6 +73,8 @@ final class ActivationLanes {
             case SILU -> silu(x, xAt, y, yAt, n);
             case SIGMOID -> sigmoids(x, xAt, y, yAt, n);
             case TANH -> tanhs(x, xAt, y, yAt, n);
+            case EXP -> exps(x, xAt, y, yAt, n);
+            case EXPM1 -> expm1s(x, xAt, y, yAt, n);
         }
     }
 
@@ -84,6 +87,7 @@ final class ActivationLanes {
             case SILU -> siluSlopes(x, xAt, y, yAt, n);
             case SIGMOID -> sigmoidSlopes(x, xAt, y, yAt, n);
             case TANH -> tanhSlopes(x, xAt, y, yAt, n);
+            case EXP, EXPM1 -> exps(x, xAt, y, yAt, n);
         }
     }
 
@@ -121,6 +125,18 @@ final class ActivationLanes {
     private static void tanhs(MemorySegment x, long xAt, MemorySegment y, long yAt, int n) {
         for (int i = 0; i < n; i += LENGTH) {
             tanh(load(x, xAt + 4L * i)).intoMemorySegment(y, yAt + 4L * i, ORDER);
+        }
+    }
+
+    private static void exps(MemorySegment x, long xAt, MemorySegment y, long yAt, int n) {
+        for (int i = 0; i < n; i += LENGTH) {
+            exp(load(x, xAt + 4L * i)).intoMemorySegment(y, yAt + 4L * i, ORDER);
+        }
+    }
+
+    private static void expm1s(MemorySegment x, long xAt, MemorySegment y, long yAt, int n) {
+        for (int i = 0; i < n; i += LENGTH) {
+            expm1(load(x, xAt + 4L * i)).intoMemorySegment(y, yAt + 4L * i, ORDER);
         }
     }
 

@@ -22,6 +22,8 @@ final class Functions {
             case SILU -> product(x, sigmoid(x));
             case SIGMOID -> sigmoid(x);
             case TANH -> Math.tanh(x);
+            case EXP -> Math.exp(x);
+            case EXPM1 -> Math.expm1(x);
         };
     }
 
@@ -41,6 +43,7 @@ final class Functions {
                 yield sigmoid + product(x, sigmoid * (1 - sigmoid));
             }
             case SIGMOID -> sigmoid(x) * (1 - sigmoid(x));
+            case EXP, EXPM1 -> Math.exp(x);
             case TANH -> {
                 double small = Math.exp(-2 * Math.abs(x));
                 yield 4 * small / ((1 + small) * (1 + small));

@@ -60,14 +60,17 @@ class ReferenceElementwiseTest {
     void activationsAtInfinity(Activation f) {
         double low = switch (f) {
             case IDENTITY -> Double.NEGATIVE_INFINITY;
-            case TANH -> -1;
-            case RELU, RELU_SQUARED, GELU, SILU, SIGMOID -> 0;
+            case TANH, EXPM1 -> -1;
+            case RELU, RELU_SQUARED, GELU, SILU, SIGMOID, EXP -> 0;
         };
         double high = f == Activation.TANH || f == Activation.SIGMOID ? 1 : Double.POSITIVE_INFINITY;
         assertThat(Functions.value(f, Double.NEGATIVE_INFINITY)).isEqualTo(low);
         assertThat(Functions.value(f, Double.POSITIVE_INFINITY)).isEqualTo(high);
-        double far = f == Activation.RELU_SQUARED ? Double.POSITIVE_INFINITY
-                : f == Activation.TANH || f == Activation.SIGMOID ? 0 : 1;
+        double far = switch (f) {
+            case RELU_SQUARED, EXP, EXPM1 -> Double.POSITIVE_INFINITY;
+            case TANH, SIGMOID -> 0;
+            case IDENTITY, RELU, GELU, SILU -> 1;
+        };
         assertThat(Functions.slope(f, Double.POSITIVE_INFINITY)).isEqualTo(far);
         assertThat(Functions.slope(f, Double.NEGATIVE_INFINITY)).isEqualTo(f == Activation.IDENTITY ? 1 : 0);
         assertThat(Functions.value(f, Double.NaN)).isNaN();

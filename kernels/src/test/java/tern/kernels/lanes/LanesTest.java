@@ -39,6 +39,16 @@ class LanesTest {
     }
 
     @Test
+    void exponentialMinusOne() {
+        assertThat(worst(Lanes::expm1, Math::expm1, -87.3, 88.3)).isBetween(0.3, 2.0);
+        assertThat(worst(Lanes::expm1, Math::expm1, -0.6, 0.6)).isBetween(0.3, 2.5);
+        assertThat(worst(Lanes::expm1, Math::expm1, -1e-4, 1e-4)).isLessThan(1.0);
+        assertThat(one(Lanes::expm1, Float.NEGATIVE_INFINITY)).isEqualTo(-1);
+        assertThat(one(Lanes::expm1, Float.POSITIVE_INFINITY)).isEqualTo(Float.POSITIVE_INFINITY);
+        assertThat(one(Lanes::expm1, Float.NaN)).isNaN();
+    }
+
+    @Test
     void sigmoidAndHyperbolicTangent() {
         assertThat(worst(Lanes::sigmoid, x -> 1 / (1 + Math.exp(-x)), -87, 87)).isBetween(0.3, 3.0);
         assertThat(worst(Lanes::tanh, Math::tanh, -12, 12)).isBetween(0.3, 3.0);
