@@ -6,6 +6,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 
@@ -20,6 +21,7 @@ import tern.sequence.Role;
 import tern.sequence.SequenceMixer;
 import tern.sequence.State;
 import tern.sequence.StateLayout;
+import tern.sequence.Wires;
 import tern.tensor.Shape;
 import tern.tensor.Tensor;
 
@@ -31,6 +33,7 @@ public final class Stack implements SequenceModel {
     private final StackConfig config;
     private final Parameters parameters;
     private final Tensor embedding;
+    private final Optional<StackNorm> embeddingNorm;
     private final List<Branch> branches = new ArrayList<>();
     private final StackNorm norm;
     private final Tensor head;
@@ -51,8 +54,10 @@ public final class Stack implements SequenceModel {
         embedding = scope.child("embedding").parameter("table", Shape.of(config.vocabulary(), config.width()),
                 Role.MATRIX,
                 Initialiser.normal(0.02));
+        embeddingNorm = config.embeddingNorm()
+                .map(kind -> StackNorm.declare(config, kind, scope.child("embeddingNorm")));
         ParameterScope all = scope.child("branches");
-        Set<String> published = new HashSet<>();
+        Set<String> published = new HashSet<>(Wires.OF_STACK);
         for (int i = 0; i < config.branches().size(); i++) {
             ParameterScope own = all.child(Integer.toString(i));
             StackNorm branchNorm = StackNorm.declare(config, own.child("norm"));
@@ -100,14 +105,18 @@ public final class Stack implements SequenceModel {
 
     @Override
     public Passed forward(Form form, Ops ops, Tensor ids, ModelState state, int... resets) {
-        Tensor x = ops.embed(embedding, ids);
+        Tensor embedded = ops.embed(embedding, ids);
+        Tensor x = embeddingNorm.isPresent() ? embeddingNorm.get().apply(ops, embedded) : embedded;
         Map<String, Tensor> wires = new HashMap<>();
+        wires.put(Wires.IDS, ids);
+        wires.put(Wires.EMBEDDING, x);
         List<State> later = new ArrayList<>();
         for (int i = 0; i < branches.size(); i++) {
             Branch branch = branches.get(i);
             List<String> reads = branch.mixer.reads().stream().sorted().toList();
             List<String> publishes = branch.mixer.publishes().stream().sorted().toList();
             State before = state.states().get(i);
+            wires.put(Wires.RESIDUAL, x);
             List<Tensor> inputs = new ArrayList<>();
             inputs.add(x);
             reads.forEach(name -> inputs.add(wires.get(name)));

@@ -1,6 +1,7 @@
 package tern.model;
 
 import java.util.List;
+import java.util.Optional;
 
 import tern.sequence.MixerConfig;
 
@@ -12,11 +13,12 @@ import tern.sequence.MixerConfig;
  * @param context number of positions trained on at a time, and the length of filter tables
  * @param norm normalisation in front of every branch and of the head
  * @param epsilon added under the root in every normalisation
+ * @param embeddingNorm normalisation of the embedded tokens before the first branch (RWKV's ln0), if any
  * @param tiedHead whether the head shares the embedding's table
  * @param branches the mixers, from the bottom
  */
-public record StackConfig(int vocabulary, int width, int context, NormKind norm, double epsilon, boolean tiedHead,
-        List<MixerConfig> branches) {
+public record StackConfig(int vocabulary, int width, int context, NormKind norm, double epsilon,
+        Optional<NormKind> embeddingNorm, boolean tiedHead, List<MixerConfig> branches) {
     /** Checks ranges. */
     public StackConfig {
         requirePositive("vocabulary", vocabulary);
@@ -32,6 +34,12 @@ public record StackConfig(int vocabulary, int width, int context, NormKind norm,
         branches = List.copyOf(branches);
     }
 
+    /** A stack whose embedding is not normalised. */
+    public StackConfig(int vocabulary, int width, int context, NormKind norm, double epsilon, boolean tiedHead,
+            List<MixerConfig> branches) {
+        this(vocabulary, width, context, norm, epsilon, Optional.empty(), tiedHead, branches);
+    }
+
     private static void requirePositive(String name, int value) {
         if (value < 1) {
             throw new IllegalArgumentException("stack: " + name + " is " + value + ", expected 1 or more");
@@ -45,6 +53,6 @@ public record StackConfig(int vocabulary, int width, int context, NormKind norm,
 
     /** The same stack with other branches. */
     public StackConfig withBranches(List<MixerConfig> others) {
-        return new StackConfig(vocabulary, width, context, norm, epsilon, tiedHead, others);
+        return new StackConfig(vocabulary, width, context, norm, epsilon, embeddingNorm, tiedHead, others);
     }
 }

@@ -12,9 +12,13 @@ import tern.tensor.Tensor;
 /** One normalisation of the residual stream; a bias means mean and variance, none means root mean square. */
 record StackNorm(Tensor gain, Optional<Tensor> bias, double epsilon) {
     static StackNorm declare(StackConfig config, ParameterScope scope) {
+        return declare(config, config.norm(), scope);
+    }
+
+    static StackNorm declare(StackConfig config, NormKind kind, ParameterScope scope) {
         Shape shape = Shape.of(config.width());
         Tensor gain = scope.parameter("gain", shape, Role.VECTOR, Initialiser.constant(1));
-        Optional<Tensor> bias = switch (config.norm()) {
+        Optional<Tensor> bias = switch (kind) {
             case RMS -> Optional.empty();
             case LAYER -> Optional.of(scope.parameter("bias", shape, Role.VECTOR, Initialiser.constant(0)));
         };

@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.within;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.Set;
 import java.util.SplittableRandom;
 
 import org.junit.jupiter.api.AfterEach;
@@ -17,7 +19,17 @@ import org.junit.jupiter.params.provider.ValueSource;
 import tern.kernels.EagerOps;
 import tern.kernels.KernelSet;
 import tern.kernels.ThreadTeam;
+import tern.ops.Ops;
+import tern.sequence.BranchContext;
 import tern.sequence.Form;
+import tern.sequence.Mixed;
+import tern.sequence.MixerConfig;
+import tern.sequence.MixerInput;
+import tern.sequence.ParameterScope;
+import tern.sequence.SequenceMixer;
+import tern.sequence.State;
+import tern.sequence.StateLayout;
+import tern.sequence.Wires;
 import tern.tensor.DType;
 import tern.tensor.Memory;
 import tern.tensor.Tensor;
@@ -48,6 +60,53 @@ class StackTest {
                     .count();
             assertThat((double) count).as(family + "-" + size).isCloseTo(about, within(0.2 * about));
         }
+    }
+
+    /** Writes down what the stack's own wires say at the last position, and doubles the residual stream. */
+    private record Listening(List<Double> heard) implements MixerConfig {
+        @Override
+        public SequenceMixer build(BranchContext at, ParameterScope scope) {
+            return new SequenceMixer() {
+                @Override
+                public StateLayout stateLayout() {
+                    return StateLayout.STATELESS;
+                }
+
+                @Override
+                public Set<String> reads() {
+                    return Wires.OF_STACK;
+                }
+
+                @Override
+                public Mixed step(Ops ops, MixerInput in, State state) {
+                    heard.add(in.wire(Wires.IDS).get(in.time() - 1));
+                    heard.add(in.wire(Wires.EMBEDDING).get(2 * in.time() - 1));
+                    heard.add(in.wire(Wires.RESIDUAL).get(2 * in.time() - 1));
+                    return new Mixed(in.wire(Wires.RESIDUAL), state.next());
+                }
+            };
+        }
+    }
+
+    @Test
+    void theStackPublishesIdsEmbeddingAndResidual() {
+        List<Double> heard = new ArrayList<>();
+        StackConfig config = new StackConfig(4, 2, 8, NormKind.LAYER, 1e-9, Optional.of(NormKind.LAYER), false,
+                List.of(new Listening(heard), new Listening(heard)));
+        Stack stack = new Stack(config, Parameters.Source.initialised(SEED, DType.F32, memory));
+        stack.parameters().find("embedding.table").orElseThrow().tensor().setAll(0, 1, 0, 2, 5, 1, 0, 0);
+        Tensor ids = memory.zeros(DType.I32, 1, 3).setAll(2, 0, 2);
+        for (Form form : Form.values()) {
+            ModelState state = ModelState.empty(stack.stateLayouts(), DType.F32, 1, 0, memory);
+            heard.clear();
+            stack.forward(form, ops, ids.slice(0, 1), state);
+            // The last token's row (5, 1) is normalised to (1, −1); the first branch doubles it.
+            List<Double> last = List.of(heard.get(6), heard.get(7), heard.get(8), heard.get(15), heard.get(16),
+                    heard.get(17));
+            assertThat(last).as(form.name()).usingElementComparator((a, b) -> Math.abs(a - b) < 1e-6 ? 0 : 1)
+                    .containsExactly(2.0, -1.0, -1.0, 2.0, -1.0, -2.0);
+        }
+        assertThat(stack.parameters().find("embeddingNorm.bias")).isPresent();
     }
 
     @Test

@@ -84,6 +84,8 @@ class GatedMlpTest extends MixerContract {
             case SILU -> x / (1 + Math.exp(-x));
             case SIGMOID -> 1 / (1 + Math.exp(-x));
             case TANH -> Math.tanh(x);
+            case EXP -> Math.exp(x);
+            case EXPM1 -> Math.exp(x) - 1;
         };
     }
 
