@@ -9,4 +9,5 @@ module tern.mixers {
     exports tern.mixers.hyena;
     exports tern.mixers.modal;
     exports tern.mixers.parts;
+    exports tern.mixers.rwkv;
 }

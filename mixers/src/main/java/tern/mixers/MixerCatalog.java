@@ -10,6 +10,11 @@ import tern.mixers.channel.GatedMlpConfig;
 import tern.mixers.hyena.HyenaConfig;
 import tern.mixers.hyena.MultiHyenaConfig;
 import tern.mixers.modal.ModalRecurrenceConfig;
+import tern.mixers.rwkv.Rwkv4Config;
+import tern.mixers.rwkv.Rwkv5Config;
+import tern.mixers.rwkv.Rwkv6Config;
+import tern.mixers.rwkv.Rwkv7Config;
+import tern.mixers.rwkv.RwkvChannelMixConfig;
 import tern.sequence.MixerConfig;
 
 /** The kinds of mixers: the name that a saved model uses for each, and the record that configures it. Immutable. */
@@ -21,6 +26,11 @@ public final class MixerCatalog {
         KINDS.put("hyena", HyenaConfig.class);
         KINDS.put("multihyena", MultiHyenaConfig.class);
         KINDS.put("modal", ModalRecurrenceConfig.class);
+        KINDS.put("rwkv4", Rwkv4Config.class);
+        KINDS.put("rwkv5", Rwkv5Config.class);
+        KINDS.put("rwkv6", Rwkv6Config.class);
+        KINDS.put("rwkv7", Rwkv7Config.class);
+        KINDS.put("rwkv-channel-mix", RwkvChannelMixConfig.class);
         KINDS.put("mlp", GatedMlpConfig.class);
     }
 

@@ -6,7 +6,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
+import java.util.function.Function;
 
 import tern.mixers.NearestName;
 import tern.mixers.attention.AttentionConfig;
@@ -15,7 +17,13 @@ import tern.mixers.hyena.HyenaConfig;
 import tern.mixers.hyena.ImplicitFilterConfig;
 import tern.mixers.hyena.MultiHyenaConfig;
 import tern.mixers.modal.ModalRecurrenceConfig;
+import tern.mixers.rwkv.Rwkv4Config;
+import tern.mixers.rwkv.Rwkv5Config;
+import tern.mixers.rwkv.Rwkv6Config;
+import tern.mixers.rwkv.Rwkv7Config;
+import tern.mixers.rwkv.RwkvChannelMixConfig;
 import tern.ops.Activation;
+import tern.sequence.BranchContext;
 import tern.sequence.MixerConfig;
 
 /**
@@ -55,15 +63,54 @@ public final class Presets {
             put("hyena", size, HyenaConfig.of(2, size.filter));
             put("multihyena", size, MultiHyenaConfig.of(size.headWidth, size.filter));
             put("modal", size, ModalRecurrenceConfig.of(2, size.headWidth, 3, List.of(8), List.of(0)));
+            // Ranks in the proportion of released models, for which 64 belongs to a width of 1,536.
+            int rank = Math.max(8, size.width / 24);
+            int headWidth = Math.min(64, size.width / 2);
+            putRwkv("rwkv4", size, first -> new Rwkv4Config(), true);
+            putRwkv("rwkv5", size, first -> Rwkv5Config.of(headWidth), true);
+            putRwkv("rwkv6", size, first -> new Rwkv6Config(headWidth, rank, 2 * rank, 64e-5), true);
+            putRwkv("rwkv7", size,
+                    first -> new Rwkv7Config(headWidth, 2 * rank, 2 * rank, rank, 4 * rank, first, 64e-5),
+                    false);
         }
     }
 
     private Presets() {
     }
 
+    /** Layer norms, one more after the embedding, and a head of its own, as RWKV has them. */
+    private static void putRwkv(String family, Size size, Function<Boolean, MixerConfig> timeMix, boolean receptance) {
+        MixerConfig channelMix = new RwkvChannelMixConfig(channelMixInner(size, timeMix.apply(false), receptance),
+                receptance);
+        List<MixerConfig> branches = new ArrayList<>();
+        for (int layer = 0; layer < size.layers; layer++) {
+            branches.add(timeMix.apply(layer == 0));
+            branches.add(channelMix);
+        }
+        ALL.put(family + "-" + size.name().toLowerCase(Locale.ROOT), new StackConfig(256, size.width, size.context,
+                NormKind.LAYER, 1e-5, Optional.of(NormKind.LAYER), false, branches));
+    }
+
+    /**
+     * What makes a layer, and its share of the head, as large as a Transformer's layer of this width: released models
+     * have 3.5 to 4 times the width instead, and more parameters than a Transformer of as many layers.
+     */
+    private static int channelMixInner(Size size, MixerConfig timeMix, boolean receptance) {
+        Parameters counted = new Parameters(Parameters.Source.shapesOnly());
+        timeMix.build(new BranchContext(size.width, size.context, 0, 2 * size.layers), counted.scope());
+        long square = (long) size.width * size.width;
+        long layer = 4 * square + 3L * size.width * gatedInner(size);
+        long left = layer - counted.count() - (receptance ? square : 0) - 256L * size.width / size.layers;
+        return Math.toIntExact((left / (2L * size.width) + 4) / 8 * 8);
+    }
+
+    /** A gated layer has three matrices; 8/3 of the width makes them as large as two of four times the width. */
+    private static int gatedInner(Size size) {
+        return (size.width * 8 / 3 + 15) / 16 * 16;
+    }
+
     private static void put(String family, Size size, MixerConfig sequenceMixer) {
-        // A gated layer has three matrices; 8/3 of the width makes them as large as two of four times the width.
-        int inner = (size.width * 8 / 3 + 15) / 16 * 16;
+        int inner = gatedInner(size);
         List<MixerConfig> branches = new ArrayList<>();
         for (int layer = 0; layer < size.layers; layer++) {
             branches.add(sequenceMixer);

@@ -55,7 +55,8 @@ class StackTest {
     @ParameterizedTest
     @CsvSource({"nano, 0.3e6", "tiny, 1.0e6", "small, 10e6", "base, 100e6"})
     void presetsOfOneSizeHaveEqualParameters(String size, double about) {
-        for (String family : List.of("transformer", "hyena", "multihyena", "modal")) {
+        for (String family : List.of("transformer", "hyena", "multihyena", "modal", "rwkv4", "rwkv5", "rwkv6",
+                "rwkv7")) {
             long count = new Stack(Presets.named(family + "-" + size), Parameters.Source.shapesOnly()).parameters()
                     .count();
             assertThat((double) count).as(family + "-" + size).isCloseTo(about, within(0.2 * about));
@@ -109,6 +110,20 @@ class StackTest {
         assertThat(stack.parameters().find("embeddingNorm.bias")).isPresent();
     }
 
+    /** Comparisons at equal parameters need no more than a preset's name. */
+    @ParameterizedTest
+    @ValueSource(strings = {"nano", "tiny", "small", "base"})
+    void recurrentPresetsAreWithinTwoPercentOfTheTransformer(String size) {
+        double transformer = count("transformer-" + size);
+        for (String family : List.of("rwkv4", "rwkv5", "rwkv6", "rwkv7")) {
+            assertThat(count(family + "-" + size)).as(family).isCloseTo(transformer, within(0.02 * transformer));
+        }
+    }
+
+    private static double count(String preset) {
+        return new Stack(Presets.named(preset), Parameters.Source.shapesOnly()).parameters().count();
+    }
+
     @Test
     void anUnknownPresetNamesTheNearest() {
         assertThatIllegalArgumentException().isThrownBy(() -> Presets.named("heyna-tiny"))
@@ -116,7 +131,8 @@ class StackTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"transformer-nano", "hyena-nano", "multihyena-nano", "modal-nano"})
+    @ValueSource(strings = {"transformer-nano", "hyena-nano", "multihyena-nano", "modal-nano", "rwkv4-nano",
+        "rwkv5-nano", "rwkv6-nano", "rwkv7-nano"})
     void anyCutInAnyFormGivesTheSame(String preset) {
         SplittableRandom random = new SplittableRandom(SEED);
         Stack stack = new Stack(Presets.named(preset), Parameters.Source.initialised(SEED, DType.F32, memory));

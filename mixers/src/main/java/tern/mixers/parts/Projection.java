@@ -22,6 +22,11 @@ public final class Projection {
     private final Tensor weight;
     private final Optional<Tensor> bias;
 
+    private Projection(Tensor weight, Optional<Tensor> bias) {
+        this.weight = weight;
+        this.bias = bias;
+    }
+
     private Projection(ParameterScope scope, int in, int out, boolean biased, double deviation) {
         this.weight = scope.parameter("weight", Shape.of(out, in), Role.MATRIX, Initialiser.normal(deviation));
         this.bias = biased
@@ -40,6 +45,23 @@ public final class Projection {
      */
     public static Projection outOf(ParameterScope scope, int in, boolean biased, BranchContext at) {
         return new Projection(scope, in, at.width(), biased, deviation(in) / Math.sqrt(at.branches()));
+    }
+
+    /** A map without bias that starts as told. */
+    public static Projection matrix(ParameterScope scope, int in, int out, Initialiser start) {
+        return new Projection(scope.parameter("weight", Shape.of(out, in), Role.MATRIX, start), Optional.empty());
+    }
+
+    /** One half of a map of low rank, which a recurrence's numbers are made with: trained without weight decay. */
+    public static Projection lowRank(ParameterScope scope, int in, int out, Initialiser start) {
+        return new Projection(scope.parameter("weight", Shape.of(out, in), Role.FILTER, start), Optional.empty());
+    }
+
+    /** The same with a bias. */
+    public static Projection lowRank(ParameterScope scope, int in, int out, Initialiser start, Initialiser biasStart) {
+        Tensor weight = scope.parameter("weight", Shape.of(out, in), Role.FILTER, start);
+        return new Projection(weight,
+                Optional.of(scope.parameter("bias", Shape.of(out), Role.FILTER, biasStart)));
     }
 
     private static double deviation(int in) {

@@ -1,0 +1,35 @@
+package tern.mixers.rwkv;
+
+import tern.mixers.parts.Expect;
+import tern.sequence.BranchContext;
+import tern.sequence.MixerConfig;
+import tern.sequence.ParameterScope;
+import tern.sequence.SequenceMixer;
+
+/**
+ * Time mixing of RWKV-6.
+ *
+ * @param headWidth N, 64 in released models; divides the width
+ * @param mixRank rank of what token shift adds to each share: 32 in released models, 64 at width 4096
+ * @param decayRank rank of what is added to the decay: 64 in released models, 128 at width 4096
+ * @param groupEpsilon of the normalisation of heads: 64e-5 in released models
+ */
+public record Rwkv6Config(int headWidth, int mixRank, int decayRank, double groupEpsilon) implements MixerConfig {
+    /** Checks the numbers. */
+    public Rwkv6Config {
+        Expect.atLeast("rwkv6", "headWidth", headWidth, 1, "64 in released models");
+        Expect.atLeast("rwkv6", "mixRank", mixRank, 1, "32 in released models");
+        Expect.atLeast("rwkv6", "decayRank", decayRank, 1, "64 in released models");
+        Expect.within("rwkv6", "groupEpsilon", groupEpsilon, 0, 1, "64e-5 in released models");
+    }
+
+    /** The ranks of released models. */
+    public static Rwkv6Config of(int headWidth) {
+        return new Rwkv6Config(headWidth, 32, 64, 64e-5);
+    }
+
+    @Override
+    public SequenceMixer build(BranchContext at, ParameterScope scope) {
+        return new Rwkv6(this, Expect.divides("rwkv6", "headWidth", headWidth, "width", at.width()), at, scope);
+    }
+}
