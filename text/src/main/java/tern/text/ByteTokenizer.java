@@ -4,6 +4,7 @@ import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.OptionalInt;
 
 /**
  * One symbol for every byte. {@link #ALL} knows all 256 and can express any data; an alphabet of fewer bytes makes a
@@ -63,6 +64,11 @@ public final class ByteTokenizer implements Tokenizer {
     }
 
     @Override
+    public String name() {
+        return symbols.length == 256 ? KIND : symbols.length + " different bytes";
+    }
+
+    @Override
     public int vocabulary() {
         return symbols.length;
     }
@@ -101,9 +107,26 @@ public final class ByteTokenizer implements Tokenizer {
     }
 
     @Override
+    public int symbolLength(int id) {
+        return id >= 0 && id < symbols.length ? 1 : symbol(id).length;
+    }
+
+    @Override
+    public OptionalInt id(byte[] symbol) {
+        int id = symbol.length == 1 ? ids[symbol[0] & 0xFF] : ABSENT;
+        return id == ABSENT ? OptionalInt.empty() : OptionalInt.of(id);
+    }
+
+    /** None: every byte is data. */
+    @Override
+    public OptionalInt endOfText() {
+        return OptionalInt.empty();
+    }
+
+    @Override
     public Map<String, String> descriptor() {
         Map<String, String> descriptor = new LinkedHashMap<>();
-        descriptor.put("kind", KIND);
+        descriptor.put(TokenizerFiles.KIND, KIND);
         if (symbols.length < 256) {
             descriptor.put("alphabet", HexFormat.of().formatHex(symbols));
         }

@@ -57,7 +57,7 @@ public final class TokenStore {
         return new TokenStore(name, tokenizer.vocabulary(), data.pieces(), 1, from, to - from, ids, boundaries);
     }
 
-    /** Encodes source by source, in blocks that end behind a line feed where there is one. */
+    /** Encodes source by source, in blocks that end at the end of a line where there is one. */
     private static TokenStore ofEncoded(String name, TextData data, Tokenizer tokenizer, long from, long to,
             long[] starts) {
         int width = tokenizer.vocabulary() <= 1 << 16 ? 2 : 4;
@@ -72,7 +72,7 @@ public final class TokenStore {
             long end = passed < starts.length ? starts[passed] : to;
             byte[] block = data.bytes(at, (int) Math.min(ENCODED_AT_ONCE, end - at));
             if (at + block.length < end) {
-                block = Arrays.copyOf(block, lastLineEnd(block));
+                block = Arrays.copyOf(block, cut(block));
             }
             int[] symbols = tokenizer.encode(block);
             byte[] stored = new byte[symbols.length * width];
@@ -89,13 +89,21 @@ public final class TokenStore {
         return new TokenStore(name, tokenizer.vocabulary(), pieces, width, 0, count, new int[0], boundaries);
     }
 
-    private static int lastLineEnd(byte[] block) {
-        for (int end = block.length; end > 0; end--) {
-            if (block[end - 1] == '\n') {
-                return end;
+    /**
+     * Where a block is best cut: between a word and the line feed behind it, where tokenizers cut anyway; else behind a
+     * line feed; else between characters.
+     */
+    private static int cut(byte[] block) {
+        int line = 0;
+        for (int at = block.length - 1; at > 0; at--) {
+            if (block[at] == '\n') {
+                line = Math.max(line, at + 1);
+                if (block[at - 1] >= 'a' && block[at - 1] <= 'z') {
+                    return at;
+                }
             }
         }
-        return block.length;
+        return line > 0 ? line : Math.max(1, Utf8.lastBoundary(block));
     }
 
     /** What this is called in messages, such as "the validation part of war-and-peace.txt". */

@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.zip.GZIPOutputStream;
 
 import org.junit.jupiter.api.Test;
@@ -251,6 +252,21 @@ class TextDataTest {
         }
 
         @Override
+        public String name() {
+            return "pairs";
+        }
+
+        @Override
+        public OptionalInt id(byte[] symbol) {
+            return symbol.length == 2 ? OptionalInt.of(encode(symbol)[0]) : OptionalInt.empty();
+        }
+
+        @Override
+        public OptionalInt endOfText() {
+            return OptionalInt.empty();
+        }
+
+        @Override
         public Map<String, String> descriptor() {
             return Map.of("kind", "pairs");
         }
@@ -280,6 +296,30 @@ class TextDataTest {
             }
             assertThat(back.toString()).isEqualTo("abc" + lines);
             assertThat(tokens.get(1)).isEqualTo('c');
+        }
+    }
+
+    @Test
+    void longDataIsEncodedAsIfAtOnce() throws IOException {
+        Tokenizer neox = Tokenizer.open(SharedData.require("tokenizers/20B_tokenizer.json").toString());
+        Path enwik8 = SharedData.require("enwik8-head-4000000.gz");
+        try (TextData data = TextData.open(enwik8)) {
+            TokenStore tokens = data.split().tokens(Split.ALL, neox);
+            int[] ids = new int[(int) tokens.size()];
+            tokens.copy(0, ids, 0, ids.length);
+            assertThat(ids).isEqualTo(neox.encode(data.bytes(0, (int) data.size())));
+        }
+    }
+
+    @Test
+    void aLongLineIsNotCutWithinACharacter() {
+        String line = "é".repeat(1 << 20);
+        try (TextData data = TextData.of("x", line.getBytes(StandardCharsets.UTF_8))) {
+            TokenStore tokens = data.split().tokens(Split.ALL, WorldTokenizer.shipped());
+            int[] ids = new int[(int) tokens.size()];
+            tokens.copy(0, ids, 0, ids.length);
+            assertThat(ids).doesNotContain(0xC3 + 1, 0xA9 + 1);
+            assertThat(WorldTokenizer.shipped().text(ids)).isEqualTo(line);
         }
     }
 

@@ -57,7 +57,7 @@ class TokenizerTest {
         assertThatIllegalArgumentException().isThrownBy(() -> Tokenizer.from(Map.of()))
                 .withMessageContaining("kind is missing");
         assertThatIllegalArgumentException().isThrownBy(() -> Tokenizer.from(Map.of("kind", "words")))
-                .withMessageContaining("kind is \"words\", expected \"bytes\"");
+                .withMessageContaining("kind is \"words\", expected \"bytes\", \"world\" or \"bpe\"");
         assertThatIllegalArgumentException().isThrownBy(() -> Tokenizer.from(Map.of("kind", "bytes", "alphabet", "4Z")))
                 .withMessageContaining("alphabet is \"4Z\"");
     }

@@ -1,0 +1,64 @@
+package tern.text;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HexFormat;
+import java.util.Map;
+import java.util.Optional;
+
+/** The kinds of tokenizers that there are, by the names that models and users give them. */
+final class TokenizerKinds {
+    private TokenizerKinds() {
+    }
+
+    static Tokenizer from(Map<String, String> descriptor, Optional<Path> folder) throws IOException {
+        String kind = descriptor.getOrDefault(TokenizerFiles.KIND, "");
+        return switch (kind) {
+            case ByteTokenizer.KIND -> bytes(descriptor);
+            case WorldTokenizer.KIND -> WorldTokenizer.from(descriptor, folder);
+            case BpeTokenizer.KIND -> BpeTokenizer.from(descriptor, folder);
+            default -> throw new IllegalArgumentException("tokenizer: kind is "
+                    + (kind.isEmpty() ? "missing" : Shown.text(kind)) + ", expected \"" + ByteTokenizer.KIND + "\", \""
+                    + WorldTokenizer.KIND + "\" or \"" + BpeTokenizer.KIND
+                    + "\"; the model was written by another version");
+        };
+    }
+
+    private static Tokenizer bytes(Map<String, String> descriptor) {
+        String alphabet = descriptor.get("alphabet");
+        if (alphabet == null) {
+            return ByteTokenizer.ALL;
+        }
+        try {
+            return ByteTokenizer.over(HexFormat.of().parseHex(alphabet));
+        } catch (IllegalArgumentException bad) {
+            throw new IllegalArgumentException(bad.getMessage() + "; tokenizer: alphabet is \"" + alphabet
+                    + "\", expected distinct bytes as hexadecimal digits", bad);
+        }
+    }
+
+    static Tokenizer open(String name) throws IOException {
+        return switch (name) {
+            case ByteTokenizer.KIND -> ByteTokenizer.ALL;
+            case WorldTokenizer.KIND -> WorldTokenizer.shipped();
+            default -> open(name, Path.of(name));
+        };
+    }
+
+    private static Tokenizer open(String name, Path path) throws IOException {
+        if (!Files.exists(path)) {
+            throw new IOException("tokenizer " + name + ": no such file, and not one of \"" + ByteTokenizer.KIND
+                    + "\" and \"" + WorldTokenizer.KIND
+                    + "\"; give one of these, a tokenizer.json or a World vocabulary");
+        }
+        Path file = Files.isDirectory(path) ? path.resolve(BpeTokenizer.FILE) : path;
+        byte[] content = TokenizerFiles.read(file);
+        int first = 0;
+        while (first < content.length && content[first] <= ' ' && content[first] >= 0) {
+            first++;
+        }
+        return first < content.length && content[first] == '{' ? BpeFile.parse(file.toString(), content)
+                : WorldTokenizer.parse(file.toString(), content);
+    }
+}

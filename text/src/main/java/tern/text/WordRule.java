@@ -1,0 +1,252 @@
+package tern.text;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+
+/**
+ * How text is cut into words before the merges of a byte-level BPE, which never cross them: each rule is one of the regular
+ * expressions that tokenizer files use, written out as a scanner so that it takes linear time on any text. A rule cuts a
+ * range completely: what lies between two matches is a word too. Bytes that are not UTF-8 count as symbols.
+ */
+enum WordRule {
+    /** GPT-2's: a few English endings; letters, numbers or symbols with at most one space before them; white space. */
+    GPT2("'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+") {
+        @Override
+        int end(byte[] text, int from, int to) {
+            int ending = contraction(text, from, to, false);
+            if (ending > from) {
+                return ending;
+            }
+            int first = Characters.at(text, from, to);
+            int start = text[from] == ' ' && from + 1 < to && kind(text, from + 1, to) != Characters.SPACE ? from + 1
+                    : from;
+            int kind = start == from ? Characters.kind(first) : kind(text, start, to);
+            return kind == Characters.SPACE ? space(text, from, to) : run(text, start, to, kind);
+        }
+    },
+    /** Llama 3's: endings in any case, any one symbol before letters, numbers of up to three digits, line ends apart. */
+    LLAMA3("(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*"
+            + "|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+") {
+        @Override
+        int end(byte[] text, int from, int to) {
+            return modern(text, from, to, 3);
+        }
+    },
+    /** Qwen 2's: as Llama 3's, but every digit by itself. */
+    QWEN2("(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*"
+            + "|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+") {
+        @Override
+        int end(byte[] text, int from, int to) {
+            return modern(text, from, to, 1);
+        }
+    },
+    /** Runs of punctuation and of some symbols. */
+    PUNCTUATION("[\\p{P}\\$\\+<=>\\^~\\|]+") {
+        @Override
+        int end(byte[] text, int from, int to) {
+            boolean punctuation = Characters.isPunctuation(text, from, to);
+            int at = from;
+            while (at < to && Characters.isPunctuation(text, at, to) == punctuation) {
+                at += Characters.length(Characters.at(text, at, to));
+            }
+            return at;
+        }
+    },
+    /** Runs of numbers. */
+    NUMBERS("\\p{N}+") {
+        @Override
+        int end(byte[] text, int from, int to) {
+            return numbers(text, from, to, Integer.MAX_VALUE);
+        }
+    },
+    /** Numbers, three by three. */
+    NUMBER_TRIPLES("\\p{N}{1,3}") {
+        @Override
+        int end(byte[] text, int from, int to) {
+            return numbers(text, from, to, 3);
+        }
+    },
+    /** Every number by itself. */
+    SINGLE_NUMBERS("\\p{N}") {
+        @Override
+        int end(byte[] text, int from, int to) {
+            return numbers(text, from, to, 1);
+        }
+    },
+    /** Three decimal digits. */
+    DIGIT_TRIPLES("[0-9][0-9][0-9]") {
+        @Override
+        int end(byte[] text, int from, int to) {
+            if (threeDigits(text, from, to)) {
+                return from + 3;
+            }
+            int at = from + 1;
+            while (at < to && !threeDigits(text, at, to)) {
+                at++;
+            }
+            return at;
+        }
+
+        private static boolean threeDigits(byte[] text, int at, int to) {
+            return at + 3 <= to && isDigit(text[at]) && isDigit(text[at + 1]) && isDigit(text[at + 2]);
+        }
+
+        private static boolean isDigit(byte value) {
+            return value >= '0' && value <= '9';
+        }
+    };
+
+    private final String expression;
+
+    WordRule(String expression) {
+        this.expression = expression;
+    }
+
+    /** The regular expression that this does the work of. */
+    String expression() {
+        return expression;
+    }
+
+    /** Whether every character is part of some match of the expression. */
+    boolean coversEverything() {
+        return this == GPT2 || this == LLAMA3 || this == QWEN2;
+    }
+
+    /** Where the word that begins at {@code from} ends, above {@code from}; the text ends at {@code to}. */
+    abstract int end(byte[] text, int from, int to);
+
+    /** The rule for an expression as files write it; none for others. */
+    static java.util.Optional<WordRule> of(String expression) {
+        for (WordRule rule : values()) {
+            if (rule.expression.equals(expression)) {
+                return java.util.Optional.of(rule);
+            }
+        }
+        return java.util.Optional.empty();
+    }
+
+    /** The rules, one after the other on the words of the one before, that GGUF files give names to. */
+    static final Map<String, List<WordRule>> NAMED = named();
+
+    private static Map<String, List<WordRule>> named() {
+        Map<String, List<WordRule>> named = new java.util.TreeMap<>();
+        named.put("default", List.of(PUNCTUATION, GPT2, NUMBERS, DIGIT_TRIPLES));
+        for (String name : List.of("gpt-2", "mpt", "olmo")) {
+            named.put(name, List.of(GPT2));
+        }
+        named.put("llama-bpe", List.of(LLAMA3));
+        named.put("qwen2", List.of(QWEN2));
+        named.put("smollm", List.of(SINGLE_NUMBERS, GPT2));
+        return java.util.Collections.unmodifiableMap(named);
+    }
+
+    /** All expressions, for messages. */
+    static String known() {
+        List<String> known = new ArrayList<>();
+        for (WordRule rule : values()) {
+            known.add(rule.name().toLowerCase(Locale.ROOT) + " " + rule.expression);
+        }
+        return String.join("  ", known);
+    }
+
+    private static int kind(byte[] text, int at, int to) {
+        return Characters.kind(Characters.at(text, at, to));
+    }
+
+    /** The end of characters of one kind. */
+    private static int run(byte[] text, int from, int to, int kind) {
+        int at = from;
+        while (at < to) {
+            int next = Characters.at(text, at, to);
+            if (Characters.kind(next) != kind) {
+                break;
+            }
+            at += Characters.length(next);
+        }
+        return at;
+    }
+
+    /** An apostrophe with s, t, m, d, re, ve or ll; {@code from} if there is none. */
+    private static int contraction(byte[] text, int from, int to, boolean anyCase) {
+        if (text[from] != '\'' || from + 1 >= to) {
+            return from;
+        }
+        int fold = anyCase ? 0x20 : 0;
+        int first = lower(text[from + 1], fold);
+        if (first == 's' || first == 't' || first == 'm' || first == 'd') {
+            return from + 2;
+        }
+        int second = from + 2 < to ? lower(text[from + 2], fold) : 0;
+        boolean two = (first == 'r' || first == 'v') && second == 'e' || first == 'l' && second == 'l';
+        return two ? from + 3 : from;
+    }
+
+    private static int lower(byte value, int fold) {
+        return value >= 'A' && value <= 'Z' ? value | fold : value;
+    }
+
+    /** White space: all of it at the end of the text, else all but the last character, which goes with what follows. */
+    private static int space(byte[] text, int from, int to) {
+        int at = from;
+        int last = from;
+        while (at < to) {
+            int next = Characters.at(text, at, to);
+            if (Characters.kind(next) != Characters.SPACE) {
+                return last > from ? last : at;
+            }
+            last = at;
+            at += Characters.length(next);
+        }
+        return at;
+    }
+
+    private static boolean isLineEnd(byte value) {
+        return value == '\r' || value == '\n';
+    }
+
+    private static int modern(byte[] text, int from, int to, int digits) {
+        int ending = contraction(text, from, to, true);
+        if (ending > from) {
+            return ending;
+        }
+        int first = Characters.at(text, from, to);
+        int kind = Characters.kind(first);
+        int second = from + Characters.length(first);
+        int secondKind = second < to ? kind(text, second, to) : -1;
+        if (kind == Characters.LETTER) {
+            return run(text, from, to, Characters.LETTER);
+        } else if (kind == Characters.NUMBER) {
+            return numbers(text, from, to, digits);
+        } else if (secondKind == Characters.LETTER && !isLineEnd(text[from])) {
+            return run(text, second, to, Characters.LETTER);
+        } else if (kind == Characters.OTHER || text[from] == ' ' && secondKind == Characters.OTHER) {
+            int at = run(text, kind == Characters.OTHER ? from : second, to, Characters.OTHER);
+            while (at < to && isLineEnd(text[at])) {
+                at++;
+            }
+            return at;
+        }
+        int end = run(text, from, to, Characters.SPACE);
+        int lineEnd = end;
+        while (lineEnd > from && !isLineEnd(text[lineEnd - 1])) {
+            lineEnd--;
+        }
+        return lineEnd > from ? lineEnd : space(text, from, to);
+    }
+
+    /** At most so many numbers, or all that are none. */
+    private static int numbers(byte[] text, int from, int to, int most) {
+        int at = from;
+        boolean number = kind(text, from, to) == Characters.NUMBER;
+        for (int count = 0; at < to && (!number || count < most); count++) {
+            int next = Characters.at(text, at, to);
+            if (Characters.kind(next) == Characters.NUMBER != number) {
+                break;
+            }
+            at += Characters.length(next);
+        }
+        return at;
+    }
+}
