@@ -14,8 +14,8 @@ import tern.kernels.matmul.VectorMatmul;
 import tern.kernels.modal.VectorModalScan;
 import tern.kernels.norm.VectorNorm;
 import tern.kernels.optimise.VectorAdamW;
-import tern.kernels.recurrence.ReferenceAverageScan;
-import tern.kernels.recurrence.ReferenceStateScan;
+import tern.kernels.recurrence.VectorAverageScan;
+import tern.kernels.recurrence.VectorStateScan;
 
 /** The set of vector bodies; loading this class loads the vector module. */
 final class VectorBodies {
@@ -23,7 +23,7 @@ final class VectorBodies {
             new VectorChannels(), new VectorHeads(),
             new VectorEmbedding(), new VectorShortConvolution(), new VectorLongConvolution(),
             new VectorHeadConvolution(),
-            new VectorFilterShaping(), new VectorModalScan(), new ReferenceStateScan(), new ReferenceAverageScan(),
+            new VectorFilterShaping(), new VectorModalScan(), new VectorStateScan(), new VectorAverageScan(),
             new VectorAttention(), new VectorCrossEntropy(),
             new VectorAdamW());
 

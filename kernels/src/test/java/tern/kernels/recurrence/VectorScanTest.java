@@ -1,0 +1,275 @@
+package tern.kernels.recurrence;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+import tern.kernels.KernelLaw;
+import tern.kernels.ThreadTeam;
+import tern.kernels.recurrence.ScanLaw.Decay;
+import tern.kernels.recurrence.ScanLaw.Named;
+import tern.kernels.recurrence.ScanLaw.Rule;
+import tern.tensor.DType;
+import tern.tensor.Tensor;
+
+/** Vector = plain for recurrences over matrices, whatever the shape, the decay and the number of threads. */
+class VectorScanTest {
+    private static final double TOLERANCE = 2e-5;
+
+    private final StateScan plain = new ReferenceStateScan();
+    private final StateScan vector = new VectorStateScan();
+
+    @ParameterizedTest
+    @EnumSource(Rule.class)
+    void everyTime(Rule rule) {
+        KernelLaw.lengths().forEach(time -> check(3000 + time, rule, Decay.TYPICAL, 2, time, 2, 8, 8, 2, time, 2, 8));
+    }
+
+    @ParameterizedTest
+    @EnumSource(Rule.class)
+    void everyWidth(Rule rule) {
+        KernelLaw.lengths().filter(width -> width > 0).forEach(width -> {
+            check(3100 + width, rule, Decay.TYPICAL, 1, 3, 2, width, 7, 1, 3, 2, width);
+            check(3150 + width, rule, Decay.TYPICAL, 1, 21, 2, 5, width, 1, 21, 2, 5);
+            check(3200 + width, rule, Decay.MILD, 1, 37, 1, width, width, 1, 37, 1, width);
+        });
+    }
+
+    @ParameterizedTest
+    @EnumSource(Rule.class)
+    void usualHeads(Rule rule) {
+        for (int width : new int[] {8, 16, 32, 64, 128}) {
+            check(3300 + width, rule, Decay.TYPICAL, 1, 1, 2, width, width, 1, 1, 2, width);
+            check(3400 + width, rule, Decay.TYPICAL, 2, 83, 2, width, width, 2, 83, 2, width);
+        }
+        check(3500, rule, Decay.MILD, 1, 70, 1, 64, 128, 1, 70, 1, 64);
+        check(3501, rule, Decay.MILD, 1, 1100, 1, 16, 16, 1, 1100, 1, 16);
+    }
+
+    @ParameterizedTest
+    @EnumSource(Rule.class)
+    void everyDecayShape(Rule rule) {
+        int[][] shapes = {{2, 40, 2, 20}, {2, 40, 2, 1}, {1, 40, 2, 20}, {1, 40, 2, 1}, {2, 1, 2, 20}, {2, 1, 2, 1},
+            {1, 1, 2, 20}, {1, 1, 2, 1}};
+        for (int i = 0; i < shapes.length; i++) {
+            check(3600 + i, rule, Decay.TYPICAL, 2, 40, 2, 20, 18, shapes[i]);
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(Decay.class)
+    void everyDecay(Decay decay) {
+        for (Rule rule : Rule.values()) {
+            check(3700 + rule.ordinal(), rule, decay, 1, 256, 1, 64, 64, 1, 256, 1, 64);
+        }
+    }
+
+    private void check(long seed, Rule rule, Decay decay, int batch, int time, int heads, int keys, int values,
+            int... decayShape) {
+        try (KernelLaw law = new KernelLaw(seed)) {
+            ThreadTeam one = law.team(1);
+            ThreadTeam four = law.team(4);
+            ScanInputs in = ScanLaw.draw(law, rule, decay, DType.F32, batch, time, heads, keys, values, decayShape);
+            Tensor state = law.gaussian(DType.F32, batch, heads, keys, values);
+            Tensor expected = law.blank(DType.F32, batch, time, heads, values);
+            Tensor actual = law.copy(expected);
+            Tensor again = law.copy(expected);
+            Tensor expectedState = law.blank(DType.F32, batch, heads, keys, values);
+            Tensor actualState = law.copy(expectedState);
+            Tensor againState = law.copy(state);
+            plain.forward(one, in, state, expected, expectedState);
+            vector.forward(four, in, state, actual, actualState);
+            vector.forward(one, in, againState, again, againState);
+            law.assertClose("y", actual, expected, TOLERANCE);
+            law.assertClose("state", actualState, expectedState, TOLERANCE);
+            law.assertSame("y on one thread, in place", again, actual);
+            law.assertSame("state on one thread, in place", againState, actualState);
+
+            Tensor dy = law.gaussian(DType.F32, batch, time, heads, values);
+            Tensor dNextState = law.gaussian(DType.F32, batch, heads, keys, values);
+            ScanInputs wanted = ScanLaw.gradients(law, in);
+            ScanInputs found = ScanLaw.gradients(law, in);
+            ScanInputs repeated = ScanLaw.gradients(law, in);
+            Tensor wantedState = law.blank(DType.F32, batch, heads, keys, values);
+            Tensor foundState = law.copy(wantedState);
+            Tensor repeatedState = law.copy(wantedState);
+            plain.backward(four, in, state, dy, dNextState, wanted, wantedState);
+            vector.backward(four, in, state, dy, dNextState, found, foundState);
+            vector.backward(one, in, state, dy, dNextState, repeated, repeatedState);
+            for (int i = 0; i < ScanLaw.list(wanted).size(); i++) {
+                Named gradient = ScanLaw.list(found).get(i);
+                law.assertClose(gradient.name(), gradient.tensor(), ScanLaw.list(wanted).get(i).tensor(), TOLERANCE);
+                law.assertSame(gradient.name() + " on one thread", ScanLaw.list(repeated).get(i).tensor(),
+                        gradient.tensor());
+            }
+            law.assertClose("dState", foundState, wantedState, TOLERANCE);
+            law.assertSame("dState on one thread", repeatedState, foundState);
+            law.assertGuardsUntouched();
+        }
+    }
+
+    /** A decay of −∞ forgets: zeros, forward and backward, and no gradient to the decay. */
+    @ParameterizedTest
+    @EnumSource(Rule.class)
+    void infiniteDecay(Rule rule) {
+        for (int time : new int[] {2, 50}) {
+            try (KernelLaw law = new KernelLaw(3800 + time)) {
+                ScanInputs in = ScanLaw.draw(law, rule, Decay.MILD, DType.F32, 1, time, 1, 16, 16, 1, time, 1, 16);
+                for (int i = 0; i < 16; i++) {
+                    in.logDecay().set(16L * (time / 2) + i, i % 2 == 0 ? Double.NEGATIVE_INFINITY : -1e30);
+                }
+                Tensor state = law.gaussian(DType.F32, 1, 1, 16, 16);
+                Tensor y = law.blank(DType.F32, 1, time, 1, 16);
+                Tensor next = law.blank(DType.F32, 1, 1, 16, 16);
+                Tensor expected = law.copy(y);
+                Tensor expectedNext = law.copy(next);
+                vector.forward(law.team(1), in, state, y, next);
+                plain.forward(law.team(1), in, state, expected, expectedNext);
+                law.assertClose("y", y, expected, TOLERANCE);
+                law.assertClose("state", next, expectedNext, TOLERANCE);
+                ScanInputs d = ScanLaw.gradients(law, in);
+                Tensor dState = law.blank(DType.F32, 1, 1, 16, 16);
+                vector.backward(law.team(1), in, state, law.gaussian(DType.F32, 1, time, 1, 16), next, d, dState);
+                for (int i = 0; i < 16; i++) {
+                    assertThat(d.logDecay().get(16L * (time / 2) + i)).isZero();
+                }
+                for (Named gradient : ScanLaw.list(d)) {
+                    assertThat(gradient.tensor().toDoubles()).as(gradient.name()).doesNotContain(Double.NaN);
+                }
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(Rule.class)
+    void anyCutGivesTheSame(Rule rule) {
+        for (long seed = 3900; seed < 3904; seed++) {
+            try (KernelLaw law = new KernelLaw(seed)) {
+                ThreadTeam team = law.team(2);
+                int time = 150;
+                ScanInputs in = ScanLaw.draw(law, rule, Decay.TYPICAL, DType.F32, 1, time, 2, 24, 16, 1, time, 2, 24);
+                Tensor state = law.zeros(DType.F32, 1, 2, 24, 16);
+                Tensor wholeState = law.blank(DType.F32, 1, 2, 24, 16);
+                Tensor whole = law.blank(DType.F32, 1, time, 2, 16);
+                Tensor pieces = law.blank(DType.F32, 1, time, 2, 16);
+                vector.forward(team, in, state, whole, wholeState);
+                for (int from = 0, to; from < time; from = to) {
+                    to = from + 1 + law.random().nextInt(law.random().nextBoolean() ? 1 : Math.min(90, time - from));
+                    vector.forward(team, ScanLaw.slice(in, from, to), state, ScanLaw.slice(pieces, from, to), state);
+                }
+                law.assertClose("pieces", pieces, whole, TOLERANCE);
+                law.assertClose("state", state, wholeState, TOLERANCE);
+                law.assertGuardsUntouched();
+            }
+        }
+    }
+
+    // ── averages ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    private final AverageScan plainAverage = new ReferenceAverageScan();
+    private final AverageScan vectorAverage = new VectorAverageScan();
+
+    @Test
+    void averagesOfEveryTimeAndWidth() {
+        KernelLaw.lengths().forEach(n -> {
+            average(4000 + n, 2, n, 5, 1, 0);
+            average(4100 + n, 2, 7, n, 1, 0);
+        });
+        average(4200, 2, 700, 40, 1, 0);
+        average(4201, 1, 300, 20, 30, 0);
+        average(4202, 3, 20, 600, 1, 80);
+    }
+
+    /** Keys of great size neither overflow nor matter by their common part. */
+    @Test
+    void averagesKnowNoCommonPart() {
+        try (KernelLaw law = new KernelLaw(4300)) {
+            Tensor key = law.gaussian(DType.F32, 1, 40, 20);
+            Tensor value = law.gaussian(DType.F32, 1, 40, 20);
+            Tensor decay = law.gaussian(DType.F32, 20);
+            Tensor bonus = law.gaussian(DType.F32, 20);
+            Tensor expected = law.blank(DType.F32, 1, 40, 20);
+            Tensor y = law.blank(DType.F32, 1, 40, 20);
+            // Sixteenths, so that the sum with 80 is exact.
+            for (long i = 0; i < key.elements(); i++) {
+                key.set(i, Math.round(16 * key.get(i)) / 16.0);
+            }
+            vectorAverage.forward(law.team(1), key, value, decay, bonus, law.zeros(DType.F32, 1, 3, 20), expected,
+                    law.blank(DType.F32, 1, 3, 20));
+            for (double shift : new double[] {80, -80}) {
+                Tensor moved = law.copy(key);
+                for (long i = 0; i < key.elements(); i++) {
+                    moved.set(i, key.get(i) + shift);
+                }
+                vectorAverage.forward(law.team(1), moved, value, decay, bonus, law.zeros(DType.F32, 1, 3, 20), y,
+                        law.blank(DType.F32, 1, 3, 20));
+                law.assertClose("keys moved by " + shift, y, expected, 1e-4);
+            }
+        }
+    }
+
+    private void average(long seed, int batch, int time, int width, double spread, double shift) {
+        try (KernelLaw law = new KernelLaw(seed)) {
+            ThreadTeam one = law.team(1);
+            ThreadTeam four = law.team(4);
+            Tensor key = law.gaussian(DType.F32, batch, time, width);
+            for (long i = 0; i < key.elements(); i++) {
+                key.set(i, spread * key.get(i) + shift);
+            }
+            Tensor value = law.gaussian(DType.F32, batch, time, width);
+            Tensor decay = law.gaussian(DType.F32, width);
+            Tensor bonus = law.gaussian(DType.F32, width);
+            Tensor state = law.gaussian(DType.F32, batch, 3, width);
+            for (int b = 0; b < batch; b++) {
+                for (int d = 0; d < width; d++) {
+                    long at = (3L * b + 1) * width + d;
+                    state.set(at, d % 3 == 0 ? 0 : 1 + Math.abs(state.get(at)));
+                    state.set(at - width, d % 3 == 0 ? 0 : state.get(at - width));
+                    state.set(at + width, state.get(at + width) + shift);
+                }
+            }
+            Tensor expected = law.blank(DType.F32, batch, time, width);
+            Tensor actual = law.copy(expected);
+            Tensor again = law.copy(expected);
+            Tensor expectedState = law.blank(DType.F32, batch, 3, width);
+            Tensor actualState = law.copy(expectedState);
+            Tensor againState = law.copy(state);
+            plainAverage.forward(one, key, value, decay, bonus, state, expected, expectedState);
+            vectorAverage.forward(four, key, value, decay, bonus, state, actual, actualState);
+            vectorAverage.forward(one, key, value, decay, bonus, againState, again, againState);
+            double tolerance = 5e-5;
+            law.assertClose("y", actual, expected, tolerance);
+            law.assertClose("state", actualState, expectedState, tolerance);
+            law.assertSame("y on one thread, in place", again, actual);
+            law.assertSame("state on one thread, in place", againState, actualState);
+
+            Tensor dy = law.gaussian(DType.F32, batch, time, width);
+            Tensor dNext = law.gaussian(DType.F32, batch, 3, width);
+            Tensor[] wanted = blanks(law, batch, time, width);
+            Tensor[] found = blanks(law, batch, time, width);
+            Tensor[] repeated = blanks(law, batch, time, width);
+            averageBackward(plainAverage, one, key, value, decay, bonus, state, dy, dNext, wanted);
+            averageBackward(vectorAverage, four, key, value, decay, bonus, state, dy, dNext, found);
+            averageBackward(vectorAverage, one, key, value, decay, bonus, state, dy, dNext, repeated);
+            String[] names = {"dKey", "dValue", "dDecay", "dBonus", "dState"};
+            for (int i = 0; i < names.length; i++) {
+                law.assertClose(names[i], found[i], wanted[i], 2e-4);
+                law.assertSame(names[i] + " on one thread", repeated[i], found[i]);
+            }
+            law.assertGuardsUntouched();
+        }
+    }
+
+    private static Tensor[] blanks(KernelLaw law, int batch, int time, int width) {
+        return new Tensor[] {law.blank(DType.F32, batch, time, width), law.blank(DType.F32, batch, time, width),
+            law.zeros(DType.F32, width).fill(0.5), law.zeros(DType.F32, width).fill(-0.5),
+            law.blank(DType.F32, batch, 3, width)};
+    }
+
+    private static void averageBackward(AverageScan scan, ThreadTeam team, Tensor key, Tensor value, Tensor decay,
+            Tensor bonus, Tensor state, Tensor dy, Tensor dNext, Tensor[] d) {
+        scan.backward(team, key, value, decay, bonus, state, dy, dNext, d[0], d[1], d[2], d[3], d[4]);
+    }
+}
