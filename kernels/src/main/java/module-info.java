@@ -17,4 +17,5 @@ module tern.kernels {
     exports tern.kernels.norm;
     exports tern.kernels.optimise;
     exports tern.kernels.recurrence;
+    exports tern.kernels.stored;
 }

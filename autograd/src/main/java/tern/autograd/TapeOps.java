@@ -170,6 +170,13 @@ public final class TapeOps implements Ops, AutoCloseable {
         return eager.kernels(x.dtype());
     }
 
+    private static void requireTrainable(String operation, String what, Tensor found) {
+        if (!found.dtype().isComputed()) {
+            throw new IllegalArgumentException(operation + ": " + what + " " + found
+                    + " is as a file holds it and has no gradient, expected F32 or F64; convert it to F32 to train");
+        }
+    }
+
     private Tensor like(Tensor x) {
         return results.allocate(x.dtype(), x.shape());
     }
@@ -357,6 +364,7 @@ public final class TapeOps implements Ops, AutoCloseable {
 
     @Override
     public Tensor linear(Tensor x, Tensor weight, Tensor bias) {
+        requireTrainable("linear", "weight", weight);
         Tensor y = eager.linear(x, weight, bias);
         record(List.of(x, weight, bias), List.of(y), () -> {
             Tensor dx = like(x);
@@ -374,6 +382,7 @@ public final class TapeOps implements Ops, AutoCloseable {
 
     @Override
     public Tensor embed(Tensor table, Tensor ids) {
+        requireTrainable("embed", "table", table);
         Tensor y = eager.embed(table, ids);
         record(List.of(table), List.of(y), () -> {
             Tensor dTable = target(table);
@@ -799,6 +808,7 @@ public final class TapeOps implements Ops, AutoCloseable {
     @Override
     public Tensor crossEntropy(Tensor hidden, Tensor head, Tensor targets) {
         EagerOps.requireCrossEntropy(hidden, head, targets);
+        requireTrainable("crossEntropy", "head", head);
         Tensor losses = results.allocate(hidden.dtype(), targets.shape());
         Tensor logSum = results.allocate(hidden.dtype(), targets.shape());
         set(hidden).crossEntropy().forward(team, hidden, head, targets, losses, logSum);

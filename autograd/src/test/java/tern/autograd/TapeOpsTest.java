@@ -1,6 +1,7 @@
 package tern.autograd;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import java.util.ArrayList;
@@ -135,6 +136,20 @@ class TapeOpsTest {
     /** A state that eager operations may overwrite: a copy of the leaf, passed through the operations. */
     private static Tensor state(Ops ops, Tensor leaf) {
         return ops.scale(leaf, 1);
+    }
+
+    @Test
+    void refusesToTrainWeightsAsFilesHoldThem() {
+        Tensor x = memory.zeros(DType.F32, 2, 3, 32), weight = memory.zeros(DType.Q8_0, 5, 32);
+        Tensor ids = memory.zeros(DType.I32, 2, 3), hidden = x.reshape(6, 32), targets = ids.reshape(6);
+        try (TapeOps tape = new TapeOps(KernelSet.reference(), team, workspace, new Gradients(List.of()), false)) {
+            assertThatThrownBy(() -> tape.linear(x, weight)).isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("linear: weight Q8_0[5, 32]")
+                    .hasMessageContaining("convert it to F32 to train");
+            assertThatThrownBy(() -> tape.embed(weight, ids)).hasMessageContaining("embed: table Q8_0[5, 32]");
+            assertThatThrownBy(() -> tape.crossEntropy(hidden, weight, targets))
+                    .hasMessageContaining("crossEntropy: head Q8_0[5, 32]");
+        }
     }
 
     @Test

@@ -249,7 +249,11 @@ public final class EagerOps implements Ops, AutoCloseable {
             require("linear", "bias", bias, weight.dim(0));
         }
         Tensor y = results.allocate(x.dtype(), x.shape().withLast(weight.dim(0)));
-        set(x).matmul().linear(team, asRows(x), weight, bias, asRows(y));
+        if (weight.dtype().isComputed()) {
+            set(x).matmul().linear(team, asRows(x), weight, bias, asRows(y));
+        } else {
+            set(x).stored().linear(team, asRows(x), weight, bias, asRows(y));
+        }
         return y;
     }
 
@@ -260,8 +264,15 @@ public final class EagerOps implements Ops, AutoCloseable {
                     "embed: expected ids I32[batch,time] and a table [vocabulary,width], found "
                             + ids + " and " + table);
         }
-        Tensor y = results.allocate(table.dtype(), Shape.of(ids.dim(0), ids.dim(1), table.dim(1)));
-        set(table).embedding().forward(team, table, ids.reshape(Math.toIntExact(ids.elements())), asRows(y));
+        boolean computed = table.dtype().isComputed();
+        Tensor y = results.allocate(computed ? table.dtype() : DType.F32,
+                Shape.of(ids.dim(0), ids.dim(1), table.dim(1)));
+        Tensor positions = ids.reshape(Math.toIntExact(ids.elements()));
+        if (computed) {
+            set(table).embedding().forward(team, table, positions, asRows(y));
+        } else {
+            set(y).stored().rows(team, table, positions, asRows(y));
+        }
         return y;
     }
 

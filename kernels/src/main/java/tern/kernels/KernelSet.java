@@ -34,6 +34,8 @@ import tern.kernels.recurrence.AverageScan;
 import tern.kernels.recurrence.ReferenceAverageScan;
 import tern.kernels.recurrence.ReferenceStateScan;
 import tern.kernels.recurrence.StateScan;
+import tern.kernels.stored.ReferenceStoredWeights;
+import tern.kernels.stored.StoredWeights;
 
 /**
  * One body for each kernel family. Bodies keep no state and are safe to share; the {@link ThreadTeam} handed to each call
@@ -41,12 +43,14 @@ import tern.kernels.recurrence.StateScan;
  *
  * @param name "reference" or "vector", as reports print it
  */
-public record KernelSet(String name, Matmul matmul, Elementwise elementwise, Norm norm, Channels channels, Heads heads,
+public record KernelSet(String name, Matmul matmul, StoredWeights stored, Elementwise elementwise, Norm norm,
+        Channels channels, Heads heads,
         Embedding embedding,
         ShortConvolution shortConvolution, LongConvolution longConvolution, HeadConvolution headConvolution,
         FilterShaping filters, ModalScan modal, StateScan stateScan, AverageScan averageScan, Attention attention,
         CrossEntropy crossEntropy, AdamWStep adamW) {
     private static final KernelSet REFERENCE = new KernelSet("reference", new ReferenceMatmul(),
+            new ReferenceStoredWeights(),
             new ReferenceElementwise(),
             new ReferenceNorm(), new ReferenceChannels(), new ReferenceHeads(), new ReferenceEmbedding(),
             new ReferenceShortConvolution(),

@@ -16,10 +16,12 @@ import tern.kernels.norm.VectorNorm;
 import tern.kernels.optimise.VectorAdamW;
 import tern.kernels.recurrence.VectorAverageScan;
 import tern.kernels.recurrence.VectorStateScan;
+import tern.kernels.stored.VectorStoredWeights;
 
 /** The set of vector bodies; loading this class loads the vector module. */
 final class VectorBodies {
-    static final KernelSet SET = new KernelSet("vector", new VectorMatmul(), new VectorElementwise(), new VectorNorm(),
+    static final KernelSet SET = new KernelSet("vector", new VectorMatmul(), new VectorStoredWeights(),
+            new VectorElementwise(), new VectorNorm(),
             new VectorChannels(), new VectorHeads(),
             new VectorEmbedding(), new VectorShortConvolution(), new VectorLongConvolution(),
             new VectorHeadConvolution(),

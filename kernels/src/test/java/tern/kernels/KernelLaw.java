@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -84,8 +85,8 @@ public final class KernelLaw implements AutoCloseable {
     /** A tensor full of NaN at an odd offset, guarded on both sides: for what a kernel must write. */
     public Tensor blank(DType dtype, int... lengths) {
         Shape shape = Shape.of(lengths);
-        long bytes = shape.elements() * dtype.bytes();
-        long shift = (1 + 2L * random.nextInt(8)) * dtype.bytes();
+        long bytes = dtype.bytes(shape.elements());
+        long shift = (1 + 2L * random.nextInt(8)) * (dtype.isBlocked() ? 1 : dtype.bytes());
         Tensor whole = memory.allocate(DType.U8, Shape.of(Math.toIntExact(2 * GUARD_BYTES + shift + bytes)));
         MemorySegment block = whole.data();
         block.fill(GUARD);
@@ -108,6 +109,40 @@ public final class KernelLaw implements AutoCloseable {
             tensor.set(i, random.nextGaussian());
         }
         return tensor;
+    }
+
+    /**
+     * A tensor of a type that weights are stored in, placed as {@link #blank} places it: normal deviates where elements are
+     * stored by themselves, else any bits with scales between 1/16 and 1 of either sign.
+     */
+    public Tensor stored(DType dtype, int... lengths) {
+        if (!dtype.isBlocked()) {
+            return gaussian(dtype, lengths);
+        }
+        Tensor tensor = blank(dtype, lengths);
+        MemorySegment data = tensor.data();
+        for (long i = 0; i < data.byteSize(); i++) {
+            data.set(ValueLayout.JAVA_BYTE, i, (byte) random.nextInt());
+        }
+        for (long block = 0; block < data.byteSize(); block += dtype.blockBytes()) {
+            for (int at : scales(dtype)) {
+                short half = Float.floatToFloat16((random.nextBoolean() ? 1 : -1) * (1 + 15 * random.nextFloat()) / 16);
+                data.set(ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN), block + at, half);
+            }
+        }
+        return tensor;
+    }
+
+    private static int[] scales(DType dtype) {
+        return switch (dtype) {
+            case Q8_0, Q4_0, Q5_0 -> new int[] {0};
+            case Q4_1, Q5_1, Q4_K, Q5_K -> new int[] {0, 2};
+            case Q2_K -> new int[] {80, 82};
+            case Q3_K -> new int[] {108};
+            case Q6_K -> new int[] {208};
+            case F64, F32, BF16, F16, I64, I32, I16, I8, U8, BOOL -> throw new IllegalArgumentException(
+                    dtype + " has no scales");
+        };
     }
 
     /** A copy at another offset, with guards of its own. */
@@ -156,7 +191,7 @@ public final class KernelLaw implements AutoCloseable {
     public void assertSame(String what, Tensor actual, Tensor expected) {
         long at = actual.data().mismatch(expected.data());
         if (at >= 0) {
-            long entry = at / expected.dtype().bytes();
+            long entry = at / expected.dtype().blockBytes();
             throw new AssertionError(
                     "seed %d: %s %s: entry %d is %s, expected the very bits of %s".formatted(seed, what,
                             expected, entry, actual.get(entry), expected.get(entry)));

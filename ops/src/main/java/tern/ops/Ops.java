@@ -13,7 +13,8 @@ import tern.tensor.Tensor;
  * ({@code TapeOps}); a mixer cannot tell which.
  *
  * <p>Letters: B batch, T time, D width, H heads, K key width, V value width, F filters, N head width, C channels, L taps.
- * All tensors of one call have the same computed type, {@link DType#F32} or {@link DType#F64}. Results live until the
+ * All tensors of one call have the same computed type, {@link DType#F32} or {@link DType#F64}, except where a weight may be
+ * as a file holds it. Results live until the
  * implementation's workspace is reset. Inputs are not changed, except state tensors, which are <em>moved</em>: pass one
  * in, use the one that comes back, never the old one again (eager bodies update it in place).
  *
@@ -84,13 +85,21 @@ public interface Ops {
 
     // ── rows ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    /** y = x·Wᵀ: x [...,in], weight [out,in], y [...,out]. */
+    /**
+     * y = x·Wᵀ: x [...,in], weight [out,in], y [...,out].
+     *
+     * @param weight of the type of x; or, where nothing is trained, as a file holds it: BF16, F16 or a blocked type
+     */
     Tensor linear(Tensor x, Tensor weight);
 
-    /** y = x·Wᵀ + b: x [...,in], weight [out,in], bias [out], y [...,out]. */
+    /** {@link #linear(Tensor, Tensor)} + b: bias [out], of the type of x. */
     Tensor linear(Tensor x, Tensor weight, Tensor bias);
 
-    /** Rows of a table: ids [B,T] of {@link DType#I32}, each within 0..rows−1, table [V,D], y [B,T,D]. */
+    /**
+     * Rows of a table: ids [B,T] of {@link DType#I32}, each within 0..rows−1, table [V,D], y [B,T,D].
+     *
+     * @param table of a computed type; or, where nothing is trained, as a file holds it: then y is F32
+     */
     Tensor embed(Tensor table, Tensor ids);
 
     /** y = gain ⊙ (x − mean)/√(variance + ε) + bias over the last axis; gain, bias [D] (Ba et al. 2016). */
@@ -332,7 +341,7 @@ public interface Ops {
      * Negative log-likelihood in nats of each target under softmax(hidden·headᵀ), without ever holding the logits of all rows.
      *
      * @param hidden [R,D]
-     * @param head [V,D]
+     * @param head [V,D]; of the type of hidden or, where nothing is trained, as a file holds it
      * @param targets [R] of {@link DType#I32}, within 0..V−1, or −1 for a row that does not count (loss 0, gradient 0)
      * @return [R]
      */

@@ -9,7 +9,7 @@ public interface CrossEntropy {
      * losses_r ← logSum_r − logit_r[target_r] in nats; 0 where the target is −1.
      *
      * @param hidden [R,D]
-     * @param head [V,D]
+     * @param head [V,D]; of the type of {@code hidden}, or {@linkplain tern.kernels.stored.StoredWeights as a file holds it}
      * @param targets [R] I32; anything else outside 0..V−1 throws, naming the row
      * @param losses [R] written
      * @param logSum [R] written: log Σ exp(logits), which backward reads

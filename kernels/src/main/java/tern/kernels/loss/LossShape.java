@@ -9,9 +9,10 @@ record LossShape(int rows, int width, int vocabulary) {
     /** Reads the lengths off the tensors of a call and checks every target. */
     static LossShape of(Tensor hidden, Tensor head, Tensor targets, Tensor perRow, Tensor logSum) {
         if (hidden.shape().rank() != 2 || head.shape().rank() != 2 || hidden.dim(1) != head.dim(1)
-                || hidden.dtype() != head.dtype() || !hidden.dtype().isComputed()) {
+                || hidden.dtype() != head.dtype() && head.dtype().isComputed() || !hidden.dtype().isComputed()) {
             throw new IllegalArgumentException(
-                    "crossEntropy: hidden %s and head %s must be [R,D] and [V,D] of one type".formatted(hidden, head));
+                    "crossEntropy: hidden %s and head %s must be [R,D] and [V,D] of one type, or the head as a file holds it"
+                            .formatted(hidden, head));
         }
         int rows = hidden.dim(0), vocabulary = head.dim(0);
         if (targets.elements() != rows || targets.dtype() != DType.I32 || perRow.elements() != rows
@@ -40,6 +41,10 @@ record LossShape(int rows, int width, int vocabulary) {
             throw new IllegalArgumentException(
                     "crossEntropy: gradients %s and %s must have the shapes of hidden %s and head %s"
                             .formatted(dHidden, dHead, hidden, head));
+        }
+        if (!head.dtype().isComputed()) {
+            throw new IllegalArgumentException("crossEntropy: head %s has no gradient; convert it to %s to train"
+                    .formatted(head, hidden.dtype()));
         }
         return of(hidden, head, targets, dLosses, logSum);
     }

@@ -1,8 +1,10 @@
 package tern.kernels.loss;
 
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 import tern.kernels.ThreadTeam;
+import tern.tensor.DType;
 import tern.tensor.Tensor;
 
 /** Cross-entropy in plain loops, in double, one logit at a time. Immutable. */
@@ -14,6 +16,12 @@ public final class ReferenceCrossEntropy implements CrossEntropy {
     @Override
     public void forward(ThreadTeam team, Tensor hidden, Tensor head, Tensor targets, Tensor losses, Tensor logSum) {
         LossShape shape = LossShape.of(hidden, head, targets, losses, logSum);
+        if (!head.dtype().isComputed()) {
+            // Once for all rows: an element of a block costs as much as its block.
+            Tensor decoded = Tensor.over(DType.F32, head.shape(), MemorySegment.ofArray(head.toFloats()));
+            forward(team, hidden, hidden.dtype() == DType.F32 ? decoded : wide(decoded), targets, losses, logSum);
+            return;
+        }
         for (int r = 0; r < shape.rows(); r++) {
             double largest = Double.NEGATIVE_INFINITY, sum = 0;
             for (int v = 0; v < shape.vocabulary(); v++) {
@@ -54,6 +62,10 @@ public final class ReferenceCrossEntropy implements CrossEntropy {
                 dHidden.set((long) r * width + d, dRow[d]);
             }
         }
+    }
+
+    private static Tensor wide(Tensor x) {
+        return Tensor.over(DType.F64, x.shape(), MemorySegment.ofArray(x.toDoubles()));
     }
 
     private static double logit(Tensor hidden, int row, Tensor head, int word, int width) {

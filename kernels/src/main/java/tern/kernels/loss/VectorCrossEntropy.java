@@ -10,6 +10,7 @@ import jdk.incubator.vector.VectorSpecies;
 import tern.kernels.ThreadTeam;
 import tern.kernels.lanes.Lanes;
 import tern.kernels.matmul.Gemm;
+import tern.kernels.stored.VectorStoredWeights;
 import tern.tensor.DType;
 import tern.tensor.Shape;
 import tern.tensor.Tensor;
@@ -31,6 +32,9 @@ public final class VectorCrossEntropy implements CrossEntropy {
     private static final int FEWEST_ROWS = 4 * ROW_UNIT;
     /** Logits of a task that works on rows. */
     private static final int TASK_FLOATS = 1 << 14;
+
+    private static final VectorStoredWeights STORED = new VectorStoredWeights();
+    private static final Tensor NO_BIAS = Tensor.over(DType.F32, Shape.of(0), MemorySegment.NULL);
 
     private final ReferenceCrossEntropy plain = new ReferenceCrossEntropy();
 
@@ -122,6 +126,12 @@ public final class VectorCrossEntropy implements CrossEntropy {
     private static void logits(ThreadTeam team, LossShape shape, Tensor hidden, Tensor head, int first, int rows,
             MemorySegment tile) {
         int width = shape.width(), vocabulary = shape.vocabulary();
+        if (!head.dtype().isComputed()) {
+            Tensor logits = Tensor.over(DType.F32, Shape.of(rows, vocabulary),
+                    tile.asSlice(0, 4L * rows * vocabulary));
+            STORED.linear(team, hidden.slice(first, first + rows), head, NO_BIAS, logits);
+            return;
+        }
         Gemm.multiply(team, rows, vocabulary, width, hidden.data(), 4L * first * width, width, false, head.data(), 0,
                 width,
                 true, tile, 0, vocabulary, 1, 0);

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 import tern.kernels.KernelLaw;
 import tern.kernels.ThreadTeam;
@@ -70,6 +72,31 @@ class VectorCrossEntropyTest {
                     law.zeros(DType.F32, 1, 2));
             assertThat(got[0].toDoubles()).containsOnly(0);
             assertThat(got[2].toDoubles()).containsExactly(new double[6], within(1e-6));
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"BF16", "Q8_0", "Q4_0"})
+    void aHeadAsAFileHoldsItGivesTheLossOfItsDecoding(DType type) {
+        try (KernelLaw law = new KernelLaw(4)) {
+            ThreadTeam team = law.team(4);
+            Tensor hidden = law.gaussian(DType.F32, 300, 64), head = law.stored(type, 700, 64);
+            for (long i = 0; i < hidden.elements(); i++) {
+                hidden.set(i, hidden.get(i) / 64);
+            }
+            Tensor targets = law.zeros(DType.I32, 300);
+            for (int r = 0; r < 300; r++) {
+                targets.set(r, law.random().nextInt(-1, 700));
+            }
+            Tensor want = law.blank(DType.F32, 300), got = law.copy(want), byPlain = law.copy(want);
+            Tensor logSum = law.blank(DType.F32, 300);
+            vector.forward(team, hidden, law.blank(DType.F32, 700, 64).copyFrom(head), targets, want, logSum);
+            vector.forward(team, hidden, head, targets, got, logSum);
+            plain.forward(team, hidden, head, targets, byPlain, logSum);
+            law.assertClose(type + ", against F32", got, want, 2e-5);
+            law.assertClose(type + ", against the plain loops", got, byPlain, 2e-5);
+            assertThatThrownBy(() -> vector.backward(team, hidden, head, targets, logSum, want, law.copy(hidden),
+                    head)).hasMessageContaining("convert it to F32 to train");
         }
     }
 

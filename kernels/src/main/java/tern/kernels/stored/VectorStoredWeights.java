@@ -1,0 +1,173 @@
+package tern.kernels.stored;
+
+import java.lang.foreign.MemorySegment;
+
+import tern.kernels.ThreadTeam;
+import tern.kernels.matmul.Gemm;
+import tern.tensor.DType;
+import tern.tensor.Shape;
+import tern.tensor.Tensor;
+import tern.tensor.Workspace;
+
+/**
+ * Stored weights with vectors, for F32 activations; F64 goes to the plain body. Few rows of x, as decoding has them, meet
+ * four rows of W at a time, each read once and in order: one row of x without leaving the registers where
+ * {@code StoredDots} has a body for the type, else by way of four decoded rows in the cache ({@link Dots}). Many rows of x
+ * are multiplied by {@link Gemm} with panels of decoded rows. Which way is taken, and how work is cut up, follows from the
+ * shape alone, so results are the same bits on any number of threads; up to {@link #FEW} rows of x, also whichever rows
+ * stand beside them. Immutable.
+ */
+public final class VectorStoredWeights implements StoredWeights {
+    /** More rows of x than this are worth packing W. */
+    static final int FEW = 16;
+    /** Multiply–adds below which waking others costs more than they save: some 4 µs of one thread. */
+    private static final long WORTH_A_REGION = 1L << 18;
+    /** Stored bytes of a task. */
+    private static final long TASK_BYTES = 1L << 16;
+    private static final int ENOUGH_TASKS = 24;
+    /** Floats of a panel of decoded rows: as many as a product packs at once. */
+    private static final int PANEL_FLOATS = 1 << 21;
+    private static final int PANEL_UNIT = 64;
+    private static final int PANEL_TASK_FLOATS = 1 << 14;
+    private static final long TABLE_TASK_FLOATS = 1 << 14;
+    private static final long TABLE_WORTH_A_REGION = 1L << 16;
+
+    /** Rooms of a power of two floats: the same objects every time, so the workspace hands out the same tensors. */
+    private static final Shape[] ROOMS = new Shape[31];
+
+    static {
+        for (int i = 0; i < ROOMS.length; i++) {
+            ROOMS[i] = Shape.of(1 << i);
+        }
+    }
+
+    private final ReferenceStoredWeights plain = new ReferenceStoredWeights();
+
+    /** Keeps no state. */
+    public VectorStoredWeights() {
+    }
+
+    private static MemorySegment room(Workspace scratch, long floats) {
+        int power = Math.max(4, 64 - Long.numberOfLeadingZeros(Math.max(1, floats) - 1));
+        if (power >= ROOMS.length) {
+            throw new IllegalArgumentException("linear: rows of a stored weight are too long to decode: " + floats
+                    + " numbers at once, expected at most 2^30");
+        }
+        return scratch.allocate(DType.F32, ROOMS[power]).data();
+    }
+
+    @Override
+    public void linear(ThreadTeam team, Tensor x, Tensor weight, Tensor bias, Tensor y) {
+        StoredShape shape = StoredShape.of(x, weight, bias, y);
+        if (y.dtype() != DType.F32) {
+            plain.linear(team, x, weight, bias, y);
+        } else if (shape.rows() <= FEW) {
+            few(team, shape, x.data(), weight, shape.biased() ? bias.data() : MemorySegment.NULL, y.data());
+        } else {
+            many(team, shape, x.data(), weight, shape.biased() ? bias.data() : MemorySegment.NULL, y.data());
+        }
+    }
+
+    private static void few(ThreadTeam team, StoredShape shape, MemorySegment x, Tensor weight, MemorySegment bias,
+            MemorySegment y) {
+        int m = shape.rows(), k = shape.in(), n = shape.out();
+        if (m == 0 || n == 0) {
+            return;
+        }
+        DType type = weight.dtype();
+        MemorySegment w = weight.data();
+        long row = type.bytes(k);
+        long most = Math.min(TASK_BYTES / Math.max(1, row), (n + ENOUGH_TASKS - 1) / ENOUGH_TASKS);
+        int each = (int) Math.max(Dots.ROWS, most / Dots.ROWS * Dots.ROWS), tasks = (n + each - 1) / each;
+        runIfWorth(team, (long) m * n * k >= WORTH_A_REGION, tasks, (task, scratch) -> {
+            Workspace.Mark mark = scratch.mark();
+            int from = task * each, to = Math.min(n, from + each);
+            part(type, m, k, from, to, x, w, row, bias, y, 4L * n, room(scratch, (long) Dots.ROWS * k));
+            scratch.release(mark);
+        });
+    }
+
+    private static void part(DType type, int m, int k, int from, int to, MemorySegment x, MemorySegment w, long row,
+            MemorySegment bias, MemorySegment y, long yRow, MemorySegment spare) {
+        if (to - from < Dots.ROWS) {
+            for (int j = from; j < to; j++) {
+                single(type, m, k, x, w, j * row, bias, 4L * j, y, 4L * j, yRow, spare);
+            }
+            return;
+        }
+        for (int next = from; next < to; next += Dots.ROWS) {
+            // The last pass may go over rows once more, with the same results.
+            int j = Math.min(next, to - Dots.ROWS);
+            Decoder.decode(type, w, j * row, Dots.ROWS * k, spare, 0);
+            Dots.multiply(m, k, x, 0, spare, bias, 4L * j, y, 4L * j, yRow);
+        }
+    }
+
+    private static void single(DType type, int m, int k, MemorySegment x, MemorySegment w, long wAt, MemorySegment bias,
+            long biasAt, MemorySegment y, long yAt, long yRow, MemorySegment spare) {
+        Decoder.decode(type, w, wAt, k, spare, 0);
+        float added = bias.byteSize() > 0 ? bias.get(Tensor.FLOAT, biasAt) : 0;
+        for (int i = 0; i < m; i++) {
+            float sum = Dots.one(k, x, 4L * i * k, spare, 0);
+            y.set(Tensor.FLOAT, yAt + i * yRow, bias.byteSize() > 0 ? sum + added : sum);
+        }
+    }
+
+    private static void many(ThreadTeam team, StoredShape shape, MemorySegment x, Tensor weight, MemorySegment bias,
+            MemorySegment y) {
+        int m = shape.rows(), k = shape.in(), n = shape.out();
+        if (n == 0) {
+            return;
+        }
+        DType type = weight.dtype();
+        MemorySegment w = weight.data();
+        boolean biased = bias.byteSize() > 0;
+        if (biased) {
+            team.run(m, (i, scratch) -> MemorySegment.copy(bias, 0, y, 4L * i * n, 4L * n));
+        }
+        int rows = Math.min(n, Math.max(PANEL_UNIT, PANEL_FLOATS / Math.max(1, k) / PANEL_UNIT * PANEL_UNIT));
+        int each = Math.max(1, PANEL_TASK_FLOATS / Math.max(1, k));
+        long row = type.bytes(k);
+        Workspace.Mark mark = team.scratch().mark();
+        MemorySegment panel = room(team.scratch(), (long) rows * k);
+        for (int begin = 0; begin < n; begin += rows) {
+            int first = begin, count = Math.min(rows, n - begin);
+            team.run((count + each - 1) / each, (task, scratch) -> {
+                int from = task * each, part = Math.min(each, count - from);
+                Decoder.decode(type, w, (first + from) * row, part * k, panel, 4L * from * k);
+            });
+            Gemm.multiply(team, m, count, k, x, 0, k, false, panel, 0, k, true, y, 4L * first, n, 1, biased ? 1 : 0);
+        }
+        team.scratch().release(mark);
+    }
+
+    /** Tasks on the team, or one after the other where the work is too little to share. */
+    private static void runIfWorth(ThreadTeam team, boolean worth, int tasks, ThreadTeam.Task task) {
+        if (worth) {
+            team.run(tasks, task);
+        } else {
+            for (int index = 0; index < tasks; index++) {
+                task.run(index, team.scratch());
+            }
+        }
+    }
+
+    @Override
+    public void rows(ThreadTeam team, Tensor table, Tensor ids, Tensor y) {
+        StoredShape shape = StoredShape.ofTable(table, ids, y);
+        if (y.dtype() != DType.F32) {
+            plain.rows(team, table, ids, y);
+            return;
+        }
+        int rows = shape.rows(), width = shape.in();
+        int each = (int) Math.max(1, TABLE_TASK_FLOATS / Math.max(1, width));
+        DType type = table.dtype();
+        long row = type.bytes(width);
+        MemorySegment from = table.data(), to = y.data();
+        runIfWorth(team, (long) rows * width >= TABLE_WORTH_A_REGION, (rows + each - 1) / each, (task, scratch) -> {
+            for (int r = task * each; r < Math.min(rows, (task + 1) * each); r++) {
+                Decoder.decode(type, from, ids.getInt(r) * row, width, to, 4L * r * width);
+            }
+        });
+    }
+}
