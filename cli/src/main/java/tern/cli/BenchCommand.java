@@ -6,8 +6,8 @@ import picocli.CommandLine.ParentCommand;
 import picocli.CommandLine.Spec;
 
 /** {@code tern bench}: measurements, each a subcommand. */
-@Command(name = "bench", description = "Measure kernels, training steps and decoding on this machine.", mixinStandardHelpOptions = true, subcommands = {
-    KernelBenchCommand.class, DecodeBenchCommand.class, TrainBenchCommand.class})
+@Command(name = "bench", description = "Measure kernels, training steps, decoding and tokenizing on this machine.", mixinStandardHelpOptions = true, subcommands = {
+    KernelBenchCommand.class, DecodeBenchCommand.class, TrainBenchCommand.class, TokenizeBenchCommand.class})
 final class BenchCommand implements Runnable {
     @ParentCommand
     private Tern tern;

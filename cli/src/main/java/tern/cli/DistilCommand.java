@@ -19,6 +19,7 @@ import picocli.CommandLine.ParentCommand;
 
 import tern.checkpoint.AtomicFiles;
 import tern.checkpoint.Checkpoint;
+import tern.checkpoint.ModelFiles;
 import tern.checkpoint.Safetensors;
 import tern.checkpoint.TensorFile;
 import tern.distil.Distillation;
@@ -40,6 +41,7 @@ import tern.distil.filter.ModalTruncation;
 import tern.distil.filter.OrderChoice;
 import tern.distil.filter.OrderChoice.Choice;
 import tern.distil.filter.PronyFit;
+import tern.inference.LanguageModel;
 import tern.kernels.EagerOps;
 import tern.kernels.KernelSet;
 import tern.kernels.ThreadTeam;
@@ -254,7 +256,7 @@ final class DistilCommand implements Callable<Integer> {
                 Memory memory = new Memory();
                 ThreadTeam team = new ThreadTeam(run.threads())) {
             requireFreeOrDistilled();
-            Tokenizer tokenizer = Tokenizer.from(checkpoint.tokenizer());
+            Tokenizer tokenizer = LanguageModel.tokenizerOf(checkpoint);
             Stack teacher = checkpoint.load(DType.F32, memory);
             int context = teacher.config().context();
             try (HeldOut text = HeldOut.open(data, split, checkpoint.notes(), tokenizer, context)) {
@@ -269,6 +271,7 @@ final class DistilCommand implements Callable<Integer> {
                 Optional<Measured> quality = text.windows().map(found -> new Measured(text.name(),
                         Quality.of(teacher, made.student(), tokenizer, found, context, windows, KernelSet.fastest(),
                                 team)));
+                ModelFiles.write(out, tokenizer.files());
                 String fingerprint = Checkpoint.save(out, made.student(), checkpoint.tokenizer(),
                         made.notes(checkpoint.notes(), checkpoint.fingerprint(), how.method().name(), target));
                 finish(new DistillationResult(run.model.toString(), out.toString(), fingerprint,

@@ -25,7 +25,7 @@ final class Prompts {
     /** The symbols of a prompt; bytes outside the vocabulary are named. */
     static int[] encode(Tokenizer tokenizer, String prompt) throws IOException {
         try {
-            return tokenizer.encode(bytes(prompt));
+            return tokenizer.encodeWhole(bytes(prompt));
         } catch (IllegalArgumentException refused) {
             throw new UserError("the prompt cannot be expressed in the model's vocabulary: " + refused.getMessage(),
                     refused);

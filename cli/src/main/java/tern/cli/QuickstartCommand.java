@@ -170,7 +170,7 @@ final class QuickstartCommand implements Callable<Integer> {
                     made.notes(checkpoint.notes(), checkpoint.fingerprint(), how.method().name(), target));
             double seconds = (System.nanoTime() - begun) * 1e-9;
             int context = teacher.config().context();
-            Tokenizer tokenizer = Tokenizer.from(checkpoint.tokenizer());
+            Tokenizer tokenizer = LanguageModel.tokenizerOf(checkpoint);
             Quality quality = Quality.of(teacher, made.student(), tokenizer,
                     new EvaluationWindows(text.split().tokens(Split.VALIDATION, tokenizer), context), context,
                     COMPARED_WINDOWS, KernelSet.fastest(), team);

@@ -26,7 +26,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
  */
 @Command(name = "tern", description = "Sequence models in plain Java: train, distil, generate, measure.", mixinStandardHelpOptions = true, versionProvider = Tern.Version.class, sortOptions = false, synopsisSubcommandLabel = "COMMAND", subcommands = {
     QuickstartCommand.class, TrainCommand.class, DistilCommand.class, GenerateCommand.class, EvalCommand.class,
-    LogitsCommand.class,
+    LogitsCommand.class, TokenizeCommand.class,
     InspectCommand.class, BenchCommand.class, DoctorCommand.class})
 public final class Tern implements Runnable {
     private final PrintStream out;

@@ -47,6 +47,7 @@ import tern.train.TrainingRun;
             + " report.html. Ctrl-C saves; --resume goes on, with a budget of steps or tokens to the very same numbers."}, mixinStandardHelpOptions = true, sortOptions = false)
 final class TrainCommand implements Callable<Integer> {
     private static final long USUAL_STEPS = 1000;
+    private static final int HEAD_ROWS = 128;
 
     @ParentCommand
     private Tern tern;
@@ -56,6 +57,9 @@ final class TrainCommand implements Callable<Integer> {
 
     @Option(names = "--data", paramLabel = "FILE", arity = "1..*", description = "Files or folders to read, also .gz and .zst.")
     private List<Path> data = new ArrayList<>();
+
+    @Option(names = "--tokenizer", paramLabel = "NAME|FILE", description = "bytes (the default), world (the RWKV World vocabulary), a tokenizer.json with a byte-level BPE, or a World vocabulary's file. The architecture's vocabulary follows it.")
+    private Optional<String> tokenizer;
 
     @Option(names = "--split", paramLabel = "RULE", description = "How the data is cut: 90/5/5 in per cent, 80/10/10,lines at line ends, @END,END at bytes.")
     private Optional<String> split;
@@ -102,8 +106,9 @@ final class TrainCommand implements Callable<Integer> {
         }
         try (TextData text = TextData.open(files); ThreadTeam team = new ThreadTeam(used)) {
             Optional<SplitRule> rule = split.or(() -> before.map(RunDescription::split)).map(SplitRule::parse);
-            StackConfig architecture = architecture(before);
-            TrainingPlan plan = new TrainingPlan(name(before), architecture, ByteTokenizer.ALL,
+            Tokenizer symbols = tokenizer(before);
+            StackConfig architecture = architecture(before, symbols);
+            TrainingPlan plan = new TrainingPlan(name(before), architecture, symbols,
                     training(before, architecture), budget(before),
                     rule.isPresent() ? text.split(rule.get()) : text.split(),
                     files.stream().map(Path::toString).toList(),
@@ -127,7 +132,24 @@ final class TrainCommand implements Callable<Integer> {
                 () -> new UserError("--preset is missing; known are " + String.join(", ", Presets.names())));
     }
 
-    private StackConfig architecture(Optional<RunDescription> before) throws IOException {
+    /** The one asked for; that of the run to go on with, which must be the same. */
+    private Tokenizer tokenizer(Optional<RunDescription> before) throws IOException {
+        Optional<Tokenizer> asked = tokenizer.isPresent() ? Optional.of(Tokenizer.open(tokenizer.get()))
+                : Optional.empty();
+        if (before.isEmpty() || !Files.exists(out.resolve("last"))) {
+            return asked.orElse(ByteTokenizer.ALL);
+        }
+        try (Checkpoint last = Checkpoint.open(out.resolve("last"))) {
+            Tokenizer stored = LanguageModel.tokenizerOf(last);
+            if (asked.isPresent() && !asked.get().equals(stored)) {
+                throw new UserError("the run in " + out + " has the tokenizer " + stored.name() + ", not "
+                        + asked.get().name() + "; leave --tokenizer out to go on with it, or choose another folder");
+            }
+            return stored;
+        }
+    }
+
+    private StackConfig architecture(Optional<RunDescription> before, Tokenizer symbols) throws IOException {
         StackConfig config;
         if (before.isPresent()) {
             if (!Files.exists(out.resolve("last"))) {
@@ -138,8 +160,16 @@ final class TrainCommand implements Callable<Integer> {
             }
         } else {
             config = Presets.named(name(before));
+            if (!(symbols instanceof ByteTokenizer)) {
+                config = RecordJson.with(config, List.of("vocabulary=" + rows(symbols.vocabulary())));
+            }
         }
         return RecordJson.with(config, settings.stream().filter(this::isOfArchitecture).toList());
+    }
+
+    /** Rows of the head: a multiple of 128, as published models have (65,536 for World, 50,304 for GPT-NeoX). */
+    private static int rows(int vocabulary) {
+        return (vocabulary + HEAD_ROWS - 1) / HEAD_ROWS * HEAD_ROWS;
     }
 
     private TrainingConfig training(Optional<RunDescription> before, StackConfig architecture) {

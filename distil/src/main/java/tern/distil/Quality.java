@@ -66,9 +66,7 @@ public record Quality(long tokens, long bytes, double bitsBefore, double bitsAft
                 int[] lengths = new int[(int) Math.min(rows, count - first)];
                 for (int row = 0; row < lengths.length; row++) {
                     lengths[row] = windows.read(first + row, inputs, targets, row * time);
-                    for (int i = 0; i < lengths[row]; i++) {
-                        bytes += tokenizer.symbol(targets[row * time + i]).length;
-                    }
+                    bytes += windows.tokens().bytes(targets, row * time, lengths[row]);
                 }
                 compare(ops, teacher, student, inputs, targets, lengths, time, sums);
             }

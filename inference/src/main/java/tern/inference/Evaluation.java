@@ -63,9 +63,7 @@ public record Evaluation(long tokens, long bytes, double nats, double seconds) {
                 for (int row = 0; row < filled; row++) {
                     int length = windows.read(first + row, inputs, targets, row * time);
                     tokens += length;
-                    for (int i = 0; i < length; i++) {
-                        bytes += model.tokenizer().symbol(targets[row * time + i]).length;
-                    }
+                    bytes += windows.tokens().bytes(targets, row * time, length);
                 }
                 model.requireVocabulary(inputs);
                 nats += form == Form.PARALLEL ? whole(model, inputs, targets, filled, time)

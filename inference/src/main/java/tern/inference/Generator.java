@@ -80,7 +80,8 @@ public final class Generator {
             int id = sampler.next(logits);
             ids.add(id);
             int before = text.length();
-            text.append(decoder.accept(id));
+            // rows of the head beyond the vocabulary are padding; an untrained model may draw one
+            text.append(id < model.tokenizer().vocabulary() ? decoder.accept(id) : "");
             int stop = firstStop(text, request.stops, before);
             if (stop >= 0) {
                 text.setLength(stop);

@@ -54,13 +54,22 @@ public final class LanguageModel implements AutoCloseable {
     public static LanguageModel open(Path path, Engine engine) throws IOException {
         Checkpoint checkpoint = Checkpoint.open(path);
         try {
-            return new LanguageModel(checkpoint.model(), Tokenizer.from(checkpoint.tokenizer()),
+            return new LanguageModel(checkpoint.model(), tokenizerOf(checkpoint),
                     checkpoint.fingerprint(),
                     engine, checkpoint);
-        } catch (RuntimeException refused) {
+        } catch (IOException | RuntimeException refused) {
             checkpoint.close();
             throw refused;
         }
+    }
+
+    /**
+     * The tokenizer that a model was stored with, with the files of its folder.
+     *
+     * @throws IOException if a file that it needs is missing, damaged or another than was stored
+     */
+    public static Tokenizer tokenizerOf(Checkpoint checkpoint) throws IOException {
+        return Tokenizer.from(checkpoint.tokenizer(), checkpoint.file().path().resolveSibling(""));
     }
 
     /** {@link #open(Path, Engine)} on an engine of its own with all cores, closed with the model. */

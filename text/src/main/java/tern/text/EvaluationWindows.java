@@ -23,6 +23,11 @@ public final class EvaluationWindows {
         this.time = time;
     }
 
+    /** What the windows are cut from. */
+    public TokenStore tokens() {
+        return tokens;
+    }
+
     /** Number of windows. */
     public long count() {
         return (predictions() + time - 1) / time;

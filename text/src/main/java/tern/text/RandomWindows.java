@@ -21,6 +21,11 @@ public final class RandomWindows implements Windows {
     }
 
     @Override
+    public TokenStore tokens() {
+        return tokens;
+    }
+
+    @Override
     public int batch() {
         return batch;
     }

@@ -26,6 +26,11 @@ public final class StreamWindows implements Windows {
     }
 
     @Override
+    public TokenStore tokens() {
+        return tokens;
+    }
+
+    @Override
     public int batch() {
         return batch;
     }

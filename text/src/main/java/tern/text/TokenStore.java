@@ -18,9 +18,10 @@ public final class TokenStore {
     private final long size;
     private final int[] ids;
     private final long[] boundaries;
+    private final int[] lengths;
 
     private TokenStore(String name, int vocabulary, Pieces pieces, int width, long first, long size, int[] ids,
-            long[] boundaries) {
+            long[] boundaries, int[] lengths) {
         this.name = name;
         this.vocabulary = vocabulary;
         this.pieces = pieces;
@@ -29,6 +30,7 @@ public final class TokenStore {
         this.size = size;
         this.ids = ids;
         this.boundaries = boundaries;
+        this.lengths = lengths;
     }
 
     static TokenStore of(SplitData split, Split part, Tokenizer tokenizer) {
@@ -54,7 +56,8 @@ public final class TokenStore {
             }
         }
         long[] boundaries = Arrays.stream(starts).map(at -> at - from).toArray();
-        return new TokenStore(name, tokenizer.vocabulary(), data.pieces(), 1, from, to - from, ids, boundaries);
+        return new TokenStore(name, tokenizer.vocabulary(), data.pieces(), 1, from, to - from, ids, boundaries,
+                lengths(tokenizer));
     }
 
     /** Encodes source by source, in blocks that end at the end of a line where there is one. */
@@ -86,7 +89,14 @@ public final class TokenStore {
             at += block.length;
         }
         pieces.finish();
-        return new TokenStore(name, tokenizer.vocabulary(), pieces, width, 0, count, new int[0], boundaries);
+        return new TokenStore(name, tokenizer.vocabulary(), pieces, width, 0, count, new int[0], boundaries,
+                lengths(tokenizer));
+    }
+
+    private static int[] lengths(Tokenizer tokenizer) {
+        int[] lengths = new int[tokenizer.vocabulary()];
+        Arrays.setAll(lengths, tokenizer::symbolLength);
+        return lengths;
     }
 
     /**
@@ -119,6 +129,15 @@ public final class TokenStore {
     /** Number of different symbols that there may be. */
     public int vocabulary() {
         return vocabulary;
+    }
+
+    /** Bytes of text that symbols stand for, as their tokenizer writes them; numbers outside the vocabulary stand for none. */
+    public long bytes(int[] symbols, int from, int count) {
+        long bytes = 0;
+        for (int i = from; i < from + count; i++) {
+            bytes += symbols[i] >= 0 && symbols[i] < lengths.length ? lengths[symbols[i]] : 0;
+        }
+        return bytes;
     }
 
     /** Where a source begins within this part, the first one left out; ascending. A fresh array. */

@@ -6,6 +6,9 @@ package tern.text;
  * and set again; the windows that follow are then the same ones. Confined to one thread.
  */
 public sealed interface Windows permits RandomWindows, StreamWindows {
+    /** What the windows are cut from. */
+    TokenStore tokens();
+
     /** Rows of a window, B. */
     int batch();
 

@@ -42,6 +42,7 @@ public final class Trainer implements AutoCloseable {
     private final Tensor targets;
     private final int[] read;
     private final int[] next;
+    private long bytesPredicted;
 
     /**
      * What one update did.
@@ -50,8 +51,13 @@ public final class Trainer implements AutoCloseable {
      * @param loss mean cross-entropy in nats a token before the update
      * @param gradientNorm global norm before clipping
      * @param rate learning rate
+     * @param bytesPerToken of the text that was predicted
      */
-    public record Step(long number, double loss, double gradientNorm, double rate) {
+    public record Step(long number, double loss, double gradientNorm, double rate, double bytesPerToken) {
+        /** The loss in bits a byte of text. */
+        public double bitsPerByte() {
+            return loss / Math.log(2) / bytesPerToken;
+        }
     }
 
     /**
@@ -116,15 +122,17 @@ public final class Trainer implements AutoCloseable {
             scale = 1;
         }
         optimiser.update(gradients, rate, scale);
-        return new Step(number, loss, norm, rate);
+        return new Step(number, loss, norm, rate, (double) bytesPredicted / config.tokensPerStep());
     }
 
     /** Leaves the gradient of the mean over all batches of one update in {@link #gradients}; gives the mean loss. */
     double accumulate(Windows windows) {
         gradients.zero();
         double loss = 0;
+        bytesPredicted = 0;
         for (int part = 0; part < config.accumulation(); part++) {
             windows.next(read, next);
+            bytesPredicted += windows.tokens().bytes(next, 0, next.length);
             Trainer.write(read, ids);
             Trainer.write(next, targets);
             Tensor mean = loss(tape, results, ids, targets, config.tokensPerStep());
@@ -199,15 +207,18 @@ public final class Trainer implements AutoCloseable {
         eager.parametersChanged();
         double sum = 0;
         long symbols = 0;
+        long bytes = 0;
         for (int from = 0; from < validation.windows(); from += config.batch()) {
             int rows = Math.min(config.batch(), validation.windows() - from);
             Tensor some = results.allocate(DType.I32, Shape.of(rows, validation.time()));
             Tensor predict = results.allocate(DType.I32, some.shape());
-            symbols += validation.fill(from, some, predict);
+            Validation.Filled filled = validation.fill(from, some, predict);
+            symbols += filled.symbols();
+            bytes += filled.bytes();
             sum += loss(eager, results, some, predict, 1).get(0);
             results.reset();
         }
-        return new Validation.Measured(sum / symbols, symbols);
+        return new Validation.Measured(sum / symbols, symbols, bytes);
     }
 
     /** Gradients of the last step. */

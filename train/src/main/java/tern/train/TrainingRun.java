@@ -14,6 +14,7 @@ import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 
 import tern.checkpoint.Checkpoint;
+import tern.checkpoint.ModelFiles;
 import tern.checkpoint.Safetensors;
 import tern.kernels.KernelSet;
 import tern.kernels.ThreadTeam;
@@ -190,7 +191,7 @@ public final class TrainingRun {
             step = made.number();
             pace.stepMade();
             double spent = plan.budget().spent(step, step * perStep, pace.seconds());
-            session.tell(new TrainingEvent.Stepped(step, made.loss(), made.loss() / Math.log(2), made.rate(),
+            session.tell(new TrainingEvent.Stepped(step, made.loss(), made.bitsPerByte(), made.rate(),
                     made.gradientNorm(), step * perStep, pace.tokensPerSecond(), pace.seconds(),
                     pace.secondsLeft(spent), pace.memoryBytes()));
             interrupted = stop.getAsBoolean();
@@ -268,6 +269,7 @@ public final class TrainingRun {
         if (now.bestStep() > 0) {
             notes.put("best_validation_bits_per_byte", Double.toString(now.bestBits()));
         }
+        ModelFiles.write(folder, plan.tokenizer().files());
         Checkpoint.save(folder, session.model, plan.tokenizer().descriptor(), notes);
     }
 

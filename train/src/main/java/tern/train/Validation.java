@@ -20,11 +20,12 @@ public final class Validation {
      *
      * @param loss mean cross-entropy in nats a symbol
      * @param symbols predicted
+     * @param bytes of text that they stand for
      */
-    public record Measured(double loss, long symbols) {
-        /** The loss in bits a symbol; bits a byte where every symbol is one byte. */
+    public record Measured(double loss, long symbols, long bytes) {
+        /** The loss in bits a byte of text. */
         public double bits() {
-            return loss / Math.log(2);
+            return loss / Math.log(2) * symbols / bytes;
         }
     }
 
@@ -38,6 +39,10 @@ public final class Validation {
         this.time = (int) Math.max(1, Math.min(time, tokens.size() - 1));
         this.windows = new EvaluationWindows(tokens, this.time);
         this.count = Math.min(atMost, windows.count());
+    }
+
+    /** What some windows hold. */
+    record Filled(long symbols, long bytes) {
     }
 
     /** Number of windows. */
@@ -56,12 +61,13 @@ public final class Validation {
      *
      * @param ids [B,T] I32
      * @param targets [B,T] I32, −1 where there is nothing to predict
-     * @return number of symbols to predict
+     * @return number of symbols to predict, and of the bytes that they stand for
      */
-    long fill(int first, Tensor ids, Tensor targets) {
+    Filled fill(int first, Tensor ids, Tensor targets) {
         int[] inputs = new int[time];
         int[] next = new int[time];
         long symbols = 0;
+        long bytes = 0;
         for (int row = 0; row < ids.dim(0); row++) {
             long window = (first + row) * windows.count() / count;
             int length = windows.read(window, inputs, next, 0);
@@ -70,7 +76,8 @@ public final class Validation {
             Trainer.write(inputs, ids.slice(row, row + 1));
             Trainer.write(next, targets.slice(row, row + 1));
             symbols += length;
+            bytes += windows.tokens().bytes(next, 0, length);
         }
-        return symbols;
+        return new Filled(symbols, bytes);
     }
 }
