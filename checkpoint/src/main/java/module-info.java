@@ -5,4 +5,5 @@ module tern.checkpoint {
     requires static org.jspecify;
 
     exports tern.checkpoint;
+    exports tern.checkpoint.gguf;
 }

@@ -18,6 +18,7 @@ import java.util.TreeMap;
 
 import org.jspecify.annotations.Nullable;
 
+import tern.checkpoint.mapped.Quoted;
 import tern.model.Parameters;
 import tern.model.SequenceModel;
 import tern.model.Stack;
@@ -119,7 +120,7 @@ public final class Checkpoint implements AutoCloseable {
     /** The description in the tensors' file; that in the same folder where there is none. */
     private static ModelDescription describe(Path path, TensorFile file) throws IOException {
         Path beside = file.path().resolveSibling(CONFIG_FILE);
-        String inside = file.metadata().get(CONFIG_KEY);
+        String inside = file.texts().get(CONFIG_KEY);
         if (inside == null) {
             if (!Files.exists(beside)) {
                 throw new MalformedFileException(file.path() + ": the file does not say what model it holds; expected "
@@ -267,7 +268,7 @@ public final class Checkpoint implements AutoCloseable {
      * look at every byte once.
      */
     public synchronized String fingerprint() {
-        String stored = file.metadata().get(FINGERPRINT_KEY);
+        String stored = file.texts().get(FINGERPRINT_KEY);
         return stored != null ? stored : computeFingerprint();
     }
 

@@ -11,6 +11,7 @@ import java.util.HexFormat;
 import java.util.Map;
 import java.util.TreeMap;
 
+import tern.checkpoint.mapped.MappedFile;
 import tern.model.SequenceModel;
 import tern.model.StackConfig;
 import tern.tensor.Tensor;
@@ -61,7 +62,7 @@ public final class Fingerprint {
             try (Arena scratch = Arena.ofConfined()) {
                 MemorySegment copy = scratch.allocate(Math.max(1, tensor.bytes()), 8).asSlice(0, tensor.bytes())
                         .copyFrom(tensor.data());
-                Safetensors.reverseElements(copy, tensor.dtype().bytes());
+                MappedFile.reverseElements(copy, tensor.dtype().bytes());
                 addData(digest, copy);
             }
         } else {

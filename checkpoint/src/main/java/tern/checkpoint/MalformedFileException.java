@@ -3,6 +3,8 @@ package tern.checkpoint;
 import java.io.IOException;
 import java.io.Serial;
 
+import tern.checkpoint.mapped.Quoted;
+
 /** A file is not what it should be; the message is one line that names the file and what is wrong. */
 public final class MalformedFileException extends IOException {
     @Serial

@@ -6,6 +6,7 @@ import java.util.Map;
 
 import tools.jackson.databind.JsonNode;
 
+import tern.checkpoint.mapped.Quoted;
 import tern.model.StackConfig;
 
 /**

@@ -20,6 +20,7 @@ import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
 
+import tern.checkpoint.mapped.Quoted;
 import tern.mixers.MixerCatalog;
 import tern.mixers.NearestName;
 import tern.sequence.MixerConfig;

@@ -9,26 +9,23 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.AccessDeniedException;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.Comparator;
-import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
-import java.util.concurrent.ConcurrentHashMap;
 
 import tools.jackson.core.JsonGenerator;
 import tools.jackson.core.ObjectWriteContext;
 
-import tern.tensor.DType;
-import tern.tensor.Shape;
+import tern.checkpoint.mapped.MappedFile;
+import tern.checkpoint.mapped.Quoted;
+import tern.checkpoint.mapped.TensorTable;
 import tern.tensor.Tensor;
 
 /**
@@ -39,22 +36,22 @@ public final class Safetensors implements TensorFile {
     /** The file that holds a model's tensors in its folder. */
     public static final String MODEL_FILE = "model.safetensors";
 
+    static final String FORMAT = "safetensors";
+
     private static final ValueLayout.OfLong LENGTH = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final boolean LITTLE_ENDIAN = ByteOrder.nativeOrder() == ByteOrder.LITTLE_ENDIAN;
 
-    private final Path path;
-    private final Arena arena;
-    private final MemorySegment file;
+    private final MappedFile file;
     private final SafetensorsHeader header;
-    private final Map<String, StoredTensor> byName = new HashMap<>();
-    private final Map<String, MemorySegment> copies = new ConcurrentHashMap<>();
+    private final TensorTable tensors;
 
-    private Safetensors(Path path, Arena arena, MemorySegment file, SafetensorsHeader header) {
-        this.path = path;
-        this.arena = arena;
+    private Safetensors(MappedFile file, SafetensorsHeader header) throws MalformedFileException {
         this.file = file;
         this.header = header;
-        header.tensors().forEach(tensor -> byName.put(tensor.name(), tensor));
+        this.tensors = new TensorTable(file.path());
+        for (StoredTensor tensor : header.tensors()) {
+            tensors.add(tensor);
+        }
     }
 
     /**
@@ -65,117 +62,74 @@ public final class Safetensors implements TensorFile {
      * @throws IOException if it cannot be read
      */
     public static Safetensors open(Path path) throws IOException {
-        if (Files.isDirectory(path)) {
-            throw new IOException(path + ": is a folder, expected a safetensors file");
+        return MappedFile.open(path, "a safetensors file").opened(file -> new Safetensors(file, header(file)));
+    }
+
+    private static SafetensorsHeader header(MappedFile file) throws MalformedFileException {
+        if (file.size() < SafetensorsHeader.LENGTH_BYTES) {
+            throw new MalformedFileException(
+                    file.path() + ": the file has " + file.size() + " bytes, expected at least "
+                            + SafetensorsHeader.LENGTH_BYTES + "; this is not a safetensors file");
         }
-        Arena arena = Arena.ofShared();
-        boolean opened = false;
-        try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
-            long size = channel.size();
-            if (size < SafetensorsHeader.LENGTH_BYTES) {
-                throw new MalformedFileException(path + ": the file has " + size + " bytes, expected at least "
-                        + SafetensorsHeader.LENGTH_BYTES + "; this is not a safetensors file");
-            }
-            MemorySegment file = channel.map(FileChannel.MapMode.READ_ONLY, 0, size, arena);
-            long headerBytes = file.get(LENGTH, 0);
-            long rest = size - SafetensorsHeader.LENGTH_BYTES;
-            if (headerBytes < 0 || headerBytes > SafetensorsHeader.LONGEST || headerBytes > rest) {
-                throw new MalformedFileException(
-                        path + ": the header has a length of " + Long.toUnsignedString(headerBytes)
-                                + " bytes, expected at most " + Math.min(rest, SafetensorsHeader.LONGEST) + " ("
-                                + (headerBytes < 0 || headerBytes > SafetensorsHeader.LONGEST ? "the format allows "
-                                        + SafetensorsHeader.LONGEST : "the file holds no more")
-                                + "); the file is truncated or not a safetensors file");
-            }
-            SafetensorsHeader header = SafetensorsHeader.read(path,
-                    file.asSlice(SafetensorsHeader.LENGTH_BYTES, headerBytes),
-                    rest - headerBytes);
-            Safetensors safetensors = new Safetensors(path, arena, file, header);
-            opened = true;
-            return safetensors;
-        } catch (NoSuchFileException missing) {
-            throw new IOException(path + ": no such file; check the name", missing);
-        } catch (AccessDeniedException denied) {
-            throw new IOException(path + ": permission denied; the file cannot be read", denied);
-        } finally {
-            if (!opened) {
-                arena.close();
-            }
+        long headerBytes = file.bytes().get(LENGTH, 0);
+        long rest = file.size() - SafetensorsHeader.LENGTH_BYTES;
+        if (headerBytes < 0 || headerBytes > SafetensorsHeader.LONGEST || headerBytes > rest) {
+            throw new MalformedFileException(file.path() + ": the header has a length of "
+                    + Long.toUnsignedString(headerBytes) + " bytes, expected at most "
+                    + Math.min(rest, SafetensorsHeader.LONGEST) + " ("
+                    + (headerBytes < 0 || headerBytes > SafetensorsHeader.LONGEST ? "the format allows "
+                            + SafetensorsHeader.LONGEST : "the file holds no more")
+                    + "); the file is truncated or not a safetensors file");
         }
+        return SafetensorsHeader.read(file.path(), file.bytes().asSlice(SafetensorsHeader.LENGTH_BYTES, headerBytes),
+                rest - headerBytes);
     }
 
     @Override
     public Path path() {
-        return path;
+        return file.path();
     }
 
     @Override
-    public Map<String, String> metadata() {
+    public String format() {
+        return FORMAT;
+    }
+
+    @Override
+    public Map<String, Metadatum> metadata() {
+        return asMetadata(header.metadata());
+    }
+
+    /** Text as the common view has it. */
+    static Map<String, Metadatum> asMetadata(Map<String, String> texts) {
+        Map<String, Metadatum> metadata = new LinkedHashMap<>();
+        texts.forEach((key, text) -> metadata.put(key, new Metadatum.Text(text)));
+        return Collections.unmodifiableMap(metadata);
+    }
+
+    @Override
+    public Map<String, String> texts() {
         return header.metadata();
     }
 
     @Override
     public List<StoredTensor> tensors() {
-        return header.tensors();
+        return tensors.all();
     }
 
     @Override
     public Optional<StoredTensor> find(String name) {
-        return Optional.ofNullable(byName.get(name));
+        return tensors.find(name);
     }
 
     @Override
     public Tensor tensor(String name) throws MalformedFileException {
-        StoredTensor stored = byName.get(name);
-        if (stored == null) {
-            throw new MalformedFileException(path + ": there is no tensor " + Quoted.name(name) + " among the "
-                    + header.tensors().size() + " of the file");
-        }
-        DType dtype = stored.type().dtype().orElseThrow(() -> new MalformedFileException(path + ": tensor " + stored
-                + " is of a type that cannot be read; readable are " + StorageType.readable()));
-        int[] lengths = new int[stored.shape().size()];
-        for (int axis = 0; axis < lengths.length; axis++) {
-            long length = stored.shape().get(axis);
-            if (length > Integer.MAX_VALUE) {
-                throw new MalformedFileException(path + ": tensor " + stored + ": axis " + axis + " is longer than "
-                        + Integer.MAX_VALUE);
-            }
-            lengths[axis] = (int) length;
-        }
-        return Tensor.over(dtype, Shape.of(lengths), data(stored, dtype.bytes()));
-    }
-
-    private MemorySegment data(StoredTensor stored, int elementBytes) {
-        MemorySegment view = file.asSlice(stored.offset(), stored.bytes());
-        if (LITTLE_ENDIAN && view.address() % elementBytes == 0) {
-            return view;
-        }
-        return copies.computeIfAbsent(stored.name(), ignored -> alignedCopy(stored, view, elementBytes));
-    }
-
-    private MemorySegment alignedCopy(StoredTensor stored, MemorySegment view, int elementBytes) {
-        MemorySegment copy = arena.allocate(Math.max(1, stored.bytes()), 64).asSlice(0, stored.bytes()).copyFrom(view);
-        if (!LITTLE_ENDIAN) {
-            reverseElements(copy, elementBytes);
-        }
-        return copy.asReadOnly();
-    }
-
-    static void reverseElements(MemorySegment data, int elementBytes) {
-        for (long at = 0; at < data.byteSize(); at += elementBytes) {
-            for (int i = 0; i < elementBytes / 2; i++) {
-                byte low = data.get(ValueLayout.JAVA_BYTE, at + i);
-                data.set(ValueLayout.JAVA_BYTE, at + i, data.get(ValueLayout.JAVA_BYTE, at + elementBytes - 1 - i));
-                data.set(ValueLayout.JAVA_BYTE, at + elementBytes - 1 - i, low);
-            }
-        }
+        return file.tensor(tensors.require(name));
     }
 
     @Override
     public void close() {
-        if (arena.scope().isAlive()) {
-            arena.close();
-        }
+        file.close();
     }
 
     /**
@@ -251,7 +205,7 @@ public final class Safetensors implements TensorFile {
         try (Arena scratch = Arena.ofConfined()) {
             MemorySegment copy = scratch.allocate(Math.max(1, tensor.bytes()), 8).asSlice(0, tensor.bytes())
                     .copyFrom(tensor.data());
-            reverseElements(copy, tensor.dtype().bytes());
+            MappedFile.reverseElements(copy, tensor.dtype().bytes());
             AtomicFiles.writeAll(channel, copy);
         }
     }

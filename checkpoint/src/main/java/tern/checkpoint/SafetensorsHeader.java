@@ -16,6 +16,8 @@ import tools.jackson.core.JsonParser;
 import tools.jackson.core.JsonToken;
 import tools.jackson.core.ObjectReadContext;
 
+import tern.checkpoint.mapped.Quoted;
+
 /**
  * The description at the beginning of a safetensors file, read and checked: the tensors lie one behind the other and fill
  * the file exactly. Whatever the bytes, reading ends with a header or a {@link MalformedFileException}, and takes memory in
@@ -149,7 +151,7 @@ record SafetensorsHeader(Map<String, String> metadata, List<StoredTensor> tensor
                 throw complaint(name, "dtype is " + found(json) + ", expected text");
             }
             String type = json.getString();
-            return StorageType.of(type).orElseThrow(() -> complaint(name, "dtype " + Quoted.name(type)
+            return StorageType.inSafetensors(type).orElseThrow(() -> complaint(name, "dtype " + Quoted.name(type)
                     + " is unknown, expected one such as F32, BF16 or I64"));
         }
 
@@ -181,11 +183,10 @@ record SafetensorsHeader(Map<String, String> metadata, List<StoredTensor> tensor
                 for (long length : shape) {
                     elements = Math.multiplyExact(elements, length);
                 }
-                long bits = Math.multiplyExact(elements, (long) type.bits());
-                if (bits % 8 != 0) {
+                if (elements % type.blockLength() != 0) {
                     throw complaint(name, type + "" + shape + " does not fill whole bytes");
                 }
-                return bits / 8;
+                return Math.multiplyExact(elements / type.blockLength(), (long) type.blockBytes());
             } catch (ArithmeticException overflow) {
                 throw (MalformedFileException) complaint(name,
                         "the number of elements in " + shape + " overflows 64 bits")

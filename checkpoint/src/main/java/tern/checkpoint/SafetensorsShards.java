@@ -20,6 +20,7 @@ import tools.jackson.core.JsonParser;
 import tools.jackson.core.JsonToken;
 import tools.jackson.core.ObjectReadContext;
 
+import tern.checkpoint.mapped.Quoted;
 import tern.tensor.Tensor;
 
 /**
@@ -40,7 +41,7 @@ public final class SafetensorsShards implements TensorFile {
         this.path = path;
         this.shards = shards;
         for (Safetensors shard : shards) {
-            shard.metadata().forEach(metadata::putIfAbsent);
+            shard.texts().forEach(metadata::putIfAbsent);
             tensors.addAll(shard.tensors());
             shard.tensors().forEach(tensor -> holders.put(tensor.name(), shard));
         }
@@ -151,10 +152,15 @@ public final class SafetensorsShards implements TensorFile {
         return path;
     }
 
+    @Override
+    public String format() {
+        return Safetensors.FORMAT + ", " + shards.size() + " files";
+    }
+
     /** Text of all files; where two differ, that of the first by name. */
     @Override
-    public Map<String, String> metadata() {
-        return Collections.unmodifiableMap(metadata);
+    public Map<String, Metadatum> metadata() {
+        return Safetensors.asMetadata(metadata);
     }
 
     @Override

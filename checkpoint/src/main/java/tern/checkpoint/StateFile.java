@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.TreeMap;
 
+import tern.checkpoint.mapped.Quoted;
 import tern.tensor.Allocator;
 import tern.tensor.Tensor;
 
@@ -63,7 +64,7 @@ public record StateFile(String fingerprint, long position, Map<String, Tensor> s
      */
     public static StateFile load(Path path, String fingerprint, Allocator memory) throws IOException {
         try (Safetensors file = Safetensors.open(path)) {
-            Map<String, String> metadata = file.metadata();
+            Map<String, String> metadata = file.texts();
             if (!FORMAT.equals(metadata.get(FORMAT_KEY))) {
                 throw new MalformedFileException(
                         path + ": this is not a saved state; expected a file that was written with"

@@ -27,6 +27,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import tools.jackson.databind.JsonNode;
 
+import tern.checkpoint.mapped.MappedFile;
 import tern.tensor.DType;
 import tern.tensor.Memory;
 import tern.tensor.Shape;
@@ -76,7 +77,7 @@ class SafetensorsTest {
             if (metadata != null) {
                 Map<String, String> text = new LinkedHashMap<>();
                 metadata.properties().forEach(entry -> text.put(entry.getKey(), entry.getValue().asString()));
-                assertThat(file.metadata()).isEqualTo(text);
+                assertThat(file.texts()).isEqualTo(text);
             }
         }
     }
@@ -95,7 +96,7 @@ class SafetensorsTest {
             assertThat(file.tensor("scalar").get(0)).isEqualTo(3.5);
             assertThat(file.tensor("empty").shape()).isEqualTo(Shape.of(0, 4));
             assertThat(file.tensor("нэйм.权重 \"q\"\\").toFloats()).containsExactly(1, 1);
-            assertThat(file.metadata()).containsExactly(Map.entry("format", "pt"), Map.entry("note", "κλειδί"));
+            assertThat(file.texts()).containsExactly(Map.entry("format", "pt"), Map.entry("note", "κλειδί"));
         }
     }
 
@@ -168,7 +169,7 @@ class SafetensorsTest {
     }
 
     @Test
-    void dataThatIsNotAlignedIsCopiedOnce() throws IOException {
+    void dataThatIsNotAlignedIsNotCopiedEither() throws IOException {
         String header = "{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},"
                 + "\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[1,9]}}";
         byte[] padded = Arrays.copyOf(header.getBytes(StandardCharsets.UTF_8), (header.length() + 7) / 8 * 8);
@@ -176,11 +177,10 @@ class SafetensorsTest {
         byte[] data = ByteBuffer.allocate(9).order(ByteOrder.LITTLE_ENDIAN).put((byte) 7).putFloat(1.5f).putFloat(-2)
                 .array();
         try (Safetensors file = Safetensors.open(stored(padded, data))) {
-            Tensor aligned = file.tensor("b");
-            assertThat(aligned.toFloats()).containsExactly(1.5f, -2);
-            assertThat(aligned.data().address() % 64).isZero();
-            assertThat(file.tensor("b").data().address()).isEqualTo(aligned.data().address());
-            assertThat(aligned.data().isReadOnly()).isTrue();
+            Tensor odd = file.tensor("b");
+            assertThat(odd.toFloats()).containsExactly(1.5f, -2);
+            assertThat(odd.data().address()).isEqualTo(file.tensor("a").data().address() + 1);
+            assertThat(odd.data().isReadOnly()).isTrue();
         }
     }
 
@@ -215,7 +215,8 @@ class SafetensorsTest {
                     long bytes = 0;
                     for (StoredTensor tensor : opened.tensors()) {
                         bytes += tensor.bytes();
-                        assertThat(tensor.elements() * tensor.type().bits()).isEqualTo(tensor.bytes() * 8);
+                        assertThat(tensor.elements() * tensor.type().blockBytes())
+                                .isEqualTo(tensor.bytes() * tensor.type().blockLength());
                         if (tensor.type().dtype().isPresent()) {
                             assertThat(opened.tensor(tensor.name()).bytes()).isEqualTo(tensor.bytes());
                         }
@@ -258,7 +259,7 @@ class SafetensorsTest {
                 Path file = folder.resolve("round-" + seed);
                 Safetensors.write(file, tensors, text);
                 try (Safetensors opened = Safetensors.open(file)) {
-                    assertThat(opened.metadata()).isEqualTo(text);
+                    assertThat(opened.texts()).isEqualTo(text);
                     assertThat(opened.tensors()).hasSize(tensors.size());
                     for (Map.Entry<String, Tensor> entry : tensors.entrySet()) {
                         Tensor read = opened.tensor(entry.getKey());
@@ -317,7 +318,7 @@ class SafetensorsTest {
         try (TensorFile file = TensorFile.open(folder)) {
             assertThat(file.tensors()).extracting(StoredTensor::name).containsExactly("a", "b");
             assertThat(file.tensor("b").get(0)).isEqualTo(2);
-            assertThat(file.metadata()).containsEntry("k", "v");
+            assertThat(file.texts()).containsEntry("k", "v");
         }
         index("{\"weight_map\":{\"a\":\"one.safetensors\"}}");
         try (TensorFile file = TensorFile.open(folder)) {
@@ -385,7 +386,7 @@ class SafetensorsTest {
             MemorySegment data = arena.allocateFrom(ValueLayout.JAVA_BYTE, (byte) 1, (byte) 2, (byte) 3, (byte) 4,
                     (byte) 5,
                     (byte) 6, (byte) 7, (byte) 8);
-            Safetensors.reverseElements(data, 4);
+            MappedFile.reverseElements(data, 4);
             assertThat(data.toArray(ValueLayout.JAVA_BYTE)).containsExactly(4, 3, 2, 1, 8, 7, 6, 5);
         }
     }

@@ -28,7 +28,7 @@ public record FilterFile(String tensor, DType dtype, List<Filter> filters) {
     /** Whether the file holds filters rather than a model: one matrix, and no word of a model. */
     public static boolean is(TensorFile file) {
         return file.tensors().size() == 1 && file.tensors().getFirst().shape().size() == 2
-                && !file.metadata().containsKey("tern.config");
+                && !file.texts().containsKey("tern.config");
     }
 
     /**

@@ -51,7 +51,7 @@ public final class ModalFile {
 
     /** Whether a file holds distilled filters. */
     public static boolean is(TensorFile file) {
-        return file.metadata().containsKey(KIND_KEY);
+        return file.texts().containsKey(KIND_KEY);
     }
 
     /**
@@ -111,7 +111,7 @@ public final class ModalFile {
      */
     public static ModalFile read(Path path) throws IOException {
         try (TensorFile file = TensorFile.open(path)) {
-            String kind = file.metadata().get(KIND_KEY);
+            String kind = file.texts().get(KIND_KEY);
             if (!KIND.equals(kind)) {
                 throw new MalformedFileException(path + ": " + KIND_KEY + " is "
                         + (kind == null ? "missing from its metadata" : "\"" + kind + "\"") + ", expected \"" + KIND

@@ -298,7 +298,7 @@ public final class TrainingRun {
                 throw new IllegalArgumentException(file + ": holds " + unknown.getFirst()
                         + ", which the architecture now has not; go on with the settings that the run was begun with");
             }
-            return continued(file, stored.metadata(), trainer, windows);
+            return continued(file, stored.texts(), trainer, windows);
         }
     }
 

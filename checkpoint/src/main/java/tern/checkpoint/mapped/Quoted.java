@@ -1,19 +1,19 @@
-package tern.checkpoint;
+package tern.checkpoint.mapped;
 
 /** Text from files, fit to be shown in a message. */
-final class Quoted {
+public final class Quoted {
     private static final int LONGEST = 120;
 
     private Quoted() {
     }
 
     /** A name in quotation marks, cut if it is long. */
-    static String name(String name) {
+    public static String name(String name) {
         return '"' + oneLine(name.length() > LONGEST ? name.substring(0, LONGEST) + "…" : name) + '"';
     }
 
     /** The same text with control characters made visible. */
-    static String oneLine(String text) {
+    public static String oneLine(String text) {
         StringBuilder line = new StringBuilder(text.length());
         for (int i = 0; i < text.length(); i++) {
             char c = text.charAt(i);
