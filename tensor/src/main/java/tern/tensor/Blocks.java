@@ -15,7 +15,8 @@ import java.util.Set;
 public final class Blocks {
     private static final ValueLayout.OfByte BYTE = ValueLayout.JAVA_BYTE;
     private static final int AT_ONCE = 1024;
-    private static final Set<DType> ENCODED = EnumSet.of(DType.Q8_0, DType.Q4_0, DType.Q4_1, DType.Q5_0, DType.Q5_1);
+    private static final Set<DType> ENCODED = EnumSet.of(DType.Q8_0, DType.Q4_0, DType.Q4_1, DType.Q5_0, DType.Q5_1,
+            DType.Q4_K, DType.Q5_K, DType.Q6_K);
 
     private Blocks() {
     }
@@ -74,7 +75,8 @@ public final class Blocks {
 
     /**
      * Encodes a run of elements. {@link DType#Q8_0}, {@link DType#Q4_0}, {@link DType#Q4_1}, {@link DType#Q5_0} and
-     * {@link DType#Q5_1} come out bit for bit as ggml's reference quantisers make them.
+     * {@link DType#Q5_1} come out bit for bit as ggml's reference quantisers make them; {@link DType#Q4_K},
+     * {@link DType#Q5_K} and {@link DType#Q6_K} by a search of our own that loses no more than ggml's.
      *
      * @param from holds the values, from {@code start} on
      * @param count number of elements, whole blocks
@@ -109,7 +111,10 @@ public final class Blocks {
             case Q4_1 -> SmallBlocks.encode4WithOffset(from, start, block);
             case Q5_0 -> SmallBlocks.encode5(from, start, block);
             case Q5_1 -> SmallBlocks.encode5WithOffset(from, start, block);
-            case F64, F32, BF16, F16, I64, I32, I16, I8, U8, BOOL, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K -> throw notBlocked(
+            case Q4_K -> LargeBlockEncoder.encode4(from, start, block);
+            case Q5_K -> LargeBlockEncoder.encode5(from, start, block);
+            case Q6_K -> LargeBlockEncoder.encode6(from, start, block);
+            case F64, F32, BF16, F16, I64, I32, I16, I8, U8, BOOL, Q2_K, Q3_K -> throw notBlocked(
                     dtype);
         }
     }
