@@ -10,16 +10,20 @@ import java.util.List;
  * blocks are as large as the step needs and nothing more is asked of the operating system; a step that makes the same
  * calls again gets the very same tensors back, so steady state allocates nothing on the Java heap either.
  *
- * <p>Contents are undefined after every allocation. Confined to one thread at a time.
+ * <p>Beside the blocks there are arrays of floats on the Java heap ({@link #floats}), for loops that would check the bounds of
+ * a block too often. Contents are undefined after every allocation. Confined to one thread at a time.
  */
 public final class Workspace implements Allocator, AutoCloseable {
     private static final long ALIGNMENT = 64;
     private static final long SMALLEST_BLOCK = 1L << 20;
+    private static final int SMALLEST_ARRAY = 1 << 12;
 
     private final Arena arena = Arena.ofShared();
     private final List<MemorySegment> blocks = new ArrayList<>();
     private final List<Tensor> handedOut = new ArrayList<>();
     private final List<Place> places = new ArrayList<>();
+    private final List<float[]> arrays = new ArrayList<>();
+    private int array;
     private int cursor;
     private int block;
     private long offset;
@@ -31,7 +35,7 @@ public final class Workspace implements Allocator, AutoCloseable {
     }
 
     /** A point to come back to: everything allocated after it is released together. */
-    public record Mark(int cursor, int block, long offset) {
+    public record Mark(int cursor, int block, long offset, int array) {
     }
 
     private record Place(int block, long offset, int blockAfter, long offsetAfter) {
@@ -62,6 +66,28 @@ public final class Workspace implements Allocator, AutoCloseable {
         return fresh;
     }
 
+    /**
+     * An array on the Java heap, at least this long. It is taken back like a block, and kept for the next request in the same
+     * place of the stack, where a longer one replaces it.
+     *
+     * @throws IllegalArgumentException if the length is negative or above 2³⁰
+     */
+    public float[] floats(int length) {
+        if (length < 0 || length > 1 << 30) {
+            throw new IllegalArgumentException("an array of " + length + " floats, expected 0.." + (1 << 30));
+        }
+        if (array == arrays.size()) {
+            arrays.add(new float[0]);
+        }
+        float[] known = arrays.get(array);
+        if (known.length < length) {
+            known = new float[Math.max(SMALLEST_ARRAY, Integer.highestOneBit(2 * length - 1))];
+            arrays.set(array, known);
+        }
+        array++;
+        return known;
+    }
+
     private MemorySegment take(long bytes) {
         long rounded = bytes + ALIGNMENT - 1 & -ALIGNMENT;
         while (block < blocks.size() && offset + rounded > blocks.get(block).byteSize()) {
@@ -90,7 +116,7 @@ public final class Workspace implements Allocator, AutoCloseable {
 
     /** Where the stack stands now. */
     public Mark mark() {
-        return new Mark(cursor, block, offset);
+        return new Mark(cursor, block, offset, array);
     }
 
     /** Takes back everything allocated since the mark. */
@@ -98,6 +124,7 @@ public final class Workspace implements Allocator, AutoCloseable {
         cursor = mark.cursor;
         block = mark.block;
         offset = mark.offset;
+        array = mark.array;
     }
 
     /** Takes back everything. */
@@ -105,9 +132,10 @@ public final class Workspace implements Allocator, AutoCloseable {
         cursor = 0;
         block = 0;
         offset = 0;
+        array = 0;
     }
 
-    /** Bytes held from the operating system. */
+    /** Bytes held from the operating system; arrays on the Java heap do not count. */
     public long bytes() {
         return reserved;
     }

@@ -12,11 +12,11 @@ import tern.tensor.Workspace;
 
 /**
  * How one product C ← alpha·A·B + keep·C (+ bias) is cut up so that each number is fetched from far away seldom (after Goto
- * and van de Geijn 2008, Anatomy of high-performance matrix multiplication). Chunks of A and B of up to 8 MiB each are
- * copied into panels, which then lie in the third-level cache. A chunk of C is cut into tasks; a task walks along the inner
- * products in blocks of {@link #STEPS}, and its parts of A, B and C stay in the second-level cache. The cut follows from
- * the shape alone, and sums are carried in single precision within a block and added to C block
- * by block in order, so a sum depends on its row and column only, neither on the threads nor on the size of C.
+ * and van de Geijn 2008, Anatomy of high-performance matrix multiplication). A chunk of B of up to 8 MiB is copied into
+ * panels, which then lie in the third-level cache. C is cut into tasks; a task walks along the inner products in blocks of
+ * {@link #STEPS}: it copies its part of A, which stays in the second-level cache with its part of C, and runs along the
+ * panels. The sums of a block are carried in single precision and added to C block by block in order, so a sum depends on
+ * its row and column only, neither on the threads nor on the size of C nor on the tasks.
  *
  * <p>Offsets and row lengths are in bytes. Immutable.
  *
@@ -30,24 +30,24 @@ record Blocking(int m, int n, int k, MemorySegment a, long aAt, long aRow, boole
     static final int STEPS = 512;
     /** Multiply–adds below which waking others costs more than they save: some 4 µs of one thread. */
     static final long WORTH_A_REGION = 1L << 18;
-    private static final int TASK_ROWS = 16 * Tile.ROWS;
-    private static final int TASK_COLUMNS = 4 * Tile.COLUMNS;
-    private static final int ENOUGH_TASKS = 16;
+    private static final int TASK_ROWS = 20 * Tile.ROWS;
+    private static final int FEWEST_ROWS = 4 * Tile.ROWS;
+    private static final int TASK_COLUMNS = 16 * Tile.COLUMNS;
+    private static final int FEWEST_COLUMNS = 2 * Tile.COLUMNS;
+    private static final int ENOUGH_TASKS = 32;
     private static final int CHUNK_STEPS = 4 * STEPS;
     private static final int CHUNK_FLOATS = 1 << 21;
-    private static final int PANELS_PER_PACKING = 4;
 
-    // Shapes are constant, so that the workspace hands out the same tensors again and nothing is allocated.
-    private static final int SMALL_FLOATS = 1 << 15;
-    private static final Shape SMALL = Shape.of(SMALL_FLOATS + SMALL_FLOATS / 4);
-    private static final Shape MIDDLE = Shape.of((SMALL_FLOATS + SMALL_FLOATS / 4) << 3);
-    private static final Shape LARGE = Shape.of(CHUNK_FLOATS + CHUNK_FLOATS / 4);
-    private static final Shape SPARE = Shape.of(Tile.ROWS * Tile.COLUMNS);
+    /** A tile and a row of zeros; always the same shape, so that the workspace hands out the same tensor again. */
+    private static final Shape SPARE = Shape.of((Tile.ROWS + 1) * Tile.COLUMNS);
+    private static final long ZEROS = 4L * Tile.ROWS * Tile.COLUMNS;
 
     /** Carries it out on the calling thread. */
     void run(Workspace scratch) {
-        forEachChunk(scratch, chunk -> {
-            chunk.pack(0, chunk.packings());
+        forEachChunk(scratch, 1, chunk -> {
+            for (int index = 0; index < chunk.packings(); index++) {
+                chunk.pack(index);
+            }
             for (int task = 0; task < chunk.tasks(); task++) {
                 chunk.compute(task, scratch);
             }
@@ -56,12 +56,12 @@ record Blocking(int m, int n, int k, MemorySegment a, long aAt, long aRow, boole
 
     /** Carries it out on a team, or on the calling thread if it is too small to share. */
     void run(ThreadTeam team) {
-        if ((long) m * n * k < WORTH_A_REGION) {
+        if (team.threads() == 1 || (long) m * n * k < WORTH_A_REGION) {
             run(team.scratch());
             return;
         }
-        forEachChunk(team.scratch(), chunk -> {
-            team.run(chunk.packings(), (index, scratch) -> chunk.pack(index, index + 1));
+        forEachChunk(team.scratch(), ENOUGH_TASKS, chunk -> {
+            team.run(chunk.packings(), (index, scratch) -> chunk.pack(index));
             team.run(chunk.tasks(), chunk::compute);
         });
     }
@@ -70,169 +70,129 @@ record Blocking(int m, int n, int k, MemorySegment a, long aAt, long aRow, boole
         void run(Chunk chunk);
     }
 
-    private void forEachChunk(Workspace scratch, Step step) {
+    private void forEachChunk(Workspace scratch, int enoughTasks, Step step) {
         if (m <= 0 || n <= 0) {
             return;
         }
         Workspace.Mark mark = scratch.mark();
-        int steps = Math.min(CHUNK_STEPS, k);
-        int rows = chunkLength(m, steps, TASK_ROWS), columns = chunkLength(n, steps, TASK_COLUMNS);
-        MemorySegment left = room(scratch, leftBytes(rows, steps)), right = room(scratch, rightBytes(columns, steps));
+        int steps = Math.min(CHUNK_STEPS, k), most = CHUNK_FLOATS / Math.max(1, steps) / TASK_COLUMNS * TASK_COLUMNS;
+        int columns = Math.min(n, Math.max(TASK_COLUMNS, most));
+        float[] panels = scratch.floats(steps * (columns + Tile.COLUMNS));
         for (int p = 0; p == 0 || p < k; p += CHUNK_STEPS) {
             for (int j = 0; j < n; j += columns) {
-                for (int i = 0; i < m; i += rows) {
-                    step.run(new Chunk(this, i, Math.min(rows, m - i), j, Math.min(columns, n - j), p,
-                            Math.min(CHUNK_STEPS, k - p), left, right, i == 0));
-                }
+                int width = Math.min(columns, n - j);
+                int parts = parts(width, FEWEST_COLUMNS, TASK_COLUMNS, count(enoughTasks, count(m, TASK_ROWS)));
+                int taskColumns = evenly(width, parts, Tile.COLUMNS);
+                parts = parts(m, FEWEST_ROWS, TASK_ROWS, count(enoughTasks, count(width, taskColumns)));
+                step.run(new Chunk(this, j, width, p, Math.min(CHUNK_STEPS, k - p), evenly(m, parts, Tile.ROWS),
+                        taskColumns, panels));
             }
         }
         scratch.release(mark);
     }
 
-    private static int chunkLength(int length, int steps, int unit) {
-        int most = CHUNK_FLOATS / Math.max(1, steps) / unit * unit;
-        return Math.min(length, Math.max(unit, most));
+    private static int count(int length, int part) {
+        return (length + part - 1) / part;
     }
 
-    private static MemorySegment room(Workspace scratch, long bytes) {
-        Shape shape = bytes <= 4 * SMALL.elements() ? SMALL : bytes <= 4 * MIDDLE.elements() ? MIDDLE : LARGE;
-        return scratch.allocate(DType.F32, shape).data();
+    /** As many parts as wanted, unless they were to become too short or too long. */
+    private static int parts(int length, int shortest, int longest, int wanted) {
+        return Math.max(count(length, longest), Math.min(count(length, shortest), wanted));
     }
 
-    private static long leftBytes(int rows, int steps) {
-        int blocks = (steps + STEPS - 1) / STEPS;
-        return Panels.leftPanels(rows) * (Panels.leftBytes(steps) + blocks * Panels.leftBytes(0));
+    /** Length of a part, a multiple of the unit. */
+    private static int evenly(int length, int parts, int unit) {
+        return count(count(length, parts), unit) * unit;
     }
 
-    private static long rightBytes(int columns, int steps) {
-        return Panels.rightPanels(columns) * Panels.rightBytes(steps);
-    }
+    /** One chunk of B and the columns of C that it gives. */
+    private record Chunk(Blocking whole, int firstColumn, int columns, int firstStep, int steps, int taskRows,
+            int taskColumns, float[] panels) {
 
-    /**
-     * One chunk of C and of the inner products.
-     *
-     * @param freshRight whether B's panels are not yet those of this chunk
-     */
-    private record Chunk(Blocking whole, int firstRow, int rows, int firstColumn, int columns, int firstStep, int steps,
-            MemorySegment left, MemorySegment right, boolean freshRight) {
-
-        private int leftPackings() {
-            return (Panels.leftPanels(rows) + PANELS_PER_PACKING - 1) / PANELS_PER_PACKING;
-        }
-
-        private int rightPackings() {
-            return freshRight ? (Panels.rightPanels(columns) + PANELS_PER_PACKING - 1) / PANELS_PER_PACKING : 0;
+        private int packingsOfBlock() {
+            return count(columns, Tile.COLUMNS);
         }
 
         int packings() {
-            return leftPackings() + rightPackings();
+            return packingsOfBlock() * count(steps, STEPS);
         }
 
-        void pack(int from, int to) {
-            int leftPackings = leftPackings();
-            if (from < leftPackings) {
-                int last = Math.min(to, leftPackings);
-                packLeft(from * PANELS_PER_PACKING, Math.min(Panels.leftPanels(rows), last * PANELS_PER_PACKING));
+        /** Columns of all panels. */
+        private int paddedColumns() {
+            int last = (columns - 1) / Tile.COLUMNS * Tile.COLUMNS;
+            return last + Tile.panelColumns(columns - last);
+        }
+
+        /** Copies one block of one panel. */
+        void pack(int index) {
+            int column = index % packingsOfBlock() * Tile.COLUMNS, p = index / packingsOfBlock() * STEPS;
+            int part = Math.min(STEPS, steps - p), valid = Math.min(Tile.COLUMNS, columns - column);
+            int panel = Tile.panelColumns(valid), to = p * paddedColumns() + column * part;
+            long j = (long) firstColumn + column, step = (long) firstStep + p;
+            if (whole.transB) {
+                Panels.transpose(whole.b, whole.bAt + j * whole.bRow + 4 * step, whole.bRow, valid, part, panels, to,
+                        panel, true);
+            } else {
+                Panels.copy(whole.b, whole.bAt + step * whole.bRow + 4 * j, whole.bRow, part, valid, panels, to, panel);
             }
-            if (to > leftPackings) {
-                int first = Math.max(from, leftPackings) - leftPackings;
-                packRight(first * PANELS_PER_PACKING,
-                        Math.min(Panels.rightPanels(columns), (to - leftPackings) * PANELS_PER_PACKING));
-            }
-        }
-
-        private void packLeft(int fromPanel, int toPanel) {
-            int row = fromPanel * Tile.ROWS, count = Math.min(rows, toPanel * Tile.ROWS) - row;
-            long i = (long) firstRow + row;
-            for (int p = 0; p < steps; p += STEPS) {
-                int part = Math.min(STEPS, steps - p);
-                long step = (long) firstStep + p;
-                long at = whole.aAt + (whole.transA ? step * whole.aRow + 4 * i : i * whole.aRow + 4 * step);
-                Panels.packLeft(whole.a, at, whole.aRow, whole.transA, count, part, whole.alpha, left,
-                        leftBlock(p) + fromPanel * Panels.leftBytes(part));
-            }
-        }
-
-        private void packRight(int fromPanel, int toPanel) {
-            int column = fromPanel * Tile.COLUMNS, count = Math.min(columns, toPanel * Tile.COLUMNS) - column;
-            long j = (long) firstColumn + column;
-            for (int p = 0; p < steps; p += STEPS) {
-                int part = Math.min(STEPS, steps - p);
-                long step = (long) firstStep + p;
-                long at = whole.bAt + (whole.transB ? j * whole.bRow + 4 * step : step * whole.bRow + 4 * j);
-                Panels.packRight(whole.b, at, whole.bRow, whole.transB, count, part, right,
-                        rightBlock(p) + fromPanel * Panels.rightBytes(part));
-            }
-        }
-
-        /** Where the panels of A of a block begin. */
-        private long leftBlock(int step) {
-            return step / STEPS * Panels.leftPanels(rows) * Panels.leftBytes(STEPS);
-        }
-
-        private long rightBlock(int step) {
-            return step / STEPS * Panels.rightPanels(columns) * Panels.rightBytes(STEPS);
-        }
-
-        /** Rows of a task: fewer where a small C would leave threads without work. */
-        private int taskRows() {
-            int rowsOfTask = TASK_ROWS;
-            while (rowsOfTask > 2 * Tile.ROWS
-                    && count(rows, rowsOfTask) * count(columns, taskColumns()) < ENOUGH_TASKS) {
-                rowsOfTask /= 2;
-                rowsOfTask -= rowsOfTask % Tile.ROWS;
-            }
-            return rowsOfTask;
-        }
-
-        private int taskColumns() {
-            int columnsOfTask = TASK_COLUMNS;
-            while (columnsOfTask > 2 * Tile.COLUMNS
-                    && count(rows, TASK_ROWS) * count(columns, columnsOfTask) < ENOUGH_TASKS) {
-                columnsOfTask /= 2;
-            }
-            return columnsOfTask;
-        }
-
-        private static int count(int length, int part) {
-            return (length + part - 1) / part;
         }
 
         int tasks() {
-            return count(rows, taskRows()) * count(columns, taskColumns());
+            return count(whole.m, taskRows) * count(columns, taskColumns);
         }
 
         void compute(int task, Workspace scratch) {
-            int taskRows = taskRows(), taskColumns = taskColumns(), down = count(rows, taskRows);
-            int i = task % down * taskRows, j = task / down * taskColumns;
-            int height = Math.min(taskRows, rows - i), width = Math.min(taskColumns, columns - j);
-            long at = whole.cAt + (firstRow + i) * whole.cRow + 4L * (firstColumn + j);
-            boolean accumulate = firstStep > 0 || prepare(at, height, firstColumn + j, width);
+            int down = count(whole.m, taskRows), i = task % down * taskRows, j = task / down * taskColumns;
+            int height = Math.min(taskRows, whole.m - i), width = Math.min(taskColumns, columns - j);
             Workspace.Mark mark = scratch.mark();
             MemorySegment spare = scratch.allocate(DType.F32, SPARE).data();
+            spare.asSlice(ZEROS).fill((byte) 0);
+            float[] left = scratch.floats(count(height, Tile.ROWS) * Tile.ROWS * Math.min(STEPS, steps));
+            long at = whole.cAt + i * whole.cRow + 4L * (firstColumn + j);
+            boolean adds = firstStep > 0 || prepare(at, height, firstColumn + j, width);
             for (int p = 0; p < steps; p += STEPS) {
                 int part = Math.min(STEPS, steps - p);
-                long leftAt = leftBlock(p) + i / Tile.ROWS * Panels.leftBytes(part);
-                long rightAt = rightBlock(p) + j / Tile.COLUMNS * Panels.rightBytes(part);
-                tiles(height, width, part, leftAt, rightAt, at, accumulate || p > 0, spare);
+                packLeft(i, height, firstStep + p, part, left);
+                int right = p * paddedColumns() + j * part;
+                if (adds || p > 0) {
+                    tiles(height, width, part, left, right, at, whole.c, at, 4, whole.cRow, spare);
+                } else if (whole.bias.byteSize() > 0) {
+                    tiles(height, width, part, left, right, at, whole.bias, 4L * (firstColumn + j), 4, 0, spare);
+                } else {
+                    tiles(height, width, part, left, right, at, spare, ZEROS, 0, 0, spare);
+                }
             }
             scratch.release(mark);
         }
 
-        private void tiles(int height, int width, int part, long leftAt, long rightAt, long at, boolean accumulate,
-                MemorySegment spare) {
-            long leftPanel = Panels.leftBytes(part), rightPanel = Panels.rightBytes(part), cRow = whole.cRow;
-            MemorySegment c = whole.c;
-            for (int j = 0; j < width; j += Tile.COLUMNS, rightAt += rightPanel) {
-                long panel = leftAt;
-                for (int i = 0; i < height; i += Tile.ROWS, panel += leftPanel) {
-                    long tile = at + i * cRow + 4L * j;
-                    if (i + Tile.ROWS <= height && j + Tile.COLUMNS <= width) {
-                        Tile.multiply(part, left, panel, right, rightAt, c, tile, cRow, accumulate, spare);
+        private void packLeft(int row, int height, int step, int part, float[] left) {
+            if (whole.transA) {
+                Panels.transpose(whole.a, whole.aAt + step * whole.aRow + 4L * row, whole.aRow, part, height, left, 0,
+                        part, false);
+            } else {
+                Panels.copy(whole.a, whole.aAt + row * whole.aRow + 4L * step, whole.aRow, height, part, left, 0, part);
+            }
+        }
+
+        /**
+         * One block of a task.
+         *
+         * @param add what is added: C itself, the bias in every row, or zeros
+         * @param addColumn bytes from one of its numbers to the next; likewise {@code addRow}
+         */
+        private void tiles(int height, int width, int part, float[] left, int right, long at, MemorySegment add,
+                long addAt, long addColumn, long addRow, MemorySegment spare) {
+            long cRow = whole.cRow;
+            for (int j = 0; j < width; j += Tile.COLUMNS) {
+                int valid = Math.min(Tile.COLUMNS, width - j), panel = Tile.panelColumns(valid);
+                for (int i = 0; i < height; i += Tile.ROWS) {
+                    long to = at + i * cRow + 4L * j, from = addAt + i * addRow + j * addColumn;
+                    if (i + Tile.ROWS <= height && valid == panel) {
+                        Tile.multiply(panel, part, left, i * part, part, panels, right + j * part, whole.alpha, add,
+                                from, addRow, whole.c, to, cRow);
                     } else {
-                        Tile.multiplyPart(Math.min(Tile.ROWS, height - i), Math.min(Tile.COLUMNS, width - j), part,
-                                left,
-                                panel, right, rightAt, c, tile, cRow, accumulate, spare);
+                        Tile.multiplyPart(Math.min(Tile.ROWS, height - i), valid, panel, part, left, i * part, part,
+                                panels, right + j * part, whole.alpha, add, from, addRow, whole.c, to, cRow, spare);
                     }
                 }
             }
@@ -241,7 +201,7 @@ record Blocking(int m, int n, int k, MemorySegment a, long aAt, long aRow, boole
         /** Makes a part of C ready to be added to, or says that the first block is to overwrite it. */
         private boolean prepare(long at, int height, int column, int width) {
             boolean biased = whole.bias.byteSize() > 0;
-            if (!biased && whole.keep == 0 && whole.k > 0) {
+            if (whole.keep == 0 && whole.k > 0) {
                 return false;
             }
             if (biased || whole.keep != 1) {

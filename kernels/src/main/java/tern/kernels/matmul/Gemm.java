@@ -23,7 +23,7 @@ public final class Gemm {
      * @param transA A is stored [k,m]
      * @param transB B is stored [n,k]
      * @param keep 0 to overwrite C, whatever it held, NaN included
-     * @param scratch up to 20 MiB for large matrices, 320 KiB for sides up to 128; taken back on return
+     * @param scratch up to 16 MiB for large matrices, 192 KiB for sides up to 128; taken back on return
      */
     public static void multiply(int m, int n, int k, MemorySegment a, long aOffset, int lda, boolean transA,
             MemorySegment b,

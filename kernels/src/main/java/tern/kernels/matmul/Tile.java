@@ -1,213 +1,204 @@
 package tern.kernels.matmul;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorSpecies;
 
-import tern.tensor.Tensor;
-
 /**
- * The innermost loop of a matrix product: a tile of C, {@link #ROWS} rows by two vectors, held in registers while it runs
- * along one panel of A and one of B ({@link Panels}). Each step broadcasts one number of A per row and loads two vectors of
- * B, so the multiply–adds, not the loads, are the limit. Bodies are written out because vectors must stay in locals, and
- * they are methods of their own because one that is too large to inline keeps its registers.
+ * The innermost loop of a matrix product: a tile of C, {@link #ROWS} rows by four vectors or by two, held in registers while
+ * it runs along rows of A and one panel of B ({@link Panels}). Each step broadcasts one number of A per row and loads the
+ * vectors of B, so the multiply–adds, not the loads, are the limit. Bodies are written out because vectors must stay in
+ * locals, and they are methods of their own because one that is too large to inline keeps its registers.
  *
- * <p>Measured in one run, of the peak: with thirty-two 512-bit registers 8 by 2 reaches 95 % and 12 by 2, which is too large
- * for the JVM's first compiler, 98 %; with sixteen of 256 bits 6 by 2 reaches 93 %, 4 by 2 35 %, and 8 by 2 spills.
- * Stateless.
+ * <p>A and B lie in arrays on the Java heap, because the compiler moves an array's checks out of the loop for next to nothing,
+ * while those of memory segments, which have long offsets, cost some 150 cycles each time the loop is entered. Measured in
+ * one run, of the peak: with thirty-two 512-bit registers 6 by 4 reaches 97 % in 512 steps and 91 % in 64, with segments 95
+ * and 85 %. Stateless.
  */
 final class Tile {
     static final VectorSpecies<Float> LANES = FloatVector.SPECIES_PREFERRED;
-    /** Rows of a tile: eight where the machine has thirty-two vector registers. */
-    static final int ROWS = LANES.vectorBitSize() == 512 || System.getProperty("os.arch", "").equals("aarch64") ? 8
-            : 6;
-    /** Columns of a tile. */
-    static final int COLUMNS = 2 * LANES.length();
+    /** Rows of a tile. */
+    static final int ROWS = 6;
+    /** Columns of a narrow tile. */
+    static final int NARROW = 2 * LANES.length();
+    /** Columns of a tile: four vectors where the machine has thirty-two vector registers, else no more than a narrow one. */
+    static final int COLUMNS = LANES.vectorBitSize() == 512 || System.getProperty("os.arch", "").equals("aarch64")
+            ? 2 * NARROW
+            : NARROW;
     private static final long WIDTH = LANES.vectorByteSize();
     private static final ByteOrder NATIVE = ByteOrder.nativeOrder();
-    private static final ValueLayout.OfFloat FLOAT = Tensor.FLOAT;
 
     private Tile() {
     }
 
+    /** Columns of the panel that begins where this many columns are left. */
+    static int panelColumns(int left) {
+        return left <= NARROW ? NARROW : COLUMNS;
+    }
+
     /**
-     * A whole tile of C ← A·B, or C += A·B.
+     * A whole tile of C ← alpha·A·B + F. Each number is rounded as in one chain of fused multiply–adds along the steps, the
+     * last of them with alpha and F, whatever the width of the tile.
      *
+     * @param columns of the tile and of a step of B: {@link #COLUMNS} or {@link #NARROW}
      * @param k steps
-     * @param aAt offset of the panel of A in bytes: {@code ROWS} floats for each step
-     * @param bAt offset of the panel of B in bytes: {@code COLUMNS} floats for each step
+     * @param aAt index of the first row of A, whose steps lie side by side
+     * @param aRow numbers from one row of A to the next
+     * @param bAt index of the panel of B
+     * @param fromAt offset of the tile of F in bytes; F may be C
+     * @param fromRow bytes from one row of F to the next; 0 to add one row everywhere
      * @param cAt offset of the tile in bytes
      * @param cRow bytes from one row of C to the next
-     * @param spare room for one tile, used to accumulate: the product itself must stay small enough for the JVM's first
-     *            compiler, or a method once compiled without profile is never compiled well
      */
-    static void multiply(int k, MemorySegment a, long aAt, MemorySegment b, long bAt, MemorySegment c, long cAt,
-            long cRow,
-            boolean accumulate, MemorySegment spare) {
-        if (accumulate) {
-            product(k, a, aAt, b, bAt, spare, 0, 2 * WIDTH);
-            addSpare(spare, c, cAt, cRow);
+    static void multiply(int columns, int k, float[] a, int aAt, int aRow, float[] b, int bAt, float alpha,
+            MemorySegment from, long fromAt, long fromRow, MemorySegment c, long cAt, long cRow) {
+        if (columns == NARROW) {
+            sixByTwo(k, a, aAt, aRow, b, bAt, alpha, from, fromAt, fromRow, c, cAt, cRow);
         } else {
-            product(k, a, aAt, b, bAt, c, cAt, cRow);
-        }
-    }
-
-    private static void product(int k, MemorySegment a, long aAt, MemorySegment b, long bAt, MemorySegment c, long cAt,
-            long cRow) {
-        if (ROWS == 8) {
-            eightByTwo(k, a, aAt, b, bAt, c, cAt, cRow);
-        } else {
-            sixByTwo(k, a, aAt, b, bAt, c, cAt, cRow);
-        }
-    }
-
-    private static void addSpare(MemorySegment spare, MemorySegment c, long cAt, long cRow) {
-        for (int r = 0; r < ROWS; r++) {
-            long from = 2 * WIDTH * r, to = cAt + r * cRow;
-            FloatVector.fromMemorySegment(LANES, c, to, NATIVE)
-                    .add(FloatVector.fromMemorySegment(LANES, spare, from, NATIVE))
-                    .intoMemorySegment(c, to, NATIVE);
-            FloatVector.fromMemorySegment(LANES, c, to + WIDTH, NATIVE)
-                    .add(FloatVector.fromMemorySegment(LANES, spare, from + WIDTH, NATIVE))
-                    .intoMemorySegment(c, to + WIDTH, NATIVE);
+            sixByFour(k, a, aAt, aRow, b, bAt, alpha, from, fromAt, fromRow, c, cAt, cRow);
         }
     }
 
     /**
-     * The upper left part of a tile, for the edges of C.
+     * The upper left part of a tile, for the edges of C; the same bits as in a whole one.
      *
+     * @param rows valid
+     * @param valid columns
      * @param spare room for one tile
      */
-    static void multiplyPart(int rows, int columns, int k, MemorySegment a, long aAt, MemorySegment b, long bAt,
-            MemorySegment c, long cAt, long cRow, boolean accumulate, MemorySegment spare) {
-        product(k, a, aAt, b, bAt, spare, 0, 2 * WIDTH);
-        VectorMask<Float> left = LANES.indexInRange(0, columns), right = LANES.indexInRange(LANES.length(), columns);
+    static void multiplyPart(int rows, int valid, int columns, int k, float[] a, int aAt, int aRow, float[] b, int bAt,
+            float alpha, MemorySegment from, long fromAt, long fromRow, MemorySegment c, long cAt, long cRow,
+            MemorySegment spare) {
+        long row = 4L * columns;
         for (int r = 0; r < rows; r++) {
-            long from = 2 * WIDTH * r, to = cAt + r * cRow;
-            FloatVector v = FloatVector.fromMemorySegment(LANES, spare, from, NATIVE);
-            if (accumulate) {
-                v = v.add(FloatVector.fromMemorySegment(LANES, c, to, NATIVE, left));
-            }
-            v.intoMemorySegment(c, to, NATIVE, left);
-            if (right.anyTrue()) {
-                FloatVector w = FloatVector.fromMemorySegment(LANES, spare, from + WIDTH, NATIVE);
-                if (accumulate) {
-                    w = w.add(FloatVector.fromMemorySegment(LANES, c, to + WIDTH, NATIVE, right));
-                }
-                w.intoMemorySegment(c, to + WIDTH, NATIVE, right);
-            }
+            copyRow(from, fromAt + r * fromRow, valid, spare, r * row, columns);
+        }
+        multiply(columns, k, a, aAt, aRow, b, bAt, alpha, spare, 0, row, spare, 0, row);
+        for (int r = 0; r < rows; r++) {
+            copyRow(spare, r * row, valid, c, cAt + r * cRow, valid);
         }
     }
 
-    /** Sixteen accumulators, two vectors of B and a broadcast: nineteen registers. */
-    private static void eightByTwo(int k, MemorySegment a, long aAt, MemorySegment b, long bAt, MemorySegment c,
-            long cAt,
-            long cRow) {
-        FloatVector a0 = FloatVector.zero(LANES), b0 = a0, a1 = a0, b1 = a0, a2 = a0, b2 = a0, a3 = a0, b3 = a0,
-                a4 = a0, b4 = a0, a5 = a0, b5 = a0, a6 = a0, b6 = a0, a7 = a0, b7 = a0;
-        for (int p = 0; p < k; p++) {
-            long left = aAt + 32L * p, right = bAt + 2 * WIDTH * p;
-            FloatVector v = FloatVector.fromMemorySegment(LANES, b, right, NATIVE);
-            FloatVector w = FloatVector.fromMemorySegment(LANES, b, right + WIDTH, NATIVE);
-            FloatVector x0 = FloatVector.broadcast(LANES, a.get(FLOAT, left));
-            a0 = x0.fma(v, a0);
-            b0 = x0.fma(w, b0);
-            FloatVector x1 = FloatVector.broadcast(LANES, a.get(FLOAT, left + 4));
-            a1 = x1.fma(v, a1);
-            b1 = x1.fma(w, b1);
-            FloatVector x2 = FloatVector.broadcast(LANES, a.get(FLOAT, left + 8));
-            a2 = x2.fma(v, a2);
-            b2 = x2.fma(w, b2);
-            FloatVector x3 = FloatVector.broadcast(LANES, a.get(FLOAT, left + 12));
-            a3 = x3.fma(v, a3);
-            b3 = x3.fma(w, b3);
-            FloatVector x4 = FloatVector.broadcast(LANES, a.get(FLOAT, left + 16));
-            a4 = x4.fma(v, a4);
-            b4 = x4.fma(w, b4);
-            FloatVector x5 = FloatVector.broadcast(LANES, a.get(FLOAT, left + 20));
-            a5 = x5.fma(v, a5);
-            b5 = x5.fma(w, b5);
-            FloatVector x6 = FloatVector.broadcast(LANES, a.get(FLOAT, left + 24));
-            a6 = x6.fma(v, a6);
-            b6 = x6.fma(w, b6);
-            FloatVector x7 = FloatVector.broadcast(LANES, a.get(FLOAT, left + 28));
-            a7 = x7.fma(v, a7);
-            b7 = x7.fma(w, b7);
+    /** Writes as many numbers as {@code written}; those from {@code valid} on are 0. */
+    private static void copyRow(MemorySegment from, long at, int valid, MemorySegment to, long toAt, int written) {
+        for (int j = 0; j < written; j += LANES.length()) {
+            VectorMask<Float> read = LANES.indexInRange(j, valid), write = LANES.indexInRange(j, written);
+            FloatVector.fromMemorySegment(LANES, from, at + 4L * j, NATIVE, read).intoMemorySegment(to, toAt + 4L * j,
+                    NATIVE, write);
         }
-        long row0 = cAt;
-        long row1 = cAt + cRow;
-        long row2 = cAt + 2 * cRow;
-        long row3 = cAt + 3 * cRow;
-        long row4 = cAt + 4 * cRow;
-        long row5 = cAt + 5 * cRow;
-        long row6 = cAt + 6 * cRow;
-        long row7 = cAt + 7 * cRow;
-        a0.intoMemorySegment(c, row0, NATIVE);
-        b0.intoMemorySegment(c, row0 + WIDTH, NATIVE);
-        a1.intoMemorySegment(c, row1, NATIVE);
-        b1.intoMemorySegment(c, row1 + WIDTH, NATIVE);
-        a2.intoMemorySegment(c, row2, NATIVE);
-        b2.intoMemorySegment(c, row2 + WIDTH, NATIVE);
-        a3.intoMemorySegment(c, row3, NATIVE);
-        b3.intoMemorySegment(c, row3 + WIDTH, NATIVE);
-        a4.intoMemorySegment(c, row4, NATIVE);
-        b4.intoMemorySegment(c, row4 + WIDTH, NATIVE);
-        a5.intoMemorySegment(c, row5, NATIVE);
-        b5.intoMemorySegment(c, row5 + WIDTH, NATIVE);
-        a6.intoMemorySegment(c, row6, NATIVE);
-        b6.intoMemorySegment(c, row6 + WIDTH, NATIVE);
-        a7.intoMemorySegment(c, row7, NATIVE);
-        b7.intoMemorySegment(c, row7 + WIDTH, NATIVE);
+    }
+
+    /** Twenty-four accumulators, four vectors of B and a broadcast: twenty-nine registers. */
+    private static void sixByFour(int k, float[] a, int aAt, int aRow, float[] b, int bAt, float alpha,
+            MemorySegment from, long fromAt, long fromRow, MemorySegment c, long cAt, long cRow) {
+        FloatVector c0 = FloatVector.zero(LANES), d0 = c0, e0 = c0, f0 = c0, c1 = c0, d1 = c0, e1 = c0, f1 = c0, c2 = c0, d2 = c0, e2 = c0, f2 = c0, c3 = c0, d3 = c0, e3 = c0, f3 = c0, c4 = c0, d4 = c0, e4 = c0, f4 = c0, c5 = c0, d5 = c0, e5 = c0, f5 = c0;
+        int lanes = LANES.length(), row1 = aAt + aRow, row2 = row1 + aRow, row3 = row2 + aRow, row4 = row3 + aRow, row5 = row4 + aRow;
+        for (int p = 0; p < k; p++) {
+            int right = bAt + 4 * lanes * p;
+            FloatVector v0 = FloatVector.fromArray(LANES, b, right);
+            FloatVector v1 = FloatVector.fromArray(LANES, b, right + lanes);
+            FloatVector v2 = FloatVector.fromArray(LANES, b, right + 2 * lanes);
+            FloatVector v3 = FloatVector.fromArray(LANES, b, right + 3 * lanes);
+            FloatVector x0 = FloatVector.broadcast(LANES, a[aAt + p]);
+            c0 = x0.fma(v0, c0);
+            d0 = x0.fma(v1, d0);
+            e0 = x0.fma(v2, e0);
+            f0 = x0.fma(v3, f0);
+            FloatVector x1 = FloatVector.broadcast(LANES, a[row1 + p]);
+            c1 = x1.fma(v0, c1);
+            d1 = x1.fma(v1, d1);
+            e1 = x1.fma(v2, e1);
+            f1 = x1.fma(v3, f1);
+            FloatVector x2 = FloatVector.broadcast(LANES, a[row2 + p]);
+            c2 = x2.fma(v0, c2);
+            d2 = x2.fma(v1, d2);
+            e2 = x2.fma(v2, e2);
+            f2 = x2.fma(v3, f2);
+            FloatVector x3 = FloatVector.broadcast(LANES, a[row3 + p]);
+            c3 = x3.fma(v0, c3);
+            d3 = x3.fma(v1, d3);
+            e3 = x3.fma(v2, e3);
+            f3 = x3.fma(v3, f3);
+            FloatVector x4 = FloatVector.broadcast(LANES, a[row4 + p]);
+            c4 = x4.fma(v0, c4);
+            d4 = x4.fma(v1, d4);
+            e4 = x4.fma(v2, e4);
+            f4 = x4.fma(v3, f4);
+            FloatVector x5 = FloatVector.broadcast(LANES, a[row5 + p]);
+            c5 = x5.fma(v0, c5);
+            d5 = x5.fma(v1, d5);
+            e5 = x5.fma(v2, e5);
+            f5 = x5.fma(v3, f5);
+        }
+        FloatVector scale = FloatVector.broadcast(LANES, alpha);
+        c0.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt, NATIVE)).intoMemorySegment(c, cAt, NATIVE);
+        d0.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + WIDTH, NATIVE)).intoMemorySegment(c, cAt + WIDTH, NATIVE);
+        e0.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + 2 * WIDTH, NATIVE)).intoMemorySegment(c, cAt + 2 * WIDTH, NATIVE);
+        f0.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + 3 * WIDTH, NATIVE)).intoMemorySegment(c, cAt + 3 * WIDTH, NATIVE);
+        c1.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + fromRow, NATIVE)).intoMemorySegment(c, cAt + cRow, NATIVE);
+        d1.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + fromRow + WIDTH, NATIVE)).intoMemorySegment(c, cAt + cRow + WIDTH, NATIVE);
+        e1.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + fromRow + 2 * WIDTH, NATIVE)).intoMemorySegment(c, cAt + cRow + 2 * WIDTH, NATIVE);
+        f1.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + fromRow + 3 * WIDTH, NATIVE)).intoMemorySegment(c, cAt + cRow + 3 * WIDTH, NATIVE);
+        c2.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + 2 * fromRow, NATIVE)).intoMemorySegment(c, cAt + 2 * cRow, NATIVE);
+        d2.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + 2 * fromRow + WIDTH, NATIVE)).intoMemorySegment(c, cAt + 2 * cRow + WIDTH, NATIVE);
+        e2.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + 2 * fromRow + 2 * WIDTH, NATIVE)).intoMemorySegment(c, cAt + 2 * cRow + 2 * WIDTH, NATIVE);
+        f2.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + 2 * fromRow + 3 * WIDTH, NATIVE)).intoMemorySegment(c, cAt + 2 * cRow + 3 * WIDTH, NATIVE);
+        c3.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + 3 * fromRow, NATIVE)).intoMemorySegment(c, cAt + 3 * cRow, NATIVE);
+        d3.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + 3 * fromRow + WIDTH, NATIVE)).intoMemorySegment(c, cAt + 3 * cRow + WIDTH, NATIVE);
+        e3.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + 3 * fromRow + 2 * WIDTH, NATIVE)).intoMemorySegment(c, cAt + 3 * cRow + 2 * WIDTH, NATIVE);
+        f3.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + 3 * fromRow + 3 * WIDTH, NATIVE)).intoMemorySegment(c, cAt + 3 * cRow + 3 * WIDTH, NATIVE);
+        c4.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + 4 * fromRow, NATIVE)).intoMemorySegment(c, cAt + 4 * cRow, NATIVE);
+        d4.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + 4 * fromRow + WIDTH, NATIVE)).intoMemorySegment(c, cAt + 4 * cRow + WIDTH, NATIVE);
+        e4.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + 4 * fromRow + 2 * WIDTH, NATIVE)).intoMemorySegment(c, cAt + 4 * cRow + 2 * WIDTH, NATIVE);
+        f4.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + 4 * fromRow + 3 * WIDTH, NATIVE)).intoMemorySegment(c, cAt + 4 * cRow + 3 * WIDTH, NATIVE);
+        c5.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + 5 * fromRow, NATIVE)).intoMemorySegment(c, cAt + 5 * cRow, NATIVE);
+        d5.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + 5 * fromRow + WIDTH, NATIVE)).intoMemorySegment(c, cAt + 5 * cRow + WIDTH, NATIVE);
+        e5.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + 5 * fromRow + 2 * WIDTH, NATIVE)).intoMemorySegment(c, cAt + 5 * cRow + 2 * WIDTH, NATIVE);
+        f5.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + 5 * fromRow + 3 * WIDTH, NATIVE)).intoMemorySegment(c, cAt + 5 * cRow + 3 * WIDTH, NATIVE);
     }
 
     /** Twelve accumulators, two vectors of B and a broadcast: fifteen registers. */
-    private static void sixByTwo(int k, MemorySegment a, long aAt, MemorySegment b, long bAt, MemorySegment c, long cAt,
-            long cRow) {
-        FloatVector a0 = FloatVector.zero(LANES), b0 = a0, a1 = a0, b1 = a0, a2 = a0, b2 = a0, a3 = a0, b3 = a0,
-                a4 = a0, b4 = a0, a5 = a0, b5 = a0;
+    private static void sixByTwo(int k, float[] a, int aAt, int aRow, float[] b, int bAt, float alpha,
+            MemorySegment from, long fromAt, long fromRow, MemorySegment c, long cAt, long cRow) {
+        FloatVector c0 = FloatVector.zero(LANES), d0 = c0, c1 = c0, d1 = c0, c2 = c0, d2 = c0, c3 = c0, d3 = c0, c4 = c0, d4 = c0, c5 = c0, d5 = c0;
+        int lanes = LANES.length(), row1 = aAt + aRow, row2 = row1 + aRow, row3 = row2 + aRow, row4 = row3 + aRow, row5 = row4 + aRow;
         for (int p = 0; p < k; p++) {
-            long left = aAt + 24L * p, right = bAt + 2 * WIDTH * p;
-            FloatVector v = FloatVector.fromMemorySegment(LANES, b, right, NATIVE);
-            FloatVector w = FloatVector.fromMemorySegment(LANES, b, right + WIDTH, NATIVE);
-            FloatVector x0 = FloatVector.broadcast(LANES, a.get(FLOAT, left));
-            a0 = x0.fma(v, a0);
-            b0 = x0.fma(w, b0);
-            FloatVector x1 = FloatVector.broadcast(LANES, a.get(FLOAT, left + 4));
-            a1 = x1.fma(v, a1);
-            b1 = x1.fma(w, b1);
-            FloatVector x2 = FloatVector.broadcast(LANES, a.get(FLOAT, left + 8));
-            a2 = x2.fma(v, a2);
-            b2 = x2.fma(w, b2);
-            FloatVector x3 = FloatVector.broadcast(LANES, a.get(FLOAT, left + 12));
-            a3 = x3.fma(v, a3);
-            b3 = x3.fma(w, b3);
-            FloatVector x4 = FloatVector.broadcast(LANES, a.get(FLOAT, left + 16));
-            a4 = x4.fma(v, a4);
-            b4 = x4.fma(w, b4);
-            FloatVector x5 = FloatVector.broadcast(LANES, a.get(FLOAT, left + 20));
-            a5 = x5.fma(v, a5);
-            b5 = x5.fma(w, b5);
+            int right = bAt + 2 * lanes * p;
+            FloatVector v0 = FloatVector.fromArray(LANES, b, right);
+            FloatVector v1 = FloatVector.fromArray(LANES, b, right + lanes);
+            FloatVector x0 = FloatVector.broadcast(LANES, a[aAt + p]);
+            c0 = x0.fma(v0, c0);
+            d0 = x0.fma(v1, d0);
+            FloatVector x1 = FloatVector.broadcast(LANES, a[row1 + p]);
+            c1 = x1.fma(v0, c1);
+            d1 = x1.fma(v1, d1);
+            FloatVector x2 = FloatVector.broadcast(LANES, a[row2 + p]);
+            c2 = x2.fma(v0, c2);
+            d2 = x2.fma(v1, d2);
+            FloatVector x3 = FloatVector.broadcast(LANES, a[row3 + p]);
+            c3 = x3.fma(v0, c3);
+            d3 = x3.fma(v1, d3);
+            FloatVector x4 = FloatVector.broadcast(LANES, a[row4 + p]);
+            c4 = x4.fma(v0, c4);
+            d4 = x4.fma(v1, d4);
+            FloatVector x5 = FloatVector.broadcast(LANES, a[row5 + p]);
+            c5 = x5.fma(v0, c5);
+            d5 = x5.fma(v1, d5);
         }
-        long row0 = cAt;
-        long row1 = cAt + cRow;
-        long row2 = cAt + 2 * cRow;
-        long row3 = cAt + 3 * cRow;
-        long row4 = cAt + 4 * cRow;
-        long row5 = cAt + 5 * cRow;
-        a0.intoMemorySegment(c, row0, NATIVE);
-        b0.intoMemorySegment(c, row0 + WIDTH, NATIVE);
-        a1.intoMemorySegment(c, row1, NATIVE);
-        b1.intoMemorySegment(c, row1 + WIDTH, NATIVE);
-        a2.intoMemorySegment(c, row2, NATIVE);
-        b2.intoMemorySegment(c, row2 + WIDTH, NATIVE);
-        a3.intoMemorySegment(c, row3, NATIVE);
-        b3.intoMemorySegment(c, row3 + WIDTH, NATIVE);
-        a4.intoMemorySegment(c, row4, NATIVE);
-        b4.intoMemorySegment(c, row4 + WIDTH, NATIVE);
-        a5.intoMemorySegment(c, row5, NATIVE);
-        b5.intoMemorySegment(c, row5 + WIDTH, NATIVE);
+        FloatVector scale = FloatVector.broadcast(LANES, alpha);
+        c0.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt, NATIVE)).intoMemorySegment(c, cAt, NATIVE);
+        d0.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + WIDTH, NATIVE)).intoMemorySegment(c, cAt + WIDTH, NATIVE);
+        c1.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + fromRow, NATIVE)).intoMemorySegment(c, cAt + cRow, NATIVE);
+        d1.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + fromRow + WIDTH, NATIVE)).intoMemorySegment(c, cAt + cRow + WIDTH, NATIVE);
+        c2.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + 2 * fromRow, NATIVE)).intoMemorySegment(c, cAt + 2 * cRow, NATIVE);
+        d2.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + 2 * fromRow + WIDTH, NATIVE)).intoMemorySegment(c, cAt + 2 * cRow + WIDTH, NATIVE);
+        c3.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + 3 * fromRow, NATIVE)).intoMemorySegment(c, cAt + 3 * cRow, NATIVE);
+        d3.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + 3 * fromRow + WIDTH, NATIVE)).intoMemorySegment(c, cAt + 3 * cRow + WIDTH, NATIVE);
+        c4.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + 4 * fromRow, NATIVE)).intoMemorySegment(c, cAt + 4 * cRow, NATIVE);
+        d4.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + 4 * fromRow + WIDTH, NATIVE)).intoMemorySegment(c, cAt + 4 * cRow + WIDTH, NATIVE);
+        c5.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + 5 * fromRow, NATIVE)).intoMemorySegment(c, cAt + 5 * cRow, NATIVE);
+        d5.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + 5 * fromRow + WIDTH, NATIVE)).intoMemorySegment(c, cAt + 5 * cRow + WIDTH, NATIVE);
     }
 }
