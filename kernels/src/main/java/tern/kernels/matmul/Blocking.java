@@ -27,15 +27,17 @@ record Blocking(int m, int n, int k, MemorySegment a, long aAt, long aRow, boole
 
     static final MemorySegment NO_BIAS = MemorySegment.NULL;
     /** Steps of a block: longer ones read and write C less often. */
-    static final int STEPS = 512;
+    static final int STEPS = 1024;
     /** Multiply–adds below which waking others costs more than they save: some 4 µs of one thread. */
     static final long WORTH_A_REGION = 1L << 18;
-    private static final int TASK_ROWS = 20 * Tile.ROWS;
+    /** Numbers of A that a block of a task copies: 288 KiB. */
+    private static final int TASK_FLOATS = 12 * Tile.ROWS * STEPS;
+    private static final int MOST_ROWS = 40 * Tile.ROWS;
     private static final int FEWEST_ROWS = 4 * Tile.ROWS;
     private static final int TASK_COLUMNS = 16 * Tile.COLUMNS;
     private static final int FEWEST_COLUMNS = 2 * Tile.COLUMNS;
     private static final int ENOUGH_TASKS = 32;
-    private static final int CHUNK_STEPS = 4 * STEPS;
+    private static final int CHUNK_STEPS = 2 * STEPS;
     private static final int CHUNK_FLOATS = 1 << 21;
 
     /** A tile and a row of zeros; always the same shape, so that the workspace hands out the same tensor again. */
@@ -77,13 +79,14 @@ record Blocking(int m, int n, int k, MemorySegment a, long aAt, long aRow, boole
         Workspace.Mark mark = scratch.mark();
         int steps = Math.min(CHUNK_STEPS, k), most = CHUNK_FLOATS / Math.max(1, steps) / TASK_COLUMNS * TASK_COLUMNS;
         int columns = Math.min(n, Math.max(TASK_COLUMNS, most));
+        int rows = Math.min(MOST_ROWS, TASK_FLOATS / Math.clamp(k, 1, STEPS));
         float[] panels = scratch.floats(steps * (columns + Tile.COLUMNS));
         for (int p = 0; p == 0 || p < k; p += CHUNK_STEPS) {
             for (int j = 0; j < n; j += columns) {
                 int width = Math.min(columns, n - j);
-                int parts = parts(width, FEWEST_COLUMNS, TASK_COLUMNS, count(enoughTasks, count(m, TASK_ROWS)));
+                int parts = parts(width, FEWEST_COLUMNS, TASK_COLUMNS, count(enoughTasks, count(m, rows)));
                 int taskColumns = evenly(width, parts, Tile.COLUMNS);
-                parts = parts(m, FEWEST_ROWS, TASK_ROWS, count(enoughTasks, count(width, taskColumns)));
+                parts = parts(m, FEWEST_ROWS, rows, count(enoughTasks, count(width, taskColumns)));
                 step.run(new Chunk(this, j, width, p, Math.min(CHUNK_STEPS, k - p), evenly(m, parts, Tile.ROWS),
                         taskColumns, panels));
             }
