@@ -3,6 +3,7 @@ package tern.tensor;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.SplittableRandom;
 
@@ -123,6 +124,23 @@ class TensorTest {
             workspace.release(mark);
             assertThat(workspace.allocate(DType.F32, Shape.of(3)).data().address()).isEqualTo(inner.data().address());
             assertThat(workspace.bytes()).isEqualTo(held);
+        }
+    }
+
+    @Test
+    void aWorkspaceHandsOutTheSameArraysAgain() {
+        try (Workspace workspace = new Workspace()) {
+            Workspace.Mark mark = workspace.mark();
+            float[] first = workspace.floats(5000), second = workspace.floats(3);
+            assertThat(first).hasSizeGreaterThanOrEqualTo(5000).isNotSameAs(second);
+            workspace.release(mark);
+            assertThat(workspace.floats(4000)).isSameAs(first);
+            assertThat(workspace.floats(100)).isSameAs(second);
+            workspace.reset();
+            assertThat(workspace.floats(1 << 20)).hasSize(1 << 20);
+            assertThat(workspace.floats(0)).isSameAs(second);
+            assertThatThrownBy(() -> workspace.floats(-1)).isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("-1");
         }
     }
 }

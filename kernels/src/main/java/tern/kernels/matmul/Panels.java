@@ -77,7 +77,8 @@ final class Panels {
             int toRow) {
         VectorMask<Float> mask = LANES.indexInRange(0, valid);
         for (int r = 0; r < rows; r++) {
-            FloatVector.fromMemorySegment(LANES, from, at + r * row, NATIVE, mask).intoArray(to, toAt + r * toRow, mask);
+            FloatVector.fromMemorySegment(LANES, from, at + r * row, NATIVE, mask).intoArray(to, toAt + r * toRow,
+                    mask);
         }
     }
 
@@ -86,38 +87,43 @@ final class Panels {
      *
      * @param at offset of the first number in bytes
      * @param row bytes from one stored row to the next
-     * @param padded whether each column has room for rows up to the next multiple of sixteen, which then hold anything
+     * @param padded whether each column has room for sixteen rows, of which those past the last then hold anything
      */
     static void transpose(MemorySegment from, long at, long row, int rows, int columns, float[] to, int toAt,
             int toColumn, boolean padded) {
-        int wholeRows = !HAS_SIXTEEN ? 0 : padded ? rows : rows & -BLOCK;
-        int wholeColumns = HAS_SIXTEEN ? columns & -BLOCK : 0;
-        for (int r = 0; r < wholeRows; r += BLOCK) {
-            for (int c = 0; c < wholeColumns; c += BLOCK) {
-                transposeBlock(from, at + r * row + 4L * c, row, Math.min(BLOCK, rows - r) - 1, to,
-                        toAt + c * toColumn + r, toColumn);
+        if (!HAS_SIXTEEN || columns < BLOCK || rows < BLOCK && !padded) {
+            transposeSingly(from, at, row, rows, columns, to, toAt, toColumn);
+            return;
+        }
+        // The last block of an axis may go over numbers once more.
+        for (int next = 0; next < rows; next += BLOCK) {
+            int r = Math.max(0, Math.min(next, rows - BLOCK)), last = Math.min(BLOCK, rows) - 1;
+            for (int step = 0; step < columns; step += BLOCK) {
+                int c = Math.min(step, columns - BLOCK);
+                transposeBlock(from, at + r * row + 4L * c, row, last, to, toAt + c * toColumn + r, toColumn);
             }
-        }
-        if (wholeColumns < columns) {
-            transposeSingly(from, at, row, 0, wholeRows, wholeColumns, columns, to, toAt, toColumn);
-        }
-        if (wholeRows < rows) {
-            transposeSingly(from, at, row, wholeRows, rows, 0, columns, to, toAt, toColumn);
         }
     }
 
-    private static void transposeSingly(MemorySegment from, long at, long row, int fromRow, int toRow, int fromColumn,
-            int toColumn, float[] to, int toAt, int step) {
-        for (int r = fromRow; r < toRow; r++) {
-            long x = at + r * row;
-            for (int c = fromColumn; c < toColumn; c++) {
-                to[toAt + c * step + r] = from.get(FLOAT, x + 4L * c);
+    /** One number after the other, in blocks whose lines stay in the first-level cache. */
+    private static void transposeSingly(MemorySegment from, long at, long row, int rows, int columns, float[] to,
+            int toAt, int step) {
+        for (int c = 0; c < columns; c += BLOCK) {
+            for (int r = 0; r < rows; r++) {
+                transposePart(from, at + r * row + 4L * c, Math.min(BLOCK, columns - c), to, toAt + c * step + r, step);
             }
+        }
+    }
+
+    private static void transposePart(MemorySegment from, long at, int columns, float[] to, int toAt, int step) {
+        for (int c = 0; c < columns; c++) {
+            to[toAt + c * step] = from.get(FLOAT, at + 4L * c);
         }
     }
 
     /** A block of sixteen by sixteen; rows past the last repeat it. No loop, so that nothing has to be checked before one. */
-    private static void transposeBlock(MemorySegment from, long at, long row, int last, float[] to, int toAt, int step) {
+    private static void transposeBlock(MemorySegment from, long at, long row, int last, float[] to, int toAt,
+            int step) {
         long r1 = Math.min(1, last) * row, r2 = Math.min(2, last) * row, r3 = Math.min(3, last) * row,
                 r4 = Math.min(4, last) * row, r5 = Math.min(5, last) * row, r6 = Math.min(6, last) * row,
                 r7 = Math.min(7, last) * row, r8 = Math.min(8, last) * row, r9 = Math.min(9, last) * row,
