@@ -5,5 +5,6 @@ module tern.checkpoint {
     requires static org.jspecify;
 
     exports tern.checkpoint;
+    exports tern.checkpoint.naming;
     exports tern.checkpoint.gguf;
 }

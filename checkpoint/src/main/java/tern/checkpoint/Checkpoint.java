@@ -2,6 +2,7 @@ package tern.checkpoint;
 
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
@@ -19,6 +20,9 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 import tern.checkpoint.mapped.Quoted;
+import tern.checkpoint.naming.Blueprint;
+import tern.checkpoint.naming.Families;
+import tern.checkpoint.naming.NamedParameters;
 import tern.model.Parameters;
 import tern.model.SequenceModel;
 import tern.model.Stack;
@@ -33,8 +37,10 @@ import tern.tensor.Tensor;
 
 /**
  * A model on disk: one safetensors file that carries its configuration and fingerprint in its metadata, alone or in a
- * folder as {@code model.safetensors} beside {@code config.json}, a copy of the configuration for people and other tools.
- * Opening maps the parameters read-only; nothing is copied. Safe for use by several threads; {@link #close} makes the model
+ * folder as {@code model.safetensors} beside {@code config.json}, a copy of the configuration for people and other tools. Or a file
+ * that others published, in any format that {@link TensorFile} reads and of any family that {@link Families} knows; then
+ * the configuration is inferred. Opening maps the parameters read-only; what is stored as F32 under another name only, or not
+ * even that, is not copied. Safe for use by several threads; {@link #close} makes the model
  * unusable.
  */
 public final class Checkpoint implements AutoCloseable {
@@ -44,21 +50,32 @@ public final class Checkpoint implements AutoCloseable {
     private static final System.Logger LOG = System.getLogger(Checkpoint.class.getName());
     private static final String CONFIG_KEY = "tern.config";
     private static final String FINGERPRINT_KEY = "tern.fingerprint";
+    private static final String FAMILY_NOTE = "family";
     private static final String FILE_ENDING = ".safetensors";
     private static final long LARGEST_CONFIG = 16L << 20;
     private static final int NAMED = 4;
 
     private final TensorFile file;
     private final ModelDescription description;
+    private final Optional<NamedParameters> named;
     private final Memory converted = new Memory();
     private final SequenceModel model;
     private @Nullable String computedFingerprint;
 
-    private Checkpoint(TensorFile file, ModelDescription description) throws IOException {
+    private Checkpoint(TensorFile file, ModelDescription description, Optional<NamedParameters> named)
+            throws IOException {
         this.file = file;
         this.description = description;
-        checkTensors();
-        this.model = build(name -> mapped(file.tensor(name)));
+        this.named = named;
+        List<Declared> declared = declared();
+        if (named.isPresent()) {
+            Map<String, Shape> shapes = new LinkedHashMap<>();
+            declared.forEach(parameter -> shapes.put(parameter.name(), parameter.shape()));
+            named.get().check(shapes);
+        } else {
+            checkTensors(declared);
+        }
+        this.model = build(declared, this::mapped);
     }
 
     /**
@@ -97,7 +114,7 @@ public final class Checkpoint implements AutoCloseable {
     }
 
     /**
-     * Opens a model: a folder or a safetensors file.
+     * Opens a model: a folder, a safetensors file, or a file that others published.
      *
      * @throws MalformedFileException if a file is damaged, the configuration is impossible or of a newer version, or tensors
      *             are missing, unexpected or of the wrong shape; the message names the file and what is wrong
@@ -107,7 +124,17 @@ public final class Checkpoint implements AutoCloseable {
         TensorFile file = TensorFile.open(path);
         boolean opened = false;
         try {
-            Checkpoint checkpoint = new Checkpoint(file, describe(path, file));
+            Optional<ModelDescription> own = describe(path, file);
+            Checkpoint checkpoint;
+            if (own.isPresent()) {
+                checkpoint = new Checkpoint(file, own.get(), Optional.empty());
+            } else {
+                Blueprint blueprint = Families.recognise(file);
+                checkpoint = new Checkpoint(file,
+                        ModelDescription.of(blueprint.config(), blueprint.tokenizer(),
+                                Map.of(FAMILY_NOTE, blueprint.family())),
+                        Optional.of(new NamedParameters(file, blueprint)));
+            }
             opened = true;
             return checkpoint;
         } finally {
@@ -117,23 +144,21 @@ public final class Checkpoint implements AutoCloseable {
         }
     }
 
-    /** The description in the tensors' file; that in the same folder where there is none. */
-    private static ModelDescription describe(Path path, TensorFile file) throws IOException {
+    /** The description in the tensors' file; that in the same folder where there is none; empty if neither is ours. */
+    private static Optional<ModelDescription> describe(Path path, TensorFile file) throws IOException {
         Path beside = file.path().resolveSibling(CONFIG_FILE);
         String inside = file.texts().get(CONFIG_KEY);
         if (inside == null) {
-            if (!Files.exists(beside)) {
-                throw new MalformedFileException(file.path() + ": the file does not say what model it holds; expected "
-                        + CONFIG_KEY + " in its metadata, or " + CONFIG_FILE + " in its folder");
-            }
-            return readDescription(beside);
+            boolean ours = Files.exists(beside) && (Files.size(beside) > LARGEST_CONFIG
+                    || Files.readString(beside, StandardCharsets.ISO_8859_1).contains(ModelDescription.FORMAT));
+            return ours ? Optional.of(readDescription(beside)) : Optional.empty();
         }
         ModelDescription own = description(inside, file.path() + ": " + CONFIG_KEY);
         if (Files.isDirectory(path) && Files.exists(beside) && !readDescription(beside).equals(own)) {
             LOG.log(System.Logger.Level.WARNING, "{0} differs from the configuration stored in {1}, which is used; "
                     + "save the model again to make them equal", beside, file.path());
         }
-        return own;
+        return Optional.of(own);
     }
 
     private static ModelDescription readDescription(Path file) throws IOException {
@@ -156,23 +181,33 @@ public final class Checkpoint implements AutoCloseable {
         }
     }
 
-    /** Compares what the configuration asks for with what the file holds, and names every difference (or the first few). */
-    private void checkTensors() throws MalformedFileException {
-        Map<String, Shape> expected = new LinkedHashMap<>();
+    private record Declared(String name, Shape shape, Role role) {
+    }
+
+    /** What the configuration asks for. */
+    private List<Declared> declared() throws MalformedFileException {
+        List<Declared> declared = new ArrayList<>();
         try {
             Object unusedBecauseOnlyDeclared = new Stack(description.model(), (name, shape, role, initialiser) -> {
-                expected.put(name, shape);
+                declared.add(new Declared(name, shape, role));
                 return Parameters.Source.shapesOnly().provide(name, shape, role, initialiser);
             });
+            return declared;
         } catch (IllegalArgumentException | ArithmeticException impossible) {
             throw new MalformedFileException(file.path() + ": the configuration does not make a model: "
                     + impossible.getMessage(), impossible);
         }
+    }
+
+    /** Compares what the configuration asks for with what the file holds, and names every difference (or the first few). */
+    private void checkTensors(List<Declared> declared) throws MalformedFileException {
         List<String> missing = new ArrayList<>();
         List<String> wrong = new ArrayList<>();
         Map<String, Shape> left = new TreeMap<>();
         file.tensors().forEach(tensor -> left.put(tensor.name(), Shape.of()));
-        expected.forEach((name, shape) -> {
+        declared.forEach(parameter -> {
+            String name = parameter.name();
+            Shape shape = parameter.shape();
             Optional<StoredTensor> stored = file.find(name);
             left.remove(name);
             if (stored.isEmpty()) {
@@ -209,13 +244,13 @@ public final class Checkpoint implements AutoCloseable {
 
     @FunctionalInterface
     private interface Provider {
-        Tensor provide(String name) throws IOException;
+        Tensor provide(Declared parameter) throws IOException;
     }
 
-    private Stack build(Provider provider) throws IOException {
+    private Stack build(List<Declared> declared, Provider provider) throws IOException {
         Map<String, Tensor> tensors = new LinkedHashMap<>();
-        for (StoredTensor stored : file.tensors()) {
-            tensors.put(stored.name(), provider.provide(stored.name()));
+        for (Declared parameter : declared) {
+            tensors.put(parameter.name(), provider.provide(parameter));
         }
         return new Stack(description.model(), new Stored(tensors));
     }
@@ -228,7 +263,11 @@ public final class Checkpoint implements AutoCloseable {
     }
 
     /** The mapping itself where it is F32; weights stored at half width are widened once. */
-    private Tensor mapped(Tensor stored) {
+    private Tensor mapped(Declared parameter) throws IOException {
+        if (named.isPresent()) {
+            return named.get().tensor(parameter.name(), parameter.shape(), dtype -> false, DType.F32, converted);
+        }
+        Tensor stored = file.tensor(parameter.name());
         return stored.dtype() == DType.F32 ? stored
                 : converted.allocate(DType.F32, stored.shape()).copyFrom(stored);
     }
@@ -240,7 +279,14 @@ public final class Checkpoint implements AutoCloseable {
 
     /** A copy of the model whose parameters can be trained; it outlives this. */
     public Stack load(DType dtype, Allocator memory) throws IOException {
-        return build(name -> memory.allocate(dtype, file.tensor(name).shape()).copyFrom(file.tensor(name)));
+        try (Memory passing = new Memory()) {
+            return build(declared(), parameter -> {
+                Tensor stored = named.isPresent()
+                        ? named.get().tensor(parameter.name(), parameter.shape(), any -> false, dtype, passing)
+                        : file.tensor(parameter.name());
+                return memory.allocate(dtype, parameter.shape()).copyFrom(stored);
+            });
+        }
     }
 
     /** The architecture. */
@@ -264,8 +310,8 @@ public final class Checkpoint implements AutoCloseable {
     }
 
     /**
-     * What tells this model from others: as stored when it was saved, else computed from what was read, which takes a
-     * look at every byte once.
+     * What tells this model from others: as stored when it was saved; else computed from what was read, which takes a look
+     * at every byte once, or for a file that others published at the beginning and end of every tensor.
      */
     public synchronized String fingerprint() {
         String stored = file.texts().get(FINGERPRINT_KEY);
@@ -276,7 +322,8 @@ public final class Checkpoint implements AutoCloseable {
         if (computedFingerprint == null) {
             Map<String, Tensor> tensors = new LinkedHashMap<>();
             file.tensors().forEach(stored -> tensors.put(stored.name(), tensor(stored.name())));
-            computedFingerprint = Fingerprint.of(config(), Collections.unmodifiableMap(tensors));
+            computedFingerprint = named.isPresent() ? Fingerprint.ofSamples(config(), tensors)
+                    : Fingerprint.of(config(), Collections.unmodifiableMap(tensors));
         }
         return computedFingerprint;
     }

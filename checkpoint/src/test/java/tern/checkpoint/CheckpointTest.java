@@ -227,8 +227,8 @@ class CheckpointTest {
         assertThatThrownBy(() -> Checkpoint.open(folder)).hasMessageContaining("does not say what model it holds");
         String good = RecordJson.write(ModelDescription.of(SMALL, BYTES, Map.of()));
         Map<String, String> refusals = new LinkedHashMap<>();
-        refusals.put(good.replace("tern-model", "other"), "format is \"other\", expected \"tern-model\"");
-        refusals.put("{}", "format is missing");
+        refusals.put(good.replace("tern-model", "tern-model-2"), "format is \"tern-model-2\", expected \"tern-model\"");
+        refusals.put("{}", "does not say what model it holds");
         refusals.put(good.replace("\"version\" : 1", "\"version\" : \"1\""), "version is missing");
         refusals.put(good.replace("\"heads\" : 2", "\"heads\" : 3"), "model.branches[0]: attention: keyHeads");
         refusals.put(good.replace("\"heads\" : 2", "\"headz\" : 2"),

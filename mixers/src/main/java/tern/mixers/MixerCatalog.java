@@ -6,6 +6,7 @@ import java.util.Map;
 import java.util.Set;
 
 import tern.mixers.attention.AttentionConfig;
+import tern.mixers.channel.ConstantConfig;
 import tern.mixers.channel.GatedMlpConfig;
 import tern.mixers.hyena.HyenaConfig;
 import tern.mixers.hyena.MultiHyenaConfig;
@@ -32,6 +33,7 @@ public final class MixerCatalog {
         KINDS.put("rwkv7", Rwkv7Config.class);
         KINDS.put("rwkv-channel-mix", RwkvChannelMixConfig.class);
         KINDS.put("mlp", GatedMlpConfig.class);
+        KINDS.put("constant", ConstantConfig.class);
     }
 
     private MixerCatalog() {

@@ -88,7 +88,7 @@ public final class Presets {
             branches.add(channelMix);
         }
         ALL.put(family + "-" + size.name().toLowerCase(Locale.ROOT), new StackConfig(256, size.width, size.context,
-                NormKind.LAYER, 1e-5, Optional.of(NormKind.LAYER), false, branches));
+                NormKind.LAYER, 1e-5, Optional.empty(), Optional.of(NormKind.LAYER), false, branches));
     }
 
     /**

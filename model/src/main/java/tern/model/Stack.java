@@ -55,12 +55,12 @@ public final class Stack implements SequenceModel {
                 Role.MATRIX,
                 Initialiser.normal(0.02));
         embeddingNorm = config.embeddingNorm()
-                .map(kind -> StackNorm.declare(config, kind, scope.child("embeddingNorm")));
+                .map(kind -> StackNorm.declare(config, kind, config.epsilon(), scope.child("embeddingNorm")));
         ParameterScope all = scope.child("branches");
         Set<String> published = new HashSet<>(Wires.OF_STACK);
         for (int i = 0; i < config.branches().size(); i++) {
             ParameterScope own = all.child(Integer.toString(i));
-            StackNorm branchNorm = StackNorm.declare(config, own.child("norm"));
+            StackNorm branchNorm = StackNorm.declare(config, config.norm(), config.epsilonOf(i), own.child("norm"));
             BranchContext at = new BranchContext(config.width(), config.context(), i, config.branches().size());
             SequenceMixer mixer = config.branches().get(i).build(at, own.child("mixer"));
             Set<String> missing = new TreeSet<>(mixer.reads());
@@ -73,7 +73,7 @@ public final class Stack implements SequenceModel {
             published.addAll(mixer.publishes());
             branches.add(new Branch(branchNorm, mixer));
         }
-        norm = StackNorm.declare(config, scope.child("norm"));
+        norm = StackNorm.declare(config, config.norm(), config.epsilonOf(branches.size()), scope.child("norm"));
         head = config.tiedHead() ? embedding
                 : scope.child("head").parameter("weight", embedding.shape(), Role.MATRIX, Initialiser.normal(0.02));
     }

@@ -13,12 +13,14 @@ import tern.sequence.MixerConfig;
  * @param context number of positions trained on at a time, and the length of filter tables
  * @param norm normalisation in front of every branch and of the head
  * @param epsilon added under the root in every normalisation
+ * @param epsilons those of the branches' norms and, last, of the head's, where they are not all {@code epsilon}: a checkpoint
+ *            whose residual stream was halved on the way is the same model with larger ones
  * @param embeddingNorm normalisation of the embedded tokens before the first branch (RWKV's ln0), if any
  * @param tiedHead whether the head shares the embedding's table
  * @param branches the mixers, from the bottom
  */
 public record StackConfig(int vocabulary, int width, int context, NormKind norm, double epsilon,
-        Optional<NormKind> embeddingNorm, boolean tiedHead, List<MixerConfig> branches) {
+        Optional<List<Double>> epsilons, Optional<NormKind> embeddingNorm, boolean tiedHead, List<MixerConfig> branches) {
     /** Checks ranges. */
     public StackConfig {
         requirePositive("vocabulary", vocabulary);
@@ -32,12 +34,22 @@ public record StackConfig(int vocabulary, int width, int context, NormKind norm,
             throw new IllegalArgumentException("stack: there are no branches, expected at least one");
         }
         branches = List.copyOf(branches);
+        epsilons = epsilons.map(List::copyOf);
+        if (epsilons.isPresent() && epsilons.get().size() != branches.size() + 1) {
+            throw new IllegalArgumentException("stack: there are " + epsilons.get().size() + " epsilons, expected "
+                    + (branches.size() + 1) + ", one for each branch and one for the head");
+        }
+    }
+
+    /** Epsilon of the norm in front of a branch; that of the head for the number of branches. */
+    public double epsilonOf(int branch) {
+        return epsilons.isPresent() ? epsilons.get().get(branch) : epsilon;
     }
 
     /** A stack whose embedding is not normalised. */
     public StackConfig(int vocabulary, int width, int context, NormKind norm, double epsilon, boolean tiedHead,
             List<MixerConfig> branches) {
-        this(vocabulary, width, context, norm, epsilon, Optional.empty(), tiedHead, branches);
+        this(vocabulary, width, context, norm, epsilon, Optional.empty(), Optional.empty(), tiedHead, branches);
     }
 
     private static void requirePositive(String name, int value) {
@@ -53,6 +65,6 @@ public record StackConfig(int vocabulary, int width, int context, NormKind norm,
 
     /** The same stack with other branches. */
     public StackConfig withBranches(List<MixerConfig> others) {
-        return new StackConfig(vocabulary, width, context, norm, epsilon, embeddingNorm, tiedHead, others);
+        return new StackConfig(vocabulary, width, context, norm, epsilon, epsilons, embeddingNorm, tiedHead, others);
     }
 }

@@ -34,6 +34,24 @@ public final class ByteTokenizer implements Tokenizer {
      * @throws IllegalArgumentException if the alphabet is empty or repeats a byte
      */
     public static ByteTokenizer over(byte[] alphabet) {
+        byte[] sorted = inOrder(alphabet).symbols.clone();
+        int[] values = new int[sorted.length];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = sorted[i] & 0xFF;
+        }
+        Arrays.sort(values);
+        for (int i = 0; i < values.length; i++) {
+            sorted[i] = (byte) values[i];
+        }
+        return new ByteTokenizer(sorted);
+    }
+
+    /**
+     * A tokenizer of an alphabet whose symbols are numbered in the order given.
+     *
+     * @throws IllegalArgumentException if the alphabet is empty or repeats a byte
+     */
+    public static ByteTokenizer inOrder(byte[] alphabet) {
         boolean[] used = new boolean[256];
         for (byte symbol : alphabet) {
             if (used[symbol & 0xFF]) {
@@ -45,14 +63,7 @@ public final class ByteTokenizer implements Tokenizer {
         if (alphabet.length == 0) {
             throw new IllegalArgumentException("alphabet: no bytes, expected 1 to 256");
         }
-        byte[] sorted = new byte[alphabet.length];
-        int next = 0;
-        for (int value = 0; value < 256; value++) {
-            if (used[value]) {
-                sorted[next++] = (byte) value;
-            }
-        }
-        return new ByteTokenizer(sorted);
+        return new ByteTokenizer(alphabet.clone());
     }
 
     private static byte[] everyByte() {

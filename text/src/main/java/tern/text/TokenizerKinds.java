@@ -31,7 +31,7 @@ final class TokenizerKinds {
             return ByteTokenizer.ALL;
         }
         try {
-            return ByteTokenizer.over(HexFormat.of().parseHex(alphabet));
+            return ByteTokenizer.inOrder(HexFormat.of().parseHex(alphabet));
         } catch (IllegalArgumentException bad) {
             throw new IllegalArgumentException(bad.getMessage() + "; tokenizer: alphabet is \"" + alphabet
                     + "\", expected distinct bytes as hexadecimal digits", bad);

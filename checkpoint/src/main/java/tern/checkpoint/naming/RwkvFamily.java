@@ -1,0 +1,220 @@
+package tern.checkpoint.naming;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.IntFunction;
+import java.util.stream.IntStream;
+
+import tern.checkpoint.MalformedFileException;
+import tern.checkpoint.TensorFile;
+import tern.mixers.rwkv.Rwkv4Config;
+import tern.mixers.rwkv.Rwkv5Config;
+import tern.mixers.rwkv.Rwkv6Config;
+import tern.mixers.rwkv.Rwkv7Config;
+import tern.mixers.rwkv.RwkvChannelMixConfig;
+import tern.model.NormKind;
+import tern.model.StackConfig;
+import tern.sequence.MixerConfig;
+
+/**
+ * RWKV-4 to 7 in the namings of the released files, of Hugging Face, of llama.cpp and of rwkv.cpp. The version follows from the
+ * names of tensors, all numbers from shapes.
+ */
+final class RwkvFamily implements Family {
+    private static final double EPSILON = 1e-5;
+    private static final double GROUP_EPSILON = 64e-5;
+    private static final int CONTEXT = 1024;
+    private static final Map<String, String> FOREIGN_VARIANTS = Map.of("blocks.0.ffn.s_emb.weight",
+            "RWKV-7a (embeddings of the channel mixing)", "blocks.0.qkv.weight", "RWKV-7b (with attention)",
+            "blocks.0.att.time_maa_rkvw_w1", "an experimental RWKV-6 (x060b or x060c)", "blocks.0.att.time_maa_v2",
+            "Finch-C2");
+
+    /** Where the tensors of one naming are. */
+    private record Places(String naming, String embedding, String time, String channel, String key) {
+        String at(String prefix, int layer) {
+            return prefix.replace("{i}", Integer.toString(layer));
+        }
+    }
+
+    private static final Places RELEASED = new Places("as released", "emb.weight", "blocks.{i}.att.",
+            "blocks.{i}.ffn.", "key.weight");
+    private static final Places HUGGING_FACE = new Places("naming of Hugging Face", "rwkv.embeddings.weight",
+            "rwkv.blocks.{i}.attention.", "rwkv.blocks.{i}.feed_forward.", "key.weight");
+    private static final Places LLAMA = new Places("naming of llama.cpp", "token_embd.weight", "blk.{i}.time_mix_",
+            "blk.{i}.channel_mix_", "key.weight");
+    private static final Places FLASH = new Places("naming of flash-linear-attention", "model.embeddings.weight",
+            "model.layers.{i}.attn.", "model.layers.{i}.ffn.", "key.weight");
+
+    @Override
+    public String name() {
+        return "RWKV-4 to 7";
+    }
+
+    @Override
+    public Optional<Blueprint> recognise(TensorFile file) throws MalformedFileException {
+        Shapes shapes = new Shapes(file);
+        boolean foreign = FOREIGN_VARIANTS.keySet().stream().anyMatch(shapes::has);
+        if (shapes.has("blocks.0.att.time_maa_v2") || shapes.any(name -> name.startsWith("w_kv_cache_"))) {
+            return Optional.empty();
+        }
+        if (foreign) {
+            String which = FOREIGN_VARIANTS.entrySet().stream().filter(variant -> shapes.has(variant.getKey()))
+                    .map(variant -> variant.getValue() + ", told by \"" + variant.getKey() + "\"").findFirst()
+                    .orElseThrow();
+            throw new MalformedFileException(file.path() + ": this is " + which
+                    + ": its mathematics differ from the released RWKV-4 to 7, so it is not opened as one of them");
+        }
+        for (Places places : List.of(RELEASED, HUGGING_FACE, LLAMA, FLASH)) {
+            if (shapes.has(places.embedding)) {
+                Optional<Found> found = find(shapes, places);
+                if (found.isPresent()) {
+                    return Optional.of(found.get().blueprint());
+                }
+            }
+        }
+        return Optional.empty();
+    }
+
+    private static Optional<Found> find(Shapes shapes, Places places) throws MalformedFileException {
+        int version = version(shapes, places);
+        if (version == 0) {
+            return Optional.empty();
+        }
+        int layers = shapes.layers(places.channel + places.key);
+        boolean cpp = shapes.file().format().startsWith("rwkv.cpp");
+        return Optional.of(new Found(shapes, places, version, layers, cpp));
+    }
+
+    /** 4 to 7, or 0 if these are not the tensors of an RWKV. */
+    private static int version(Shapes shapes, Places places) {
+        String time = places.at(places.time, 0);
+        if (places == LLAMA) {
+            return shapes.has(time + "w0.weight") ? 7 : shapes.has(time + "w1.weight") ? 6 : 0;
+        }
+        if (places == FLASH) {
+            return shapes.has(time + "r_proj.weight") && shapes.has(time + "k_k") ? 7 : 0;
+        }
+        if (!shapes.has(time + "receptance.weight")) {
+            return 0;
+        }
+        return shapes.has(time + "k_k") ? 7
+                : shapes.has(time + "time_maa_x") ? 6 : shapes.has(time + "ln_x.weight") ? 5 : 4;
+    }
+
+    private record Found(Shapes shapes, Places places, int version, int layers, boolean cpp) {
+        Blueprint blueprint() throws MalformedFileException {
+            String time = places.at(places.time, 0);
+            int vocabulary = shapes.length(places.embedding, 0);
+            int width = shapes.length(places.embedding, 1);
+            int inner = shapes.length(places.at(places.channel, 0) + places.key, 0);
+            IntFunction<MixerConfig> timeMix = switch (version) {
+                case 4 -> layer -> new Rwkv4Config();
+                case 5 -> five(time, width);
+                case 6 -> six(time, width);
+                default -> seven(time, width);
+            };
+            MixerConfig channelMix = new RwkvChannelMixConfig(inner, version != 7);
+            List<MixerConfig> branches = new ArrayList<>();
+            for (int layer = 0; layer < layers; layer++) {
+                branches.add(timeMix.apply(layer));
+                branches.add(channelMix);
+            }
+            int rescale = rescaleEvery();
+            Optional<List<Double>> epsilons = rescale == 0 ? Optional.empty()
+                    : Optional.of(IntStream.rangeClosed(0, 2 * layers)
+                            .mapToObj(branch -> EPSILON * Math.pow(4, branch / 2 / rescale)).toList());
+            StackConfig config = new StackConfig(vocabulary, width, CONTEXT, NormKind.LAYER, EPSILON, epsilons,
+                    Optional.of(NormKind.LAYER), false, branches);
+            String table = "rwkv" + version + (cpp ? "-cpp"
+                    : places == RELEASED ? "" : places == LLAMA ? "-gguf" : "-hf");
+            NamingTable names = NamingTable.read(table, layers, 2, this::has);
+            String naming = cpp ? "naming of rwkv.cpp" : places.naming;
+            // A file that Hugging Face saved holds whole matrices; only llama.cpp's hold divided ones.
+            return new Blueprint("RWKV-" + version + ", " + naming, config, names, places == LLAMA ? rescale : 0,
+                    tokenizer(vocabulary));
+        }
+
+        private boolean has(String word, int layer) {
+            String time = places.at(places.time, layer);
+            return switch (word) {
+                case "gate" -> shapes.has(time + "gate.weight");
+                case "faaaa" -> shapes.has(time + "time_faaaa");
+                case "first" -> version == 7 ? layer == 0 : shapes.has(time + "time_first");
+                case "later" -> layer > 0;
+                case "fused" -> shapes.has(time + "lerp_fused.weight");
+                case "apart" -> !shapes.has(time + "lerp_fused.weight");
+                default -> throw new IllegalArgumentException("unknown condition [" + word + "]");
+            };
+        }
+
+        private int headWidth(int width, int heads, String told) throws MalformedFileException {
+            if (width % heads != 0) {
+                throw new MalformedFileException(shapes.file().path() + ": \"" + told + "\" tells of " + heads
+                        + " heads, which do not divide the width " + width + " of \"" + places.embedding + "\"");
+            }
+            return width / heads;
+        }
+
+        private IntFunction<MixerConfig> five(String time, int width) throws MalformedFileException {
+            int perHead = shapes.elements(time + "time_decay");
+            boolean channels = perHead == width;
+            int heads = channels ? shapes.length(time + "time_decay", 0) : perHead;
+            MixerConfig config = new Rwkv5Config(headWidth(width, heads, time + "time_decay"),
+                    shapes.has(time + "gate.weight"), channels, cpp ? EPSILON : GROUP_EPSILON);
+            return layer -> config;
+        }
+
+        private IntFunction<MixerConfig> six(String time, int width) throws MalformedFileException {
+            boolean llama = places == LLAMA;
+            String first = time + (llama ? "first.weight" : "time_faaaa");
+            String mix = time + (llama ? "w2.weight" : "time_maa_w2");
+            String decay = time + (llama ? "decay_w1.weight" : "time_decay_w1");
+            // Of the matrices of low rank one axis is the width: the other one is the rank, wherever it stands.
+            int mixRank = shapes.elements(mix) / 5 / width;
+            int decayRank = shapes.elements(decay) / width;
+            MixerConfig config = new Rwkv6Config(headWidth(width, shapes.length(first, 0), first), mixRank, decayRank,
+                    GROUP_EPSILON);
+            return layer -> config;
+        }
+
+        private IntFunction<MixerConfig> seven(String time, int width) throws MalformedFileException {
+            boolean flash = places == FLASH;
+            String ending = places == LLAMA ? ".weight" : "";
+            String bonus = time + "r_k" + ending;
+            int headWidth = shapes.file().find(bonus).map(tensor -> tensor.shape().size() > 1).orElse(false)
+                    ? headWidth(width, shapes.length(bonus, 0), bonus)
+                    : Math.toIntExact(shapes.file().whole("rwkv7.wkv.head_size").orElse(64));
+            int[] ranks = new int[4];
+            String[] letters = {"w", "a", "v", "g"};
+            for (int i = 0; i < ranks.length; i++) {
+                String later = i == 2 && layers > 1 ? places.at(places.time, 1) : time;
+                String down = flash ? later + letters[i] + "_lora.lora.0.weight" : later + letters[i] + "1" + ending;
+                ranks[i] = shapes.has(down) ? shapes.elements(down) / width : 1;
+            }
+            return layer -> new Rwkv7Config(headWidth, ranks[0], ranks[1], ranks[2], ranks[3], layer == 0,
+                    GROUP_EPSILON);
+        }
+
+        /** After how many layers the publisher's own program halves the residual stream, which its norms' epsilon tells. */
+        private int rescaleEvery() throws MalformedFileException {
+            long every = places == LLAMA ? shapes.file().whole("rwkv" + version + ".rescale_every_n_layers").orElse(0)
+                    : places == HUGGING_FACE ? new HuggingFaceConfig(shapes.file()).whole("rescale_every", 6) : 0;
+            if (every < 0 || every > layers && every > 1_000) {
+                throw new MalformedFileException(shapes.file().path() + ": rescale_every_n_layers is " + every
+                        + ", expected 0 for never, or a number of layers");
+            }
+            return (int) every;
+        }
+
+        private static Map<String, String> tokenizer(int vocabulary) {
+            return switch (vocabulary) {
+                case 256 -> Map.of("kind", "bytes");
+                case 65_536 -> Map.of("kind", "world");
+                default -> Collections.emptyMap();
+            };
+        }
+    }
+}

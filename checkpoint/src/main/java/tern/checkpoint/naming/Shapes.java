@@ -1,0 +1,65 @@
+package tern.checkpoint.naming;
+
+import java.util.List;
+import java.util.function.Predicate;
+import java.util.regex.Pattern;
+
+import tern.checkpoint.MalformedFileException;
+import tern.checkpoint.StoredTensor;
+import tern.checkpoint.TensorFile;
+
+/** Numbers read off the shapes of a file's tensors, with messages that name file and tensor. */
+record Shapes(TensorFile file) {
+    private static final long LARGEST = 1 << 24;
+
+    boolean has(String name) {
+        return file.find(name).isPresent();
+    }
+
+    boolean any(Predicate<String> name) {
+        return file.tensors().stream().map(StoredTensor::name).anyMatch(name);
+    }
+
+    /** Layers 0, 1, … of which a tensor with this pattern is there; {@code {i}} stands for the number. */
+    int layers(String pattern) {
+        int layers = 0;
+        while (has(pattern.replace("{i}", Integer.toString(layers)))) {
+            layers++;
+        }
+        return layers;
+    }
+
+    /** Length of an axis; a negative one counts from the end, lengths of 1 left out. */
+    int length(String name, int axis) throws MalformedFileException {
+        List<Long> lengths = tensor(name).shape().stream().filter(length -> length != 1).toList();
+        int at = axis < 0 ? lengths.size() + axis : axis;
+        if (at < 0 || at >= lengths.size() || lengths.get(at) < 1 || lengths.get(at) > LARGEST) {
+            throw new MalformedFileException(file.path() + ": " + tensor(name)
+                    + ": cannot be what its name says; expected at least " + (axis < 0 ? -axis : axis + 1)
+                    + " axes of sensible length");
+        }
+        return Math.toIntExact(lengths.get(at));
+    }
+
+    /** Number of elements. */
+    int elements(String name) throws MalformedFileException {
+        long elements = tensor(name).elements();
+        if (elements < 1 || elements > LARGEST) {
+            throw new MalformedFileException(file.path() + ": " + tensor(name) + ": cannot be what its name says; it has "
+                    + elements + " elements");
+        }
+        return Math.toIntExact(elements);
+    }
+
+    private StoredTensor tensor(String name) throws MalformedFileException {
+        return file.find(name).orElseThrow(() -> new MalformedFileException(
+                file.path() + ": tensor \"" + name + "\" is missing, but a file with these names needs it"));
+    }
+
+    /** Names with their numbers replaced, each once, in the order of the file. */
+    List<String> patterns() {
+        Pattern number = Pattern.compile("(?<=\\.)\\d+(?=\\.)");
+        return file.tensors().stream().map(tensor -> number.matcher(tensor.name()).replaceAll("{i}")).distinct()
+                .toList();
+    }
+}
