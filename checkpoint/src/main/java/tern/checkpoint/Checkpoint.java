@@ -262,13 +262,19 @@ public final class Checkpoint implements AutoCloseable {
         }
     }
 
-    /** The mapping itself where it is F32; weights stored at half width are widened once. */
+    /** Matrices keep the types that operations read as they are. */
+    private static boolean isKept(Declared parameter, DType dtype) {
+        return parameter.role() == Role.MATRIX && (dtype == DType.BF16 || dtype == DType.F16 || dtype.isBlocked());
+    }
+
+    /** The mapping itself, except for what is not a matrix and not F32: that is widened once. */
     private Tensor mapped(Declared parameter) throws IOException {
         if (named.isPresent()) {
-            return named.get().tensor(parameter.name(), parameter.shape(), dtype -> false, DType.F32, converted);
+            return named.get().tensor(parameter.name(), parameter.shape(), dtype -> isKept(parameter, dtype), DType.F32,
+                    converted);
         }
         Tensor stored = file.tensor(parameter.name());
-        return stored.dtype() == DType.F32 ? stored
+        return stored.dtype() == DType.F32 || isKept(parameter, stored.dtype()) ? stored
                 : converted.allocate(DType.F32, stored.shape()).copyFrom(stored);
     }
 

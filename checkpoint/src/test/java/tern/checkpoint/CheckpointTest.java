@@ -133,7 +133,7 @@ class CheckpointTest {
     }
 
     @Test
-    void halfWidthWeightsAreWidened() throws IOException {
+    void matricesOfHalfWidthStayAndTheRestIsWidened() throws IOException {
         Stack model = fresh(SMALL, 4);
         Map<String, Tensor> halves = new LinkedHashMap<>();
         model.parameters().tensors()
@@ -142,10 +142,12 @@ class CheckpointTest {
         Safetensors.write(folder.resolve("model.safetensors"), halves, Map.of());
         AtomicFiles.write(folder.resolve("config.json"), RecordJson.write(ModelDescription.of(SMALL, BYTES, Map.of())));
         try (Checkpoint opened = Checkpoint.open(folder)) {
-            Tensor widened = opened.model().parameters().find("embedding.table").orElseThrow().tensor();
-            assertThat(widened.dtype()).isEqualTo(DType.F32);
-            Tensor half = halves.getOrDefault("embedding.table", widened);
-            assertThat(widened.toFloats()).isEqualTo(half.toFloats());
+            Tensor table = opened.model().parameters().find("embedding.table").orElseThrow().tensor();
+            assertThat(table.dtype()).isEqualTo(DType.BF16);
+            assertThat(table.toFloats()).isEqualTo(halves.getOrDefault("embedding.table", table).toFloats());
+            Tensor gain = opened.model().parameters().find("norm.gain").orElseThrow().tensor();
+            assertThat(gain.dtype()).isEqualTo(DType.F32);
+            assertThat(gain.toFloats()).isEqualTo(halves.getOrDefault("norm.gain", gain).toFloats());
             assertThat(opened.fingerprint()).hasSize(64).isNotEqualTo(Fingerprint.of(model));
             assertThat(opened.verify()).allMatch(TensorHealth::sound);
         }

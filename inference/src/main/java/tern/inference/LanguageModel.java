@@ -2,6 +2,7 @@ package tern.inference;
 
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
 import java.nio.file.Path;
 
 import tern.checkpoint.Checkpoint;
@@ -28,6 +29,8 @@ import tern.text.Tokenizer;
  * }</pre>
  */
 public final class LanguageModel implements AutoCloseable {
+    private static final String TOKENIZER_FILE = "tokenizer.json";
+
     private final SequenceModel network;
     private final Tokenizer tokenizer;
     private final String fingerprint;
@@ -69,7 +72,13 @@ public final class LanguageModel implements AutoCloseable {
      * @throws IOException if a file that it needs is missing, damaged or another than was stored
      */
     public static Tokenizer tokenizerOf(Checkpoint checkpoint) throws IOException {
-        return Tokenizer.from(checkpoint.tokenizer(), checkpoint.file().path().resolveSibling(""));
+        Path folder = checkpoint.file().path().resolveSibling("");
+        if (!checkpoint.tokenizer().isEmpty()) {
+            return Tokenizer.from(checkpoint.tokenizer(), folder);
+        }
+        Path beside = folder.resolve(TOKENIZER_FILE);
+        return Files.exists(beside) ? Tokenizer.open(beside.toString())
+                : Tokenizer.unknown(checkpoint.config().vocabulary());
     }
 
     /** {@link #open(Path, Engine)} on an engine of its own with all cores, closed with the model. */

@@ -20,7 +20,8 @@ import tern.sequence.MixerConfig;
  * @param branches the mixers, from the bottom
  */
 public record StackConfig(int vocabulary, int width, int context, NormKind norm, double epsilon,
-        Optional<List<Double>> epsilons, Optional<NormKind> embeddingNorm, boolean tiedHead, List<MixerConfig> branches) {
+        Optional<List<Double>> epsilons, Optional<NormKind> embeddingNorm, boolean tiedHead,
+        List<MixerConfig> branches) {
     /** Checks ranges. */
     public StackConfig {
         requirePositive("vocabulary", vocabulary);

@@ -92,7 +92,8 @@ class StackTest {
     @Test
     void theStackPublishesIdsEmbeddingAndResidual() {
         List<Double> heard = new ArrayList<>();
-        StackConfig config = new StackConfig(4, 2, 8, NormKind.LAYER, 1e-9, Optional.empty(), Optional.of(NormKind.LAYER), false,
+        StackConfig config = new StackConfig(4, 2, 8, NormKind.LAYER, 1e-9, Optional.empty(),
+                Optional.of(NormKind.LAYER), false,
                 List.of(new Listening(heard), new Listening(heard)));
         Stack stack = new Stack(config, Parameters.Source.initialised(SEED, DType.F32, memory));
         stack.parameters().find("embedding.table").orElseThrow().tensor().setAll(0, 1, 0, 2, 5, 1, 0, 0);

@@ -115,6 +115,19 @@ public interface Tokenizer {
     }
 
     /**
+     * What stands in for the tokenizer of a model whose files name none: it refuses text with advice, and writes symbols as
+     * numbers.
+     *
+     * @param vocabulary number of symbols, 1 or more
+     */
+    static Tokenizer unknown(int vocabulary) {
+        if (vocabulary < 1) {
+            throw new IllegalArgumentException("tokenizer: vocabulary is " + vocabulary + ", expected 1 or more");
+        }
+        return new UnknownTokenizer(vocabulary);
+    }
+
+    /**
      * A tokenizer as users name it: {@code bytes}, {@code world} (the vocabulary that ships with Tern), a file
      * {@code tokenizer.json} or a World vocabulary, or a folder with a {@code tokenizer.json}.
      *

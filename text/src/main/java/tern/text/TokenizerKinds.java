@@ -18,11 +18,22 @@ final class TokenizerKinds {
             case ByteTokenizer.KIND -> bytes(descriptor);
             case WorldTokenizer.KIND -> WorldTokenizer.from(descriptor, folder);
             case BpeTokenizer.KIND -> BpeTokenizer.from(descriptor, folder);
+            case UnknownTokenizer.KIND -> unknown(descriptor);
             default -> throw new IllegalArgumentException("tokenizer: kind is "
                     + (kind.isEmpty() ? "missing" : Shown.text(kind)) + ", expected \"" + ByteTokenizer.KIND + "\", \""
                     + WorldTokenizer.KIND + "\" or \"" + BpeTokenizer.KIND
                     + "\"; the model was written by another version");
         };
+    }
+
+    private static Tokenizer unknown(Map<String, String> descriptor) {
+        String size = descriptor.getOrDefault(UnknownTokenizer.SIZE, "");
+        try {
+            return Tokenizer.unknown(Integer.parseInt(size));
+        } catch (NumberFormatException bad) {
+            throw new IllegalArgumentException(
+                    "tokenizer: " + UnknownTokenizer.SIZE + " is " + Shown.text(size) + ", expected a number", bad);
+        }
     }
 
     private static Tokenizer bytes(Map<String, String> descriptor) {

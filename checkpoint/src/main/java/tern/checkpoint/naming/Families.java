@@ -31,7 +31,8 @@ public final class Families {
             throw new MalformedFileException(file.path() + ": " + file.format()
                     + ", which does not say what model it holds (no tern.config in its metadata, no config.json of Tern's"
                     + " beside it) and whose tensors belong to no family that is known ("
-                    + String.join(", ", ALL.stream().map(Family::name).toList()) + "); it holds " + file.tensors().size()
+                    + String.join(", ", ALL.stream().map(Family::name).toList()) + "); it holds "
+                    + file.tensors().size()
                     + " tensors: " + String.join(", ", patterns.subList(0, Math.min(NAMED, patterns.size())))
                     + (patterns.size() > NAMED ? ", …" : ""));
         }

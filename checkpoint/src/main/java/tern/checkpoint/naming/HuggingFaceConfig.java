@@ -4,11 +4,12 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-import tern.checkpoint.MalformedFileException;
-import tern.checkpoint.TensorFile;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
+
+import tern.checkpoint.MalformedFileException;
+import tern.checkpoint.TensorFile;
 
 /** Numbers in the {@code config.json} that lies beside the tensors of a Hugging Face model. */
 record HuggingFaceConfig(TensorFile file) {

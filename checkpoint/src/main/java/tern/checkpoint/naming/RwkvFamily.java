@@ -212,7 +212,7 @@ final class RwkvFamily implements Family {
         private static Map<String, String> tokenizer(int vocabulary) {
             return switch (vocabulary) {
                 case 256 -> Map.of("kind", "bytes");
-                case 65_536 -> Map.of("kind", "world");
+                case 65_536 -> Map.of("kind", "world", "vocabulary", "rwkv_vocab_v20230424");
                 default -> Collections.emptyMap();
             };
         }

@@ -45,8 +45,9 @@ record Shapes(TensorFile file) {
     int elements(String name) throws MalformedFileException {
         long elements = tensor(name).elements();
         if (elements < 1 || elements > LARGEST) {
-            throw new MalformedFileException(file.path() + ": " + tensor(name) + ": cannot be what its name says; it has "
-                    + elements + " elements");
+            throw new MalformedFileException(
+                    file.path() + ": " + tensor(name) + ": cannot be what its name says; it has "
+                            + elements + " elements");
         }
         return Math.toIntExact(elements);
     }
