@@ -97,6 +97,44 @@ final class PythonLiteral {
                         : "the end"));
     }
 
+    /** The bytes of a literal of bytes that stands without its quotes, as GGUF has them; quotes inside may be bare. */
+    static byte[] unescapeBytes(String inside) {
+        ByteArrayOutputStream out = new ByteArrayOutputStream(inside.length());
+        for (int at = 0; at < inside.length();) {
+            char c = inside.charAt(at);
+            if (c == '\\') {
+                at = unescape(inside, at + 1, inside.length(), true, out);
+            } else if (c < 0x20 || c > 0x7E) {
+                throw bad(inside, at, "expected an escape for this character");
+            } else {
+                out.write(c);
+                at++;
+            }
+        }
+        return out.toByteArray();
+    }
+
+    /** What {@link #unescapeBytes} reads back: printable ASCII as it is, the rest escaped. */
+    static String escapeBytes(byte[] bytes) {
+        StringBuilder inside = new StringBuilder(bytes.length);
+        for (byte value : bytes) {
+            switch (value) {
+                case '\n' -> inside.append("\\n");
+                case '\r' -> inside.append("\\r");
+                case '\t' -> inside.append("\\t");
+                case '\\' -> inside.append("\\\\");
+                default -> {
+                    if (value < 0x20 || value == 0x7F) {
+                        inside.append("\\x%02x".formatted(value & 0xFF));
+                    } else {
+                        inside.append((char) value);
+                    }
+                }
+            }
+        }
+        return inside.toString();
+    }
+
     /** A literal that stands for the bytes: of text if they are UTF-8, else of bytes. */
     static String write(byte[] bytes) {
         String text = new String(bytes, StandardCharsets.UTF_8);

@@ -82,6 +82,36 @@ public final class WorldTokenizer implements Tokenizer {
         return of(WorldVocabulary.parse(name, file));
     }
 
+    /**
+     * {@link #of(List)} after a check.
+     *
+     * @throws IllegalArgumentException if two symbols are the same or a byte has none; names them
+     */
+    static WorldTokenizer checked(List<byte[]> symbols) {
+        SymbolTable table = new SymbolTable(symbols.toArray(byte[][]::new));
+        for (int id = 0; id < symbols.size(); id++) {
+            byte[] symbol = symbols.get(id);
+            int first = symbol.length == 0 ? id : table.find(symbol, 0, symbol.length);
+            if (first != id) {
+                throw new IllegalArgumentException("symbols " + first + " and " + id + " are the same, "
+                        + PythonLiteral.write(symbol) + ", expected different ones");
+            }
+        }
+        for (int value = 0; value < 256; value++) {
+            if (table.find(new byte[] {(byte) value}, 0, 1) < 0) {
+                throw new IllegalArgumentException(
+                        "there is no symbol for the byte 0x%02X, expected one for each of the 256".formatted(value));
+            }
+        }
+        for (int id = 1; id < symbols.size(); id++) {
+            if (symbols.get(id).length == 0) {
+                throw new IllegalArgumentException("symbol " + id
+                        + " is unused between others, expected unused ones at the end and at 0 only");
+            }
+        }
+        return of(symbols);
+    }
+
     /** A vocabulary of bytes by id: distinct, all single bytes among them; that of an unused id is empty. */
     static WorldTokenizer of(List<byte[]> symbols) {
         WorldTokenizer own = shipped();
