@@ -1,29 +1,89 @@
 package tern.kernels.recurrence;
 
 import tern.kernels.ThreadTeam;
+import tern.tensor.DType;
+import tern.tensor.Shape;
 import tern.tensor.Tensor;
 import tern.tensor.Workspace;
 
-/** Vector bodies for F32: a few positions are stepped at the speed of the state's memory. A head of a sequence is a task. */
+/**
+ * Vector bodies for F32. Few positions are stepped at the speed of the state's memory, many go in chunks of matrix products.
+ * A head of a sequence is a task.
+ */
 public final class VectorStateScan implements StateScan {
+    private static final int MANY = 1024;
     // Multiply–adds below which a region's start would cost more than the second thread gains.
     private static final long WORTH_A_REGION = 1 << 15;
-    private final StateScan plain = new ReferenceStateScan();
+    private final int fewest;
 
     /** A body without state. */
     public VectorStateScan() {
+        this(MANY);
+    }
+
+    /**
+     * A body that is told when to go in chunks, for measurements.
+     *
+     * @param fewest positions from which on the forward pass goes in chunks
+     */
+    public VectorStateScan(int fewest) {
+        this.fewest = fewest;
     }
 
     @Override
     public void forward(ThreadTeam team, ScanInputs in, Tensor state, Tensor y, Tensor nextState) {
-        run(team, in, (index, scratch) -> StepScan.forward(in, state, y, nextState, index / in.heads(),
-                index % in.heads(), scratch));
+        if (in.time() < fewest) {
+            run(team, in, (index, scratch) -> StepScan.forward(in, state, y, nextState, index / in.heads(),
+                    index % in.heads(), scratch));
+        } else {
+            run(team, in, (index, scratch) -> new ChunkScan(in, index % in.heads(), false, scratch).forward(state, y,
+                    nextState, index / in.heads()));
+        }
     }
 
     @Override
     public void backward(ThreadTeam team, ScanInputs in, Tensor state, Tensor dy, Tensor dNextState, ScanInputs dIn,
             Tensor dState) {
-        plain.backward(team, in, state, dy, dNextState, dIn, dState);
+        Workspace.Mark mark = team.scratch().mark();
+        int batch = in.batch();
+        int heads = in.heads();
+        int width = in.decayWidth();
+        int keys = in.keyWidth();
+        boolean sharedByTime = in.logDecay().dim(1) == 1;
+        boolean sharedByBatch = in.logDecay().dim(0) == 1 && batch > 1;
+        Tensor dDecays = team.scratch().zeros(DType.F64, Shape.of(batch, heads, width));
+        Tensor dBonuses = team.scratch().zeros(DType.F64, Shape.of(batch, heads, keys));
+        Tensor dLogDecay = sharedByBatch && !sharedByTime
+                ? team.scratch().allocate(DType.F32, Shape.of(batch, in.time(), heads, width)) : dIn.logDecay();
+        run(team, in, (index, scratch) -> new ChunkScan(in, index % heads, true, scratch).backward(state, dy,
+                dNextState, dIn, dState, dLogDecay, dDecays.data().asSlice(8L * index * width, 8L * width),
+                dBonuses.data().asSlice(8L * index * keys, 8L * keys), index / heads, scratch));
+        if (sharedByTime || sharedByBatch) {
+            sum(sharedByTime ? dDecays : dLogDecay, dIn.logDecay());
+        }
+        if (in.readsBefore()) {
+            for (long i = 0; i < (long) heads * keys; i++) {
+                double sum = dIn.bonus().get(i);
+                for (int b = 0; b < batch; b++) {
+                    sum += dBonuses.get((long) b * heads * keys + i);
+                }
+                dIn.bonus().set(i, sum);
+            }
+        }
+        team.scratch().release(mark);
+    }
+
+    // Parts in double or single precision, added up over the batch if it shares a sum, in its order.
+    private static void sum(Tensor parts, Tensor sums) {
+        long count = parts.elements() / parts.dim(0);
+        int together = sums.dim(0) == 1 ? parts.dim(0) : 1;
+        for (long i = 0; i < sums.elements(); i++) {
+            double sum = 0;
+            for (int b = 0; b < together; b++) {
+                sum += parts.get(b * count + i);
+            }
+            sums.set(i, sum);
+        }
     }
 
     private static void run(ThreadTeam team, ScanInputs in, ThreadTeam.Task task) {
