@@ -11,7 +11,7 @@ import tern.tensor.Workspace;
  * A head of a sequence is a task.
  */
 public final class VectorStateScan implements StateScan {
-    private static final int MANY = 1024;
+    private static final int MANY = Integer.MAX_VALUE;
     // Multiply–adds below which a region's start would cost more than the second thread gains.
     private static final long WORTH_A_REGION = 1 << 15;
     private final int fewest;

@@ -2,6 +2,8 @@ package tern.kernels.recurrence;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.List;
+
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -19,7 +21,9 @@ class VectorScanTest {
     private static final double TOLERANCE = 2e-5;
 
     private final StateScan plain = new ReferenceStateScan();
-    private final StateScan vector = new VectorStateScan();
+    /** Position by position, by the choice of the kernel, and in chunks wherever there is one. */
+    private final List<StateScan> bodies = List.of(new VectorStateScan(Integer.MAX_VALUE), new VectorStateScan(),
+            new VectorStateScan(1));
 
     @ParameterizedTest
     @EnumSource(Rule.class)
@@ -74,18 +78,20 @@ class VectorScanTest {
             ScanInputs in = ScanLaw.draw(law, rule, decay, DType.F32, batch, time, heads, keys, values, decayShape);
             Tensor state = law.gaussian(DType.F32, batch, heads, keys, values);
             Tensor expected = law.blank(DType.F32, batch, time, heads, values);
-            Tensor actual = law.copy(expected);
-            Tensor again = law.copy(expected);
             Tensor expectedState = law.blank(DType.F32, batch, heads, keys, values);
-            Tensor actualState = law.copy(expectedState);
-            Tensor againState = law.copy(state);
-            plain.forward(one, in, state, expected, expectedState);
-            vector.forward(four, in, state, actual, actualState);
-            vector.forward(one, in, againState, again, againState);
-            law.assertClose("y", actual, expected, TOLERANCE);
-            law.assertClose("state", actualState, expectedState, TOLERANCE);
-            law.assertSame("y on one thread, in place", again, actual);
-            law.assertSame("state on one thread, in place", againState, actualState);
+            plain.forward(four, in, state, expected, expectedState);
+            for (StateScan vector : bodies) {
+                Tensor actual = law.copy(expected).fill(Double.NaN);
+                Tensor again = law.copy(actual);
+                Tensor actualState = law.copy(expectedState).fill(Double.NaN);
+                Tensor againState = law.copy(state);
+                vector.forward(four, in, state, actual, actualState);
+                vector.forward(one, in, againState, again, againState);
+                law.assertClose("y", actual, expected, TOLERANCE);
+                law.assertClose("state", actualState, expectedState, TOLERANCE);
+                law.assertSame("y on one thread, in place", again, actual);
+                law.assertSame("state on one thread, in place", againState, actualState);
+            }
 
             Tensor dy = law.gaussian(DType.F32, batch, time, heads, values);
             Tensor dNextState = law.gaussian(DType.F32, batch, heads, keys, values);
@@ -95,6 +101,7 @@ class VectorScanTest {
             Tensor wantedState = law.blank(DType.F32, batch, heads, keys, values);
             Tensor foundState = law.copy(wantedState);
             Tensor repeatedState = law.copy(wantedState);
+            StateScan vector = new VectorStateScan();
             plain.backward(four, in, state, dy, dNextState, wanted, wantedState);
             vector.backward(four, in, state, dy, dNextState, found, foundState);
             vector.backward(one, in, state, dy, dNextState, repeated, repeatedState);
@@ -125,13 +132,16 @@ class VectorScanTest {
                 Tensor next = law.blank(DType.F32, 1, 1, 16, 16);
                 Tensor expected = law.copy(y);
                 Tensor expectedNext = law.copy(next);
-                vector.forward(law.team(1), in, state, y, next);
                 plain.forward(law.team(1), in, state, expected, expectedNext);
-                law.assertClose("y", y, expected, TOLERANCE);
-                law.assertClose("state", next, expectedNext, TOLERANCE);
+                for (StateScan vector : bodies) {
+                    vector.forward(law.team(1), in, state, y, next);
+                    law.assertClose("y", y, expected, TOLERANCE);
+                    law.assertClose("state", next, expectedNext, TOLERANCE);
+                }
                 ScanInputs d = ScanLaw.gradients(law, in);
                 Tensor dState = law.blank(DType.F32, 1, 1, 16, 16);
-                vector.backward(law.team(1), in, state, law.gaussian(DType.F32, 1, time, 1, 16), next, d, dState);
+                new VectorStateScan().backward(law.team(1), in, state, law.gaussian(DType.F32, 1, time, 1, 16), next, d,
+                        dState);
                 for (int i = 0; i < 16; i++) {
                     assertThat(d.logDecay().get(16L * (time / 2) + i)).isZero();
                 }
@@ -154,9 +164,10 @@ class VectorScanTest {
                 Tensor wholeState = law.blank(DType.F32, 1, 2, 24, 16);
                 Tensor whole = law.blank(DType.F32, 1, time, 2, 16);
                 Tensor pieces = law.blank(DType.F32, 1, time, 2, 16);
-                vector.forward(team, in, state, whole, wholeState);
+                new VectorStateScan(1).forward(team, in, state, whole, wholeState);
                 for (int from = 0, to; from < time; from = to) {
                     to = from + 1 + law.random().nextInt(law.random().nextBoolean() ? 1 : Math.min(90, time - from));
+                    StateScan vector = bodies.get(law.random().nextInt(bodies.size()));
                     vector.forward(team, ScanLaw.slice(in, from, to), state, ScanLaw.slice(pieces, from, to), state);
                 }
                 law.assertClose("pieces", pieces, whole, TOLERANCE);
