@@ -143,14 +143,14 @@ public final class AtomicFiles {
     }
 
     /** Writes all of a buffer. */
-    static void writeAll(FileChannel channel, ByteBuffer bytes) throws IOException {
+    public static void writeAll(FileChannel channel, ByteBuffer bytes) throws IOException {
         while (bytes.hasRemaining()) {
             channel.write(bytes);
         }
     }
 
     /** Writes all of a segment, without a copy on the heap if it is native. */
-    static void writeAll(FileChannel channel, MemorySegment bytes) throws IOException {
+    public static void writeAll(FileChannel channel, MemorySegment bytes) throws IOException {
         for (long at = 0; at < bytes.byteSize(); at += WRITTEN_AT_ONCE) {
             writeAll(channel, bytes.asSlice(at, Math.min(WRITTEN_AT_ONCE, bytes.byteSize() - at)).asByteBuffer());
         }

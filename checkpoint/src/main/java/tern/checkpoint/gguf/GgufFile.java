@@ -105,12 +105,14 @@ public final class GgufFile implements TensorFile {
         if (value == null) {
             return DEFAULT_ALIGNMENT;
         }
-        if (value instanceof Metadatum.Whole(Metadatum.Width width, long alignment) && width == Metadatum.Width.U32
-                && Long.bitCount(alignment) == 1) {
-            return alignment;
-        }
-        throw new MalformedFileException(file.path() + ": " + ALIGNMENT_KEY + " is " + value.summary()
-                + ", expected a power of two of type u32");
+        return alignment(value).orElseThrow(() -> new MalformedFileException(file.path() + ": " + ALIGNMENT_KEY + " is "
+                + value.summary() + ", expected a power of two of type u32"));
+    }
+
+    /** The alignment that an entry of metadata says, if it can be one. */
+    static Optional<Long> alignment(Metadatum value) {
+        return value instanceof Metadatum.Whole(Metadatum.Width width, long alignment) && width == Metadatum.Width.U32
+                && Long.bitCount(alignment) == 1 ? Optional.of(alignment) : Optional.empty();
     }
 
     /** A tensor as listed; {@code place} is counted from the beginning of the data, {@code at} is where that is said. */
