@@ -1,5 +1,7 @@
 package tern.cli;
 
+import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 
@@ -10,6 +12,9 @@ import picocli.CommandLine.ParentCommand;
 import tern.cli.bench.KernelBench;
 import tern.cli.bench.KernelCase;
 import tern.cli.bench.Measured;
+import tern.cli.bench.peer.Fftw;
+import tern.cli.bench.peer.OpenBlas;
+import tern.cli.bench.peer.Peer;
 import tern.kernels.KernelSet;
 
 /** {@code tern bench kernels}: what each kernel takes, against the machine's limits and the plain bodies. */
@@ -30,6 +35,12 @@ final class KernelBenchCommand implements Callable<Integer> {
     @Option(names = "--json", description = "Print one JSON line a case instead of a table.")
     private boolean json;
 
+    @Option(names = "--openblas", paramLabel = "LIB", description = "Measure matrix products against this OpenBLAS library, in turn.")
+    private Path openBlas;
+
+    @Option(names = "--fftw", paramLabel = "LIB", description = "Measure long convolutions against this FFTW library (libfftw3f), in turn.")
+    private Path fftw;
+
     @Override
     public Integer call() {
         List<Integer> counts = threads == null ? KernelBench.usualThreads() : threads;
@@ -41,7 +52,7 @@ final class KernelBenchCommand implements Callable<Integer> {
             throw new UserError("no kernel's name and shape contain \"" + only + "\"; there are "
                     + String.join(", ", KernelBench.names()));
         }
-        List<Measured> results = new KernelBench(KernelSet.fastest(), seconds).run(cases, counts, measured -> {
+        List<Measured> results = new KernelBench(KernelSet.fastest(), seconds, peers()).run(cases, counts, measured -> {
             if (json) {
                 bench.tern().out().println(Json.line(measured));
                 bench.tern().out().flush();
@@ -55,5 +66,20 @@ final class KernelBenchCommand implements Callable<Integer> {
             bench.tern().out().print(KernelBench.table(results));
         }
         return Outcome.OK;
+    }
+
+    private List<Peer> peers() {
+        List<Peer> peers = new ArrayList<>();
+        try {
+            if (openBlas != null) {
+                peers.add(new OpenBlas(openBlas));
+            }
+            if (fftw != null) {
+                peers.add(new Fftw(fftw));
+            }
+        } catch (IllegalArgumentException refused) {
+            throw new UserError(String.valueOf(refused.getMessage()), refused);
+        }
+        return peers;
     }
 }

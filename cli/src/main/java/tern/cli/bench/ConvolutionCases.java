@@ -4,9 +4,11 @@ import static tern.cli.bench.MatmulCases.gaussian;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 import tern.cli.bench.KernelCase.Compared;
 import tern.cli.bench.KernelCase.Unit;
+import tern.cli.bench.peer.Twin;
 import tern.kernels.convolution.FilterShaping;
 import tern.tensor.DType;
 import tern.tensor.Tensor;
@@ -62,7 +64,7 @@ final class ConvolutionCases {
                     Tensor none = memory.zeros(DType.F32, 1, 0, channels);
                     long[] ages = new long[1];
                     return () -> kernels.longConvolution().forward(team, x, taps, skip, none, ages, none, y);
-                });
+                }, Optional.of(new Twin.LongConvolution(time, channels)));
     }
 
     private static KernelCase longConvolutionBackward(int time, int channels) {

@@ -5,11 +5,13 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 
+import tern.cli.bench.peer.Peer;
 import tern.kernels.KernelSet;
 import tern.kernels.ThreadTeam;
 import tern.kernels.machine.MachineProbe;
@@ -35,6 +37,7 @@ public final class KernelBench {
 
     private final KernelSet kernels;
     private final long nanosPerCase;
+    private final List<Peer> peers;
     private final Map<Integer, Limits> limits = new HashMap<>();
     private final Map<KernelCase, Double> ratios = new HashMap<>();
 
@@ -48,8 +51,19 @@ public final class KernelBench {
      * @param seconds how long to measure each case on each number of threads, after a warm-up
      */
     public KernelBench(KernelSet kernels, double seconds) {
+        this(kernels, seconds, List.of());
+    }
+
+    /**
+     * A bench of these kernels that also measures other libraries.
+     *
+     * @param seconds how long to measure each case on each number of threads, after a warm-up; as long again for a peer
+     * @param peers of which the first that does the work of a case is measured, call by call in turn with the kernel
+     */
+    public KernelBench(KernelSet kernels, double seconds, List<Peer> peers) {
         this.kernels = kernels;
         this.nanosPerCase = (long) (1e9 * seconds);
+        this.peers = List.copyOf(peers);
     }
 
     /** All cases whose name and shape contain the text. */
@@ -82,7 +96,8 @@ public final class KernelBench {
 
     private Measured measure(KernelCase.Compared compared, int threads) {
         KernelCase full = compared.full();
-        double[] seconds = sample(kernels, full, threads, nanosPerCase);
+        Samples samples = sample(kernels, full, threads, nanosPerCase, peers);
+        double[] seconds = samples.own;
         double median = seconds[seconds.length / 2], rate = full.work() / median / 1e9;
         Limits most = limits.computeIfAbsent(threads, KernelBench::probe);
         double limit = switch (full.unit()) {
@@ -92,7 +107,9 @@ public final class KernelBench {
         OptionalDouble ratio = kernels == KernelSet.reference() ? OptionalDouble.empty()
                 : OptionalDouble.of(ratios.computeIfAbsent(compared.reduced(), this::ratioToPlain));
         return new Measured(full.name(), full.shape(), threads, median, seconds[0], seconds[seconds.length - 1], rate,
-                full.unit().toString(), rate / limit, ratio);
+                full.unit().toString(), rate / limit, ratio, samples.peer.map(Peer::name), samples.peerMedian(),
+                samples.peerMedian().isPresent() ? OptionalDouble.of(samples.peerMedian().getAsDouble() / median)
+                        : OptionalDouble.empty());
     }
 
     private static Limits probe(int threads) {
@@ -101,31 +118,67 @@ public final class KernelBench {
     }
 
     private double ratioToPlain(KernelCase reduced) {
-        double[] vector = sample(kernels, reduced, 1, nanosPerCase / 2);
-        double[] plain = sample(KernelSet.reference(), reduced, 1, nanosPerCase / 2);
+        double[] vector = sample(kernels, reduced, 1, nanosPerCase / 2, List.of()).own;
+        double[] plain = sample(KernelSet.reference(), reduced, 1, nanosPerCase / 2, List.of()).own;
         return plain[plain.length / 2] / vector[vector.length / 2];
     }
 
-    /** Seconds of single calls, in ascending order; short calls are timed several at a time. */
-    private static double[] sample(KernelSet kernels, KernelCase one, int threads, long nanos) {
+    /**
+     * Seconds of single calls, in ascending order.
+     *
+     * @param others likewise of the peer's calls; none without a peer
+     */
+    private record Samples(double[] own, Optional<Peer> peer, double[] others) {
+
+        OptionalDouble peerMedian() {
+            return others.length == 0 ? OptionalDouble.empty() : OptionalDouble.of(others[others.length / 2]);
+        }
+    }
+
+    /** A peer and its call. */
+    private record Rival(Peer peer, Runnable call) {
+    }
+
+    /** Short calls are timed several at a time; kernel and peer take turns, so that a disturbance falls on both. */
+    private static Samples sample(KernelSet kernels, KernelCase one, int threads, long nanos, List<Peer> peers) {
         try (Memory memory = new Memory(); ThreadTeam team = new ThreadTeam(threads)) {
             Runnable call = one.call().prepare(kernels, team, memory);
+            Optional<Rival> rival = one.twin().flatMap(twin -> peers.stream().flatMap(
+                    peer -> peer.prepare(twin, team, memory).map(run -> new Rival(peer, run)).stream()).findFirst());
             long shortest = warmUp(call, nanos / 2);
+            rival.ifPresent(other -> warmUp(other.call, nanos / 2));
             int together = Math.clamp(SHORTEST_SAMPLE_NANOS / Math.max(1, shortest), 1, 1000);
-            double[] seconds = new double[MOST_SAMPLES];
+            double[] seconds = new double[MOST_SAMPLES], others = new double[rival.isPresent() ? MOST_SAMPLES : 0];
+            long most = rival.isPresent() ? 2 * nanos : nanos, begin = System.nanoTime();
             int samples = 0;
-            long begin = System.nanoTime();
-            while (samples < FEWEST_SAMPLES || samples < MOST_SAMPLES && System.nanoTime() - begin < nanos) {
-                long before = System.nanoTime();
-                for (int i = 0; i < together; i++) {
-                    call.run();
+            while (samples < FEWEST_SAMPLES || samples < MOST_SAMPLES && System.nanoTime() - begin < most) {
+                seconds[samples] = time(call, together, rival.isPresent());
+                if (rival.isPresent()) {
+                    others[samples] = time(rival.get().call, together, true);
                 }
-                seconds[samples++] = (System.nanoTime() - before) / 1e9 / together;
+                samples++;
             }
-            double[] sorted = Arrays.copyOf(seconds, samples);
-            Arrays.sort(sorted);
-            return sorted;
+            return new Samples(sorted(seconds, samples), rival.map(Rival::peer),
+                    sorted(others, Math.min(samples, others.length)));
         }
+    }
+
+    /** @param again whether to run it once before, so that the threads and caches are its own */
+    private static double time(Runnable call, int together, boolean again) {
+        if (again) {
+            call.run();
+        }
+        long before = System.nanoTime();
+        for (int i = 0; i < together; i++) {
+            call.run();
+        }
+        return (System.nanoTime() - before) / 1e9 / together;
+    }
+
+    private static double[] sorted(double[] values, int count) {
+        double[] sorted = Arrays.copyOf(values, count);
+        Arrays.sort(sorted);
+        return sorted;
     }
 
     /** Runs until calls have not become faster for a while, which is when the compilers are done; returns the shortest time. */
@@ -148,14 +201,16 @@ public final class KernelBench {
     public static String table(List<Measured> results) {
         StringBuilder table = new StringBuilder();
         table.append(
-                "%-26s %-28s %7s %12s %12s %12s %9s %-8s %8s %9s%n".formatted("kernel", "shape", "threads", "median",
-                        "min", "max", "rate", "", "of peak", "to plain"));
+                "%-26s %-28s %7s %12s %12s %12s %9s %-8s %8s %9s %9s%n".formatted("kernel", "shape", "threads",
+                        "median",
+                        "min", "max", "rate", "", "of peak", "to plain", "to peer"));
         for (Measured one : results) {
-            table.append("%-26s %-28s %7d %9.1f µs %9.1f µs %9.1f µs %9.1f %-8s %7.0f%% %9s%n".formatted(one.name(),
+            table.append("%-26s %-28s %7d %9.1f µs %9.1f µs %9.1f µs %9.1f %-8s %7.0f%% %9s %9s%n".formatted(one.name(),
                     one.shape(), one.threads(), 1e6 * one.medianSeconds(), 1e6 * one.minSeconds(),
                     1e6 * one.maxSeconds(),
                     one.rate(), one.unit(), 100 * one.fractionOfPeak(),
-                    one.ratioToPlain().isPresent() ? "%.0f×".formatted(one.ratioToPlain().getAsDouble()) : "–"));
+                    one.ratioToPlain().isPresent() ? "%.0f×".formatted(one.ratioToPlain().getAsDouble()) : "–",
+                    one.ratioToPeer().isPresent() ? "%.2f×".formatted(one.ratioToPeer().getAsDouble()) : "–"));
         }
         return table.toString();
     }

@@ -1,5 +1,8 @@
 package tern.cli.bench;
 
+import java.util.Optional;
+
+import tern.cli.bench.peer.Twin;
 import tern.kernels.KernelSet;
 import tern.kernels.ThreadTeam;
 import tern.tensor.Memory;
@@ -12,8 +15,14 @@ import tern.tensor.Memory;
  * @param unit what {@code work} counts
  * @param work floating-point operations, a multiply–add counting as two, or bytes that have to be moved
  * @param call makes the tensors and returns the call
+ * @param twin the same work for other libraries; empty if none is known to do it
  */
-public record KernelCase(String name, String shape, Unit unit, double work, Call call) {
+public record KernelCase(String name, String shape, Unit unit, double work, Call call, Optional<Twin> twin) {
+
+    /** A case that no other library is known to do. */
+    public KernelCase(String name, String shape, Unit unit, double work, Call call) {
+        this(name, shape, unit, work, call, Optional.empty());
+    }
 
     /** What limits a kernel: arithmetic or memory. */
     public enum Unit {

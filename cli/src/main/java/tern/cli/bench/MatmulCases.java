@@ -2,10 +2,12 @@ package tern.cli.bench;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.SplittableRandom;
 
 import tern.cli.bench.KernelCase.Compared;
 import tern.cli.bench.KernelCase.Unit;
+import tern.cli.bench.peer.Twin;
 import tern.tensor.DType;
 import tern.tensor.Memory;
 import tern.tensor.Shape;
@@ -50,7 +52,7 @@ final class MatmulCases {
                     Tensor b = transB ? gaussian(memory, n, k) : gaussian(memory, k, n);
                     Tensor c = memory.zeros(DType.F32, m, n);
                     return () -> kernels.matmul().multiply(team, a, transA, b, transB, c, 0);
-                });
+                }, Optional.of(new Twin.Product(m, n, k, transA, transB)));
     }
 
     private static KernelCase batched(int batch, int size) {
