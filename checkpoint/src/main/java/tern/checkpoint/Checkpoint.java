@@ -144,6 +144,17 @@ public final class Checkpoint implements AutoCloseable {
         }
     }
 
+    /**
+     * Whether an open file holds a model that Tern saved: it, or its folder, describes one.
+     *
+     * @param path as it was opened
+     * @throws MalformedFileException if there is a description, but an impossible one
+     * @throws IOException if it cannot be read
+     */
+    public static boolean isOwn(Path path, TensorFile file) throws IOException {
+        return describe(path, file).isPresent();
+    }
+
     /** The description in the tensors' file; that in the same folder where there is none; empty if neither is ours. */
     private static Optional<ModelDescription> describe(Path path, TensorFile file) throws IOException {
         Path beside = file.path().resolveSibling(CONFIG_FILE);

@@ -17,6 +17,8 @@ import tern.tensor.Tensor;
  * @param largest greatest finite element; negative infinity if there is none
  */
 public record TensorHealth(String name, long elements, long nans, long infinities, double smallest, double largest) {
+    private static final int READ_AT_ONCE = 8192;
+
     /** Whether every element is a finite number. */
     public boolean sound() {
         return nans == 0 && infinities == 0;
@@ -42,9 +44,20 @@ public record TensorHealth(String name, long elements, long nans, long infinitie
         long infinities = 0;
         double smallest = Double.POSITIVE_INFINITY;
         double largest = Double.NEGATIVE_INFINITY;
-        boolean singles = tensor.dtype() == DType.F32;
+        boolean wide = tensor.dtype() == DType.F64 || tensor.dtype() == DType.I64
+                || tensor.dtype() == DType.I32;
+        float[] part = new float[wide ? 0 : (int) Math.min(READ_AT_ONCE, tensor.elements())];
         for (long i = 0; i < tensor.elements(); i++) {
-            double value = singles ? tensor.data().get(Tensor.FLOAT, 4 * i) : tensor.get(i);
+            double value;
+            if (wide) {
+                value = tensor.get(i);
+            } else {
+                int at = (int) (i % READ_AT_ONCE);
+                if (at == 0) {
+                    tensor.read(i, part, 0, (int) Math.min(part.length, tensor.elements() - i));
+                }
+                value = part[at];
+            }
             if (Double.isNaN(value)) {
                 nans++;
             } else if (Double.isInfinite(value)) {

@@ -1,5 +1,6 @@
 package tern.cli;
 
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -13,21 +14,22 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.ParentCommand;
 
 import tern.checkpoint.Checkpoint;
+import tern.checkpoint.TensorFile;
 import tern.checkpoint.TensorHealth;
 import tern.mixers.MixerCatalog;
 import tern.model.Parameters.Parameter;
 import tern.model.SequenceModel;
 import tern.sequence.StateLayout;
 
-/** {@code tern inspect}: what a model is made of. */
-@Command(name = "inspect", description = "Print a model's branches, parameters, bytes and state; check its weights.", mixinStandardHelpOptions = true, sortOptions = false)
+/** {@code tern inspect}: what a model is made of, or what a file of tensors in any format holds. */
+@Command(name = "inspect", description = "Print a model's branches, parameters, bytes and state, or what a safetensors, PyTorch, GGUF or rwkv.cpp file holds; check its weights.", mixinStandardHelpOptions = true, sortOptions = false)
 final class InspectCommand implements Callable<Integer> {
     private static final long[] POSITIONS = {1, 1_024, 8_192, 65_536};
 
     @ParentCommand
     private Tern tern;
 
-    @Parameters(paramLabel = "MODEL", description = "A model's folder or its safetensors file.")
+    @Parameters(paramLabel = "MODEL", description = "A model's folder, or a file of tensors in any format.")
     private Path path;
 
     @Option(names = "--tensors", description = "List every tensor.")
@@ -60,6 +62,26 @@ final class InspectCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
+        boolean own;
+        try (TensorFile file = TensorFile.open(path)) {
+            own = Checkpoint.isOwn(path, file);
+            if (!own) {
+                FileReport report = FileReport.of(path, file, check);
+                if (json) {
+                    tern.out().println(Json.pretty(report));
+                } else {
+                    report.print(tern.out(), check);
+                }
+                complainOf(report.unsound(), "get it again");
+            }
+        }
+        if (own) {
+            inspectModel();
+        }
+        return Outcome.OK;
+    }
+
+    private void inspectModel() throws IOException {
         try (Checkpoint checkpoint = Checkpoint.open(path)) {
             List<TensorHealth> unsound = check
                     ? checkpoint.verify().stream().filter(health -> !health.sound()).toList() : List.of();
@@ -69,15 +91,18 @@ final class InspectCommand implements Callable<Integer> {
             } else {
                 print(report);
             }
-            if (!unsound.isEmpty()) {
-                throw new UserError(
-                        path + ": " + unsound.size() + " tensors hold values that are not finite, the first is "
-                                + unsound.getFirst().name() + " with " + unsound.getFirst().nans() + " NaN and "
-                                + unsound.getFirst().infinities() + " infinite of " + unsound.getFirst().elements()
-                                + "; go back to an earlier checkpoint");
-            }
+            complainOf(unsound, "go back to an earlier checkpoint");
         }
-        return Outcome.OK;
+    }
+
+    private void complainOf(List<TensorHealth> unsound, String advice) {
+        if (!unsound.isEmpty()) {
+            throw new UserError(
+                    path + ": " + unsound.size() + " tensors hold values that are not finite, the first is "
+                            + unsound.getFirst().name() + " with " + unsound.getFirst().nans() + " NaN and "
+                            + unsound.getFirst().infinities() + " infinite of " + unsound.getFirst().elements()
+                            + "; " + advice);
+        }
     }
 
     private Report report(Checkpoint checkpoint, List<TensorHealth> unsound) {
