@@ -10,6 +10,7 @@ module tern.kernels {
     exports tern.kernels.convolution;
     exports tern.kernels.elementwise;
     exports tern.kernels.embedding;
+    exports tern.kernels.history;
     exports tern.kernels.loss;
     exports tern.kernels.machine;
     exports tern.kernels.matmul;

@@ -8,17 +8,22 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Function;
+import java.util.function.IntFunction;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 
 import tern.kernels.EagerOps;
 import tern.kernels.KernelSet;
 import tern.kernels.ThreadTeam;
+import tern.kernels.attention.TiledAttention;
+import tern.kernels.attention.Turning;
 import tern.kernels.recurrence.ScanInputs;
 import tern.ops.Activation;
 import tern.ops.Attended;
 import tern.ops.Convolved;
 import tern.ops.FilterNorm;
+import tern.ops.KeysAndValues;
 import tern.ops.Modes;
 import tern.ops.Ops;
 import tern.ops.Scanned;
@@ -197,6 +202,52 @@ public final class TapeOps implements Ops, AutoCloseable {
             own.put(name, known);
         }
         return known;
+    }
+
+    @Override
+    public Tensor derivedRows(Object owner, String name, Tensor ids, Function<Tensor, Tensor> compute) {
+        EagerOps.requireIdentifiers(ids);
+        return compute.apply(ids);
+    }
+
+    @Override
+    public Tensor append(Tensor rows, Tensor history, long[] ages) {
+        Tensor after = eager.append(rows, results.copyOf(history), ages);
+        if (isNumber(rows)) {
+            record(List.of(rows, history), List.of(after), () -> {
+                Tensor dRows = results.zeros(rows.dtype(), rows.shape());
+                Tensor dHistory = results.zeros(rows.dtype(), history.shape());
+                historyBackward(rows, history, after, ages, dRows, dHistory);
+            });
+        }
+        return after;
+    }
+
+    /** Whether a gradient means anything: not for identifiers. */
+    private static boolean isNumber(Tensor x) {
+        return x.dtype().isComputed();
+    }
+
+    @Override
+    public Tensor recall(Tensor history, int from, int to, DType type) {
+        Tensor rows = eager.recall(history, from, to, type);
+        if (history.dtype() == type && isNumber(rows)) {
+            record(List.of(history), List.of(rows), () -> {
+                Tensor dHistory = results.zeros(type, history.shape());
+                EagerOps.unslice(given(rows), dHistory, 1, from);
+                contribute(history, dHistory);
+            });
+        }
+        return rows;
+    }
+
+    @Override
+    public Tensor stored(Tensor x, DType type) {
+        Tensor y = eager.stored(x, type);
+        if (y != x) {
+            record(List.of(x), List.of(y), () -> contribute(x, given(y)));
+        }
+        return y;
     }
 
     @Override
@@ -776,6 +827,56 @@ public final class TapeOps implements Ops, AutoCloseable {
             Tensor dx = like(x);
             set(x).attention().rotaryBackward(team, given(y), ages, base, dx);
             contribute(x, dx);
+        });
+        return y;
+    }
+
+    @Override
+    public Tensor turn(Tensor x, long[] ages, double[] speeds) {
+        Tensor y = eager.turn(x, ages, speeds);
+        record(List.of(x), List.of(y), () -> {
+            Tensor dx = like(x);
+            Turning.turn(given(y), ages, speeds, -1, dx);
+            contribute(x, dx);
+        });
+        return y;
+    }
+
+    @Override
+    public Tensor tiledAttention(Tensor query, Tensor key, Tensor value, int rows, IntFunction<KeysAndValues> tiles,
+            long[] ages) {
+        EagerOps.requireAttention(query, key, value, results.allocate(key.dtype(), key.shape().with(1, 0)),
+                results.allocate(value.dtype(), value.shape().with(1, 0)), new long[query.dim(0)]);
+        Tensor y = results.allocate(query.dtype(), query.shape().withLast(value.shape().last()));
+        Tensor logSum = results.allocate(query.dtype(), Shape.of(query.dim(0), query.dim(2), query.dim(1)));
+        TiledAttention attention = new TiledAttention(set(query).attention(), team, results);
+        attention.own(query, key, value, y, logSum);
+        List<KeysAndValues> made = new ArrayList<>();
+        List<Tensor> inputs = new ArrayList<>(List.of(query, key, value));
+        for (int i = 0; i < TiledAttention.count(ages, rows); i++) {
+            KeysAndValues tile = tiles.apply(i);
+            attention.join(query, tile.keys(), tile.values(), ages, (long) i * rows, y, logSum);
+            made.add(tile);
+            inputs.add(tile.keys());
+            inputs.add(tile.values());
+        }
+        record(inputs, List.of(y), () -> {
+            Tensor dQuery = like(query);
+            Tensor dKey = like(key);
+            Tensor dValue = like(value);
+            attention.ownBackward(query, key, value, y, logSum, given(y), dQuery, dKey, dValue);
+            for (int i = 0; i < made.size(); i++) {
+                KeysAndValues tile = made.get(i);
+                Tensor dKeys = like(tile.keys());
+                Tensor dValues = like(tile.values());
+                attention.joinBackward(query, tile.keys(), tile.values(), ages, (long) i * rows, y, logSum, given(y),
+                        dQuery, dKeys, dValues);
+                contribute(tile.keys(), dKeys);
+                contribute(tile.values(), dValues);
+            }
+            contribute(query, dQuery);
+            contribute(key, dKey);
+            contribute(value, dValue);
         });
         return y;
     }

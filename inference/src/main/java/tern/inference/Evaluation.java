@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 import tern.model.ModelState;
+import tern.model.Outputs;
 import tern.ops.Ops;
 import tern.sequence.Form;
 import tern.tensor.DType;
@@ -95,7 +96,8 @@ public record Evaluation(long tokens, long bytes, double nats, double seconds) {
             int at = from;
             int length = Math.min(piece, time - from);
             nats += model.engine().step(() -> {
-                Tensor hidden = running.advance(form, integers(model, inputs, at, rows, length, time), 0, rows);
+                Tensor hidden = running.advance(form, integers(model, inputs, at, rows, length, time), 0, rows,
+                        Outputs.ALL);
                 return sum(model, hidden, integers(model, targets, at, rows, length, time));
             });
         }

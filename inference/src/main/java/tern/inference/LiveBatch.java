@@ -3,6 +3,7 @@ package tern.inference;
 import java.util.ArrayList;
 import java.util.List;
 
+import tern.model.Outputs;
 import tern.sequence.Form;
 import tern.tensor.DType;
 import tern.tensor.Shape;
@@ -120,14 +121,18 @@ public final class LiveBatch implements AutoCloseable {
         }
         model.requireVocabulary(ids);
         float[] logits = new float[model.network().config().vocabulary()];
-        for (int from = 0; from < ids.length; from += LiveSequence.LONGEST_PIECE) {
+        for (int from = 0, to; from < ids.length; from = to) {
             int start = from;
-            int to = Math.min(ids.length, from + LiveSequence.LONGEST_PIECE);
+            int end = running.pieceEnd(from, ids.length, LiveSequence.LONGEST_PIECE);
             model.engine().step(() -> {
-                Tensor hidden = running.advance(Form.PARALLEL, model.ids(ids, start, to), seat.row(), seat.row() + 1);
-                LiveSequence.copy(running.lastLogits(hidden), 0, logits);
+                Tensor hidden = running.advance(Form.PARALLEL, model.ids(ids, start, end), seat.row(), seat.row() + 1,
+                        LiveSequence.outputs(end, ids.length));
+                if (end == ids.length) {
+                    LiveSequence.copy(running.lastLogits(hidden), 0, logits);
+                }
                 return logits;
             });
+            to = end;
         }
         return logits;
     }
@@ -153,7 +158,7 @@ public final class LiveBatch implements AutoCloseable {
             for (int row = 0; row < ids.length; row++) {
                 tokens.data().setAtIndex(Tensor.INT, row, ids[row]);
             }
-            LiveSequence.copy(running.lastLogits(running.advance(Form.STEP, tokens, 0, ids.length)), 0, logits);
+            LiveSequence.copy(running.lastLogits(running.advance(Form.STEP, tokens, 0, ids.length, Outputs.LAST)), 0, logits);
             return logits;
         });
     }

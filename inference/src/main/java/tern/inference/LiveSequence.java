@@ -2,7 +2,7 @@ package tern.inference;
 
 import java.lang.foreign.MemorySegment;
 
-import tern.model.ModelState;
+import tern.model.Outputs;
 import tern.model.SequenceModel;
 import tern.sequence.Form;
 import tern.tensor.DType;
@@ -57,19 +57,25 @@ public final class LiveSequence implements AutoCloseable {
         model.requireVocabulary(ids);
         running.reserve(position() + ids.length);
         float[] logits = room();
-        for (int from = 0; from < ids.length; from += LONGEST_PIECE) {
+        for (int from = 0, to; from < ids.length; from = to) {
             int start = from;
-            int to = Math.min(ids.length, from + LONGEST_PIECE);
+            int end = running.pieceEnd(from, ids.length, LONGEST_PIECE);
             model.engine().step(() -> {
-                Tensor piece = model.ids(ids, start, to);
-                Tensor hidden = running.advance(form, piece, 0, 1);
-                if (to == ids.length) {
+                Tensor piece = model.ids(ids, start, end);
+                Tensor hidden = running.advance(form, piece, 0, 1, outputs(end, ids.length));
+                if (end == ids.length) {
                     copy(running.lastLogits(hidden), 0, logits);
                 }
                 return logits;
             });
+            to = end;
         }
         return logits.clone();
+    }
+
+    /** What is wanted of a piece of a prompt that ends here. */
+    static Outputs outputs(int end, int length) {
+        return end == length ? Outputs.LAST : Outputs.UNFINISHED;
     }
 
     /** Takes the logits after each of several tokens. */
@@ -93,7 +99,7 @@ public final class LiveSequence implements AutoCloseable {
             int start = from;
             int to = Math.min(ids.length, from + piece);
             model.engine().step(() -> {
-                Tensor all = running.allLogits(running.advance(form, model.ids(ids, start, to), 0, 1));
+                Tensor all = running.allLogits(running.advance(form, model.ids(ids, start, to), 0, 1, Outputs.ALL));
                 copy(all, to - start - 1, logits);
                 sink.accept(all);
                 return logits;
@@ -129,7 +135,7 @@ public final class LiveSequence implements AutoCloseable {
     public void step(int id, float[] logits) {
         model.requireVocabulary(id);
         model.engine().step(() -> {
-            Tensor found = running.lastLogits(running.advance(Form.STEP, model.ids(id), 0, 1));
+            Tensor found = running.lastLogits(running.advance(Form.STEP, model.ids(id), 0, 1, Outputs.LAST));
             copy(found, 0, room());
             copy(found, 0, logits);
             return logits;

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 import tern.model.ModelState;
+import tern.model.Outputs;
 import tern.model.Passed;
 import tern.model.SequenceModel;
 import tern.sequence.Form;
@@ -45,6 +46,16 @@ final class Running implements AutoCloseable {
         return memory.bytes();
     }
 
+    /**
+     * Where the next piece of a prompt ends that is read from {@code from}: pieces are bounded, and the last is long enough
+     * to make the state exact after unfinished ones.
+     */
+    int pieceEnd(int from, int length, int longest) {
+        int to = Math.min(length, from + longest);
+        boolean restTooShort = to < length && length - to < model.tail();
+        return restTooShort ? Math.max(from + 1, length - model.tail()) : to;
+    }
+
     /** Room in every history for so many positions. */
     void reserve(long positions) {
         if (!grows || state.capacity() >= positions) {
@@ -65,9 +76,10 @@ final class Running implements AutoCloseable {
      * Moves rows {@code from}..{@code to} on by one stretch of tokens each.
      *
      * @param ids [to − from, T]
-     * @return what the head reads [to − from, T, D]; lives until the engine's next step
+     * @param outputs which outputs are wanted
+     * @return what the head reads there [to − from, T or 1 or 0, D]; lives until the engine's next step
      */
-    Tensor advance(Form form, Tensor ids, int from, int to) {
+    Tensor advance(Form form, Tensor ids, int from, int to, Outputs outputs) {
         int time = ids.dim(1);
         long oldest = 0;
         for (int row = from; row < to; row++) {
@@ -80,7 +92,7 @@ final class Running implements AutoCloseable {
         for (State whole : state.states()) {
             views.add(State.of(whole.layout(), whole.slots().stream().map(slot -> slot.slice(from, to)).toList()));
         }
-        Passed passed = model.forward(form, engine.ops(), ids, new ModelState(views, ages));
+        Passed passed = model.forward(form, engine.ops(), ids, new ModelState(views, ages), outputs);
         for (int i = 0; i < views.size(); i++) {
             keep(passed.state().states().get(i), state.states().get(i), from, to);
         }

@@ -70,8 +70,8 @@ public final class Snapshot implements AutoCloseable {
         for (StateLayout layout : model.network().stateLayouts()) {
             List<Tensor> own = new ArrayList<>();
             for (Slot slot : layout.slots()) {
-                Tensor tensor = memory.allocate(DType.F32, shape(slot, position));
-                for (long i = 0; i < tensor.elements(); i++) {
+                Tensor tensor = memory.zeros(slot.type(DType.F32), shape(slot, position));
+                for (long i = 0; tensor.dtype() == DType.F32 && i < tensor.elements(); i++) {
                     tensor.data().setAtIndex(Tensor.FLOAT, i, random.nextFloat() - 0.5f);
                 }
                 own.add(tensor);
@@ -137,12 +137,15 @@ public final class Snapshot implements AutoCloseable {
             for (int branch = 0; branch < layouts.size(); branch++) {
                 List<Tensor> own = new ArrayList<>();
                 for (int slot = 0; slot < layouts.get(branch).slots().size(); slot++) {
-                    Shape expected = shape(layouts.get(branch).slots().get(slot), Math.toIntExact(file.position()));
+                    Slot wanted = layouts.get(branch).slots().get(slot);
+                    DType type = wanted.type(DType.F32);
+                    Shape expected = shape(wanted, Math.toIntExact(file.position()));
                     Tensor found = file.slots().get(name(branch, slot));
-                    if (found == null || found.dtype() != DType.F32 || !found.shape().equals(expected)) {
+                    if (found == null || found.dtype() != type || !found.shape().equals(expected)) {
                         throw new MalformedFileException(
-                                path + ": state " + name(branch, slot) + " should be F32" + expected
-                                        + ", found " + (found == null ? "none" : found) + "; save the state again");
+                                path + ": state " + name(branch, slot) + " should be " + type + expected
+                                        + ", found " + (found == null ? "none" : found)
+                                        + "; load it with the cache it was saved with, or save the state again");
                     }
                     own.add(found);
                 }

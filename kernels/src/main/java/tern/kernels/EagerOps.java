@@ -5,14 +5,21 @@ import java.util.HashMap;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
+import java.util.function.IntFunction;
 import java.util.function.Supplier;
 
+import tern.kernels.attention.TiledAttention;
+import tern.kernels.attention.Turning;
+import tern.kernels.history.Histories;
+import tern.kernels.history.KeptRows;
 import tern.kernels.modal.Poles;
 import tern.kernels.recurrence.ScanInputs;
 import tern.ops.Activation;
 import tern.ops.Attended;
 import tern.ops.Convolved;
 import tern.ops.FilterNorm;
+import tern.ops.KeysAndValues;
 import tern.ops.Modes;
 import tern.ops.Ops;
 import tern.ops.Scanned;
@@ -32,6 +39,9 @@ public final class EagerOps implements Ops, AutoCloseable {
     private final ThreadTeam team;
     private final Workspace results;
     private final Map<Object, Map<String, Tensor>> derived = new IdentityHashMap<>();
+    private final Map<Object, Map<String, KeptRows>> derivedRows = new IdentityHashMap<>();
+    private long keptRowsLimit = 64L << 20;
+    private long keptRowsBytes;
     private Memory kept = new Memory();
 
     /**
@@ -62,10 +72,26 @@ public final class EagerOps implements Ops, AutoCloseable {
         return results;
     }
 
+    /**
+     * Changes how many bytes {@link #derivedRows} may keep, 64 MiB at first; what is kept already stays.
+     *
+     * @param bytes 0 to compute all rows each time
+     */
+    public void limitKeptRows(long bytes) {
+        keptRowsLimit = bytes;
+    }
+
+    /** Bytes that {@link #derivedRows} keeps. */
+    public long keptRowsBytes() {
+        return keptRowsBytes;
+    }
+
     /** Forgets what was derived from parameters; call it when they change. */
     public void parametersChanged() {
-        if (!derived.isEmpty()) {
+        if (!derived.isEmpty() || !derivedRows.isEmpty()) {
             derived.clear();
+            derivedRows.clear();
+            keptRowsBytes = 0;
             kept.close();
             kept = new Memory();
         }
@@ -75,6 +101,7 @@ public final class EagerOps implements Ops, AutoCloseable {
     @Override
     public void close() {
         derived.clear();
+        derivedRows.clear();
         kept.close();
     }
 
@@ -101,6 +128,62 @@ public final class EagerOps implements Ops, AutoCloseable {
             own.put(name, known);
         }
         return known;
+    }
+
+    @Override
+    public Tensor derivedRows(Object owner, String name, Tensor ids, Function<Tensor, Tensor> compute) {
+        requireIdentifiers(ids);
+        return derivedRows.computeIfAbsent(owner, ignored -> new HashMap<>())
+                .computeIfAbsent(name, ignored -> new KeptRows(kept)).rows(ids, compute, results, this::takeKept);
+    }
+
+    private boolean takeKept(long bytes) {
+        if (keptRowsBytes + bytes > keptRowsLimit) {
+            return false;
+        }
+        keptRowsBytes += bytes;
+        return true;
+    }
+
+    /** Checks the identifiers of {@link #derivedRows}. */
+    public static void requireIdentifiers(Tensor ids) {
+        if (ids.dtype() != DType.I32 || ids.shape().rank() != 2 || ids.dim(1) < 1 || ids.dim(1) > 2) {
+            throw new IllegalArgumentException(
+                    "derivedRows: identifiers must be I32[N,1] or I32[N,2], found " + ids);
+        }
+    }
+
+    @Override
+    public Tensor append(Tensor rows, Tensor history, long[] ages) {
+        requireRank("append", "rows", rows, 3);
+        require("append", "history", history, rows.dim(0), history.dim(1),
+                Histories.rowLength(history.dtype(), rows.dim(2)));
+        requireRoom("append", history, ages, rows.dim(1));
+        Histories.append(rows, history, ages);
+        return history;
+    }
+
+    @Override
+    public Tensor recall(Tensor history, int from, int to, DType type) {
+        requireRank("recall", "history", history, 3);
+        if (from < 0 || to < from || to > history.dim(1)) {
+            throw new IllegalArgumentException(
+                    "recall: rows " + from + ".." + to + " do not lie within " + history.shape());
+        }
+        Tensor rows = results.allocate(type,
+                Shape.of(history.dim(0), to - from, Histories.numbers(history.dtype(), history.dim(2))));
+        Histories.recall(history, from, rows);
+        return rows;
+    }
+
+    @Override
+    public Tensor stored(Tensor x, DType type) {
+        if (type == x.dtype()) {
+            return x;
+        }
+        Tensor y = like(x);
+        Histories.round(asRows(x), type, asRows(y));
+        return y;
     }
 
     // ── shapes ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -527,6 +610,43 @@ public final class EagerOps implements Ops, AutoCloseable {
         }
         Tensor y = like(x);
         set(x).attention().rotary(team, x, ages, base, y);
+        return y;
+    }
+
+    @Override
+    public Tensor turn(Tensor x, long[] ages, double[] speeds) {
+        requireTurn(x, ages, speeds);
+        Tensor y = like(x);
+        Turning.turn(x, ages, speeds, 1, y);
+        return y;
+    }
+
+    private static void requireTurn(Tensor x, long[] ages, double[] speeds) {
+        if (x.shape().rank() != 4 || x.shape().last() != 2 * speeds.length || ages.length != x.dim(0)) {
+            throw new IllegalArgumentException("turn: expected [batch,time,heads," + 2 * speeds.length
+                    + "], two channels for each speed, and one age per sequence, found " + x.shape() + " and "
+                    + ages.length + " ages");
+        }
+    }
+
+    @Override
+    public Tensor tiledAttention(Tensor query, Tensor key, Tensor value, int rows, IntFunction<KeysAndValues> tiles,
+            long[] ages) {
+        Tensor none = results.allocate(key.dtype(), key.shape().with(1, 0));
+        Tensor noValues = results.allocate(value.dtype(), value.shape().with(1, 0));
+        requireAttention(query, key, value, none, noValues, new long[query.dim(0)]);
+        Tensor y = results.allocate(query.dtype(), query.shape().withLast(value.shape().last()));
+        Workspace.Mark kept = results.mark();
+        Tensor logSum = results.allocate(query.dtype(), Shape.of(query.dim(0), query.dim(2), query.dim(1)));
+        TiledAttention attention = new TiledAttention(set(query).attention(), team, results);
+        attention.own(query, key, value, y, logSum);
+        for (int i = 0; i < TiledAttention.count(ages, rows); i++) {
+            Workspace.Mark before = results.mark();
+            KeysAndValues tile = tiles.apply(i);
+            attention.join(query, tile.keys(), tile.values(), ages, (long) i * rows, y, logSum);
+            results.release(before);
+        }
+        results.release(kept);
         return y;
     }
 

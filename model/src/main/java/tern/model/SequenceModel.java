@@ -28,12 +28,31 @@ public interface SequenceModel {
      * @param state moved; use the one that comes back
      * @param resets positions before which a new sequence begins in every row, ascending
      */
-    Passed forward(Form form, Ops ops, Tensor ids, ModelState state, int... resets);
+    default Passed forward(Form form, Ops ops, Tensor ids, ModelState state, int... resets) {
+        return forward(form, ops, ids, state, Outputs.ALL, resets);
+    }
+
+    /**
+     * Reads tokens, of which the outputs may not all be wanted.
+     *
+     * @param outputs which outputs {@link Passed#hidden} holds: of all tokens, of the last, or of none
+     */
+    Passed forward(Form form, Ops ops, Tensor ids, ModelState state, Outputs outputs, int... resets);
+
+    /** How many tokens must be read at once, after others were read as {@link Outputs#UNFINISHED}, to be exact again. */
+    default int tail() {
+        return 1;
+    }
 
     /** The head's matrix [V,D]: logits are hidden·headᵀ. */
     Tensor head();
 
-    /** Floats of state per sequence after {@code time} positions. */
+    /** Bytes of state per sequence after {@code time} positions. */
+    default long stateBytes(long time) {
+        return stateLayouts().stream().mapToLong(layout -> layout.bytes(time)).sum();
+    }
+
+    /** Numbers of state per sequence after {@code time} positions. */
     default long stateFloats(long time) {
         return stateLayouts().stream().mapToLong(layout -> layout.floats(time)).sum();
     }

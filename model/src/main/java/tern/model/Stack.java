@@ -15,13 +15,16 @@ import tern.sequence.BranchContext;
 import tern.sequence.Form;
 import tern.sequence.Initialiser;
 import tern.sequence.Mixed;
+import tern.sequence.MixerConfig;
 import tern.sequence.MixerInput;
 import tern.sequence.ParameterScope;
 import tern.sequence.Role;
 import tern.sequence.SequenceMixer;
+import tern.sequence.Shared;
 import tern.sequence.State;
 import tern.sequence.StateLayout;
 import tern.sequence.Wires;
+import tern.tensor.DType;
 import tern.tensor.Shape;
 import tern.tensor.Tensor;
 
@@ -37,8 +40,9 @@ public final class Stack implements SequenceModel {
     private final List<Branch> branches = new ArrayList<>();
     private final StackNorm norm;
     private final Tensor head;
+    private final boolean recalls;
 
-    private record Branch(StackNorm norm, SequenceMixer mixer) {
+    private record Branch(Optional<StackNorm> norm, SequenceMixer mixer) {
     }
 
     /**
@@ -58,24 +62,35 @@ public final class Stack implements SequenceModel {
                 .map(kind -> StackNorm.declare(config, kind, config.epsilon(), scope.child("embeddingNorm")));
         ParameterScope all = scope.child("branches");
         Set<String> published = new HashSet<>(Wires.OF_STACK);
+        Set<String> shared = new HashSet<>();
         for (int i = 0; i < config.branches().size(); i++) {
             ParameterScope own = all.child(Integer.toString(i));
-            StackNorm branchNorm = StackNorm.declare(config, config.norm(), config.epsilonOf(i), own.child("norm"));
-            BranchContext at = new BranchContext(config.width(), config.context(), i, config.branches().size());
-            SequenceMixer mixer = config.branches().get(i).build(at, own.child("mixer"));
-            Set<String> missing = new TreeSet<>(mixer.reads());
-            missing.removeAll(published);
-            if (!missing.isEmpty()) {
-                throw new IllegalArgumentException("branch " + i + " (" + config.branches().get(i) + ") reads wires "
-                        + missing
-                        + " that no earlier branch publishes; published below it are " + new TreeSet<>(published));
-            }
+            MixerConfig branch = config.branches().get(i);
+            Optional<StackNorm> branchNorm = branch.readsNormalised()
+                    ? Optional.of(StackNorm.declare(config, config.norm(), config.epsilonOf(i), own.child("norm"))) : Optional.empty();
+            BranchContext at = new BranchContext(config.width(), config.context(), i, config.branches().size(),
+                    config.vocabulary());
+            SequenceMixer mixer = branch.build(at, own.child("mixer"));
+            require(i, branch, "reads wires", mixer.reads(), "publishes", published);
+            require(i, branch, "recalls slots", mixer.recalls(), "shares", shared);
             published.addAll(mixer.publishes());
+            shared.addAll(mixer.shares());
             branches.add(new Branch(branchNorm, mixer));
         }
+        recalls = branches.stream().anyMatch(branch -> !branch.mixer.recalls().isEmpty());
         norm = StackNorm.declare(config, config.norm(), config.epsilonOf(branches.size()), scope.child("norm"));
         head = config.tiedHead() ? embedding
                 : scope.child("head").parameter("weight", embedding.shape(), Role.MATRIX, Initialiser.normal(0.02));
+    }
+
+    private static void require(int branch, MixerConfig config, String wants, Set<String> wanted, String offers,
+            Set<String> offered) {
+        Set<String> missing = new TreeSet<>(wanted);
+        missing.removeAll(offered);
+        if (!missing.isEmpty()) {
+            throw new IllegalArgumentException("branch " + branch + " (" + config + ") " + wants + " " + missing
+                    + " that no earlier branch " + offers + "; there are below it " + new TreeSet<>(offered));
+        }
     }
 
     @Override
@@ -104,47 +119,199 @@ public final class Stack implements SequenceModel {
     }
 
     @Override
-    public Passed forward(Form form, Ops ops, Tensor ids, ModelState state, int... resets) {
-        Tensor embedded = ops.embed(embedding, ids);
-        Tensor x = embeddingNorm.isPresent() ? embeddingNorm.get().apply(ops, embedded) : embedded;
-        Map<String, Tensor> wires = new HashMap<>();
-        wires.put(Wires.IDS, ids);
-        wires.put(Wires.EMBEDDING, x);
+    public int tail() {
+        int tail = 1;
+        for (int i = branches.size() - 1; i >= 0; i--) {
+            int reach = branches.get(i).mixer.reach();
+            if (reach == SequenceMixer.UNBOUNDED) {
+                break;
+            }
+            tail = Math.addExact(tail, reach);
+        }
+        return tail;
+    }
+
+    @Override
+    public Passed forward(Form form, Ops ops, Tensor ids, ModelState state, Outputs outputs, int... resets) {
+        if (resets.length > 0 && recalls && state.capacity() > 0) {
+            return forwardInPieces(form, ops, ids, state, outputs, resets);
+        }
+        int time = ids.dim(1);
+        int[] rows = rows(time, resets.length > 0 ? Outputs.ALL : outputs);
+        Pass pass = new Pass(form, ops, state.ages(), time, resets);
+        Tensor x = embedded(ops, ids);
+        pass.wires.put(Wires.IDS, ids);
+        pass.wires.put(Wires.EMBEDDING, x);
         List<State> later = new ArrayList<>();
         for (int i = 0; i < branches.size(); i++) {
-            Branch branch = branches.get(i);
-            List<String> reads = branch.mixer.reads().stream().sorted().toList();
-            List<String> publishes = branch.mixer.publishes().stream().sorted().toList();
             State before = state.states().get(i);
+            x = tail(ops, x, rows[i]);
+            if (rows[i] < time) {
+                before = pass.skip(branches.get(i), before, time - rows[i]);
+            }
+            if (rows[i] > 0) {
+                Step step = pass.run(branches.get(i), x, before);
+                x = step.x;
+                before = step.state;
+            }
+            for (String name : branches.get(i).mixer.shares()) {
+                pass.histories.put(name, before.slot(name));
+            }
+            later.add(before);
+        }
+        x = tail(ops, x, resets.length > 0 ? wanted(time, outputs) : rows[branches.size()]);
+        ModelState next = resets.length == 0 ? state.next(later, time)
+                : new ModelState(later, ages(state.batch(), time - resets[resets.length - 1]));
+        return new Passed(x.dim(1) == 0 ? x : norm.apply(ops, x), next);
+    }
+
+    /** Sequence by sequence: a shared history is overwritten by the next sequence as soon as its branch has run. */
+    private Passed forwardInPieces(Form form, Ops ops, Tensor ids, ModelState state, Outputs outputs, int[] resets) {
+        List<Tensor> hidden = new ArrayList<>();
+        ModelState current = state;
+        int from = 0;
+        for (int i = 0; i <= resets.length; i++) {
+            int to = i < resets.length ? resets[i] : ids.dim(1);
+            if (to > from) {
+                Passed piece = forward(form, ops, ops.slice(ids, 1, from, to), current, Outputs.ALL);
+                hidden.add(piece.hidden());
+                current = piece.state();
+            }
+            if (i < resets.length) {
+                current = new ModelState(current.states().stream().map(one -> one.restarted(ops)).toList(),
+                        new long[state.batch()]);
+            }
+            from = to;
+        }
+        return new Passed(tail(ops, ops.concat(hidden, 1), wanted(ids.dim(1), outputs)), current);
+    }
+
+    private static int wanted(int time, Outputs outputs) {
+        return switch (outputs) {
+            case ALL -> time;
+            case LAST -> Math.min(1, time);
+            case NONE, UNFINISHED -> 0;
+        };
+    }
+
+    /**
+     * On how many last positions each branch runs, and, at the end, how many outputs are wanted. A branch of reach r turns
+     * n + r positions into n right outputs and leaves the right state, whatever its state was before.
+     */
+    private int[] rows(int time, Outputs outputs) {
+        int[] rows = new int[branches.size() + 1];
+        rows[branches.size()] = wanted(time, outputs);
+        boolean bounded = true;
+        for (int i = branches.size() - 1; i >= 0; i--) {
+            int reach = branches.get(i).mixer.reach();
+            bounded &= reach != SequenceMixer.UNBOUNDED;
+            rows[i] = !bounded ? time
+                    : outputs == Outputs.UNFINISHED ? 0 : (int) Math.min(time, (long) rows[i + 1] + reach);
+        }
+        return rows;
+    }
+
+    private Tensor embedded(Ops ops, Tensor ids) {
+        Tensor rows = ops.embed(embedding, ids);
+        return embeddingNorm.isPresent() ? embeddingNorm.get().apply(ops, rows) : rows;
+    }
+
+    /** {@link #embedded}, with zeros for the position before the first. */
+    private Tensor embeddedOrZero(Ops ops, Tensor ids) {
+        Tensor known = ops.zeros(DType.I32, ids.shape());
+        int before = 0;
+        for (long i = 0; i < ids.elements(); i++) {
+            known.set(i, Math.max(0, ids.getInt(i)));
+            before += ids.getInt(i) < 0 ? 1 : 0;
+        }
+        Tensor rows = embedded(ops, known);
+        if (before == 0) {
+            return rows;
+        }
+        Tensor mask = ops.zeros(rows.dtype(), rows.shape());
+        for (long i = 0; i < ids.elements(); i++) {
+            double factor = ids.getInt(i) < 0 ? 0 : 1;
+            for (int d = 0; d < rows.shape().last(); d++) {
+                mask.set(i * rows.shape().last() + d, factor);
+            }
+        }
+        return ops.multiply(rows, mask);
+    }
+
+    private static Tensor tail(Ops ops, Tensor x, int rows) {
+        return ops.slice(x, 1, x.dim(1) - rows, x.dim(1));
+    }
+
+    private record Step(Tensor x, State state) {
+    }
+
+    /** What one run over the branches knows; confined to it. */
+    private final class Pass {
+        private final Form form;
+        private final Ops ops;
+        private final long[] ages;
+        private final int time;
+        private final int[] resets;
+        private final Map<String, Tensor> wires = new HashMap<>();
+        private final Map<String, Tensor> histories = new HashMap<>();
+
+        private Pass(Form form, Ops ops, long[] ages, int time, int[] resets) {
+            this.form = form;
+            this.ops = ops;
+            this.ages = ages;
+            this.time = time;
+            this.resets = resets;
+        }
+
+        private State skip(Branch branch, State before, int count) {
+            Map<String, Tensor> skipped = new HashMap<>();
+            for (String name : branch.mixer.reads()) {
+                if (!name.equals(Wires.RESIDUAL)) {
+                    skipped.put(name, ops.slice(wires.get(name), 1, 0, count));
+                }
+            }
+            return branch.mixer.skip(ops, skipped, ages, before);
+        }
+
+        private Step run(Branch branch, Tensor x, State before) {
+            List<String> reads = branch.mixer.reads().stream().sorted().toList();
+            List<String> recalls = branch.mixer.recalls().stream().sorted().toList();
+            List<String> publishes = branch.mixer.publishes().stream().sorted().toList();
             wires.put(Wires.RESIDUAL, x);
+            int rows = x.dim(1);
+            long[] moved = Arrays.stream(ages).map(age -> age + time - rows).toArray();
             List<Tensor> inputs = new ArrayList<>();
             inputs.add(x);
-            reads.forEach(name -> inputs.add(wires.get(name)));
+            reads.forEach(name -> inputs.add(tail(ops, wires.get(name), rows)));
+            recalls.forEach(name -> inputs.add(histories.get(name)));
             inputs.addAll(before.slots());
             List<Tensor> outputs = ops.segment(inputs, in -> {
                 Map<String, Tensor> read = new HashMap<>();
                 for (int w = 0; w < reads.size(); w++) {
                     read.put(reads.get(w), in.get(1 + w));
                 }
-                State own = State.of(before.layout(), in.subList(1 + reads.size(), in.size()));
-                Tensor normed = branch.norm.apply(ops, in.getFirst());
-                Mixed mixed = branch.mixer.mix(form, ops, new MixerInput(normed, state.ages(), read, resets), own);
+                Map<String, Tensor> recalled = new HashMap<>();
+                for (int h = 0; h < recalls.size(); h++) {
+                    recalled.put(recalls.get(h), in.get(1 + reads.size() + h));
+                }
+                State own = State.of(before.layout(),
+                        in.subList(1 + reads.size() + recalls.size(), in.size()));
+                Tensor normed = branch.norm.isPresent() ? branch.norm.get().apply(ops, in.getFirst())
+                        : in.getFirst();
+                Shared shared = new Shared(recalled, Stack.this::embeddedOrZero);
+                Mixed mixed = branch.mixer.mix(form, ops, new MixerInput(normed, moved, read, resets, shared), own);
                 List<Tensor> out = new ArrayList<>();
                 out.add(ops.add(in.getFirst(), mixed.y()));
                 publishes.forEach(name -> out.add(mixed.wires().get(name)));
                 out.addAll(mixed.state().slots());
                 return out;
             });
-            x = outputs.getFirst();
             for (int w = 0; w < publishes.size(); w++) {
                 wires.put(publishes.get(w), outputs.get(1 + w));
             }
-            later.add(before.next(outputs.subList(1 + publishes.size(), outputs.size()).toArray(Tensor[]::new)));
+            return new Step(outputs.getFirst(),
+                    before.next(outputs.subList(1 + publishes.size(), outputs.size()).toArray(Tensor[]::new)));
         }
-        int time = ids.dim(1);
-        ModelState next = resets.length == 0 ? state.next(later, time)
-                : new ModelState(later, ages(state.batch(), time - resets[resets.length - 1]));
-        return new Passed(norm.apply(ops, x), next);
     }
 
     private static long[] ages(int batch, long age) {

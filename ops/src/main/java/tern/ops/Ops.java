@@ -1,6 +1,8 @@
 package tern.ops;
 
 import java.util.List;
+import java.util.function.Function;
+import java.util.function.IntFunction;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 
@@ -41,6 +43,47 @@ public interface Ops {
      * @param name what is asked for, unique for the owner
      */
     Tensor derived(Object owner, String name, Supplier<Tensor> compute);
+
+    /**
+     * Rows that depend on parameters and on token identifiers alone, such as a feature of a token or of two neighbours. Eager
+     * implementations may keep rows and compute only those that were never asked for, until told that parameters changed.
+     *
+     * @param owner who asks, compared by identity
+     * @param name what is asked for, unique for the owner
+     * @param ids I32 [N,1] or [N,2], each at least −1: what a row depends on
+     * @param compute rows [M,R] for identifiers [M,1] or [M,2]; row i depends on identifiers i alone
+     * @return [N,R]
+     */
+    Tensor derivedRows(Object owner, String name, Tensor ids, Function<Tensor, Tensor> compute);
+
+    /**
+     * Writes rows into a history. Besides the type of the rows a history may have a narrower one: {@link DType#BF16},
+     * rounded; {@link DType#I8} with two bytes more a row, rounded to multiples of a scale that the two hold as
+     * {@link DType#BF16}; and for identifiers, which are I32, {@link DType#I16}, their lower 16 bits.
+     *
+     * @param rows [B,T,R]
+     * @param history [B,capacity,R] (R + 2 for I8); moved; capacity 0 keeps nothing
+     * @param ages rows filled of each history, B entries
+     * @return the history
+     */
+    Tensor append(Tensor rows, Tensor history, long[] ages);
+
+    /**
+     * Rows {@code from} to {@code to} (exclusive) of every sequence's history, as {@link #append} wrote them.
+     *
+     * @param history [B,capacity,R] (R + 2 for I8)
+     * @param type what to give them back in; {@link DType#I32} for identifiers
+     * @return [B,to − from,R]
+     */
+    Tensor recall(Tensor history, int from, int to, DType type);
+
+    /**
+     * What {@link #recall} would give back of rows appended to a history of this type, at once. Rounding counts as the
+     * identity in the backward pass.
+     *
+     * @param x [...,R]
+     */
+    Tensor stored(Tensor x, DType type);
 
     /**
      * Runs a part of the network that may be run again during the backward pass instead of keeping what it computed.
@@ -334,6 +377,31 @@ public interface Ops {
      * @return y [B,T,H,V] and both histories
      */
     Attended causalAttention(Tensor query, Tensor key, Tensor value, Tensor keys, Tensor values, long[] ages);
+
+    /**
+     * Rotary position embedding with any speeds: neighbouring channels (2i, 2i + 1) of each head turn by (ages[b] + t)·s_i.
+     *
+     * @param x [B,T,H,K], K even
+     * @param ages position of the first row of each sequence, B entries
+     * @param speeds s, K/2 entries, radians a position
+     */
+    Tensor turn(Tensor x, long[] ages, double[] speeds);
+
+    /**
+     * {@link #causalAttention} over keys and values that are made when they are read, a tile of rows at a time, and not kept:
+     * what was before position t of the call comes from tiles, the call's own rows are given.
+     *
+     * @param query [B,T,H,K]
+     * @param key [B,T,G,K], G divides H
+     * @param value [B,T,G,V]
+     * @param rows rows of a tile
+     * @param tiles makes tile i, rows i·rows … of every sequence up to the largest age, keys [B,R,G,K] and values [B,R,G,V];
+     *            called once for each, in order; rows from a sequence's age on are not read
+     * @param ages rows before the call of each sequence, B entries
+     * @return y [B,T,H,V]
+     */
+    Tensor tiledAttention(Tensor query, Tensor key, Tensor value, int rows, IntFunction<KeysAndValues> tiles,
+            long[] ages);
 
     // ── losses ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -11,4 +11,12 @@ public interface MixerConfig {
      * @throws IllegalArgumentException if the config does not fit the stack, such as heads that do not divide the width
      */
     SequenceMixer build(BranchContext at, ParameterScope scope);
+
+    /**
+     * Whether the stack normalises what the mixer reads. One that does not want it reads the residual stream itself, and
+     * its branch has no parameters for a norm.
+     */
+    default boolean readsNormalised() {
+        return true;
+    }
 }

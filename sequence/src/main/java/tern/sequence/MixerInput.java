@@ -15,8 +15,9 @@ import tern.tensor.Tensor;
  * @param wires what earlier branches published, by name, each [B,T,…]
  * @param resets positions in 0..T−1, ascending, before which a new sequence begins in every row of the batch: the state is
  *            emptied and ages restart at 0
+ * @param shared what can be looked up in earlier branches
  */
-public record MixerInput(Tensor x, long[] ages, Map<String, Tensor> wires, int[] resets) {
+public record MixerInput(Tensor x, long[] ages, Map<String, Tensor> wires, int[] resets, Shared shared) {
     /** Checks that ages and resets fit the input. */
     public MixerInput {
         if (x.shape().rank() != 3) {
@@ -32,6 +33,11 @@ public record MixerInput(Tensor x, long[] ages, Map<String, Tensor> wires, int[]
                         + Arrays.toString(resets));
             }
         }
+    }
+
+    /** Input that can look nothing up. */
+    public MixerInput(Tensor x, long[] ages, Map<String, Tensor> wires, int[] resets) {
+        this(x, ages, wires, resets, Shared.NOTHING);
     }
 
     /** Input without wires or resets. */
@@ -83,6 +89,6 @@ public record MixerInput(Tensor x, long[] ages, Map<String, Tensor> wires, int[]
         }
         Map<String, Tensor> parts = new HashMap<>();
         wires.forEach((name, wire) -> parts.put(name, ops.slice(wire, 1, from, to)));
-        return new MixerInput(ops.slice(x, 1, from, to), moved, parts, Arrays.copyOf(inside, count));
+        return new MixerInput(ops.slice(x, 1, from, to), moved, parts, Arrays.copyOf(inside, count), shared);
     }
 }

@@ -15,6 +15,9 @@ import tern.tensor.Tensor;
  * hold parameters and nothing else and are immutable; safe to share between threads that bring their own {@link Ops}.
  */
 public interface SequenceMixer {
+    /** The {@link #reach} of a mixer whose outputs may depend on every earlier position. */
+    int UNBOUNDED = Integer.MAX_VALUE;
+
     /** Named slots; empty for a stateless layer. */
     StateLayout stateLayout();
 
@@ -41,6 +44,37 @@ public interface SequenceMixer {
         return Set.of();
     }
 
+    /** Names of growing slots of the own state that later branches may read through {@link Shared}. */
+    default Set<String> shares() {
+        return Set.of();
+    }
+
+    /** Names of slots that earlier branches share and this one reads. */
+    default Set<String> recalls() {
+        return Set.of();
+    }
+
+    /**
+     * How many positions before an output its value depends on through {@link MixerInput#x()}, and how many last positions
+     * the slots of the state depend on through it. What comes by wires or histories does not count. A stack that needs the
+     * last outputs only runs the branches above its last unbounded one on the last positions only.
+     */
+    default int reach() {
+        return UNBOUNDED;
+    }
+
+    /**
+     * Takes note of positions whose outputs nobody needs. Called before {@link #mix} on the positions that follow, and only
+     * if {@link #reach} is bounded; for the state's other slots those positions have then been seen by {@code mix}.
+     *
+     * @param wires what {@link #reads} names, [B,T,…] each
+     * @param ages position of the first row of each sequence, B entries
+     * @param state moved
+     */
+    default State skip(Ops ops, Map<String, Tensor> wires, long[] ages, State state) {
+        return state;
+    }
+
     /** One of the three forms; a packed input is cut at its resets, each sequence starting from the empty state. */
     default Mixed mix(Form form, Ops ops, MixerInput in, State state) {
         if (in.resets().length == 0) {
@@ -61,7 +95,7 @@ public interface SequenceMixer {
                 current = piece.state();
             }
             if (i < in.resets().length) {
-                current = cleared(ops, current);
+                current = current.restarted(ops);
             }
             from = to;
         }
@@ -69,7 +103,8 @@ public interface SequenceMixer {
     }
 
     private static MixerInput unpacked(MixerInput in, boolean restarted) {
-        return new MixerInput(in.x(), restarted ? new long[in.batch()] : in.ages(), in.wires(), new int[0]);
+        return new MixerInput(in.x(), restarted ? new long[in.batch()] : in.ages(), in.wires(), new int[0],
+                in.shared());
     }
 
     private Mixed stepByStep(Ops ops, MixerInput in, State state) {
@@ -81,16 +116,6 @@ public interface SequenceMixer {
             current = piece.state();
         }
         return join(ops, pieces, current);
-    }
-
-    private static State cleared(Ops ops, State state) {
-        List<Slot> slots = state.layout().slots();
-        Tensor[] next = new Tensor[slots.size()];
-        for (int i = 0; i < next.length; i++) {
-            Tensor old = state.slots().get(i);
-            next[i] = slots.get(i) instanceof Slot.Growing ? old : ops.zeros(old.dtype(), old.shape());
-        }
-        return state.next(next);
     }
 
     private static Mixed join(Ops ops, List<Mixed> pieces, State last) {

@@ -1,7 +1,9 @@
 package tern.sequence;
 
 import java.util.Objects;
+import java.util.Optional;
 
+import tern.tensor.DType;
 import tern.tensor.Shape;
 
 /** One named tensor of a state, without its batch axis. */
@@ -9,8 +11,18 @@ public sealed interface Slot {
     /** Name, unique within the layout. */
     String name();
 
-    /** Floats that the slot holds for one sequence after {@code time} positions. */
+    /** Numbers that the slot holds for one sequence after {@code time} positions. */
     long floats(long time);
+
+    /** Bytes that the slot holds for one sequence after {@code time} positions, in a state of {@link DType#F32}. */
+    default long bytes(long time) {
+        return type(DType.F32).bytes(floats(time));
+    }
+
+    /** How the slot is stored in a state of this type. */
+    default DType type(DType state) {
+        return state;
+    }
 
     /**
      * A slot whose size does not depend on time.
@@ -34,12 +46,28 @@ public sealed interface Slot {
      * A history: one row for every past position, such as an attention cache.
      *
      * @param row shape of one position's row for one sequence
+     * @param stored its own type, if it is not that of the state: identifiers, or numbers stored narrower
      */
-    record Growing(String name, Shape row) implements Slot {
+    record Growing(String name, Shape row, Optional<DType> stored) implements Slot {
         /** Checks that nothing is missing. */
         public Growing {
             Objects.requireNonNull(name, "name");
             Objects.requireNonNull(row, "row");
+        }
+
+        /** A history in the type of the state. */
+        public Growing(String name, Shape row) {
+            this(name, row, Optional.empty());
+        }
+
+        /** A history in a type of its own. */
+        public static Growing of(DType stored, String name, Shape row) {
+            return new Growing(name, row, Optional.of(stored));
+        }
+
+        @Override
+        public DType type(DType state) {
+            return stored.orElse(state);
         }
 
         @Override

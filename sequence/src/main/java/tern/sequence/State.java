@@ -3,6 +3,7 @@ package tern.sequence;
 import java.util.ArrayList;
 import java.util.List;
 
+import tern.ops.Ops;
 import tern.tensor.Allocator;
 import tern.tensor.DType;
 import tern.tensor.Shape;
@@ -27,6 +28,7 @@ public final class State {
     /**
      * The state before the first position: zeros.
      *
+     * @param dtype type of the slots that have none of their own
      * @param batch number of sequences
      * @param capacity rows to reserve in growing slots; 0 if the sequences will not be continued
      * @param memory where the slots live
@@ -34,7 +36,7 @@ public final class State {
     public static State empty(StateLayout layout, DType dtype, int batch, int capacity, Allocator memory) {
         List<Tensor> slots = new ArrayList<>();
         for (Slot slot : layout.slots()) {
-            slots.add(memory.zeros(dtype, shape(slot, batch, capacity)));
+            slots.add(memory.zeros(slot.type(dtype), shape(slot, batch, capacity)));
         }
         return new State(layout, slots);
     }
@@ -93,6 +95,16 @@ public final class State {
         slots();
         moved = true;
         return of(layout, List.of(next));
+    }
+
+    /** The state before the first position in place of this one, which may not be used again. */
+    public State restarted(Ops ops) {
+        Tensor[] next = new Tensor[slots().size()];
+        for (int i = 0; i < next.length; i++) {
+            Tensor old = slots.get(i);
+            next[i] = layout.slots().get(i) instanceof Slot.Growing ? old : ops.zeros(old.dtype(), old.shape());
+        }
+        return next(next);
     }
 
     /** An independent copy. */

@@ -23,9 +23,14 @@ public record StateLayout(List<Slot> slots) {
         return new StateLayout(List.of(slots));
     }
 
-    /** Floats per sequence after {@code time} positions. */
+    /** Numbers per sequence after {@code time} positions. */
     public long floats(long time) {
         return slots.stream().mapToLong(slot -> slot.floats(time)).sum();
+    }
+
+    /** Bytes per sequence after {@code time} positions, in a state of F32. */
+    public long bytes(long time) {
+        return slots.stream().mapToLong(slot -> slot.bytes(time)).sum();
     }
 
     /** Whether some slot grows with time. */
