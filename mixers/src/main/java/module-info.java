@@ -6,6 +6,7 @@ module tern.mixers {
     exports tern.mixers;
     exports tern.mixers.attention;
     exports tern.mixers.channel;
+    exports tern.mixers.goldfinch;
     exports tern.mixers.hyena;
     exports tern.mixers.modal;
     exports tern.mixers.parts;

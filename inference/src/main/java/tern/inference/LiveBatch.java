@@ -158,7 +158,8 @@ public final class LiveBatch implements AutoCloseable {
             for (int row = 0; row < ids.length; row++) {
                 tokens.data().setAtIndex(Tensor.INT, row, ids[row]);
             }
-            LiveSequence.copy(running.lastLogits(running.advance(Form.STEP, tokens, 0, ids.length, Outputs.LAST)), 0, logits);
+            LiveSequence.copy(running.lastLogits(running.advance(Form.STEP, tokens, 0, ids.length, Outputs.LAST)), 0,
+                    logits);
             return logits;
         });
     }

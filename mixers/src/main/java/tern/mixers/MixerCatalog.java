@@ -8,6 +8,10 @@ import java.util.Set;
 import tern.mixers.attention.AttentionConfig;
 import tern.mixers.channel.ConstantConfig;
 import tern.mixers.channel.GatedMlpConfig;
+import tern.mixers.goldfinch.CompressorConfig;
+import tern.mixers.goldfinch.FinchC2Config;
+import tern.mixers.goldfinch.GoldConfig;
+import tern.mixers.goldfinch.GptAlphaConfig;
 import tern.mixers.hyena.HyenaConfig;
 import tern.mixers.hyena.MultiHyenaConfig;
 import tern.mixers.modal.ModalRecurrenceConfig;
@@ -34,6 +38,10 @@ public final class MixerCatalog {
         KINDS.put("rwkv-channel-mix", RwkvChannelMixConfig.class);
         KINDS.put("mlp", GatedMlpConfig.class);
         KINDS.put("constant", ConstantConfig.class);
+        KINDS.put("finch-c2", FinchC2Config.class);
+        KINDS.put("gold-cache", CompressorConfig.class);
+        KINDS.put("gold", GoldConfig.class);
+        KINDS.put("gptalpha", GptAlphaConfig.class);
     }
 
     private MixerCatalog() {

@@ -6,6 +6,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
@@ -67,12 +68,12 @@ public final class Stack implements SequenceModel {
             ParameterScope own = all.child(Integer.toString(i));
             MixerConfig branch = config.branches().get(i);
             Optional<StackNorm> branchNorm = branch.readsNormalised()
-                    ? Optional.of(StackNorm.declare(config, config.norm(), config.epsilonOf(i), own.child("norm"))) : Optional.empty();
-            BranchContext at = new BranchContext(config.width(), config.context(), i, config.branches().size(),
-                    config.vocabulary());
+                    ? Optional.of(StackNorm.declare(config, config.norm(), config.epsilonOf(i), own.child("norm")))
+                    : Optional.empty();
+            BranchContext at = at(config, i);
             SequenceMixer mixer = branch.build(at, own.child("mixer"));
             require(i, branch, "reads wires", mixer.reads(), "publishes", published);
-            require(i, branch, "recalls slots", mixer.recalls(), "shares", shared);
+            require(i, branch, "recalls", mixer.recalls(), "shares", shared);
             published.addAll(mixer.publishes());
             shared.addAll(mixer.shares());
             branches.add(new Branch(branchNorm, mixer));
@@ -81,6 +82,14 @@ public final class Stack implements SequenceModel {
         norm = StackNorm.declare(config, config.norm(), config.epsilonOf(branches.size()), scope.child("norm"));
         head = config.tiedHead() ? embedding
                 : scope.child("head").parameter("weight", embedding.shape(), Role.MATRIX, Initialiser.normal(0.02));
+    }
+
+    /** A branch that only looks at the residual stream does not count: what lies above stands as deep as without it. */
+    private static BranchContext at(StackConfig config, int branch) {
+        int below = (int) config.branches().subList(0, branch).stream().filter(MixerConfig::readsNormalised).count();
+        int all = (int) config.branches().stream().filter(MixerConfig::readsNormalised).count();
+        return new BranchContext(config.width(), config.context(), below, Math.max(all, below + 1),
+                config.vocabulary());
     }
 
     private static void require(int branch, MixerConfig config, String wants, Set<String> wanted, String offers,
@@ -155,7 +164,7 @@ public final class Stack implements SequenceModel {
                 before = step.state;
             }
             for (String name : branches.get(i).mixer.shares()) {
-                pass.histories.put(name, before.slot(name));
+                pass.owners.put(name, new Owner(branches.get(i).mixer, before));
             }
             later.add(before);
         }
@@ -245,6 +254,10 @@ public final class Stack implements SequenceModel {
     private record Step(Tensor x, State state) {
     }
 
+    /** Who remembers something for later branches. */
+    private record Owner(SequenceMixer mixer, State state) {
+    }
+
     /** What one run over the branches knows; confined to it. */
     private final class Pass {
         private final Form form;
@@ -253,7 +266,7 @@ public final class Stack implements SequenceModel {
         private final int time;
         private final int[] resets;
         private final Map<String, Tensor> wires = new HashMap<>();
-        private final Map<String, Tensor> histories = new HashMap<>();
+        private final Map<String, Owner> owners = new HashMap<>();
 
         private Pass(Form form, Ops ops, long[] ages, int time, int[] resets) {
             this.form = form;
@@ -263,11 +276,27 @@ public final class Stack implements SequenceModel {
             this.resets = resets;
         }
 
+        private Owner owner(String name) {
+            return Objects.requireNonNull(owners.get(name), name);
+        }
+
+        private Shared.History history(String name, Owner owner, List<Tensor> slots) {
+            Map<String, Tensor> byName = new HashMap<>();
+            for (int i = 0; i < slots.size(); i++) {
+                byName.put(owner.state.layout().slots().get(i).name(), slots.get(i));
+            }
+            return (by, from, to) -> owner.mixer.remembered(by, name, byName, Stack.this::embeddedOrZero, from, to);
+        }
+
+        private Tensor wire(String name) {
+            return Objects.requireNonNull(wires.get(name), name);
+        }
+
         private State skip(Branch branch, State before, int count) {
             Map<String, Tensor> skipped = new HashMap<>();
             for (String name : branch.mixer.reads()) {
                 if (!name.equals(Wires.RESIDUAL)) {
-                    skipped.put(name, ops.slice(wires.get(name), 1, 0, count));
+                    skipped.put(name, ops.slice(wire(name), 1, 0, count));
                 }
             }
             return branch.mixer.skip(ops, skipped, ages, before);
@@ -282,23 +311,27 @@ public final class Stack implements SequenceModel {
             long[] moved = Arrays.stream(ages).map(age -> age + time - rows).toArray();
             List<Tensor> inputs = new ArrayList<>();
             inputs.add(x);
-            reads.forEach(name -> inputs.add(tail(ops, wires.get(name), rows)));
-            recalls.forEach(name -> inputs.add(histories.get(name)));
+            reads.forEach(name -> inputs.add(tail(ops, wire(name), rows)));
+            List<Owner> remembering = recalls.stream().map(this::owner).toList();
+            remembering.forEach(owner -> inputs.addAll(owner.state.slots()));
             inputs.addAll(before.slots());
             List<Tensor> outputs = ops.segment(inputs, in -> {
                 Map<String, Tensor> read = new HashMap<>();
                 for (int w = 0; w < reads.size(); w++) {
                     read.put(reads.get(w), in.get(1 + w));
                 }
-                Map<String, Tensor> recalled = new HashMap<>();
+                int next = 1 + reads.size();
+                Map<String, Shared.History> histories = new HashMap<>();
                 for (int h = 0; h < recalls.size(); h++) {
-                    recalled.put(recalls.get(h), in.get(1 + reads.size() + h));
+                    int slots = remembering.get(h).state.layout().slots().size();
+                    histories.put(recalls.get(h),
+                            history(recalls.get(h), remembering.get(h), in.subList(next, next + slots)));
+                    next += slots;
                 }
-                State own = State.of(before.layout(),
-                        in.subList(1 + reads.size() + recalls.size(), in.size()));
+                State own = State.of(before.layout(), in.subList(next, in.size()));
                 Tensor normed = branch.norm.isPresent() ? branch.norm.get().apply(ops, in.getFirst())
                         : in.getFirst();
-                Shared shared = new Shared(recalled, Stack.this::embeddedOrZero);
+                Shared shared = new Shared(histories, Stack.this::embeddedOrZero);
                 Mixed mixed = branch.mixer.mix(form, ops, new MixerInput(normed, moved, read, resets, shared), own);
                 List<Tensor> out = new ArrayList<>();
                 out.add(ops.add(in.getFirst(), mixed.y()));

@@ -5,8 +5,9 @@ package tern.sequence;
  *
  * @param width D of the stack
  * @param context number of positions that the stack is trained on; the length of tables such as filter taps
- * @param branch index of the branch from the bottom
- * @param branches number of branches
+ * @param branch index of the branch from the bottom; branches that {@linkplain MixerConfig#readsNormalised read the
+ *            residual stream as it is} do not count
+ * @param branches number of branches that count
  * @param vocabulary number of token identifiers of the stack
  */
 public record BranchContext(int width, int context, int branch, int branches, int vocabulary) {

@@ -44,14 +44,25 @@ public interface SequenceMixer {
         return Set.of();
     }
 
-    /** Names of growing slots of the own state that later branches may read through {@link Shared}. */
+    /** Names of what is remembered for later branches, which read it through {@link Shared}. */
     default Set<String> shares() {
         return Set.of();
     }
 
-    /** Names of slots that earlier branches share and this one reads. */
+    /** Names of what earlier branches remember and this one reads. */
     default Set<String> recalls() {
         return Set.of();
+    }
+
+    /**
+     * Rows of what is remembered for later branches, as {@link Shared.History#rows} gives them.
+     *
+     * @param name one of {@link #shares}
+     * @param slots the own state, by slot name; not moved
+     * @param tokens the stack's embedding
+     */
+    default Tensor remembered(Ops ops, String name, Map<String, Tensor> slots, TokenTable tokens, int from, int to) {
+        throw new IllegalArgumentException("nothing is remembered by the name of \"" + name + "\"");
     }
 
     /**

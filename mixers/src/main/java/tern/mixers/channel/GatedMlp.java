@@ -40,6 +40,11 @@ public final class GatedMlp implements SequenceMixer {
     }
 
     @Override
+    public int reach() {
+        return 0;
+    }
+
+    @Override
     public Mixed step(Ops ops, MixerInput in, State state) {
         return chunk(ops, in, state);
     }

@@ -55,6 +55,11 @@ public final class RwkvChannelMix implements SequenceMixer {
     }
 
     @Override
+    public int reach() {
+        return 1;
+    }
+
+    @Override
     public Mixed step(Ops ops, MixerInput in, State state) {
         return chunk(ops, in, state);
     }
