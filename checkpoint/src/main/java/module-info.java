@@ -7,4 +7,5 @@ module tern.checkpoint {
     exports tern.checkpoint;
     exports tern.checkpoint.naming;
     exports tern.checkpoint.gguf;
+    exports tern.checkpoint.names;
 }
