@@ -7,5 +7,4 @@ module tern.checkpoint {
     exports tern.checkpoint;
     exports tern.checkpoint.naming;
     exports tern.checkpoint.gguf;
-    exports tern.checkpoint.names;
 }

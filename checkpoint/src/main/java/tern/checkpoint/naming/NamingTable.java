@@ -19,19 +19,21 @@ import java.util.Set;
  * <p>A table's text has a line for each parameter: our name, their name, and the steps that make theirs ours, {@code as-is} if
  * there are none; {@code -} for our name and {@code ignored} for a stored tensor that is of no use and may be absent. {@code {i}} stands
  * for every layer, {@code {n}} for the same counted from 1, {@code {time}} for its first branch, {@code {channel}} for its last and
- * {@code {middle}} for that between. A line that begins with a word in brackets applies only to
+ * {@code {middle}} for that between; {@code {between}} is a branch that stands between two layers. A line that begins with a word in brackets applies only to
  * models that have what it names.
  */
 public final class NamingTable {
     private final String name;
     private final int branches;
+    private final int inserted;
     private final Map<String, Naming> ours = new LinkedHashMap<>();
     private final Set<String> theirs = new LinkedHashSet<>();
     private final Set<String> ignored = new LinkedHashSet<>();
 
-    private NamingTable(String name, int branches) {
+    private NamingTable(String name, int branches, int inserted) {
         this.name = name;
         this.branches = branches;
+        this.inserted = inserted;
     }
 
     /** What a line's brackets are asked: whether a layer has it. */
@@ -49,11 +51,21 @@ public final class NamingTable {
      * @param having which bracketed lines apply
      */
     public static NamingTable read(String name, int layers, int branches, Having having) {
+        return read(name, layers, branches, layers, having);
+    }
+
+    /**
+     * Reads the resource {@code NAME.names} of this package for a model with one more branch between two layers.
+     *
+     * @param inserted the layer that the branch stands below; the number of layers if there is none
+     */
+    public static NamingTable read(String name, int layers, int branches, int inserted, Having having) {
         try (InputStream text = NamingTable.class.getResourceAsStream(name + ".names")) {
             if (text == null) {
                 throw new IllegalArgumentException("there is no naming table " + name);
             }
-            return parse(name, new String(text.readAllBytes(), StandardCharsets.UTF_8), layers, branches, having);
+            return parse(name, new String(text.readAllBytes(), StandardCharsets.UTF_8), layers, branches, inserted,
+                    having);
         } catch (IOException broken) {
             throw new UncheckedIOException("naming table " + name, broken);
         }
@@ -64,8 +76,8 @@ public final class NamingTable {
      *
      * @throws IllegalArgumentException naming the line that is not one, or names a parameter a second time
      */
-    static NamingTable parse(String name, String text, int layers, int branches, Having having) {
-        NamingTable table = new NamingTable(name, branches);
+    static NamingTable parse(String name, String text, int layers, int branches, int inserted, Having having) {
+        NamingTable table = new NamingTable(name, branches, inserted);
         List<String> lines = text.lines().toList();
         for (int number = 1; number <= lines.size(); number++) {
             String line = lines.get(number - 1).strip();
@@ -120,9 +132,10 @@ public final class NamingTable {
     }
 
     private String filled(String pattern, int layer) {
-        int first = branches * layer;
+        int first = branches * layer + (layer >= inserted ? 1 : 0);
         return pattern.replace("{i}", Integer.toString(layer)).replace("{n}", Integer.toString(layer + 1))
                 .replace("{time}", Integer.toString(first)).replace("{middle}", Integer.toString(first + 1))
+                .replace("{between}", Integer.toString(branches * inserted))
                 .replace("{channel}", Integer.toString(first + branches - 1));
     }
 

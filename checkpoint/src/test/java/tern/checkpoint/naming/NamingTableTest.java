@@ -27,7 +27,7 @@ import tern.sequence.MixerConfig;
 
 class NamingTableTest {
     private static NamingTable parse(String text) {
-        return NamingTable.parse("test", text, 2, 2, (word, layer) -> word.equals("later") && layer > 0);
+        return NamingTable.parse("test", text, 2, 2, 2, (word, layer) -> word.equals("later") && layer > 0);
     }
 
     @Test

@@ -1,18 +1,17 @@
-package tern.checkpoint.names;
+package tern.checkpoint.naming;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.random.RandomGenerator;
@@ -27,7 +26,9 @@ import tools.jackson.databind.json.JsonMapper;
 
 import tern.autograd.Gradients;
 import tern.autograd.TapeOps;
+import tern.checkpoint.MalformedFileException;
 import tern.checkpoint.SharedData;
+import tern.checkpoint.StoredTensor;
 import tern.checkpoint.TensorFile;
 import tern.kernels.EagerOps;
 import tern.kernels.KernelSet;
@@ -79,23 +80,44 @@ class GoldFinchGoldenTest {
         memory.close();
     }
 
-    private static StackConfig config(String model, Positions positions, GoldCache cache) {
+    /** The configuration that follows from the file, but for what no file tells. */
+    private static StackConfig config(StackConfig found, Positions positions, GoldCache cache) {
+        return found.withBranches(found.branches().stream().<MixerConfig>map(branch -> switch (branch) {
+            case GoldConfig(int headWidth, int mixRank, int rank, Positions _, GoldCache _) -> new GoldConfig(headWidth,
+                    mixRank, rank, positions, cache);
+            case GoldCache.Cached cached -> cached.with(cache);
+            default -> branch;
+        }).toList());
+    }
+
+    private static StackConfig expected(String model) {
         int layers = model.equals("goldfinch") ? 6 : 3;
         int recurrent = model.equals("goldfinch") ? 4 : 3;
         List<MixerConfig> branches = new ArrayList<>();
         for (int layer = 0; layer < layers; layer++) {
             if (layer == recurrent) {
-                branches.add(CompressorConfig.of().with(cache));
+                branches.add(CompressorConfig.of());
             }
-            branches.add(layer < recurrent ? FinchC2Config.of(16) : new GoldConfig(16, 32, 64, positions, cache));
+            branches.add(layer < recurrent ? FinchC2Config.of(16) : GoldConfig.of(16, 32));
             branches.add(new RwkvChannelMixConfig(96, true));
         }
-        return new StackConfig(96, 32, 64, NormKind.LAYER, 1e-5, Optional.of(NormKind.LAYER), false, branches);
+        return new StackConfig(96, 32, 1024, NormKind.LAYER, 1e-5, Optional.empty(), Optional.of(NormKind.LAYER),
+                false, branches);
     }
 
-    private Stack stack(String model, String weights, StackConfig config, DType dtype) throws IOException {
+    private Stack stack(String model, String weights, Positions positions, GoldCache cache, DType dtype)
+            throws IOException {
         try (TensorFile file = TensorFile.open(SharedData.require("goldfinch-tiny/" + model + weights))) {
-            return new Stack(config, NamingTable.goldFinch().source(config, file, dtype, memory));
+            Blueprint blueprint = Families.recognise(file);
+            assertThat(blueprint.config()).isEqualTo(expected(model));
+            NamedParameters parameters = new NamedParameters(file, blueprint);
+            return new Stack(config(blueprint.config(), positions, cache), (name, shape, role, initialiser) -> {
+                try {
+                    return memory.copyOf(parameters.tensor(name, shape, type -> false, dtype, memory));
+                } catch (MalformedFileException broken) {
+                    throw new IllegalArgumentException(broken.getMessage(), broken);
+                }
+            });
         }
     }
 
@@ -137,19 +159,14 @@ class GoldFinchGoldenTest {
     @ParameterizedTest
     @ValueSource(strings = {"goldfinch", "finchc2"})
     void everyParameterAndEveryStoredTensorIsNamedOnce(String model) throws IOException {
-        StackConfig config = config(model, Positions.NONE, GoldCache.FULL);
-        Set<String> ours = new HashSet<>(new Stack(config, Parameters.Source.shapesOnly()).parameters().tensors()
-                .keySet());
-        Map<String, NamingTable.Place> places = NamingTable.goldFinch().places(config);
-        assertThat(places.keySet()).isEqualTo(ours);
-        assertThat(places.values()).doesNotHaveDuplicates();
+        Set<String> ours = new Stack(expected(model), Parameters.Source.shapesOnly()).parameters().tensors().keySet();
         for (String weights : List.of(".pth", "-bf16.safetensors")) {
             try (TensorFile file = TensorFile.open(SharedData.require("goldfinch-tiny/" + model + weights))) {
-                Set<String> theirs = new HashSet<>();
-                file.tensors().forEach(tensor -> theirs.add(tensor.name()));
-                Set<String> named = new HashSet<>();
-                places.values().forEach(place -> named.add(place.stored()));
-                assertThat(named).isEqualTo(theirs);
+                NamingTable names = Families.recognise(file).names();
+                assertThat(names.all().stream().map(naming -> naming.ours().orElseThrow()))
+                        .containsExactlyInAnyOrderElementsOf(ours);
+                assertThat(file.tensors().stream().map(StoredTensor::name))
+                        .containsExactlyInAnyOrderElementsOf(names.stored());
             }
         }
     }
@@ -161,7 +178,7 @@ class GoldFinchGoldenTest {
         for (String positions : List.of("nope", "rope10k")) {
             Positions turning = positions.equals("nope") ? Positions.NONE : Positions.rotary(10_000);
             for (String weights : List.of(".pth", "-bf16.safetensors")) {
-                Stack stack = stack("goldfinch", weights, config("goldfinch", turning, cache), DType.F32);
+                Stack stack = stack("goldfinch", weights, turning, cache, DType.F32);
                 assertCuts("goldfinch", stack, floats("goldfinch-logits-" + positions + ".f32"));
             }
         }
@@ -170,7 +187,7 @@ class GoldFinchGoldenTest {
     @Test
     void logitsOfFinchC2InEveryCut() throws IOException {
         for (String weights : List.of(".pth", "-bf16.safetensors")) {
-            Stack stack = stack("finchc2", weights, config("finchc2", Positions.NONE, GoldCache.FULL), DType.F32);
+            Stack stack = stack("finchc2", weights, Positions.NONE, GoldCache.FULL, DType.F32);
             assertCuts("finchc2", stack, floats("finchc2-logits-nope.f32"));
         }
     }
@@ -204,8 +221,8 @@ class GoldFinchGoldenTest {
     @Test
     void statesCacheAndProtoKeys() throws IOException {
         for (String model : List.of("goldfinch", "finchc2")) {
-            Stack stack = stack(model, ".pth", config(model, Positions.NONE, new GoldCache(CacheTier.COMPRESSED,
-                    CacheType.F32)), DType.F32);
+            Stack stack = stack(model, ".pth", Positions.NONE, new GoldCache(CacheTier.COMPRESSED, CacheType.F32),
+                    DType.F32);
             Tensor ids = ids(model);
             ModelState last = stack.forward(Form.PARALLEL, ops, ids, empty(stack, DType.F32, ids.dim(1))).state();
             float[] expected = floats(model + "-final-wkv-state.f32");
@@ -223,8 +240,8 @@ class GoldFinchGoldenTest {
                         floats("goldfinch-compressed-cache.f32"));
             }
         }
-        Stack keys = stack("goldfinch", ".pth", config("goldfinch", Positions.NONE, new GoldCache(CacheTier.KEYS,
-                CacheType.F32)), DType.F32);
+        Stack keys = stack("goldfinch", ".pth", Positions.NONE, new GoldCache(CacheTier.KEYS, CacheType.F32),
+                DType.F32);
         Tensor ids = ids("goldfinch");
         ModelState last = keys.forward(Form.PARALLEL, ops, ids, empty(keys, DType.F32, ids.dim(1))).state();
         assertClose("proto-keys", last.states().get(8).slot("gold.key"), floats("goldfinch-protokeys.f32"));
@@ -244,10 +261,9 @@ class GoldFinchGoldenTest {
         String model = of.split(" ", -1)[0];
         String variant = of.split(" ", -1)[1];
         Positions positions = variant.equals("nope") ? Positions.NONE : Positions.rotary(10_000);
-        StackConfig config = config(model, positions, GoldCache.FULL);
         JsonNode expected = json(model).get(variant);
         for (DType dtype : List.of(DType.F64, DType.F32)) {
-            Stack stack = stack(model, ".pth", config, dtype);
+            Stack stack = stack(model, ".pth", positions, GoldCache.FULL, dtype);
             List<Tensor> parameters = stack.parameters().trained().stream().map(Parameters.Parameter::tensor).toList();
             try (Gradients gradients = new Gradients(parameters);
                     Workspace activations = new Workspace();
@@ -257,7 +273,7 @@ class GoldFinchGoldenTest {
                         within(1e-6));
                 tape.backward(loss, 1);
                 expected.get("gradients").properties().forEach(entry -> assertGradient(dtype + " " + entry.getKey(),
-                        entry.getValue(), stored(config, stack, gradients, entry.getKey())));
+                        entry.getValue(), stored(names(model), stack, gradients, entry.getKey())));
             }
         }
     }
@@ -273,17 +289,22 @@ class GoldFinchGoldenTest {
         return tape.mean(tape.crossEntropy(tape.reshape(hidden, Shape.of(time, 32)), stack.head(), targets), time - 1);
     }
 
+    private static NamingTable names(String model) {
+        try (TensorFile file = TensorFile.open(SharedData.require("goldfinch-tiny/" + model + ".pth"))) {
+            return Families.recognise(file).names();
+        } catch (IOException broken) {
+            throw new UncheckedIOException(broken);
+        }
+    }
+
     /** The gradient of a stored tensor, put together from our parameters' in its own order. */
-    private double[] stored(StackConfig config, Stack stack, Gradients gradients, String name) {
-        List<double[]> parts = new ArrayList<>();
-        NamingTable.goldFinch().places(config).forEach((ours, place) -> {
-            if (place.stored().equals(name)) {
-                Tensor gradient = gradients.of(stack.parameters().find(ours).orElseThrow().tensor()).orElseThrow();
-                boolean turned = place.transforms().stream().anyMatch(step -> step.startsWith("Transpose"));
-                parts.add(turned ? turned(gradient) : gradient.toDoubles());
-            }
-        });
-        return parts.stream().flatMapToDouble(Arrays::stream).toArray();
+    private static double[] stored(NamingTable names, Stack stack, Gradients gradients, String name) {
+        return names.all().stream().filter(naming -> naming.theirs().equals(name)).flatMapToDouble(naming -> {
+            Tensor parameter = stack.parameters().find(naming.ours().orElseThrow()).orElseThrow().tensor();
+            Tensor gradient = gradients.of(parameter).orElseThrow();
+            boolean turned = naming.steps().stream().anyMatch(Step.Transpose.class::isInstance);
+            return Arrays.stream(turned ? turned(gradient) : gradient.toDoubles());
+        }).toArray();
     }
 
     private static double[] turned(Tensor matrix) {
