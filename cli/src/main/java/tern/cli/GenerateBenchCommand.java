@@ -1,0 +1,93 @@
+package tern.cli;
+
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParentCommand;
+
+import tern.cli.bench.GenerateBench;
+import tern.cli.bench.GenerateBench.Row;
+import tern.tensor.DType;
+
+/** {@code tern bench generate}: whole models of published shapes, reading prompts and generating. */
+@Command(name = "generate", description = "Tokens per second of models of published shapes with random weights in stored types, and what part of the machine's limits that is.", mixinStandardHelpOptions = true, sortOptions = false)
+final class GenerateBenchCommand implements Callable<Integer> {
+    @ParentCommand
+    private BenchCommand bench;
+
+    @Option(names = "--models", split = ",", defaultValue = "rwkv6,rwkv7,transformer", description = "Models (${DEFAULT-VALUE}).")
+    private List<String> models;
+
+    @Option(names = "--shapes", split = ",", defaultValue = "12x768", paramLabel = "LAYERSxWIDTH", description = "Shapes (${DEFAULT-VALUE}).")
+    private List<String> shapes;
+
+    @Option(names = "--types", split = ",", defaultValue = "f32,bf16,q8_0,q4_0", description = "How matrices are stored (${DEFAULT-VALUE}).")
+    private List<String> types;
+
+    @Option(names = "--threads", split = ",", defaultValue = "1,0", description = "Numbers of threads; 0 for all cores (${DEFAULT-VALUE}).")
+    private List<Integer> threads;
+
+    @Option(names = "--prefill", split = ",", defaultValue = "512,2048", description = "Lengths of prompts (${DEFAULT-VALUE}).")
+    private List<Integer> prompts;
+
+    @Option(names = "--decode", defaultValue = "128", description = "Tokens to generate (${DEFAULT-VALUE}).")
+    private int decode;
+
+    @Option(names = "--batches", split = ",", defaultValue = "1,8,64", description = "Sequences that generate together (${DEFAULT-VALUE}).")
+    private List<Integer> batches;
+
+    @Option(names = "--json", description = "Print one JSON line a case instead of a table.")
+    private boolean json;
+
+    @Override
+    public Integer call() {
+        if (decode < 2) {
+            throw new UserError("--decode is " + decode + ", expected 2 or more");
+        }
+        prompts.forEach(prompt -> requirePositive("--prefill", prompt));
+        batches.forEach(batch -> requirePositive("--batches", batch));
+        models.forEach(model -> shapes.forEach(shape -> GenerateBench.config(model, shape)));
+        int cores = Runtime.getRuntime().availableProcessors();
+        GenerateBench.Setting setting = new GenerateBench.Setting(models, shapes,
+                types.stream().map(GenerateBenchCommand::type).toList(),
+                threads.stream().map(count -> count > 0 ? count : cores).distinct().toList(), prompts, decode, batches);
+        if (!json) {
+            bench.tern().out().printf("%-12s %-8s %-5s %7s %-8s %6s %12s %10s %10s%n", "model", "shape", "type",
+                    "threads", "pass", "count", "tokens/s", "weights", "of limit");
+        }
+        new GenerateBench(setting).run(this::show);
+        return Outcome.OK;
+    }
+
+    private void show(Row row) {
+        if (json) {
+            bench.tern().out().println(Json.line(row));
+        } else {
+            bench.tern().out().printf("%-12s %-8s %-5s %7d %-8s %6d %12.1f %7.1fGB/s %9.0f%%%n", row.model(),
+                    row.shape(),
+                    row.type(), row.threads(), row.pass(), row.count(), row.tokensPerSecond(),
+                    row.weightGigabytesPerSecond(), 100 * row.fractionOfLimit());
+        }
+        bench.tern().out().flush();
+    }
+
+    private static void requirePositive(String option, int value) {
+        if (value < 1) {
+            throw new UserError(option + " is " + value + ", expected 1 or more");
+        }
+    }
+
+    private static DType type(String name) {
+        for (DType type : DType.values()) {
+            boolean weight = type == DType.F32 || type == DType.BF16 || type == DType.F16 || type.isBlocked();
+            if (weight && type.name().toLowerCase(Locale.ROOT).equals(name.toLowerCase(Locale.ROOT))) {
+                return type;
+            }
+        }
+        throw new UserError(
+                "--types has \"" + name + "\", expected f32, bf16, f16, q8_0, q4_0, q4_1, q5_0, q5_1, q4_K or q6_K");
+    }
+}

@@ -1,0 +1,247 @@
+package tern.cli.bench;
+
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.SplittableRandom;
+import java.util.function.Consumer;
+
+import tern.inference.Engine;
+import tern.inference.LanguageModel;
+import tern.inference.LiveBatch;
+import tern.inference.LiveSequence;
+import tern.kernels.machine.MachineProbe;
+import tern.mixers.attention.AttentionConfig;
+import tern.mixers.channel.GatedMlpConfig;
+import tern.mixers.rwkv.Rwkv6Config;
+import tern.mixers.rwkv.Rwkv7Config;
+import tern.mixers.rwkv.RwkvChannelMixConfig;
+import tern.model.NormKind;
+import tern.model.Parameters;
+import tern.model.Stack;
+import tern.model.StackConfig;
+import tern.ops.Activation;
+import tern.sequence.Form;
+import tern.sequence.MixerConfig;
+import tern.sequence.Role;
+import tern.tensor.Blocks;
+import tern.tensor.DType;
+import tern.tensor.Memory;
+import tern.tensor.Shape;
+import tern.tensor.Tensor;
+import tern.text.Tokenizer;
+
+/**
+ * Reading prompts and generating with whole models of published shapes and random weights in a stored type: tokens per
+ * second, how many bytes of weights that reads per second, and what part of the machine's limits it is.
+ */
+public final class GenerateBench {
+    /** Models that can be asked for. */
+    public static final List<String> MODELS = List.of("rwkv6", "rwkv7", "transformer");
+    private static final long PROBE_MILLIS = 300;
+    private static final long PROBE_BYTES = 1L << 28;
+    private static final int HEAD_WIDTH = 64;
+
+    private final Setting setting;
+
+    /**
+     * What to measure; every combination is.
+     *
+     * @param models of {@link #MODELS}
+     * @param shapes layers and width, such as "12x768"
+     * @param types how matrices are stored
+     * @param threads numbers of threads
+     * @param prompts lengths of prompts to read
+     * @param decode tokens to generate
+     * @param batches numbers of sequences that generate together
+     */
+    public record Setting(List<String> models, List<String> shapes, List<DType> types, List<Integer> threads,
+            List<Integer> prompts, int decode, List<Integer> batches) {
+    }
+
+    /**
+     * One case measured.
+     *
+     * @param pass "prefill" or "decode"
+     * @param count tokens of the prompt, or sequences that generate together
+     * @param tokensPerSecond of all sequences together
+     * @param weightGigabytesPerSecond bytes of weights that a pass reads, by passes per second
+     * @param fractionOfLimit that rate relative to the measured read bandwidth for decoding one sequence; for the rest two
+     *            floating-point operations a weight and token, relative to the measured multiply–add peak
+     */
+    public record Row(String model, String shape, String type, int threads, String pass, int count, long parameters,
+            long weightBytes, double tokensPerSecond, double weightGigabytesPerSecond, double fractionOfLimit) {
+    }
+
+    /** A measurement with these settings. */
+    public GenerateBench(Setting setting) {
+        this.setting = setting;
+    }
+
+    /** Measures every case; each row is given to the sink as soon as it is known. */
+    public void run(Consumer<Row> sink) {
+        for (String shape : setting.shapes) {
+            for (String name : setting.models) {
+                for (DType type : setting.types) {
+                    try (Memory memory = new Memory()) {
+                        long[] bytes = {0};
+                        Stack network = new Stack(config(name, shape), random(type, memory, bytes));
+                        for (int threads : setting.threads) {
+                            measure(new Case(name, shape, type, threads, network, bytes[0]), sink);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    private record Case(String model, String shape, DType type, int threads, Stack network, long weightBytes) {
+        Row row(String pass, int count, double tokensPerSecond, double passesPerSecond, double limit) {
+            double gigabytes = weightBytes * passesPerSecond * 1e-9;
+            long parameters = network.parameters().count();
+            boolean reading = pass.equals("decode") && count == 1;
+            double rate = reading ? gigabytes : 2e-9 * parameters * tokensPerSecond;
+            return new Row(model, shape, type.name().toLowerCase(Locale.ROOT), threads, pass, count,
+                    parameters, weightBytes, tokensPerSecond, gigabytes, rate / limit);
+        }
+    }
+
+    private void measure(Case of, Consumer<Row> sink) {
+        double bandwidth = MachineProbe.readBandwidth(of.threads, PROBE_MILLIS, PROBE_BYTES) * 1e-9;
+        double peak = MachineProbe.fmaPeak(of.threads, PROBE_MILLIS) * 1e-9;
+        int vocabulary = of.network.config().vocabulary();
+        try (Engine engine = new Engine(of.threads);
+                LanguageModel model = new LanguageModel(of.network, Tokenizer.unknown(vocabulary), of.model, engine)) {
+            for (int prompt : setting.prompts) {
+                double seconds = prefill(model, prompt);
+                sink.accept(of.row("prefill", prompt, prompt / seconds, 1 / seconds, peak));
+            }
+            for (int batch : setting.batches) {
+                double seconds = decode(model, batch);
+                sink.accept(of.row("decode", batch, batch / seconds, 1 / seconds, batch == 1 ? bandwidth : peak));
+            }
+        }
+    }
+
+    /** Seconds to read a prompt: the best of three. */
+    private static double prefill(LanguageModel model, int prompt) {
+        int[] ids = new SplittableRandom(prompt).ints(prompt, 0, model.network().config().vocabulary()).toArray();
+        double best = Double.POSITIVE_INFINITY;
+        for (int run = 0; run < 3; run++) {
+            try (LiveSequence sequence = model.sequence()) {
+                long begun = System.nanoTime();
+                sequence.prefill(Form.PARALLEL, ids);
+                best = Math.min(best, (System.nanoTime() - begun) * 1e-9);
+            }
+        }
+        return best;
+    }
+
+    /** Seconds of one step of a batch, after some to warm up: the median of as many steps as asked for. */
+    private double decode(LanguageModel model, int batch) {
+        int vocabulary = model.network().config().vocabulary();
+        SplittableRandom random = new SplittableRandom(batch);
+        try (LiveBatch sequences = model.batch(batch)) {
+            sequences.reserve(2L * setting.decode);
+            for (int i = 0; i < batch; i++) {
+                sequences.join();
+            }
+            int[] ids = new int[batch];
+            float[] logits = new float[batch * vocabulary];
+            double[] seconds = new double[setting.decode];
+            for (int step = -setting.decode / 2; step < setting.decode; step++) {
+                for (int i = 0; i < batch; i++) {
+                    ids[i] = random.nextInt(vocabulary);
+                }
+                long begun = System.nanoTime();
+                sequences.step(ids, logits);
+                if (step >= 0) {
+                    seconds[step] = (System.nanoTime() - begun) * 1e-9;
+                }
+            }
+            Arrays.sort(seconds);
+            return seconds[seconds.length / 2];
+        }
+    }
+
+    /**
+     * The architecture of a name and shape.
+     *
+     * @param shape layers and width
+     * @throws IllegalArgumentException if the name is not one of {@link #MODELS} or the shape is not two numbers
+     */
+    public static StackConfig config(String name, String shape) {
+        String[] parts = shape.split("x");
+        int layers;
+        int width;
+        try {
+            layers = Integer.parseInt(parts[0]);
+            width = Integer.parseInt(parts[1]);
+        } catch (NumberFormatException | ArrayIndexOutOfBoundsException bad) {
+            throw new IllegalArgumentException(
+                    "shape \"" + shape + "\" is not layers x width, such as 12x768", bad);
+        }
+        boolean recurrent = !name.equals("transformer");
+        MixerConfig channelMix = switch (name) {
+            case "rwkv6" -> new RwkvChannelMixConfig(RwkvChannelMixConfig.threeAndAHalf(width), true);
+            case "rwkv7" -> new RwkvChannelMixConfig(4 * width, false);
+            case "transformer" -> GatedMlpConfig.gated((width * 8 / 3 + 31) / 32 * 32, Activation.SILU);
+            default -> throw new IllegalArgumentException("unknown model \"" + name + "\", expected one of " + MODELS);
+        };
+        List<MixerConfig> branches = new ArrayList<>();
+        for (int layer = 0; layer < layers; layer++) {
+            branches.add(switch (name) {
+                case "rwkv6" -> Rwkv6Config.of(HEAD_WIDTH);
+                case "rwkv7" -> Rwkv7Config.of(HEAD_WIDTH, width, layer == 0);
+                default -> AttentionConfig.of(width / HEAD_WIDTH);
+            });
+            branches.add(channelMix);
+        }
+        return recurrent
+                ? new StackConfig(65_536, width, 1024, NormKind.LAYER, 1e-5, Optional.empty(),
+                        Optional.of(NormKind.LAYER), false, branches)
+                : new StackConfig(32_000, width, 1024, NormKind.RMS, 1e-5, false, branches);
+    }
+
+    /** Matrices in a stored type, made of one random stretch repeated; the rest small random numbers in F32. */
+    private static Parameters.Source random(DType type, Memory memory, long[] bytes) {
+        SplittableRandom random = new SplittableRandom(7);
+        return (name, shape, role, initialiser) -> {
+            boolean matrix = role == Role.MATRIX && shape.last() % type.blockLength() == 0;
+            Tensor tensor = memory.allocate(matrix ? type : DType.F32, shape);
+            bytes[0] += name.startsWith("embedding.") ? 0 : tensor.bytes();
+            if (!matrix) {
+                for (long i = 0; i < tensor.elements(); i++) {
+                    tensor.set(i, 0.1 * random.nextGaussian());
+                }
+                return tensor;
+            }
+            MemorySegment stretch = stretch(type, shape.last(), random);
+            for (long at = 0; at < tensor.bytes(); at += stretch.byteSize()) {
+                MemorySegment.copy(stretch, 0, tensor.data(), at, Math.min(stretch.byteSize(), tensor.bytes() - at));
+            }
+            return tensor;
+        };
+    }
+
+    private static MemorySegment stretch(DType type, int width, SplittableRandom random) {
+        int rows = 16;
+        float[] values = new float[rows * width];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = (float) (random.nextGaussian() / Math.sqrt(width));
+        }
+        MemorySegment stretch = MemorySegment.ofArray(new byte[Math.toIntExact(type.bytes(values.length))]);
+        if (type.isBlocked()) {
+            Blocks.encode(type, values, 0, values.length, stretch, 0);
+        } else {
+            Tensor tensor = Tensor.over(type, Shape.of(values.length), stretch);
+            for (int i = 0; i < values.length; i++) {
+                tensor.set(i, values[i]);
+            }
+        }
+        return stretch;
+    }
+}
