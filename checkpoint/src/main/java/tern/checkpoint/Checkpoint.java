@@ -102,6 +102,25 @@ public final class Checkpoint implements AutoCloseable {
         return fingerprint;
     }
 
+    /**
+     * Saves an open model in Tern's own format, as {@link #save} does.
+     *
+     * @param matrices how matrices are stored: F32, BF16 or F16; everything else is F32
+     * @param tokenizer what the model's tokenizer calls its descriptor
+     */
+    public static void convert(Path path, Checkpoint open, DType matrices, Map<String, String> tokenizer)
+            throws IOException {
+        try (Memory converted = new Memory()) {
+            Map<String, Tensor> tensors = open.model().parameters().tensors();
+            Stack model = new Stack(open.config(), (name, shape, role, initialiser) -> {
+                Tensor tensor = Objects.requireNonNull(tensors.get(name), name);
+                DType type = role == Role.MATRIX ? matrices : DType.F32;
+                return tensor.dtype() == type ? tensor : converted.allocate(type, shape).copyFrom(tensor);
+            });
+            save(path, model, tokenizer, open.notes());
+        }
+    }
+
     private static void createFolder(Path path) throws IOException {
         try {
             Files.createDirectories(path);

@@ -25,7 +25,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
  * this type, throws {@link UserError} or lets the rooms' exceptions pass, and returns its exit status.
  */
 @Command(name = "tern", description = "Sequence models in plain Java: train, distil, generate, measure.", mixinStandardHelpOptions = true, versionProvider = Tern.Version.class, sortOptions = false, synopsisSubcommandLabel = "COMMAND", subcommands = {
-    QuickstartCommand.class, TrainCommand.class, DistilCommand.class, GenerateCommand.class, EvalCommand.class,
+    QuickstartCommand.class, TrainCommand.class, DistilCommand.class, ConvertCommand.class, GenerateCommand.class,
+    EvalCommand.class,
     LogitsCommand.class, TokenizeCommand.class,
     InspectCommand.class, BenchCommand.class, DoctorCommand.class})
 public final class Tern implements Runnable {

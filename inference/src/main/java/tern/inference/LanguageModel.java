@@ -4,12 +4,17 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
 
 import tern.checkpoint.Checkpoint;
+import tern.checkpoint.Metadatum;
 import tern.model.SequenceModel;
 import tern.tensor.DType;
 import tern.tensor.Shape;
 import tern.tensor.Tensor;
+import tern.text.GgufTokenizers;
 import tern.text.Tokenizer;
 
 /**
@@ -73,12 +78,30 @@ public final class LanguageModel implements AutoCloseable {
      */
     public static Tokenizer tokenizerOf(Checkpoint checkpoint) throws IOException {
         Path folder = checkpoint.file().path().resolveSibling("");
+        if (checkpoint.file().text(GgufTokenizers.MODEL).isPresent()) {
+            Map<String, Object> plain = new HashMap<>();
+            checkpoint.file().metadata().forEach((key, value) -> plain.put(key, plain(value)));
+            return GgufTokenizers.of(plain);
+        }
         if (!checkpoint.tokenizer().isEmpty()) {
             return Tokenizer.from(checkpoint.tokenizer(), folder);
         }
         Path beside = folder.resolve(TOKENIZER_FILE);
         return Files.exists(beside) ? Tokenizer.open(beside.toString())
                 : Tokenizer.unknown(checkpoint.config().vocabulary());
+    }
+
+    private static Object plain(Metadatum metadatum) {
+        return switch (metadatum) {
+            case Metadatum.Text(String text) -> text;
+            case Metadatum.Whole(Metadatum.Width _, long value) -> value;
+            case Metadatum.Real(Metadatum.Precision _, double value) -> value;
+            case Metadatum.Flag(boolean value) -> value;
+            case Metadatum.Texts(List<String> texts) -> texts;
+            case Metadatum.Wholes(Metadatum.Width _, List<Long> values) -> values;
+            case Metadatum.Reals(Metadatum.Precision _, List<Double> values) -> values;
+            case Metadatum.Flags(List<Boolean> values) -> values;
+        };
     }
 
     /** {@link #open(Path, Engine)} on an engine of its own with all cores, closed with the model. */

@@ -1,0 +1,181 @@
+package tern.checkpoint.naming;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+import tern.checkpoint.Metadatum;
+import tern.checkpoint.Metadatum.Precision;
+import tern.checkpoint.Metadatum.Width;
+import tern.checkpoint.gguf.GgufWriter;
+import tern.checkpoint.gguf.GgufWriter.Entry;
+import tern.mixers.rwkv.Rwkv6Config;
+import tern.mixers.rwkv.Rwkv7Config;
+import tern.mixers.rwkv.RwkvChannelMixConfig;
+import tern.model.NormKind;
+import tern.model.SequenceModel;
+import tern.model.StackConfig;
+import tern.sequence.MixerConfig;
+import tern.tensor.DType;
+import tern.tensor.Memory;
+import tern.tensor.Shape;
+import tern.tensor.Tensor;
+
+/**
+ * Models as GGUF files that llama.cpp reads: RWKV-6 and RWKV-7, for which it has names. The naming tables that read such files
+ * tell how to write them.
+ */
+public final class LlamaFile {
+    /** Matrices that llama.cpp wants in full precision whatever the rest is stored in. */
+    private static final Set<String> FULL = Set.of("mixDown", "mixUp", "decayDown", "decayUp", "rateDown", "rateUp",
+            "residualDown", "residualUp", "gateDown", "gateUp");
+    private static final long CONTEXT = 1L << 20;
+
+    private final SequenceModel model;
+    private final StackConfig config;
+    private final MixerConfig time;
+    private final RwkvChannelMixConfig channel;
+    private final int layers;
+
+    private LlamaFile(SequenceModel model) {
+        this.model = model;
+        this.config = model.config();
+        List<MixerConfig> branches = config.branches();
+        boolean pairs = branches.size() % 2 == 0 && !config.tiedHead() && config.norm() == NormKind.LAYER
+                && config.embeddingNorm().isPresent();
+        if (!pairs || !(branches.get(1) instanceof RwkvChannelMixConfig mixing)
+                || !(branches.getFirst() instanceof Rwkv6Config || branches.getFirst() instanceof Rwkv7Config)) {
+            throw new IllegalArgumentException(
+                    "GGUF as llama.cpp reads it is known here for RWKV-6 and RWKV-7; this model"
+                            + " begins with " + branches.getFirst()
+                            + "; choose a folder or a name that ends in .safetensors");
+        }
+        this.time = branches.getFirst();
+        this.channel = mixing;
+        this.layers = branches.size() / 2;
+        for (int i = 0; i < branches.size(); i++) {
+            boolean same = i % 2 == 1 ? branches.get(i).equals(channel)
+                    : branches.get(i).getClass() == time.getClass();
+            if (!same) {
+                throw new IllegalArgumentException("GGUF as llama.cpp reads it has the same layer " + layers
+                        + " times; branch " + i + " is " + branches.get(i));
+            }
+        }
+    }
+
+    /**
+     * Writes a model, atomically.
+     *
+     * @param matrices how large matrices are stored; those whose rows are not whole blocks of it, and small ones, in F32
+     * @param name of the model, for people
+     * @param tokenizer metadata of its tokenizer
+     * @throws IllegalArgumentException if llama.cpp has no names for this model; says which it has
+     * @throws IOException if writing fails; a file that was there before is then unchanged
+     */
+    public static void write(Path path, SequenceModel model, DType matrices, String name,
+            Map<String, Metadatum> tokenizer) throws IOException {
+        LlamaFile file = new LlamaFile(model);
+        try (Memory memory = new Memory()) {
+            Map<String, Metadatum> metadata = file.metadata(name);
+            metadata.putAll(tokenizer);
+            GgufWriter.write(path, metadata, file.entries(matrices, memory));
+        }
+    }
+
+    private Map<String, Metadatum> metadata(String name) {
+        String architecture = time instanceof Rwkv6Config ? "rwkv6" : "rwkv7";
+        Map<String, Metadatum> metadata = new LinkedHashMap<>();
+        metadata.put("general.architecture", new Metadatum.Text(architecture));
+        metadata.put("general.name", new Metadatum.Text(name));
+        Map<String, Long> numbers = new LinkedHashMap<>();
+        numbers.put("context_length", CONTEXT);
+        numbers.put("embedding_length", (long) config.width());
+        numbers.put("block_count", (long) layers);
+        numbers.put("feed_forward_length", (long) channel.inner());
+        numbers.put("attention.head_count", 0L);
+        numbers.put("token_shift_count", 2L);
+        switch (time) {
+            case Rwkv6Config six -> {
+                numbers.put("rescale_every_n_layers", 0L);
+                numbers.put("wkv.head_size", (long) six.headWidth());
+                numbers.put("time_mix_extra_dim", (long) six.mixRank());
+                numbers.put("time_decay_extra_dim", (long) six.decayRank());
+            }
+            case Rwkv7Config seven -> {
+                numbers.put("wkv.head_size", (long) seven.headWidth());
+                numbers.put("attention.decay_lora_rank", (long) seven.decayRank());
+                numbers.put("attention.iclr_lora_rank", (long) seven.rateRank());
+                numbers.put("attention.value_residual_mix_lora_rank", (long) seven.valueRank());
+                numbers.put("attention.gate_lora_rank", (long) seven.gateRank());
+            }
+            default -> throw new IllegalStateException("checked in the constructor: " + time);
+        }
+        numbers.forEach((key, value) -> metadata.put(architecture + "." + key, new Metadatum.Whole(Width.U32, value)));
+        metadata.put(architecture + ".attention.layer_norm_epsilon",
+                new Metadatum.Real(Precision.F32, config.epsilon()));
+        return metadata;
+    }
+
+    private List<Entry> entries(DType matrices, Memory memory) {
+        NamingTable names = NamingTable.read(time instanceof Rwkv6Config ? "rwkv6-gguf" : "rwkv7-gguf", layers, 2,
+                (word, layer) -> switch (word) {
+                    case "later" -> layer > 0;
+                    case "first" -> layer == 0;
+                    default -> word.equals("fused");
+                });
+        Map<String, List<Naming>> makers = new LinkedHashMap<>();
+        names.all()
+                .forEach(naming -> makers.computeIfAbsent(naming.theirs(), ignored -> new ArrayList<>()).add(naming));
+        List<Entry> entries = new ArrayList<>();
+        makers.forEach((theirs, parts) -> entries.add(entry(theirs, parts, matrices, memory)));
+        if (time instanceof Rwkv7Config) {
+            // llama.cpp wants a value residual in the first layer too, and does not look at it; its converter copies the rate.
+            for (String part : List.of("0", "1", "2")) {
+                Entry rate = entries.stream()
+                        .filter(entry -> entry.name().equals("blk.0.time_mix_a" + part + ".weight"))
+                        .findFirst().orElseThrow();
+                entries.add(new Entry("blk.0.time_mix_v" + part + ".weight", rate.tensor(), rate.dtype()));
+            }
+        }
+        return entries;
+    }
+
+    private Entry entry(String theirs, List<Naming> parts, DType matrices, Memory memory) {
+        List<Tensor> tensors = parts.stream()
+                .map(part -> model.parameters().find(part.ours().orElseThrow()).orElseThrow().tensor()).toList();
+        Tensor first = tensors.getFirst();
+        if (parts.size() > 1) {
+            boolean vectors = first.shape().rank() == 1;
+            Shape shape = vectors ? Shape.of(parts.size(), 1, 1, first.dim(0))
+                    : Shape.of(parts.size(), first.dim(0), first.dim(1));
+            Tensor stacked = memory.allocate(DType.F32, shape);
+            for (int i = 0; i < tensors.size(); i++) {
+                stacked.slice(i, i + 1).copyFrom(tensors.get(i));
+            }
+            return Entry.asIs(theirs, stacked);
+        }
+        if (theirs.contains("lerp_")) {
+            return new Entry(theirs, first.reshape(1, 1, first.dim(0)), DType.F32);
+        }
+        if (theirs.endsWith("r_k.weight")) {
+            return new Entry(theirs, first.reshape(Math.toIntExact(first.elements())), DType.F32);
+        }
+        String[] words = parts.getFirst().ours().orElseThrow().split("\\.");
+        boolean large = first.shape().rank() == 2 && words[words.length - 1].matches("weight|table")
+                && !FULL.contains(words[words.length - 2]);
+        return new Entry(theirs, first, large ? storable(first, matrices) : DType.F32);
+    }
+
+    /** The type asked for, or where its blocks do not fit the one nearest in size that does. */
+    private static DType storable(Tensor tensor, DType matrices) {
+        int last = tensor.shape().last();
+        if (last % matrices.blockLength() == 0) {
+            return matrices;
+        }
+        return last % DType.Q8_0.blockLength() == 0 ? DType.Q8_0 : DType.F32;
+    }
+}

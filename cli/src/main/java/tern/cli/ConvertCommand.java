@@ -1,0 +1,101 @@
+package tern.cli;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.ParentCommand;
+
+import tern.checkpoint.Checkpoint;
+import tern.checkpoint.Metadatum;
+import tern.checkpoint.Metadatum.Width;
+import tern.checkpoint.ModelFiles;
+import tern.checkpoint.naming.LlamaFile;
+import tern.inference.LanguageModel;
+import tern.tensor.DType;
+import tern.text.GgufTokenizers;
+import tern.text.Tokenizer;
+
+/** {@code tern convert}: any model that can be opened, to Tern's own format or to GGUF. */
+@Command(name = "convert", description = "Write a model in another format or type of weights.", mixinStandardHelpOptions = true, sortOptions = false)
+final class ConvertCommand implements Callable<Integer> {
+    private static final Map<String, DType> TYPES = new LinkedHashMap<>();
+
+    static {
+        for (DType type : List.of(DType.F32, DType.BF16, DType.F16, DType.Q8_0, DType.Q4_0, DType.Q4_K, DType.Q6_K)) {
+            TYPES.put(type.name().toLowerCase(Locale.ROOT), type);
+        }
+    }
+
+    @ParentCommand
+    private Tern tern;
+
+    @Parameters(index = "0", paramLabel = "IN", description = "A model: a folder, safetensors, .pth, GGUF or rwkv.cpp file.")
+    private Path in;
+
+    @Parameters(index = "1", paramLabel = "OUT", description = "A file that ends in .gguf or .safetensors, or a folder.")
+    private Path out;
+
+    @Option(names = "--dtype", defaultValue = "f32", description = "How matrices are stored: f32, bf16, f16, and in GGUF q8_0, q4_0, q4_K, q6_K (${DEFAULT-VALUE}).")
+    private String dtype;
+
+    @Option(names = "--tokenizer", paramLabel = "bytes|world|FILE", description = "The tokenizer, where the model's files do not tell.")
+    private Optional<String> tokenizer;
+
+    @Override
+    public Integer call() throws Exception {
+        DType type = TYPES.get(dtype.toLowerCase(Locale.ROOT));
+        if (type == null) {
+            throw new UserError("--dtype is \"" + dtype + "\", expected one of " + String.join(", ", TYPES.keySet()));
+        }
+        boolean llama = out.toString().endsWith(".gguf");
+        if (type.isBlocked() && !llama) {
+            throw new UserError("--dtype " + dtype + " needs a file that ends in .gguf; safetensors has no blocks");
+        }
+        try (Checkpoint checkpoint = Checkpoint.open(in)) {
+            Tokenizer read = tokenizer.isPresent() ? Tokenizer.open(tokenizer.get())
+                    : LanguageModel.tokenizerOf(checkpoint);
+            if (llama) {
+                LlamaFile.write(out, checkpoint.model(), type, in.getFileName().toString(),
+                        metadata(read, checkpoint.config().vocabulary()));
+            } else {
+                ModelFiles.write(out, read.files());
+                Checkpoint.convert(out, checkpoint, type, read.descriptor());
+            }
+        }
+        Path file = Files.isDirectory(out) ? out.resolve("model.safetensors") : out;
+        tern.out().printf("%s: %,d bytes, matrices in %s%n", file, Files.size(file), dtype);
+        return Outcome.OK;
+    }
+
+    /** Nothing where the model's files do not say how text becomes symbols: then the GGUF does not either. */
+    private static Map<String, Metadatum> metadata(Tokenizer tokenizer, int rows) throws IOException {
+        Map<String, Metadatum> metadata = new LinkedHashMap<>();
+        if (!tokenizer.name().equals("unknown")) {
+            GgufTokenizers.metadata(tokenizer, rows).forEach((key, value) -> metadata.put(key, metadatum(key, value)));
+        }
+        return metadata;
+    }
+
+    private static Metadatum metadatum(String key, Object value) {
+        return switch (value) {
+            case String text -> new Metadatum.Text(text);
+            case Integer number -> new Metadatum.Whole(Width.U32, number);
+            case Boolean flag -> new Metadatum.Flag(flag);
+            case List<?> list when list.stream().allMatch(String.class::isInstance) ->
+                new Metadatum.Texts(list.stream().map(String.class::cast).toList());
+            case List<?> list when list.stream().allMatch(Integer.class::isInstance) -> new Metadatum.Wholes(Width.I32,
+                    list.stream().map(number -> Long.valueOf((Integer) number)).toList());
+            default -> throw new IllegalStateException(key + " has a value of " + value.getClass());
+        };
+    }
+}

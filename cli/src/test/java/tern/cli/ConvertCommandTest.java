@@ -1,0 +1,133 @@
+package tern.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** A model says the same in whatever format it is written, there and back. */
+class ConvertCommandTest {
+    private static final String PROMPT = "0,1,2,34,105,110,255,7,7,7,64,3";
+
+    @TempDir
+    private Path folder;
+
+    private record Ran(int status, String out, String err) {
+    }
+
+    private static Ran tern(String... arguments) {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        ByteArrayOutputStream err = new ByteArrayOutputStream();
+        int status = Tern.run(new PrintStream(out, true, StandardCharsets.UTF_8),
+                new PrintStream(err, true, StandardCharsets.UTF_8), arguments);
+        return new Ran(status, out.toString(StandardCharsets.UTF_8), err.toString(StandardCharsets.UTF_8));
+    }
+
+    private static Path shared(String name) {
+        Path path = Path.of(System.getProperty("tern.shared", "../../shared"), "data").resolve(name);
+        assumeTrue(Files.exists(path), () -> "skipped: " + path + " is absent; it comes with the shared data");
+        return path;
+    }
+
+    private float[] logits(Path model, String ids) throws IOException {
+        Path out = folder.resolve("logits.f32");
+        Ran ran = tern("logits", model.toString(), "--ids", ids, "--all", "--out", out.toString());
+        assertThat(ran.status()).as(ran.err()).isZero();
+        return floats(out);
+    }
+
+    private static float[] floats(Path file) throws IOException {
+        ByteBuffer bytes = ByteBuffer.wrap(Files.readAllBytes(file)).order(ByteOrder.LITTLE_ENDIAN);
+        float[] values = new float[bytes.remaining() / 4];
+        bytes.asFloatBuffer().get(values);
+        return values;
+    }
+
+    private static double largestDifference(float[] a, float[] b) {
+        assertThat(a).hasSameSizeAs(b);
+        double largest = 0;
+        for (int i = 0; i < a.length; i++) {
+            largest = Math.max(largest, Math.abs(a[i] - b[i]));
+        }
+        return largest;
+    }
+
+    private void convert(Path in, Path out, String dtype) {
+        Ran ran = tern("convert", in.toString(), out.toString(), "--dtype", dtype);
+        assertThat(ran.status()).as(ran.err()).isZero();
+        assertThat(ran.out()).contains("bytes, matrices in " + dtype);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"rwkv-tiny/tiny-rwkv-6v0-3m-Q5_1.bin, true", "rwkv-tiny/tiny-rwkv-5v2-730K-FP32.bin, false"})
+    void thereAndBackInFullPrecision(String name, boolean llama) throws IOException {
+        Path in = shared(name);
+        float[] expected = logits(in, PROMPT);
+        Path own = folder.resolve("own");
+        convert(in, own, "f32");
+        assertThat(largestDifference(logits(own, PROMPT), expected)).isLessThan(2e-5);
+        if (llama) {
+            Path gguf = folder.resolve("model.gguf");
+            convert(own, gguf, "f32");
+            assertThat(largestDifference(logits(gguf, PROMPT), expected)).isLessThan(2e-5);
+            Path back = folder.resolve("back.safetensors");
+            convert(gguf, back, "f32");
+            assertThat(logits(back, PROMPT)).isEqualTo(logits(own, PROMPT));
+        } else {
+            Ran refused = tern("convert", own.toString(), folder.resolve("five.gguf").toString());
+            assertThat(refused.status()).isEqualTo(2);
+            assertThat(refused.err()).contains("RWKV-6 and RWKV-7").hasLineCount(1);
+        }
+    }
+
+    /** The blocks that Tern makes of a model are those that others made, as far as the logits can tell. */
+    @Test
+    void quantisedAsOthersDo() throws IOException {
+        Path gguf = folder.resolve("model.gguf");
+        convert(shared("rwkv-tiny/tiny-rwkv-6v0-3m-Q5_1.bin"), gguf, "q8_0");
+        byte[] prompt = "The quick brown fox jumps over the lazy dog. ".getBytes(StandardCharsets.UTF_16LE);
+        StringBuilder ids = new StringBuilder();
+        for (byte symbol : prompt) {
+            ids.append(ids.isEmpty() ? "" : ",").append(symbol & 0xFF);
+        }
+        float[] expected = floats(shared("rwkv-tiny/ext-logits-6v0-3m-gguf-q8_0-utf16.f32"));
+        assertThat(largestDifference(logits(gguf, ids.toString()), expected)).isLessThan(2e-4);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"bf16, safetensors, 0.3", "f16, safetensors, 0.05", "f16, gguf, 0.05", "q4_0, gguf, 4", "q4_K, gguf, 4",
+        "q6_K, gguf, 1.5"})
+    void narrowTypesAreAsFarAwayAsTheyAreNarrow(String dtype, String ending, double limit) throws IOException {
+        Path in = shared("rwkv-tiny/tiny-rwkv-6v0-3m-Q5_1.bin");
+        Path out = folder.resolve("narrow." + ending);
+        convert(in, out, dtype);
+        assertThat(largestDifference(logits(out, PROMPT), logits(in, PROMPT))).isBetween(1e-5, limit);
+    }
+
+    @Test
+    void impossibleRequestsAreRefusedInOneLine() throws IOException {
+        Path in = shared("rwkv-tiny/tiny-rwkv-6v0-3m-Q5_1.bin");
+        Ran unknown = tern("convert", in.toString(), folder.resolve("x").toString(), "--dtype", "q3");
+        assertThat(unknown.status()).isEqualTo(2);
+        assertThat(unknown.err()).contains("--dtype is \"q3\"").hasLineCount(1);
+        Ran blocks = tern("convert", in.toString(), folder.resolve("x").toString(), "--dtype", "q8_0");
+        assertThat(blocks.status()).isEqualTo(2);
+        assertThat(blocks.err()).contains(".gguf").hasLineCount(1);
+        Ran absent = tern("convert", folder.resolve("none.pth").toString(), folder.resolve("x").toString());
+        assertThat(absent.status()).isEqualTo(2);
+        assertThat(absent.err()).contains("none.pth").hasLineCount(1);
+        assertThat(folder).isEmptyDirectory();
+    }
+}
