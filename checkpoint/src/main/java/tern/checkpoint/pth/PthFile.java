@@ -223,8 +223,8 @@ public final class PthFile implements TensorFile {
         long most = Math.max(COPIED_AT_LEAST, Math.multiplyExact(COPIED_PER_BYTE, file.size()));
         if (stored.bytes() > most - copied) {
             throw new MalformedFileException(
-                    file.path() + ": tensor " + stored + " repeats or reorders elements so that"
-                            + " copies would take " + copied + " bytes, expected at most " + most
+                    file.path() + ": tensor " + stored + " repeats or reorders elements, so that"
+                            + " a copy would take " + stored.bytes() + " bytes, expected at most " + (most - copied)
                             + "; save contiguous tensors");
         }
     }
