@@ -1,6 +1,7 @@
 package tern.kernels.matmul;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
@@ -14,7 +15,8 @@ import tern.tensor.Tensor;
  * y = x·Wᵀ + bias for few rows of x, as decoding has them: inner products straight from the rows of W, each read once and
  * in order, because then memory is the limit. Eight rows of W a pass (four where there are sixteen vector registers) keep
  * enough loads under way, and two rows of x share them. The lanes of all sums of a pass are added together at its end, in an
- * order that is the same however the methods were compiled and however many rows there are. Stateless.
+ * order that is the same however the methods were compiled and however many rows there are. Nine to sixteen rows fill the
+ * lanes of a vector of sixteen instead ({@link #multiplySixteen}). Stateless.
  */
 final class FewRows {
     /** More rows than this are worth packing W. */
@@ -23,6 +25,7 @@ final class FewRows {
     private static final boolean HAS_SIXTEEN = LANES.length() == 16;
     private static final VectorSpecies<Float> SIXTEEN = FloatVector.SPECIES_512;
     private static final long WIDTH = LANES.vectorByteSize();
+    private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
     private static final ByteOrder NATIVE = ByteOrder.nativeOrder();
     private static final VectorShuffle<Float> SWAP_1 = Panels.SWAP_1, SWAP_2 = Panels.SWAP_2, SWAP_4 = Panels.SWAP_4,
             SWAP_8 = Panels.SWAP_8;
@@ -71,6 +74,77 @@ final class FewRows {
         }
     }
 
+    /** Whether {@link #multiplySixteen} is the way for so many rows and columns. */
+    static boolean takesSixteen(int m, int n) {
+        return HAS_SIXTEEN && m > MOST / 2 && m <= MOST && n >= MOST;
+    }
+
+    /**
+     * {@link #multiply} for nine to sixteen rows of x, which fill the lanes of one vector for each step, so that nothing has
+     * to be added up at the end: each number of W is broadcast to them, and a row of W is still read once and in order.
+     *
+     * @param n rows of W, sixteen or more
+     * @param steps x transposed: sixteen numbers for each step ({@link Panels#transpose})
+     * @param block 256 floats
+     */
+    static void multiplySixteen(int m, int n, int k, int from, int to, float[] steps, MemorySegment w, long wAt,
+            long wRow, MemorySegment bias, MemorySegment y, long yAt, long yRow, MemorySegment spare, float[] block) {
+        for (int next = from; next < to; next += MOST) {
+            // The last rows of W are reached by beginning before them; what is not asked for is not stored.
+            int j = Math.min(next, n - MOST);
+            VectorMask<Float> asked = SIXTEEN.indexInRange(0, Math.min(MOST, to - j))
+                    .and(VectorMask.fromLong(SIXTEEN, -1L << next - j));
+            spare.fill((byte) 0);
+            for (int p = 0; p < k; p += Blocking.STEPS) {
+                int part = Math.min(Blocking.STEPS, k - p);
+                long at = wAt + j * wRow + 4L * p;
+                eightBySixteen(part, steps, MOST * p, w, at, wRow, spare, 0);
+                eightBySixteen(part, steps, MOST * p, w, at + 8 * wRow, wRow, spare, 8 * WIDTH);
+            }
+            Panels.transpose(spare, 0, WIDTH, MOST, MOST, block, 0, MOST, true);
+            for (int i = 0; i < m; i++) {
+                FloatVector sum = FloatVector.fromArray(SIXTEEN, block, MOST * i);
+                if (bias.byteSize() > 0) {
+                    sum = sum.add(FloatVector.fromMemorySegment(SIXTEEN, bias, 4L * j, NATIVE, asked));
+                }
+                sum.intoMemorySegment(y, yAt + i * yRow + 4L * j, NATIVE, asked);
+            }
+        }
+    }
+
+    /** Adds one block of steps to eight vectors of sums: eight chains, each number of W broadcast once. */
+    private static void eightBySixteen(int k, float[] steps, int from, MemorySegment w, long wAt, long wRow,
+            MemorySegment spare, long spareAt) {
+        FloatVector a0 = FloatVector.zero(SIXTEEN), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0, a7 = a0;
+        for (int p = 0; p < k; p++) {
+            long wp = wAt + 4L * p;
+            FloatVector x = FloatVector.fromArray(SIXTEEN, steps, from + 16 * p);
+            a0 = FloatVector.broadcast(SIXTEEN, w.get(FLOAT, wp)).fma(x, a0);
+            a1 = FloatVector.broadcast(SIXTEEN, w.get(FLOAT, wp + wRow)).fma(x, a1);
+            a2 = FloatVector.broadcast(SIXTEEN, w.get(FLOAT, wp + 2 * wRow)).fma(x, a2);
+            a3 = FloatVector.broadcast(SIXTEEN, w.get(FLOAT, wp + 3 * wRow)).fma(x, a3);
+            a4 = FloatVector.broadcast(SIXTEEN, w.get(FLOAT, wp + 4 * wRow)).fma(x, a4);
+            a5 = FloatVector.broadcast(SIXTEEN, w.get(FLOAT, wp + 5 * wRow)).fma(x, a5);
+            a6 = FloatVector.broadcast(SIXTEEN, w.get(FLOAT, wp + 6 * wRow)).fma(x, a6);
+            a7 = FloatVector.broadcast(SIXTEEN, w.get(FLOAT, wp + 7 * wRow)).fma(x, a7);
+        }
+        a0.add(FloatVector.fromMemorySegment(SIXTEEN, spare, spareAt, NATIVE)).intoMemorySegment(spare, spareAt,
+                NATIVE);
+        a1.add(FloatVector.fromMemorySegment(SIXTEEN, spare, spareAt + WIDTH, NATIVE)).intoMemorySegment(spare,
+                spareAt + WIDTH, NATIVE);
+        a2.add(FloatVector.fromMemorySegment(SIXTEEN, spare, spareAt + 2 * WIDTH, NATIVE)).intoMemorySegment(spare,
+                spareAt + 2 * WIDTH, NATIVE);
+        a3.add(FloatVector.fromMemorySegment(SIXTEEN, spare, spareAt + 3 * WIDTH, NATIVE)).intoMemorySegment(spare,
+                spareAt + 3 * WIDTH, NATIVE);
+        a4.add(FloatVector.fromMemorySegment(SIXTEEN, spare, spareAt + 4 * WIDTH, NATIVE)).intoMemorySegment(spare,
+                spareAt + 4 * WIDTH, NATIVE);
+        a5.add(FloatVector.fromMemorySegment(SIXTEEN, spare, spareAt + 5 * WIDTH, NATIVE)).intoMemorySegment(spare,
+                spareAt + 5 * WIDTH, NATIVE);
+        a6.add(FloatVector.fromMemorySegment(SIXTEEN, spare, spareAt + 6 * WIDTH, NATIVE)).intoMemorySegment(spare,
+                spareAt + 6 * WIDTH, NATIVE);
+        a7.add(FloatVector.fromMemorySegment(SIXTEEN, spare, spareAt + 7 * WIDTH, NATIVE)).intoMemorySegment(spare,
+                spareAt + 7 * WIDTH, NATIVE);
+    }
     /** Steps after the last whole vector. */
     private static void addTails(int m, int k, int from, int to, MemorySegment x, long xAt, long xRow, MemorySegment w,
             long wAt, long wRow, MemorySegment y, long yAt, long yRow) {

@@ -107,6 +107,10 @@ public final class VectorMatmul implements Matmul {
         if (m == 0 || n == 0 || batch == 0) {
             return;
         }
+        if (batch == 1 && FewRows.takesSixteen(m, n)) {
+            sixteenRows(team, m, n, k, x, w, bias, y);
+            return;
+        }
         int most = Math.clamp(TASK_BYTES / 4 / Math.max(1, k), FewRows.PASS, Integer.MAX_VALUE / 2);
         int columns = Math.min(n, most - most % FewRows.PASS), parts = (n + columns - 1) / columns;
         boolean worth = 4L * batch * n * k >= WORTH_A_REGION_BYTES
@@ -120,6 +124,23 @@ public final class VectorMatmul implements Matmul {
                     y, 4 * z * m * n, 4L * n, scratch.allocate(DType.F32, SPARE).data());
             scratch.release(mark);
         });
+    }
+
+    private static void sixteenRows(ThreadTeam team, int m, int n, int k, MemorySegment x, MemorySegment w,
+            MemorySegment bias, MemorySegment y) {
+        Workspace own = team.scratch();
+        Workspace.Mark before = own.mark();
+        float[] steps = own.floats(FewRows.MOST * k);
+        Panels.transpose(x, 0, 4L * k, m, k, steps, 0, FewRows.MOST, true);
+        int most = Math.clamp(TASK_BYTES / 4 / Math.max(1, k), FewRows.MOST, Integer.MAX_VALUE / 2);
+        int columns = Math.min(n, most - most % FewRows.MOST);
+        runIfWorth(team, (long) m * n * k >= Blocking.WORTH_A_REGION, (n + columns - 1) / columns, (task, scratch) -> {
+            Workspace.Mark mark = scratch.mark();
+            FewRows.multiplySixteen(m, n, k, task * columns, Math.min(n, (task + 1) * columns), steps, w, 0, 4L * k,
+                    bias, y, 0, 4L * n, scratch.allocate(DType.F32, SPARE).data(), scratch.floats(256));
+            scratch.release(mark);
+        });
+        own.release(before);
     }
 
     @Override

@@ -72,6 +72,10 @@ class VectorMatmulTest {
             for (int rows : new int[] {1, 2, 3, 4, 5, 16, 17, 300}) {
                 checkLinear(law, one, four, rows, 130, 257);
             }
+            for (int rows = 7; rows <= 17; rows++) {
+                checkLinear(law, one, four, rows, 1 + law.random().nextInt(100), 15 + law.random().nextInt(100));
+                checkLinear(law, one, four, rows, Blocking.STEPS + 5, 53);
+            }
             law.assertGuardsUntouched();
         }
     }
