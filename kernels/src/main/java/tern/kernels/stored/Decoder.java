@@ -1,5 +1,7 @@
 package tern.kernels.stored;
 
+import static jdk.incubator.vector.VectorOperators.LSHL;
+import static jdk.incubator.vector.VectorOperators.LSHR;
 import static tern.kernels.stored.StoredLanes.BYTES;
 import static tern.kernels.stored.StoredLanes.LENGTH;
 import static tern.kernels.stored.StoredLanes.bits;
@@ -7,7 +9,6 @@ import static tern.kernels.stored.StoredLanes.floats;
 import static tern.kernels.stored.StoredLanes.scale;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 
@@ -20,7 +21,10 @@ import tern.tensor.Tensor;
  * multiply–add, whose product is exact because scales are halves. Stateless.
  */
 final class Decoder {
-    private static final ValueLayout.OfByte BYTE = ValueLayout.JAVA_BYTE;
+    /** Blocks of 256 at a time. */
+    private static final int LARGE_BLOCKS = 16;
+    /** Floats of scratch. */
+    static final int SPARE = Math.toIntExact(LargeScales.bytes(LARGE_BLOCKS) / 4);
 
     private Decoder() {
     }
@@ -29,62 +33,20 @@ final class Decoder {
      * Writes {@code count} numbers, whole blocks of the type.
      *
      * @param at offset of the first in bytes; likewise {@code toAt}
+     * @param spare {@link #SPARE} floats
      */
-    static void decode(DType type, MemorySegment from, long at, int count, MemorySegment to, long toAt) {
-        long block = type.blockBytes(), floats = 4L * type.blockLength(), end = toAt + 4L * count;
+    static void decode(DType type, MemorySegment from, long at, int count, MemorySegment to, long toAt,
+            MemorySegment spare) {
+        int blocks = count / type.blockLength();
         switch (type) {
             case BF16 -> brains(from, at, count, to, toAt);
             case F16 -> halves(from, at, count, to, toAt);
-            case Q8_0 -> {
-                for (; toAt < end; at += block, toAt += floats) {
-                    eights(from, at, to, toAt);
-                }
-            }
-            case Q4_0 -> {
-                for (; toAt < end; at += block, toAt += floats) {
-                    fours(from, at + 2, scale(from, at), -8 * scale(from, at), to, toAt);
-                }
-            }
-            case Q4_1 -> {
-                for (; toAt < end; at += block, toAt += floats) {
-                    fours(from, at + 4, scale(from, at), scale(from, at + 2), to, toAt);
-                }
-            }
-            case Q5_0 -> {
-                for (; toAt < end; at += block, toAt += floats) {
-                    fives(from, at + 2, scale(from, at), -16 * scale(from, at), to, toAt);
-                }
-            }
-            case Q5_1 -> {
-                for (; toAt < end; at += block, toAt += floats) {
-                    fives(from, at + 4, scale(from, at), scale(from, at + 2), to, toAt);
-                }
-            }
-            case Q2_K -> {
-                for (; toAt < end; at += block, toAt += floats) {
-                    largeTwos(from, at, to, toAt);
-                }
-            }
-            case Q3_K -> {
-                for (; toAt < end; at += block, toAt += floats) {
-                    largeThrees(from, at, to, toAt);
-                }
-            }
-            case Q4_K -> {
-                for (; toAt < end; at += block, toAt += floats) {
-                    largeFours(from, at, to, toAt);
-                }
-            }
-            case Q5_K -> {
-                for (; toAt < end; at += block, toAt += floats) {
-                    largeFives(from, at, to, toAt);
-                }
-            }
-            case Q6_K -> {
-                for (; toAt < end; at += block, toAt += floats) {
-                    largeSixes(from, at, to, toAt);
-                }
-            }
+            case Q8_0 -> eights(from, at, blocks, to, toAt);
+            case Q4_0 -> foursByScale(from, at, blocks, to, toAt);
+            case Q4_1 -> foursByOffset(from, at, blocks, to, toAt);
+            case Q5_0 -> fivesByScale(from, at, blocks, to, toAt);
+            case Q5_1 -> fivesByOffset(from, at, blocks, to, toAt);
+            case Q2_K, Q3_K, Q4_K, Q5_K, Q6_K -> large(type, from, at, blocks, to, toAt, spare);
             case F64, F32, I64, I32, I16, I8, U8, BOOL -> throw new AssertionError(type + " is not a stored type");
         }
     }
@@ -119,10 +81,45 @@ final class Decoder {
         return Float.float16ToFloat(from.get(StoredLanes.NATIVE_HALF, at));
     }
 
-    private static void eights(MemorySegment from, long at, MemorySegment to, long toAt) {
-        FloatVector d = Lanes.all(scale(from, at));
-        for (int i = 0; i < 32; i += LENGTH) {
-            Lanes.store(floats(StoredLanes.signed(from, at + 2 + i)).mul(d), to, toAt + 4L * i);
+    // Each type has a loop of its own over blocks: calls that are not taken in cost more than a block.
+
+    private static void eights(MemorySegment from, long at, int blocks, MemorySegment to, long toAt) {
+        for (int b = 0; b < blocks; b++) {
+            long block = at + 34L * b, out = toAt + 128L * b;
+            FloatVector d = Lanes.all(scale(from, block));
+            for (int i = 0; i < 32; i += LENGTH) {
+                Lanes.store(floats(StoredLanes.signed(from, block + 2 + i)).mul(d), to, out + 4L * i);
+            }
+        }
+    }
+
+    private static void foursByScale(MemorySegment from, long at, int blocks, MemorySegment to, long toAt) {
+        for (int b = 0; b < blocks; b++) {
+            long block = at + 18L * b;
+            float d = scale(from, block);
+            fours(from, block + 2, d, -8 * d, to, toAt + 128L * b);
+        }
+    }
+
+    private static void foursByOffset(MemorySegment from, long at, int blocks, MemorySegment to, long toAt) {
+        for (int b = 0; b < blocks; b++) {
+            long block = at + 20L * b;
+            fours(from, block + 4, scale(from, block), scale(from, block + 2), to, toAt + 128L * b);
+        }
+    }
+
+    private static void fivesByScale(MemorySegment from, long at, int blocks, MemorySegment to, long toAt) {
+        for (int b = 0; b < blocks; b++) {
+            long block = at + 22L * b;
+            float d = scale(from, block);
+            fives(from, block + 2, d, -16 * d, to, toAt + 128L * b);
+        }
+    }
+
+    private static void fivesByOffset(MemorySegment from, long at, int blocks, MemorySegment to, long toAt) {
+        for (int b = 0; b < blocks; b++) {
+            long block = at + 24L * b;
+            fives(from, block + 4, scale(from, block), scale(from, block + 2), to, toAt + 128L * b);
         }
     }
 
@@ -150,80 +147,115 @@ final class Decoder {
         Lanes.store(floats(q).fma(Lanes.all(scale), Lanes.all(offset)), to, toAt);
     }
 
-    private static void largeTwos(MemorySegment from, long at, MemorySegment to, long toAt) {
-        float d = scale(from, at + 80), least = -scale(from, at + 82);
-        for (int group = 0; group < 16; group++) {
-            int scales = from.get(BYTE, at + group) & 0xFF;
-            float factor = d * (scales & 15), offset = least * (scales >> 4);
-            long quarters = at + 16 + quarters(group);
-            for (int i = 0; i < 16; i += LENGTH, toAt += BYTES) {
-                store(bits(from, quarters + i, shift(group), 2), factor, offset, to, toAt);
+    // Below, a block is two halves of 128, a half four columns of 32: bits of one byte belong to the same place of each column.
+
+    private static void large(DType type, MemorySegment from, long at, int blocks, MemorySegment to, long toAt,
+            MemorySegment spare) {
+        for (int done = 0; done < blocks; done += LARGE_BLOCKS) {
+            int part = Math.min(LARGE_BLOCKS, blocks - done);
+            long block = at + (long) type.blockBytes() * done, out = toAt + 1024L * done;
+            LargeScales.make(type, from, block, part, spare, 0);
+            switch (type) {
+                case Q2_K -> largeTwos(from, block, part, to, out, spare);
+                case Q3_K -> largeThrees(from, block, part, to, out, spare);
+                case Q4_K -> largeFours(from, block, part, to, out, spare);
+                case Q5_K -> largeFives(from, block, part, to, out, spare);
+                case Q6_K -> largeSixes(from, block, part, to, out, spare);
+                default -> throw new AssertionError(type + " has no blocks of 256");
             }
         }
     }
 
-    private static void largeThrees(MemorySegment from, long at, MemorySegment to, long toAt) {
-        float d = scale(from, at + 108);
-        for (int group = 0; group < 16; group++) {
-            float factor = d * (thirdScale(from, at + 96, group) - 32);
-            long quarters = at + 32 + quarters(group), thirds = at + group % 2 * 16;
-            for (int i = 0; i < 16; i += LENGTH, toAt += BYTES) {
-                IntVector third = bits(from, thirds + i, group / 2, 1);
-                IntVector q = bits(from, quarters + i, shift(group), 2).add(third.mul(4));
-                store(q, factor, -4 * factor, to, toAt);
+    private static void largeTwos(MemorySegment from, long at, int blocks, MemorySegment to, long toAt,
+            MemorySegment scales) {
+        for (int half = 0; half < 2 * blocks; half++) {
+            long quarters = at + 84L * (half >> 1) + 16 + 32 * (half & 1), out = toAt + 512L * half;
+            long own = LargeScales.STRIDE * (half >> 1) + 32 * (half & 1);
+            for (int i = 0; i < 32; i += LENGTH) {
+                long f = own + (i >> 4) * 4;
+                IntVector q = StoredLanes.unsigned(from, quarters + i);
+                twos(q.and(3), scales, f, to, out + 4 * i);
+                twos(q.lanewise(LSHR, 2).and(3), scales, f + 8, to, out + 4 * i + 128);
+                twos(q.lanewise(LSHR, 4).and(3), scales, f + 16, to, out + 4 * i + 256);
+                twos(q.lanewise(LSHR, 6), scales, f + 24, to, out + 4 * i + 384);
             }
         }
     }
 
-    private static int thirdScale(MemorySegment from, long at, int group) {
-        int low = from.get(BYTE, at + group % 8) >> group / 8 * 4 & 15;
-        return low | (from.get(BYTE, at + 8 + group % 4) >> 2 * (group / 4) & 3) << 4;
+    private static void twos(IntVector q, MemorySegment scales, long at, MemorySegment to, long toAt) {
+        Lanes.store(floats(q).fma(Lanes.broadcast(scales, at), Lanes.broadcast(scales, at + 64)), to, toAt);
     }
 
-    /** Where the two low bits of a group of 16 lie: 32 bytes for 128 elements. */
-    private static int quarters(int group) {
-        return group / 8 * 32 + group % 2 * 16;
-    }
-
-    private static int shift(int group) {
-        return group % 8 / 2 * 2;
-    }
-
-    private static void largeFours(MemorySegment from, long at, MemorySegment to, long toAt) {
-        float d = scale(from, at), least = -scale(from, at + 2);
-        for (int group = 0; group < 8; group++) {
-            float factor = d * LargeScales.scale(from, at + 4, group);
-            float offset = least * LargeScales.offset(from, at + 4, group);
-            long pairs = at + 16 + group / 2 * 32;
-            for (int i = 0; i < 32; i += LENGTH, toAt += BYTES) {
-                store(bits(from, pairs + i, group % 2 * 4, 4), factor, offset, to, toAt);
+    /** Two columns at a time: all four are too much for one method. */
+    private static void largeThrees(MemorySegment from, long at, int blocks, MemorySegment to, long toAt,
+            MemorySegment scales) {
+        for (int pair = 0; pair < 4 * blocks; pair++) {
+            int half = pair >> 1 & 1, upper = pair & 1;
+            long block = at + 110L * (pair >> 2), quarters = block + 32 + 32 * half, out = toAt + 256L * pair;
+            long own = LargeScales.STRIDE * (pair >> 2) + 16 * (pair & 3);
+            for (int i = 0; i < 32; i += LENGTH) {
+                long f = own + (i >> 4) * 4;
+                IntVector q = StoredLanes.unsigned(from, quarters + i).lanewise(LSHR, 4 * upper);
+                IntVector third = StoredLanes.unsigned(from, block + i).lanewise(LSHR, 4 * half + 2 * upper);
+                scaled(q.and(3).or(third.lanewise(LSHL, 2).and(4)).sub(4), scales, f, to, out + 4 * i);
+                scaled(q.lanewise(LSHR, 2).and(3).or(third.lanewise(LSHL, 1).and(4)).sub(4), scales, f + 8, to,
+                        out + 4 * i + 128);
             }
         }
     }
 
-    private static void largeFives(MemorySegment from, long at, MemorySegment to, long toAt) {
-        float d = scale(from, at), least = -scale(from, at + 2);
-        for (int group = 0; group < 8; group++) {
-            float factor = d * LargeScales.scale(from, at + 4, group);
-            float offset = least * LargeScales.offset(from, at + 4, group);
-            long pairs = at + 48 + group / 2 * 32;
-            for (int i = 0; i < 32; i += LENGTH, toAt += BYTES) {
-                IntVector fifth = bits(from, at + 16 + i, group, 1);
-                store(bits(from, pairs + i, group % 2 * 4, 4).add(fifth.mul(16)), factor, offset, to, toAt);
+    private static void scaled(IntVector q, MemorySegment scales, long at, MemorySegment to, long toAt) {
+        Lanes.store(floats(q).mul(Lanes.broadcast(scales, at)), to, toAt);
+    }
+
+    private static void largeFours(MemorySegment from, long at, int blocks, MemorySegment to, long toAt,
+            MemorySegment scales) {
+        for (int pair = 0; pair < 4 * blocks; pair++) {
+            long own = LargeScales.STRIDE * (pair >> 2) + 8 * (pair & 3), out = toAt + 256L * pair;
+            long pairs = at + 144L * (pair >> 2) + 16 + 32 * (pair & 3);
+            FloatVector f0 = Lanes.broadcast(scales, own), f1 = Lanes.broadcast(scales, own + 4);
+            FloatVector o0 = Lanes.broadcast(scales, own + 32), o1 = Lanes.broadcast(scales, own + 36);
+            for (int i = 0; i < 32; i += LENGTH) {
+                IntVector q = StoredLanes.unsigned(from, pairs + i);
+                Lanes.store(floats(q.and(15)).fma(f0, o0), to, out + 4 * i);
+                Lanes.store(floats(q.lanewise(LSHR, 4)).fma(f1, o1), to, out + 128 + 4 * i);
             }
         }
     }
 
-    private static void largeSixes(MemorySegment from, long at, MemorySegment to, long toAt) {
-        float d = scale(from, at + 208);
-        for (int group = 0; group < 16; group++) {
-            float factor = d * from.get(BYTE, at + 192 + group);
-            int column = group % 8 / 2;
-            long low = at + group / 8 * 64 + column % 2 * 32 + group % 2 * 16, high = at + 128 + quarters(group);
-            for (int i = 0; i < 16; i += LENGTH, toAt += BYTES) {
-                IntVector q = bits(from, low + i, column / 2 * 4, 4)
-                        .or(bits(from, high + i, shift(group), 2).mul(16));
-                store(q, factor, -32 * factor, to, toAt);
+    private static void largeFives(MemorySegment from, long at, int blocks, MemorySegment to, long toAt,
+            MemorySegment scales) {
+        for (int pair = 0; pair < 4 * blocks; pair++) {
+            long own = LargeScales.STRIDE * (pair >> 2) + 8 * (pair & 3), out = toAt + 256L * pair;
+            long block = at + 176L * (pair >> 2), pairs = block + 48 + 32 * (pair & 3);
+            int first = 2 * (pair & 3);
+            FloatVector f0 = Lanes.broadcast(scales, own), f1 = Lanes.broadcast(scales, own + 4);
+            FloatVector o0 = Lanes.broadcast(scales, own + 32), o1 = Lanes.broadcast(scales, own + 36);
+            for (int i = 0; i < 32; i += LENGTH) {
+                IntVector q = StoredLanes.unsigned(from, pairs + i);
+                IntVector fifth = StoredLanes.unsigned(from, block + 16 + i).lanewise(LSHR, first);
+                IntVector lower = q.and(15).or(fifth.lanewise(LSHL, 4).and(16));
+                IntVector upper = q.lanewise(LSHR, 4).or(fifth.lanewise(LSHL, 3).and(16));
+                Lanes.store(floats(lower).fma(f0, o0), to, out + 4 * i);
+                Lanes.store(floats(upper).fma(f1, o1), to, out + 128 + 4 * i);
+            }
+        }
+    }
+
+    /** Two columns at a time, those whose lower halves share bytes. */
+    private static void largeSixes(MemorySegment from, long at, int blocks, MemorySegment to, long toAt,
+            MemorySegment scales) {
+        for (int pair = 0; pair < 4 * blocks; pair++) {
+            int half = pair >> 1 & 1, odd = pair & 1;
+            long block = at + 210L * (pair >> 2), low = block + 32 * (pair & 3), high = block + 128 + 32 * half;
+            long own = LargeScales.STRIDE * (pair >> 2) + 32 * half + 8 * odd;
+            long out = toAt + 512L * (pair >> 1) + 128 * odd;
+            for (int i = 0; i < 32; i += LENGTH) {
+                long f = own + (i >> 4) * 4;
+                IntVector q = StoredLanes.unsigned(from, low + i);
+                IntVector upper = StoredLanes.unsigned(from, high + i).lanewise(LSHR, 2 * odd);
+                scaled(q.and(15).or(upper.lanewise(LSHL, 4).and(48)).sub(32), scales, f, to, out + 4 * i);
+                scaled(q.lanewise(LSHR, 4).or(upper.and(48)).sub(32), scales, f + 16, to, out + 4 * i + 256);
             }
         }
     }

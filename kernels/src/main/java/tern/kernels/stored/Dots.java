@@ -7,45 +7,72 @@ import tern.kernels.lanes.Lanes;
 import tern.tensor.Tensor;
 
 /**
- * Inner products of some rows of x with four rows of decoded weights, which lie in the first- or second-level cache. A sum
+ * Inner products of some rows of x with some rows of decoded weights, which lie in the second-level cache. A sum
  * runs along one chain of vectors, its lanes are added at the end and the numbers after the last whole vector follow one by
  * one, so its bits depend on its two rows only. Rows of W follow each other without gaps. Stateless.
  */
 final class Dots {
-    /** Rows of W. */
+    /** Rows of W that are multiplied together. */
     static final int ROWS = 4;
+    /** Rows of W that share what is read of x. */
+    static final int MOST_ROWS = 2 * ROWS;
+    /** Rows of x. */
+    static final int MOST = 16;
+    /** Floats of scratch: a vector for each sum. */
+    static final int SPARE = MOST * MOST_ROWS * Lanes.LENGTH;
+    /** Steps after which the next rows of x are taken: with {@link #MOST} of them 48 KiB are read again and again. */
+    private static final int PART = 512;
 
     private Dots() {
     }
 
     /**
-     * m by {@link #ROWS} sums of k products, stored at {@code y}.
+     * m by {@link #MOST_ROWS} sums of k products, stored at {@code y}: first what stays in the first-level cache of both
+     * sides, then the next part of their rows.
      *
+     * @param m at most {@link #MOST}
+     * @param rows of W, a multiple of {@link #ROWS}, at most {@link #MOST_ROWS}
      * @param bias one number for each row of W from {@code biasAt} on; empty for none
+     * @param spare {@link #SPARE} floats
      */
-    static void multiply(int m, int k, MemorySegment x, long xAt, MemorySegment w, MemorySegment bias, long biasAt,
-            MemorySegment y, long yAt, long yRow) {
-        long row = 4L * k;
-        int i = 0;
-        for (; i <= m - 4; i += 4) {
-            fourByFour(k, x, xAt + i * row, w, y, yAt + i * yRow, yRow);
+    static void multiply(int m, int rows, int k, MemorySegment x, long xAt, MemorySegment w, MemorySegment bias,
+            long biasAt, MemorySegment y, long yAt, long yRow, MemorySegment spare) {
+        clear(m * rows, spare);
+        int bound = Lanes.bound(k);
+        for (int p = 0; p < bound; p += PART) {
+            part(m, rows, k, Math.min(PART, bound - p), x, xAt + 4L * p, w, 4L * p, spare);
         }
-        for (; i <= m - 2; i += 2) {
-            twoByFour(k, x, xAt + i * row, w, y, yAt + i * yRow, yRow);
-        }
-        if (i < m) {
-            oneByFour(k, x, xAt + i * row, w, y, yAt + i * yRow);
-        }
-        if (Lanes.bound(k) < k) {
-            for (i = 0; i < m; i++) {
-                for (int j = 0; j < ROWS; j++) {
-                    addTail(k, x, xAt + i * row, w, j * row, y, yAt + i * yRow + 4 * j);
-                }
-            }
+        addUp(m, rows, spare, y, yAt, yRow);
+        if (bound < k) {
+            addTails(m, rows, k, x, xAt, w, y, yAt, yRow);
         }
         if (bias.byteSize() > 0) {
-            for (i = 0; i < m; i++) {
-                addBias(bias, biasAt, y, yAt + i * yRow);
+            for (int i = 0; i < m; i++) {
+                addBias(rows, bias, biasAt, y, yAt + i * yRow);
+            }
+        }
+    }
+
+    private static void clear(int vectors, MemorySegment spare) {
+        FloatVector zero = FloatVector.zero(Lanes.SPECIES);
+        for (int i = 0; i < vectors; i++) {
+            Lanes.store(zero, spare, (long) i * Lanes.BYTES);
+        }
+    }
+
+    private static void part(int m, int rows, int k, int steps, MemorySegment x, long xAt, MemorySegment w, long wAt,
+            MemorySegment spare) {
+        long row = 4L * k, sums = (long) rows * Lanes.BYTES;
+        int i = 0;
+        for (; i <= m - 2; i += 2) {
+            for (int j = 0; j < rows; j += ROWS) {
+                twoByFour(steps, row, x, xAt + i * row, w, wAt + j * row, spare, i * sums + (long) j * Lanes.BYTES,
+                        sums);
+            }
+        }
+        if (i < m) {
+            for (int j = 0; j < rows; j += ROWS) {
+                oneByFour(steps, row, x, xAt + i * row, w, wAt + j * row, spare, i * sums + (long) j * Lanes.BYTES);
             }
         }
     }
@@ -60,9 +87,14 @@ final class Dots {
         return tail(k, x, xAt, w, wAt, Lanes.sum(sum));
     }
 
-    private static void addTail(int k, MemorySegment x, long xAt, MemorySegment w, long wAt, MemorySegment y,
-            long yAt) {
-        y.set(Tensor.FLOAT, yAt, tail(k, x, xAt, w, wAt, y.get(Tensor.FLOAT, yAt)));
+    private static void addTails(int m, int rows, int k, MemorySegment x, long xAt, MemorySegment w, MemorySegment y,
+            long yAt, long yRow) {
+        for (int i = 0; i < m; i++) {
+            for (int j = 0; j < rows; j++) {
+                long at = yAt + i * yRow + 4 * j;
+                y.set(Tensor.FLOAT, at, tail(k, x, xAt + 4L * i * k, w, 4L * j * k, y.get(Tensor.FLOAT, at)));
+            }
+        }
     }
 
     private static float tail(int k, MemorySegment x, long xAt, MemorySegment w, long wAt, float sum) {
@@ -72,94 +104,75 @@ final class Dots {
         return sum;
     }
 
-    /** Adds {@link #ROWS} numbers. */
-    static void addBias(MemorySegment bias, long biasAt, MemorySegment y, long yAt) {
-        for (int j = 0; j < ROWS; j++) {
+    /** Adds a number to each of {@code rows}. */
+    static void addBias(int rows, MemorySegment bias, long biasAt, MemorySegment y, long yAt) {
+        for (int j = 0; j < rows; j++) {
             long at = yAt + 4 * j;
             y.set(Tensor.FLOAT, at, y.get(Tensor.FLOAT, at) + bias.get(Tensor.FLOAT, biasAt + 4 * j));
         }
     }
 
-    /** Stores the sums of the lanes of four vectors. */
-    static void store(FloatVector a, FloatVector b, FloatVector c, FloatVector d, MemorySegment y, long yAt) {
-        y.set(Tensor.FLOAT, yAt, Lanes.sum(a));
-        y.set(Tensor.FLOAT, yAt + 4, Lanes.sum(b));
-        y.set(Tensor.FLOAT, yAt + 8, Lanes.sum(c));
-        y.set(Tensor.FLOAT, yAt + 12, Lanes.sum(d));
+    /** Stores {@link #ROWS} vectors for {@link #addUp}. */
+    static void keep(FloatVector a, FloatVector b, FloatVector c, FloatVector d, MemorySegment spare, long at) {
+        Lanes.store(a, spare, at);
+        Lanes.store(b, spare, at + Lanes.BYTES);
+        Lanes.store(c, spare, at + 2 * Lanes.BYTES);
+        Lanes.store(d, spare, at + 3 * Lanes.BYTES);
     }
 
-    private static void fourByFour(int k, MemorySegment x, long xAt, MemorySegment w, MemorySegment y, long yAt,
-            long yRow) {
-        FloatVector a0 = FloatVector.zero(Lanes.SPECIES), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0,
-                c0 = a0, c1 = a0, c2 = a0, c3 = a0, d0 = a0, d1 = a0, d2 = a0, d3 = a0;
-        long row = 4L * k;
-        int bound = Lanes.bound(k);
-        for (int p = 0; p < bound; p += Lanes.LENGTH) {
-            long xp = xAt + 4L * p, wp = 4L * p;
-            FloatVector a = Lanes.load(x, xp), b = Lanes.load(x, xp + row), c = Lanes.load(x, xp + 2 * row),
-                    d = Lanes.load(x, xp + 3 * row);
+    /**
+     * The sums of the lanes of each vector kept: {@code rows} for each of m rows of y. A method of its own, so that those
+     * that multiply stay small enough to be compiled with their vectors in registers.
+     */
+    static void addUp(int m, int rows, MemorySegment spare, MemorySegment y, long yAt, long yRow) {
+        for (int i = 0; i < m; i++) {
+            for (int j = 0; j < rows; j++) {
+                long at = (long) (rows * i + j) * Lanes.BYTES;
+                y.set(Tensor.FLOAT, yAt + i * yRow + 4 * j, Lanes.sum(Lanes.load(spare, at)));
+            }
+        }
+    }
+
+    private static void twoByFour(int steps, long row, MemorySegment x, long xAt, MemorySegment w, long wAt,
+            MemorySegment spare, long sumAt, long sumRow) {
+        FloatVector a0 = Lanes.load(spare, sumAt), a1 = Lanes.load(spare, sumAt + Lanes.BYTES), a2 = Lanes.load(spare, sumAt + 2 * Lanes.BYTES), a3 = Lanes.load(spare, sumAt + 3 * Lanes.BYTES);
+        long bAt = sumAt + sumRow;
+        FloatVector b0 = Lanes.load(spare, bAt), b1 = Lanes.load(spare, bAt + Lanes.BYTES), b2 = Lanes.load(spare, bAt + 2 * Lanes.BYTES), b3 = Lanes.load(spare, bAt + 3 * Lanes.BYTES);
+        for (int p = 0; p < steps; p += Lanes.LENGTH) {
+            long xp = xAt + 4L * p, wp = wAt + 4L * p;
+            FloatVector a = Lanes.load(x, xp), b = Lanes.load(x, xp + row);
             FloatVector w0 = Lanes.load(w, wp);
             a0 = a.fma(w0, a0);
             b0 = b.fma(w0, b0);
-            c0 = c.fma(w0, c0);
-            d0 = d.fma(w0, d0);
             FloatVector w1 = Lanes.load(w, wp + row);
             a1 = a.fma(w1, a1);
             b1 = b.fma(w1, b1);
-            c1 = c.fma(w1, c1);
-            d1 = d.fma(w1, d1);
             FloatVector w2 = Lanes.load(w, wp + 2 * row);
             a2 = a.fma(w2, a2);
             b2 = b.fma(w2, b2);
-            c2 = c.fma(w2, c2);
-            d2 = d.fma(w2, d2);
             FloatVector w3 = Lanes.load(w, wp + 3 * row);
             a3 = a.fma(w3, a3);
             b3 = b.fma(w3, b3);
-            c3 = c.fma(w3, c3);
-            d3 = d.fma(w3, d3);
         }
-        store(a0, a1, a2, a3, y, yAt);
-        store(b0, b1, b2, b3, y, yAt + yRow);
-        store(c0, c1, c2, c3, y, yAt + 2 * yRow);
-        store(d0, d1, d2, d3, y, yAt + 3 * yRow);
+        keep(a0, a1, a2, a3, spare, sumAt);
+        keep(b0, b1, b2, b3, spare, bAt);
     }
 
-    private static void twoByFour(int k, MemorySegment x, long xAt, MemorySegment w, MemorySegment y, long yAt,
-            long yRow) {
-        FloatVector a0 = FloatVector.zero(Lanes.SPECIES), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
-        long row = 4L * k;
-        int bound = Lanes.bound(k);
-        for (int p = 0; p < bound; p += Lanes.LENGTH) {
-            long xp = xAt + 4L * p, wp = 4L * p;
-            FloatVector a = Lanes.load(x, xp), b = Lanes.load(x, xp + row);
-            FloatVector w0 = Lanes.load(w, wp), w1 = Lanes.load(w, wp + row);
+    private static void oneByFour(int steps, long row, MemorySegment x, long xAt, MemorySegment w, long wAt,
+            MemorySegment spare, long sumAt) {
+        FloatVector a0 = Lanes.load(spare, sumAt), a1 = Lanes.load(spare, sumAt + Lanes.BYTES), a2 = Lanes.load(spare, sumAt + 2 * Lanes.BYTES), a3 = Lanes.load(spare, sumAt + 3 * Lanes.BYTES);
+        for (int p = 0; p < steps; p += Lanes.LENGTH) {
+            long xp = xAt + 4L * p, wp = wAt + 4L * p;
+            FloatVector a = Lanes.load(x, xp);
+            FloatVector w0 = Lanes.load(w, wp);
             a0 = a.fma(w0, a0);
-            b0 = b.fma(w0, b0);
+            FloatVector w1 = Lanes.load(w, wp + row);
             a1 = a.fma(w1, a1);
-            b1 = b.fma(w1, b1);
-            FloatVector w2 = Lanes.load(w, wp + 2 * row), w3 = Lanes.load(w, wp + 3 * row);
+            FloatVector w2 = Lanes.load(w, wp + 2 * row);
             a2 = a.fma(w2, a2);
-            b2 = b.fma(w2, b2);
+            FloatVector w3 = Lanes.load(w, wp + 3 * row);
             a3 = a.fma(w3, a3);
-            b3 = b.fma(w3, b3);
         }
-        store(a0, a1, a2, a3, y, yAt);
-        store(b0, b1, b2, b3, y, yAt + yRow);
-    }
-
-    private static void oneByFour(int k, MemorySegment x, long xAt, MemorySegment w, MemorySegment y, long yAt) {
-        FloatVector a0 = FloatVector.zero(Lanes.SPECIES), a1 = a0, a2 = a0, a3 = a0;
-        long row = 4L * k;
-        int bound = Lanes.bound(k);
-        for (int p = 0; p < bound; p += Lanes.LENGTH) {
-            long wp = 4L * p;
-            FloatVector a = Lanes.load(x, xAt + wp);
-            a0 = a.fma(Lanes.load(w, wp), a0);
-            a1 = a.fma(Lanes.load(w, wp + row), a1);
-            a2 = a.fma(Lanes.load(w, wp + 2 * row), a2);
-            a3 = a.fma(Lanes.load(w, wp + 3 * row), a3);
-        }
-        store(a0, a1, a2, a3, y, yAt);
+        keep(a0, a1, a2, a3, spare, sumAt);
     }
 }

@@ -12,14 +12,14 @@ import tern.tensor.Workspace;
 /**
  * Stored weights with vectors, for F32 activations; F64 goes to the plain body. Few rows of x, as decoding has them, meet
  * four rows of W at a time, each read once and in order: one row of x without leaving the registers where
- * {@code StoredDots} has a body for the type, else by way of four decoded rows in the cache ({@link Dots}). Many rows of x
+ * {@link StoredDots} has a body for the type, else by way of four decoded rows in the cache ({@link Dots}). Many rows of x
  * are multiplied by {@link Gemm} with panels of decoded rows. Which way is taken, and how work is cut up, follows from the
  * shape alone, so results are the same bits on any number of threads; up to {@link #FEW} rows of x, also whichever rows
  * stand beside them. Immutable.
  */
 public final class VectorStoredWeights implements StoredWeights {
     /** More rows of x than this are worth packing W. */
-    static final int FEW = 16;
+    static final int FEW = Dots.MOST;
     /** Multiply–adds below which waking others costs more than they save: some 4 µs of one thread. */
     private static final long WORTH_A_REGION = 1L << 18;
     /** Stored bytes of a task. */
@@ -33,6 +33,7 @@ public final class VectorStoredWeights implements StoredWeights {
     private static final long TABLE_WORTH_A_REGION = 1L << 16;
 
     /** Rooms of a power of two floats: the same objects every time, so the workspace hands out the same tensors. */
+    private static final Shape SPARE = Shape.of(Math.max(Dots.SPARE, Decoder.SPARE));
     private static final Shape[] ROOMS = new Shape[31];
 
     static {
@@ -78,37 +79,55 @@ public final class VectorStoredWeights implements StoredWeights {
         MemorySegment w = weight.data();
         long row = type.bytes(k);
         long most = Math.min(TASK_BYTES / Math.max(1, row), (n + ENOUGH_TASKS - 1) / ENOUGH_TASKS);
-        int each = (int) Math.max(Dots.ROWS, most / Dots.ROWS * Dots.ROWS), tasks = (n + each - 1) / each;
+        int each = (int) Math.max(Dots.MOST_ROWS, most / Dots.MOST_ROWS * Dots.MOST_ROWS), tasks = (n + each - 1) / each;
+        boolean single = m == 1 && StoredDots.has(type);
         runIfWorth(team, (long) m * n * k >= WORTH_A_REGION, tasks, (task, scratch) -> {
             Workspace.Mark mark = scratch.mark();
             int from = task * each, to = Math.min(n, from + each);
-            part(type, m, k, from, to, x, w, row, bias, y, 4L * n, room(scratch, (long) Dots.ROWS * k));
+            MemorySegment spare = scratch.allocate(DType.F32, SPARE).data();
+            if (single && to - from >= Dots.ROWS) {
+                oneRow(type, k, from, to, x, w, row, bias, y, room(scratch, StoredDots.spare(type, k)));
+            } else {
+                part(type, m, k, from, to, x, w, row, bias, y, 4L * n, room(scratch, (long) Dots.MOST_ROWS * k), spare);
+            }
             scratch.release(mark);
         });
     }
 
-    private static void part(DType type, int m, int k, int from, int to, MemorySegment x, MemorySegment w, long row,
-            MemorySegment bias, MemorySegment y, long yRow, MemorySegment spare) {
-        if (to - from < Dots.ROWS) {
-            for (int j = from; j < to; j++) {
-                single(type, m, k, x, w, j * row, bias, 4L * j, y, 4L * j, yRow, spare);
-            }
-            return;
-        }
+    private static void oneRow(DType type, int k, int from, int to, MemorySegment x, MemorySegment w, long row,
+            MemorySegment bias, MemorySegment y, MemorySegment spare) {
         for (int next = from; next < to; next += Dots.ROWS) {
             // The last pass may go over rows once more, with the same results.
             int j = Math.min(next, to - Dots.ROWS);
-            Decoder.decode(type, w, j * row, Dots.ROWS * k, spare, 0);
-            Dots.multiply(m, k, x, 0, spare, bias, 4L * j, y, 4L * j, yRow);
+            StoredDots.multiply(type, k, x, w, j * row, row, y, 4L * j, spare);
+            if (bias.byteSize() > 0) {
+                Dots.addBias(Dots.ROWS, bias, 4L * j, y, 4L * j);
+            }
+        }
+    }
+
+    private static void part(DType type, int m, int k, int from, int to, MemorySegment x, MemorySegment w, long row,
+            MemorySegment bias, MemorySegment y, long yRow, MemorySegment decoded, MemorySegment spare) {
+        if (to - from < Dots.ROWS) {
+            for (int j = from; j < to; j++) {
+                single(type, m, k, x, w, j * row, bias, 4L * j, y, 4L * j, yRow, decoded, spare);
+            }
+            return;
+        }
+        for (int next = from, rows; next < to; next += rows) {
+            rows = to - next >= Dots.MOST_ROWS ? Dots.MOST_ROWS : Dots.ROWS;
+            int j = Math.min(next, to - rows);
+            Decoder.decode(type, w, j * row, rows * k, decoded, 0, spare);
+            Dots.multiply(m, rows, k, x, 0, decoded, bias, 4L * j, y, 4L * j, yRow, spare);
         }
     }
 
     private static void single(DType type, int m, int k, MemorySegment x, MemorySegment w, long wAt, MemorySegment bias,
-            long biasAt, MemorySegment y, long yAt, long yRow, MemorySegment spare) {
-        Decoder.decode(type, w, wAt, k, spare, 0);
+            long biasAt, MemorySegment y, long yAt, long yRow, MemorySegment decoded, MemorySegment spare) {
+        Decoder.decode(type, w, wAt, k, decoded, 0, spare);
         float added = bias.byteSize() > 0 ? bias.get(Tensor.FLOAT, biasAt) : 0;
         for (int i = 0; i < m; i++) {
-            float sum = Dots.one(k, x, 4L * i * k, spare, 0);
+            float sum = Dots.one(k, x, 4L * i * k, decoded, 0);
             y.set(Tensor.FLOAT, yAt + i * yRow, bias.byteSize() > 0 ? sum + added : sum);
         }
     }
@@ -134,7 +153,8 @@ public final class VectorStoredWeights implements StoredWeights {
             int first = begin, count = Math.min(rows, n - begin);
             team.run((count + each - 1) / each, (task, scratch) -> {
                 int from = task * each, part = Math.min(each, count - from);
-                Decoder.decode(type, w, (first + from) * row, part * k, panel, 4L * from * k);
+                Decoder.decode(type, w, (first + from) * row, part * k, panel, 4L * from * k,
+                        scratch.allocate(DType.F32, SPARE).data());
             });
             Gemm.multiply(team, m, count, k, x, 0, k, false, panel, 0, k, true, y, 4L * first, n, 1, biased ? 1 : 0);
         }
@@ -165,9 +185,12 @@ public final class VectorStoredWeights implements StoredWeights {
         long row = type.bytes(width);
         MemorySegment from = table.data(), to = y.data();
         runIfWorth(team, (long) rows * width >= TABLE_WORTH_A_REGION, (rows + each - 1) / each, (task, scratch) -> {
+            Workspace.Mark mark = scratch.mark();
+            MemorySegment spare = scratch.allocate(DType.F32, SPARE).data();
             for (int r = task * each; r < Math.min(rows, (task + 1) * each); r++) {
-                Decoder.decode(type, from, ids.getInt(r) * row, width, to, 4L * r * width);
+                Decoder.decode(type, from, ids.getInt(r) * row, width, to, 4L * r * width, spare);
             }
+            scratch.release(mark);
         });
     }
 }
