@@ -21,7 +21,7 @@ final class Dots {
     /** Floats of scratch: a vector for each sum. */
     static final int SPARE = MOST * MOST_ROWS * Lanes.LENGTH;
     /** Steps after which the next rows of x are taken: with {@link #MOST} of them 48 KiB are read again and again. */
-    private static final int PART = 512;
+    private static final int PART = 1024;
 
     private Dots() {
     }
@@ -135,9 +135,11 @@ final class Dots {
 
     private static void twoByFour(int steps, long row, MemorySegment x, long xAt, MemorySegment w, long wAt,
             MemorySegment spare, long sumAt, long sumRow) {
-        FloatVector a0 = Lanes.load(spare, sumAt), a1 = Lanes.load(spare, sumAt + Lanes.BYTES), a2 = Lanes.load(spare, sumAt + 2 * Lanes.BYTES), a3 = Lanes.load(spare, sumAt + 3 * Lanes.BYTES);
+        FloatVector a0 = Lanes.load(spare, sumAt), a1 = Lanes.load(spare, sumAt + Lanes.BYTES),
+                a2 = Lanes.load(spare, sumAt + 2 * Lanes.BYTES), a3 = Lanes.load(spare, sumAt + 3 * Lanes.BYTES);
         long bAt = sumAt + sumRow;
-        FloatVector b0 = Lanes.load(spare, bAt), b1 = Lanes.load(spare, bAt + Lanes.BYTES), b2 = Lanes.load(spare, bAt + 2 * Lanes.BYTES), b3 = Lanes.load(spare, bAt + 3 * Lanes.BYTES);
+        FloatVector b0 = Lanes.load(spare, bAt), b1 = Lanes.load(spare, bAt + Lanes.BYTES),
+                b2 = Lanes.load(spare, bAt + 2 * Lanes.BYTES), b3 = Lanes.load(spare, bAt + 3 * Lanes.BYTES);
         for (int p = 0; p < steps; p += Lanes.LENGTH) {
             long xp = xAt + 4L * p, wp = wAt + 4L * p;
             FloatVector a = Lanes.load(x, xp), b = Lanes.load(x, xp + row);
@@ -160,7 +162,8 @@ final class Dots {
 
     private static void oneByFour(int steps, long row, MemorySegment x, long xAt, MemorySegment w, long wAt,
             MemorySegment spare, long sumAt) {
-        FloatVector a0 = Lanes.load(spare, sumAt), a1 = Lanes.load(spare, sumAt + Lanes.BYTES), a2 = Lanes.load(spare, sumAt + 2 * Lanes.BYTES), a3 = Lanes.load(spare, sumAt + 3 * Lanes.BYTES);
+        FloatVector a0 = Lanes.load(spare, sumAt), a1 = Lanes.load(spare, sumAt + Lanes.BYTES),
+                a2 = Lanes.load(spare, sumAt + 2 * Lanes.BYTES), a3 = Lanes.load(spare, sumAt + 3 * Lanes.BYTES);
         for (int p = 0; p < steps; p += Lanes.LENGTH) {
             long xp = xAt + 4L * p, wp = wAt + 4L * p;
             FloatVector a = Lanes.load(x, xp);

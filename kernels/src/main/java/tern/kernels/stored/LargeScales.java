@@ -119,7 +119,8 @@ final class LargeScales {
         for (int b = 0; b < blocks; b++) {
             float d = StoredLanes.scale(from, at + bytes * b), least = -StoredLanes.scale(from, at + bytes * b + 2);
             for (int i = 0; i < 16; i += LENGTH) {
-                FloatVector small = StoredLanes.floats(StoredLanes.unsigned(spare, base + STRIDE * blocks + 16 * b + i));
+                FloatVector small = StoredLanes
+                        .floats(StoredLanes.unsigned(spare, base + STRIDE * blocks + 16 * b + i));
                 Lanes.store(small.mul(factor(i, d, least)), spare, base + STRIDE * b + 4 * i);
             }
         }

@@ -22,8 +22,8 @@ public final class VectorStoredWeights implements StoredWeights {
     static final int FEW = Dots.MOST;
     /** Multiply–adds below which waking others costs more than they save: some 4 µs of one thread. */
     private static final long WORTH_A_REGION = 1L << 18;
-    /** Stored bytes of a task. */
-    private static final long TASK_BYTES = 1L << 16;
+    /** Stored bytes of a task: they are fetched into the first-level cache and then worked on. */
+    private static final long TASK_BYTES = 1L << 15;
     private static final int ENOUGH_TASKS = 24;
     /** Floats of a panel of decoded rows: as many as a product packs at once. */
     private static final int PANEL_FLOATS = 1 << 21;
@@ -79,12 +79,14 @@ public final class VectorStoredWeights implements StoredWeights {
         MemorySegment w = weight.data();
         long row = type.bytes(k);
         long most = Math.min(TASK_BYTES / Math.max(1, row), (n + ENOUGH_TASKS - 1) / ENOUGH_TASKS);
-        int each = (int) Math.max(Dots.MOST_ROWS, most / Dots.MOST_ROWS * Dots.MOST_ROWS), tasks = (n + each - 1) / each;
+        int each = (int) Math.max(Dots.MOST_ROWS, most / Dots.MOST_ROWS * Dots.MOST_ROWS),
+                tasks = (n + each - 1) / each;
         boolean single = m == 1 && StoredDots.has(type);
         runIfWorth(team, (long) m * n * k >= WORTH_A_REGION, tasks, (task, scratch) -> {
             Workspace.Mark mark = scratch.mark();
             int from = task * each, to = Math.min(n, from + each);
             MemorySegment spare = scratch.allocate(DType.F32, SPARE).data();
+            spare.set(Tensor.INT, 0, Fetch.lines(w, from * row, (to - from) * row));
             if (single && to - from >= Dots.ROWS) {
                 oneRow(type, k, from, to, x, w, row, bias, y, room(scratch, StoredDots.spare(type, k)));
             } else {
