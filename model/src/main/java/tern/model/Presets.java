@@ -9,10 +9,18 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
+import java.util.function.IntFunction;
+import java.util.stream.IntStream;
 
 import tern.mixers.NearestName;
 import tern.mixers.attention.AttentionConfig;
 import tern.mixers.channel.GatedMlpConfig;
+import tern.mixers.goldfinch.CompressorConfig;
+import tern.mixers.goldfinch.FinchC2Config;
+import tern.mixers.goldfinch.GoldCache;
+import tern.mixers.goldfinch.GoldConfig;
+import tern.mixers.goldfinch.GptAlphaConfig;
+import tern.mixers.goldfinch.Positions;
 import tern.mixers.hyena.HyenaConfig;
 import tern.mixers.hyena.ImplicitFilterConfig;
 import tern.mixers.hyena.MultiHyenaConfig;
@@ -72,10 +80,66 @@ public final class Presets {
             putRwkv("rwkv7", size,
                     first -> new Rwkv7Config(headWidth, 2 * rank, 2 * rank, rank, 4 * rank, first, 64e-5),
                     false);
+            putRwkv("finch-c2", size, first -> c2(headWidth, rank), true);
+            putOver("goldfinch", size, layer -> c2(headWidth, rank), true);
+            putRwkv("gptalpha", size,
+                    first -> new GptAlphaConfig(headWidth, rank, Positions.rotary(10_000)), true);
         }
+        putOver("gold-over-hyena", Size.TINY, layer -> HyenaConfig.of(2, Size.TINY.filter), false);
+        putOver("gold-over-rwkv7", Size.TINY, layer -> new Rwkv7Config(64, 16, 16, 8, 32, layer == 0, 64e-5), false);
+        putReleased("12x768", new GoldFinches.Size(12, 768, 1024));
+        putReleased("24x2048", new GoldFinches.Size(24, 2048, 4096));
     }
 
     private Presets() {
+    }
+
+    /** The architectures of the GoldFinch paper as released; their names tell layers and width. */
+    private static void putReleased(String shape, GoldFinches.Size size) {
+        ALL.put("goldfinch-" + shape, GoldFinches.goldFinch(size, 16));
+        ALL.put("finch-c2-" + shape, GoldFinches.finchC2(size));
+        ALL.put("finch-" + shape, GoldFinches.finch(size));
+        ALL.put("gptalpha-" + shape, GoldFinches.gptAlpha(size));
+    }
+
+    private static MixerConfig c2(int headWidth, int rank) {
+        return new FinchC2Config(headWidth, rank, 2 * rank, 2 * rank, true, true);
+    }
+
+    /** Two thirds of one kind of layer, one third GOLD; as many parameters as others of the size, by the channel mixing. */
+    private static void putOver(String family, Size size, IntFunction<MixerConfig> below, boolean receptance) {
+        int recurrent = GoldFinches.recurrentLayers(size.layers);
+        int rank = Math.max(8, size.width / 24);
+        MixerConfig gold = new GoldConfig(Math.min(64, size.width / 2), rank, 2 * rank, Positions.NONE,
+                GoldCache.FULL);
+        List<MixerConfig> timeMixes = IntStream.range(0, size.layers)
+                .mapToObj(layer -> layer < recurrent ? below.apply(layer) : gold).toList();
+        MixerConfig cache = CompressorConfig.of();
+        MixerConfig channelMix = new RwkvChannelMixConfig(channelMixInner(size, timeMixes, cache, receptance),
+                receptance);
+        List<MixerConfig> branches = GoldFinches.layers(0, recurrent, timeMixes::get, channelMix);
+        branches.add(cache);
+        branches.addAll(GoldFinches.layers(recurrent, size.layers, timeMixes::get, channelMix));
+        ALL.put(family + "-" + size.name().toLowerCase(Locale.ROOT),
+                GoldFinches.config(256, size.width, size.context, branches));
+    }
+
+    /** {@link #channelMixInner(Size, MixerConfig, boolean)} for layers that differ. */
+    private static int channelMixInner(Size size, List<MixerConfig> timeMixes, MixerConfig cache, boolean receptance) {
+        long others = parameters(size, cache) + 256L * size.width;
+        for (MixerConfig timeMix : timeMixes) {
+            others += parameters(size, timeMix);
+        }
+        long square = (long) size.width * size.width;
+        long layer = 4 * square + 3L * size.width * gatedInner(size) - (receptance ? square : 0);
+        long left = layer - others / size.layers;
+        return Math.toIntExact((left / (2L * size.width) + 4) / 8 * 8);
+    }
+
+    private static long parameters(Size size, MixerConfig mixer) {
+        Parameters counted = new Parameters(Parameters.Source.shapesOnly());
+        mixer.build(new BranchContext(size.width, size.context, 0, 2 * size.layers), counted.scope());
+        return counted.count();
     }
 
     /** Layer norms, one more after the embedding, and a head of its own, as RWKV has them. */
@@ -96,11 +160,9 @@ public final class Presets {
      * have 3.5 to 4 times the width instead, and more parameters than a Transformer of as many layers.
      */
     private static int channelMixInner(Size size, MixerConfig timeMix, boolean receptance) {
-        Parameters counted = new Parameters(Parameters.Source.shapesOnly());
-        timeMix.build(new BranchContext(size.width, size.context, 0, 2 * size.layers), counted.scope());
         long square = (long) size.width * size.width;
         long layer = 4 * square + 3L * size.width * gatedInner(size);
-        long left = layer - counted.count() - (receptance ? square : 0) - 256L * size.width / size.layers;
+        long left = layer - parameters(size, timeMix) - (receptance ? square : 0) - 256L * size.width / size.layers;
         return Math.toIntExact((left / (2L * size.width) + 4) / 8 * 8);
     }
 

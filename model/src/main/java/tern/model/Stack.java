@@ -57,8 +57,7 @@ public final class Stack implements SequenceModel {
         this.parameters = new Parameters(source);
         ParameterScope scope = parameters.scope();
         embedding = scope.child("embedding").parameter("table", Shape.of(config.vocabulary(), config.width()),
-                Role.MATRIX,
-                Initialiser.normal(0.02));
+                Role.MATRIX, embeddingStart(config));
         embeddingNorm = config.embeddingNorm()
                 .map(kind -> StackNorm.declare(config, kind, config.epsilon(), scope.child("embeddingNorm")));
         ParameterScope all = scope.child("branches");
@@ -81,7 +80,18 @@ public final class Stack implements SequenceModel {
         recalls = branches.stream().anyMatch(branch -> !branch.mixer.recalls().isEmpty());
         norm = StackNorm.declare(config, config.norm(), config.epsilonOf(branches.size()), scope.child("norm"));
         head = config.tiedHead() ? embedding
-                : scope.child("head").parameter("weight", embedding.shape(), Role.MATRIX, Initialiser.normal(0.02));
+                : scope.child("head").parameter("weight", embedding.shape(), Role.MATRIX, headStart(config));
+    }
+
+    /** An embedding that is normalised starts tiny, so that its rows soon turn where they are wanted (RWKV's init). */
+    private static Initialiser embeddingStart(StackConfig config) {
+        return config.embeddingNorm().isPresent() ? Initialiser.uniform(-1e-4, 1e-4) : Initialiser.normal(0.02);
+    }
+
+    /** The head of such a stack starts orthogonal: logits then deviate by about 1/2 whatever the sizes. */
+    private static Initialiser headStart(StackConfig config) {
+        double gain = 0.5 * Math.sqrt(Math.max(1, (double) config.vocabulary() / config.width()));
+        return config.embeddingNorm().isPresent() ? Initialiser.orthogonal(gain) : Initialiser.normal(0.02);
     }
 
     /** A branch that only looks at the residual stream does not count: what lies above stands as deep as without it. */

@@ -56,11 +56,59 @@ class StackTest {
     @CsvSource({"nano, 0.3e6", "tiny, 1.0e6", "small, 10e6", "base, 100e6"})
     void presetsOfOneSizeHaveEqualParameters(String size, double about) {
         for (String family : List.of("transformer", "hyena", "multihyena", "modal", "rwkv4", "rwkv5", "rwkv6",
-                "rwkv7")) {
+                "rwkv7", "goldfinch", "finch-c2", "gptalpha")) {
             long count = new Stack(Presets.named(family + "-" + size), Parameters.Source.shapesOnly()).parameters()
                     .count();
             assertThat((double) count).as(family + "-" + size).isCloseTo(about, within(0.2 * about));
         }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"gold-over-hyena-tiny", "gold-over-rwkv7-tiny"})
+    void goldOverOtherLayersIsAsLargeAsOthersOfItsSize(String name) {
+        long count = new Stack(Presets.named(name), Parameters.Source.shapesOnly()).parameters().count();
+        assertThat((double) count).isCloseTo(1e6, within(0.2e6));
+    }
+
+    /** The table of the GoldFinch paper's models, exactly; nothing is allocated. */
+    @ParameterizedTest
+    @CsvSource({"finch, 1599873024, 196955136", "finch-c2, 1505501184, 191056896", "goldfinch, 1445257216, 186617856",
+        "gptalpha, 1486725120, 187536384", "llama, 1473454080, 185637888",
+        "goldfinch without compression, 1453121536, 187723776"})
+    void modelsOfTheGoldFinchPaperHaveItsParameters(String model, long large, long small) {
+        for (GoldFinches.Size size : List.of(new GoldFinches.Size(24, 2048, 4096),
+                new GoldFinches.Size(12, 768, 1024))) {
+            StackConfig config = switch (model) {
+                case "finch" -> GoldFinches.finch(size);
+                case "finch-c2" -> GoldFinches.finchC2(size);
+                case "goldfinch" -> GoldFinches.goldFinch(size, 16);
+                case "gptalpha" -> GoldFinches.gptAlpha(size);
+                case "llama" -> GoldFinches.llama(size);
+                default -> GoldFinches.goldFinch(size, 1);
+            };
+            assertThat(new Stack(config, Parameters.Source.shapesOnly()).parameters().count())
+                    .as(model + " of " + size).isEqualTo(size.width() == 2048 ? large : small);
+        }
+    }
+
+    /** Every block starts as the identity, and logits deviate by 1/2: the loss starts at ln V + 0.12. */
+    @ParameterizedTest
+    @ValueSource(strings = {"goldfinch-nano", "finch-c2-tiny", "gptalpha-nano"})
+    void theLossStartsWherePublishedModelsDo(String preset) {
+        SplittableRandom random = new SplittableRandom(SEED);
+        Stack stack = new Stack(Presets.named(preset), Parameters.Source.initialised(SEED, DType.F32, memory));
+        Tensor ids = memory.zeros(DType.I32, 1, 200);
+        for (long i = 0; i < ids.elements(); i++) {
+            ids.set(i, random.nextInt(256));
+        }
+        ModelState empty = ModelState.empty(stack.stateLayouts(), DType.F32, 1, 0, memory);
+        Tensor hidden = stack.forward(Form.PARALLEL, ops, ids, empty).hidden();
+        Tensor targets = memory.zeros(DType.I32, 200);
+        for (long i = 0; i < 200; i++) {
+            targets.set(i, random.nextInt(256));
+        }
+        Tensor loss = ops.mean(ops.crossEntropy(hidden.reshape(200, hidden.dim(2)), stack.head(), targets), 200);
+        assertThat(loss.get(0)).isCloseTo(Math.log(256) + 0.12, within(0.1));
     }
 
     /** Writes down what the stack's own wires say at the last position, and doubles the residual stream. */
@@ -116,7 +164,7 @@ class StackTest {
     @ValueSource(strings = {"nano", "tiny", "small", "base"})
     void recurrentPresetsAreWithinTwoPercentOfTheTransformer(String size) {
         double transformer = count("transformer-" + size);
-        for (String family : List.of("rwkv4", "rwkv5", "rwkv6", "rwkv7")) {
+        for (String family : List.of("rwkv4", "rwkv5", "rwkv6", "rwkv7", "goldfinch", "finch-c2", "gptalpha")) {
             assertThat(count(family + "-" + size)).as(family).isCloseTo(transformer, within(0.02 * transformer));
         }
     }
@@ -132,7 +180,8 @@ class StackTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"transformer-nano", "hyena-nano", "multihyena-nano", "modal-nano", "rwkv4-nano",
+    @ValueSource(strings = {"transformer-nano", "hyena-nano", "multihyena-nano", "modal-nano", "goldfinch-nano", "finch-c2-nano",
+        "gptalpha-nano", "gold-over-hyena-tiny", "gold-over-rwkv7-tiny", "rwkv4-nano",
         "rwkv5-nano", "rwkv6-nano", "rwkv7-nano"})
     void anyCutInAnyFormGivesTheSame(String preset) {
         SplittableRandom random = new SplittableRandom(SEED);
