@@ -256,7 +256,7 @@ public final class TapeOps implements Ops, AutoCloseable {
             return part.apply(inputs);
         }
         List<Tensor> outputs = keepOnlyResult(() -> within(new Frame(false), () -> part.apply(inputs)));
-        frame.active.addAll(outputs);
+        outputs.stream().filter(TapeOps::isNumber).forEach(frame.active::add);
         frame.nodes.add(new Node(outputs, () -> {
             List<Tensor> wanted = inputs.stream().filter(this::isActive).distinct().toList();
             List<Tensor> outer = outputs.stream().map(this::given).toList();

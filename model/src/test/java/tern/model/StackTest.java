@@ -180,7 +180,8 @@ class StackTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"transformer-nano", "hyena-nano", "multihyena-nano", "modal-nano", "goldfinch-nano", "finch-c2-nano",
+    @ValueSource(strings = {"transformer-nano", "hyena-nano", "multihyena-nano", "modal-nano", "goldfinch-nano",
+        "finch-c2-nano",
         "gptalpha-nano", "gold-over-hyena-tiny", "gold-over-rwkv7-tiny", "rwkv4-nano",
         "rwkv5-nano", "rwkv6-nano", "rwkv7-nano"})
     void anyCutInAnyFormGivesTheSame(String preset) {

@@ -146,7 +146,8 @@ class GoldFinchTest extends MixerContract {
         try (Memory memory = new Memory()) {
             assertThatIllegalArgumentException().isThrownBy(() -> new CompressorConfig(3, GoldCache.FULL)
                     .build(new BranchContext(8, 8, 0, 2), scope(memory)))
-                    .withMessage("gold-cache: ratio is 3, which does not divide the width 8; choose one of its divisors");
+                    .withMessage(
+                            "gold-cache: ratio is 3, which does not divide the width 8; choose one of its divisors");
             assertThatIllegalArgumentException().isThrownBy(() -> GoldConfig.of(5, 8)
                     .build(new BranchContext(8, 8, 0, 2), scope(memory))).withMessageContaining("headWidth is 5");
         }
