@@ -3,6 +3,7 @@ package tern.checkpoint;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.channels.FileChannel;
+import java.nio.file.InvalidPathException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -61,7 +62,7 @@ public final class SafetensorsShards implements TensorFile {
         boolean opened = false;
         try {
             for (Map.Entry<String, List<String>> entry : expected.entrySet()) {
-                Safetensors shard = Safetensors.open(index.resolveSibling(entry.getKey()));
+                Safetensors shard = Safetensors.open(sibling(index, entry.getKey()));
                 shards.add(shard);
                 for (String name : entry.getValue()) {
                     if (shard.find(name).isEmpty()) {
@@ -85,6 +86,15 @@ public final class SafetensorsShards implements TensorFile {
             if (!opened) {
                 shards.forEach(Safetensors::close);
             }
+        }
+    }
+
+    private static Path sibling(Path index, String file) throws MalformedFileException {
+        try {
+            return index.resolveSibling(file);
+        } catch (InvalidPathException unfit) {
+            throw new MalformedFileException(index + ": the file name " + Quoted.name(file)
+                    + " is none that this system allows", unfit);
         }
     }
 

@@ -307,6 +307,25 @@ class SafetensorsTest {
     }
 
     @Test
+    void damagedIndexesAreRefusedOrConsistent() throws IOException {
+        try (Memory memory = new Memory()) {
+            Safetensors.write(folder.resolve("one"), Map.of("a", memory.zeros(DType.F32, 1)), Map.of());
+        }
+        byte[] good = "{\"metadata\":{\"total_size\":4},\"weight_map\":{\"a\":\"one\"}}"
+                .getBytes(StandardCharsets.UTF_8);
+        Damage damage = Damage.check(good, 0, good.length, folder.resolve("damaged.json"), path -> {
+            try {
+                return SafetensorsShards.open(path);
+            } catch (IOException refused) {
+                // the index is to blame, or the file that it names now
+                assertThat(refused.getMessage()).startsWith(folder.toString());
+                throw new MalformedFileException(path + ": " + refused.getMessage(), refused);
+            }
+        });
+        assertThat(damage.refused()).isGreaterThan(300);
+    }
+
+    @Test
     void opensShards() throws IOException {
         try (Memory memory = new Memory()) {
             Safetensors.write(folder.resolve("one.safetensors"), Map.of("a", memory.zeros(DType.F32, 1).setAll(1)),
@@ -335,6 +354,7 @@ class SafetensorsTest {
         "{\"weight_map\":{\"a\":\"/etc/passwd\"}} | expected the plain name",
         "{\"weight_map\":{\"a\":\"..\"}} | expected the plain name",
         "{\"weight_map\":{\"a\":1}} | expected a file name",
+        "{\"weight_map\":{\"a\":\"\\udc00\"}} | is none that this system allows",
         "{\"weight_map\":[]} | is not an object",
         "{} | lacks \"weight_map\"",
         "{\"weight_map\":{\"a\":\"none.safetensors\"}} | none.safetensors: no such file",
