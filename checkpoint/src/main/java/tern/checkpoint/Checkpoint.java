@@ -1,6 +1,7 @@
 package tern.checkpoint;
 
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileAlreadyExistsException;
@@ -54,6 +55,7 @@ public final class Checkpoint implements AutoCloseable {
     private static final String FILE_ENDING = ".safetensors";
     private static final long LARGEST_CONFIG = 16L << 20;
     private static final int NAMED = 4;
+    private static final long ALIGNMENT = 64;
 
     private final TensorFile file;
     private final ModelDescription description;
@@ -62,8 +64,8 @@ public final class Checkpoint implements AutoCloseable {
     private final SequenceModel model;
     private @Nullable String computedFingerprint;
 
-    private Checkpoint(TensorFile file, ModelDescription description, Optional<NamedParameters> named)
-            throws IOException {
+    private Checkpoint(TensorFile file, ModelDescription description, Optional<NamedParameters> named,
+            Placement placement) throws IOException {
         this.file = file;
         this.description = description;
         this.named = named;
@@ -75,7 +77,7 @@ public final class Checkpoint implements AutoCloseable {
         } else {
             checkTensors(declared);
         }
-        this.model = build(declared, this::mapped);
+        this.model = placement == Placement.MAPPED ? build(declared, this::mapped) : build(declared, copies(declared));
     }
 
     /**
@@ -140,19 +142,24 @@ public final class Checkpoint implements AutoCloseable {
      * @throws IOException if a file cannot be read
      */
     public static Checkpoint open(Path path) throws IOException {
+        return open(path, Placement.MAPPED);
+    }
+
+    /** {@link #open(Path)} with a choice of where matrices lie. */
+    public static Checkpoint open(Path path, Placement placement) throws IOException {
         TensorFile file = TensorFile.open(path);
         boolean opened = false;
         try {
             Optional<ModelDescription> own = describe(path, file);
             Checkpoint checkpoint;
             if (own.isPresent()) {
-                checkpoint = new Checkpoint(file, own.get(), Optional.empty());
+                checkpoint = new Checkpoint(file, own.get(), Optional.empty(), placement);
             } else {
                 Blueprint blueprint = Families.recognise(file);
                 checkpoint = new Checkpoint(file,
                         ModelDescription.of(blueprint.config(), blueprint.tokenizer(),
                                 Map.of(FAMILY_NOTE, blueprint.family())),
-                        Optional.of(new NamedParameters(file, blueprint)));
+                        Optional.of(new NamedParameters(file, blueprint)), placement);
             }
             opened = true;
             return checkpoint;
@@ -306,6 +313,40 @@ public final class Checkpoint implements AutoCloseable {
         Tensor stored = file.tensor(parameter.name());
         return stored.dtype() == DType.F32 || isKept(parameter, stored.dtype()) ? stored
                 : converted.allocate(DType.F32, stored.shape()).copyFrom(stored);
+    }
+
+    /** Matrices in one block of memory, in the order of declaration, each on a boundary of 64 bytes; the rest as mapped. */
+    private Provider copies(List<Declared> declared) throws IOException {
+        Map<String, Tensor> mapped = new LinkedHashMap<>();
+        long bytes = 0;
+        for (Declared parameter : declared) {
+            Tensor tensor = mapped(parameter);
+            mapped.put(parameter.name(), tensor);
+            bytes += parameter.role() == Role.MATRIX ? aligned(tensor.bytes()) : 0;
+        }
+        MemorySegment block = converted.allocate(DType.I64, Shape.of(Math.toIntExact(bytes / 8))).data();
+        Map<String, Tensor> placed = new LinkedHashMap<>();
+        long at = 0;
+        for (Declared parameter : declared) {
+            Tensor tensor = Objects.requireNonNull(mapped.get(parameter.name()), parameter.name());
+            if (parameter.role() == Role.MATRIX) {
+                MemorySegment own = block.asSlice(at, tensor.bytes());
+                at += aligned(tensor.bytes());
+                tensor = Tensor.over(tensor.dtype(), tensor.shape(), own.copyFrom(tensor.data()));
+            }
+            placed.put(parameter.name(), tensor);
+        }
+        return parameter -> Objects.requireNonNull(placed.get(parameter.name()), parameter.name());
+    }
+
+    private static long aligned(long bytes) {
+        return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    }
+
+    /** Bytes of the model's matrices as they are stored. */
+    public long matrixBytes() {
+        return model.parameters().all().stream().filter(parameter -> parameter.role() == Role.MATRIX)
+                .mapToLong(parameter -> parameter.tensor().bytes()).sum();
     }
 
     /** The model, over the mapped file: its parameters can be read, not written. Lives as long as this. */

@@ -1,21 +1,33 @@
 package tern.cli;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
 
+import tern.checkpoint.Placement;
 import tern.inference.Engine;
 import tern.inference.LanguageModel;
 
 /** What every command that runs a model takes: the model and the number of threads. */
 final class RunOptions {
+    private static final long WORTH_COPYING = 64L << 20;
+
+    @Spec(Spec.Target.MIXEE)
+    CommandSpec spec;
+
     @Parameters(index = "0", paramLabel = "MODEL", description = "A model's folder or its safetensors file.")
     Path model;
 
     @Option(names = "--threads", defaultValue = "0", description = "Threads; 0 for all cores.")
     int threads;
+
+    @Option(names = "--huge-pages", defaultValue = "no", description = "Copy matrices into memory advised for pages of 2 MiB: yes, no (they are mapped and shared), or auto, which copies what is large and fits (${DEFAULT-VALUE}).")
+    String hugePages;
 
     /** Number of threads as asked for. */
     int threads() {
@@ -30,8 +42,29 @@ final class RunOptions {
         return new Engine(threads());
     }
 
+    /** Where matrices go; says so where it was left to the program and it decides to copy. */
+    private Placement placement() throws IOException {
+        return switch (hugePages) {
+            case "no" -> Placement.MAPPED;
+            case "yes" -> Placement.COPIED;
+            case "auto" -> {
+                Path file = Files.isDirectory(model) ? model.resolve("model.safetensors") : model;
+                long bytes = Files.exists(file) ? Files.size(file) : 0;
+                boolean pays = Machine.hugePages().filter(state -> !state.equals("never")).isPresent()
+                        && bytes > WORTH_COPYING && bytes < Machine.usableMemory() / 2;
+                if (pays) {
+                    spec.commandLine().getErr().printf(
+                            "matrices are copied onto huge pages (%,d MiB); --huge-pages no maps them%n",
+                            bytes >> 20);
+                }
+                yield pays ? Placement.COPIED : Placement.MAPPED;
+            }
+            default -> throw new UserError("--huge-pages is \"" + hugePages + "\", expected auto, yes or no");
+        };
+    }
+
     /** The model, on an engine. */
     LanguageModel open(Engine engine) throws IOException {
-        return LanguageModel.open(model, engine);
+        return LanguageModel.open(model, engine, placement());
     }
 }

@@ -116,6 +116,23 @@ class ConvertCommandTest {
         assertThat(largestDifference(logits(out, PROMPT), logits(in, PROMPT))).isBetween(1e-5, limit);
     }
 
+    /** Where matrices lie changes no bit of what is computed. */
+    @Test
+    void matricesMayBeCopied() throws IOException {
+        Path in = shared("rwkv-tiny/tiny-rwkv-6v0-3m-Q5_1.bin");
+        float[] mapped = logits(in, PROMPT);
+        Path out = folder.resolve("copied.f32");
+        for (String choice : new String[] {"yes", "auto"}) {
+            Ran ran = tern("logits", in.toString(), "--ids", PROMPT, "--all", "--out", out.toString(), "--huge-pages",
+                    choice);
+            assertThat(ran.status()).as(ran.err()).isZero();
+            assertThat(floats(out)).isEqualTo(mapped);
+        }
+        Ran refused = tern("logits", in.toString(), "--ids", "1", "--out", out.toString(), "--huge-pages", "maybe");
+        assertThat(refused.status()).isEqualTo(2);
+        assertThat(refused.err()).contains("--huge-pages is \"maybe\"").hasLineCount(1);
+    }
+
     @Test
     void impossibleRequestsAreRefusedInOneLine() throws IOException {
         Path in = shared("rwkv-tiny/tiny-rwkv-6v0-3m-Q5_1.bin");

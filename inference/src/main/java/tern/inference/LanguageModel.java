@@ -10,6 +10,7 @@ import java.util.Map;
 
 import tern.checkpoint.Checkpoint;
 import tern.checkpoint.Metadatum;
+import tern.checkpoint.Placement;
 import tern.model.SequenceModel;
 import tern.tensor.DType;
 import tern.tensor.Shape;
@@ -60,7 +61,12 @@ public final class LanguageModel implements AutoCloseable {
      * @throws IOException if a file cannot be read or is not a sound model; the message names the file and what is wrong
      */
     public static LanguageModel open(Path path, Engine engine) throws IOException {
-        Checkpoint checkpoint = Checkpoint.open(path);
+        return open(path, engine, Placement.MAPPED);
+    }
+
+    /** {@link #open(Path, Engine)} with a choice of where matrices lie. */
+    public static LanguageModel open(Path path, Engine engine, Placement placement) throws IOException {
+        Checkpoint checkpoint = Checkpoint.open(path, placement);
         try {
             return new LanguageModel(checkpoint.model(), tokenizerOf(checkpoint),
                     checkpoint.fingerprint(),
