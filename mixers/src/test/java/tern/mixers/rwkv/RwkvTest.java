@@ -9,7 +9,6 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 
 import tern.mixers.TapedOps;
-import tern.mixers.channel.ConstantConfig;
 import tern.sequence.BranchContext;
 import tern.sequence.Initialiser;
 import tern.tensor.DType;
@@ -40,7 +39,6 @@ class RwkvTest extends MixerContract {
                 MixerCase.of("rwkv6, long", new Rwkv6Config(16, 3, 2, 64e-5), 32, 8, 150),
                 MixerCase.of("rwkv7, long", new Rwkv7Config(16, 2, 3, 2, 5, true, 64e-5), 32, 8, 150),
                 MixerCase.of("channel mix", new RwkvChannelMixConfig(10, true), 5, 8, 40),
-                MixerCase.of("constant", new ConstantConfig(), 5, 8, 40),
                 MixerCase.of("channel mix of version 7", new RwkvChannelMixConfig(7, false), 5, 8, 40));
     }
 
