@@ -83,20 +83,24 @@ public final class Tiles {
      * C ← diag(decay)·C + A·B, as {@link #product}.
      *
      * @param decay a float for each row of C
+     * @param scratch m·n floats
      */
     public static void decay(MemorySegment decay, long decayAt, MemorySegment a, long aAt, long aRow, long aStep,
-            MemorySegment b, long bAt, long bRow, MemorySegment c, long cAt, long cRow, int m, int n, int k) {
-        assert m % ROWS == 0 && n % LENGTH == 0;
-        for (int i = 0; i < m; i += ROWS) {
-            long left = aAt + i * aRow;
+            MemorySegment b, long bAt, long bRow, MemorySegment c, long cAt, long cRow, int m, int n, int k,
+            MemorySegment scratch) {
+        product(a, aAt, aRow, aStep, b, bAt, bRow, scratch, 0, 4L * n, m, n, k);
+        for (int j = 0; j < n; j += LENGTH) {
+            addToDecayed(decay, decayAt, scratch, 4L * j, 4L * n, c, cAt + 4L * j, cRow, m);
+        }
+    }
+
+    // One vector of columns.
+    private static void addToDecayed(MemorySegment decay, long decayAt, MemorySegment added, long addedAt,
+            long addedRow, MemorySegment c, long cAt, long cRow, int m) {
+        for (int i = 0; i < m; i++) {
             long at = cAt + i * cRow;
-            int j = 0;
-            for (; j + 2 * LENGTH <= n; j += 2 * LENGTH) {
-                decayTwo(decay, decayAt + 4L * i, a, left, aRow, aStep, b, bAt + 4L * j, bRow, c, at + 4L * j, cRow, k);
-            }
-            if (j < n) {
-                decayOne(decay, decayAt + 4L * i, a, left, aRow, aStep, b, bAt + 4L * j, bRow, c, at + 4L * j, cRow, k);
-            }
+            broadcast(decay, decayAt + 4L * i).fma(load(c, at), load(added, addedAt + i * addedRow))
+                    .intoMemorySegment(c, at, ORDER);
         }
     }
 
@@ -270,72 +274,5 @@ public final class Tiles {
         c20.intoMemorySegment(c, row, ORDER);
         row += cRow;
         c30.intoMemorySegment(c, row, ORDER);
-    }
-
-    // Four rows, two vectors, beginning with what C holds times its decay: eight sums are few enough for that.
-    private static void decayTwo(MemorySegment decay, long decayAt, MemorySegment a, long aAt, long aRow, long aStep,
-            MemorySegment b, long bAt, long bRow, MemorySegment c, long cAt, long cRow, int k) {
-        FloatVector x = broadcast(decay, decayAt);
-        FloatVector c00 = load(c, cAt).mul(x);
-        FloatVector c01 = load(c, cAt + BYTES).mul(x);
-        x = broadcast(decay, decayAt + 4);
-        FloatVector c10 = load(c, cAt + cRow).mul(x);
-        FloatVector c11 = load(c, cAt + cRow + BYTES).mul(x);
-        x = broadcast(decay, decayAt + 8);
-        FloatVector c20 = load(c, cAt + 2 * cRow).mul(x);
-        FloatVector c21 = load(c, cAt + 2 * cRow + BYTES).mul(x);
-        x = broadcast(decay, decayAt + 12);
-        FloatVector c30 = load(c, cAt + 3 * cRow).mul(x);
-        FloatVector c31 = load(c, cAt + 3 * cRow + BYTES).mul(x);
-        for (int p = 0; p < k; p++) {
-            long left = aAt + p * aStep;
-            long right = bAt + p * bRow;
-            FloatVector b0 = load(b, right);
-            FloatVector b1 = load(b, right + BYTES);
-            x = broadcast(a, left);
-            c00 = x.fma(b0, c00);
-            c01 = x.fma(b1, c01);
-            x = broadcast(a, left + aRow);
-            c10 = x.fma(b0, c10);
-            c11 = x.fma(b1, c11);
-            x = broadcast(a, left + 2 * aRow);
-            c20 = x.fma(b0, c20);
-            c21 = x.fma(b1, c21);
-            x = broadcast(a, left + 3 * aRow);
-            c30 = x.fma(b0, c30);
-            c31 = x.fma(b1, c31);
-        }
-        long row = cAt;
-        c00.intoMemorySegment(c, row, ORDER);
-        c01.intoMemorySegment(c, row + BYTES, ORDER);
-        row += cRow;
-        c10.intoMemorySegment(c, row, ORDER);
-        c11.intoMemorySegment(c, row + BYTES, ORDER);
-        row += cRow;
-        c20.intoMemorySegment(c, row, ORDER);
-        c21.intoMemorySegment(c, row + BYTES, ORDER);
-        row += cRow;
-        c30.intoMemorySegment(c, row, ORDER);
-        c31.intoMemorySegment(c, row + BYTES, ORDER);
-    }
-
-    private static void decayOne(MemorySegment decay, long decayAt, MemorySegment a, long aAt, long aRow, long aStep,
-            MemorySegment b, long bAt, long bRow, MemorySegment c, long cAt, long cRow, int k) {
-        FloatVector c00 = load(c, cAt).mul(broadcast(decay, decayAt));
-        FloatVector c10 = load(c, cAt + cRow).mul(broadcast(decay, decayAt + 4));
-        FloatVector c20 = load(c, cAt + 2 * cRow).mul(broadcast(decay, decayAt + 8));
-        FloatVector c30 = load(c, cAt + 3 * cRow).mul(broadcast(decay, decayAt + 12));
-        for (int p = 0; p < k; p++) {
-            long left = aAt + p * aStep;
-            FloatVector b0 = load(b, bAt + p * bRow);
-            c00 = broadcast(a, left).fma(b0, c00);
-            c10 = broadcast(a, left + aRow).fma(b0, c10);
-            c20 = broadcast(a, left + 2 * aRow).fma(b0, c20);
-            c30 = broadcast(a, left + 3 * aRow).fma(b0, c30);
-        }
-        c00.intoMemorySegment(c, cAt, ORDER);
-        c10.intoMemorySegment(c, cAt + cRow, ORDER);
-        c20.intoMemorySegment(c, cAt + 2 * cRow, ORDER);
-        c30.intoMemorySegment(c, cAt + 3 * cRow, ORDER);
     }
 }

@@ -1,5 +1,6 @@
 package tern.kernels.recurrence;
 
+import static tern.kernels.lanes.Lanes.BYTES;
 import static tern.kernels.lanes.Lanes.LENGTH;
 import static tern.kernels.lanes.Lanes.ORDER;
 import static tern.kernels.lanes.Lanes.load;
@@ -19,9 +20,10 @@ import tern.tensor.Tensor;
 import tern.tensor.Workspace;
 
 /**
- * Many positions of one head in chunks of {@value #CHUNK} (Yang et al. 2023, arXiv 2312.06635, section 4; with a rank-one
- * term the WY form of arXiv 2406.06484, section 3). With c_i = e^(g_1 + … + g_i) from the chunk's beginning and every decay
- * between positions j and i taken as the product of those between them, which is never above 1:
+ * Many positions of one head in chunks of one vector of positions, 16 where vectors have 512 bits (Yang et al. 2023, arXiv
+ * 2312.06635, section 4; with a rank-one term the WY form of arXiv 2406.06484, section 3). With c_i = e^(g_1 + … + g_i) from
+ * the chunk's beginning and every decay between positions j and i taken as the product of those between them, never as a
+ * quotient:
  *
  * <pre>
  * R  = (A ⊙ c_(i−1))·S + tril₋(a_i·k_j e^…)·V          W = (I − tril₋(a_i·b_j e^…))⁻¹·R
@@ -29,17 +31,18 @@ import tern.tensor.Workspace;
  * S ← c_C ⊙ S + (K e^…)ᵀ·V + (B e^…)ᵀ·W
  * </pre>
  *
- * <p>S, V and W lie below one another, and so do what multiplies them, so that each line is one product. A chunk is so
- * short that the pairs within it cost little beside the products with S, and longer ones would only add pairs: at a head of
- * 64 the state stays in the first-level cache either way. Backward keeps the state before each stretch of chunks, computes
- * those before its chunks again, and walks back along each chain of products, so gradients of decays are sums of what
- * crosses a position, not differences of large sums.
+ * <p>S, V and W lie below one another, and so do what multiplies them, so that each line is one product. Longer chunks would
+ * only add pairs: at a head of 64 the state stays in the first-level cache either way. Backward keeps the state before each
+ * stretch of chunks and computes those before its chunks again. The gradient of a log-decay is what crosses its position:
+ * from the state before the chunk and into that after it as sums of just that, within the chunk as a difference of sums
+ * over its positions; it is 0 where the decay itself is.
  */
 final class ChunkScan {
     /** Positions in a chunk. */
-    static final int CHUNK = 16;
+    static final int CHUNK = LENGTH;
     /** Chunks whose states are kept at once in the backward pass. */
     private static final int STRETCH = 64;
+    private static final long SQUARE_ROW = BYTES;
 
     private final ScanInputs in;
     private final int h;
@@ -50,25 +53,24 @@ final class ChunkScan {
     /** Key and value width padded to lanes. */
     private final int n;
     private final int m;
-    /** Bytes of a row of keys, of values, of the left sides of products and of a square of pairs. */
+    /** 1, or 2 where rewrites lie beside keys and W below V. */
+    private final int sides;
+    /** Bytes of a row of keys, of values, of the left sides of products and of aged keys (and rewrites). */
     private final long keyRow;
     private final long valueRow;
     private final long leftRow;
     private final long probeRow;
-    private static final long SQUARE_ROW = 4L * CHUNK;
-    /** Bytes of a block of aged keys (and rewrites). */
-    private final long block;
-    private final int blocks;
-    private final boolean history;
+    private final long agedRow;
 
     private final MemorySegment query;
     private final MemorySegment key;
     private final MemorySegment probe;
     private final MemorySegment rewrite;
     private final MemorySegment decay;
+    /** What weighs a position's own pair: the bonus, or ones. */
     private final MemorySegment bonus;
-    /** c_0 … c_C. */
-    private final MemorySegment prefix;
+    /** c_C. */
+    private final MemorySegment total;
     /** S, V and W below one another. */
     private final MemorySegment stack;
     /** Q ⊙ c beside the pairs of queries with keys and rewrites. */
@@ -77,48 +79,51 @@ final class ChunkScan {
     private final MemorySegment probeLeft;
     /** The pairs of probes with rewrites. */
     private final MemorySegment inner;
-    /** Keys (and below them rewrites) as they are at the current position, or at each position of the chunk. */
+    /** Keys, beside them rewrites, as they are at the end of the chunk: positions in the lanes. */
     private final MemorySegment aged;
     private final MemorySegment product;
-    private final MemorySegment sums;
+    private final MemorySegment own;
+    private final MemorySegment update;
+    private final MemorySegment turning;
     private final MemorySegment tile;
 
-    /** Head h, for the forward pass or with what the backward pass needs besides. */
-    ChunkScan(ScanInputs in, int h, boolean history, Workspace scratch) {
+    /** Head h. */
+    ChunkScan(ScanInputs in, int h, Workspace scratch) {
         this.in = in;
         this.h = h;
-        this.history = history;
         this.keys = in.keyWidth();
         this.values = in.valueWidth();
         this.before = in.readsBefore();
         this.rankOne = in.hasRankOne();
         this.n = padded(keys);
         this.m = padded(values);
+        this.sides = rankOne ? 2 : 1;
         this.keyRow = 4L * n;
         this.valueRow = 4L * m;
-        int blockRows = rankOne ? 2 * CHUNK : CHUNK;
-        this.leftRow = 4L * (n + blockRows);
-        this.probeRow = 4L * (n + CHUNK);
-        this.block = blockRows * keyRow;
-        this.blocks = history ? CHUNK : 1;
+        this.leftRow = keyRow + sides * SQUARE_ROW;
+        this.probeRow = keyRow + SQUARE_ROW;
+        this.agedRow = (long) sides * BYTES;
         this.query = floats(scratch, CHUNK * n);
         this.key = floats(scratch, CHUNK * n);
         this.decay = floats(scratch, CHUNK * n);
         this.probe = floats(scratch, rankOne ? CHUNK * n : 0);
         this.rewrite = floats(scratch, rankOne ? CHUNK * n : 0);
-        this.bonus = floats(scratch, before ? n : 0);
-        this.prefix = floats(scratch, (CHUNK + 1) * n);
-        this.stack = floats(scratch, (n + blockRows) * m);
-        this.left = floats(scratch, CHUNK * (n + blockRows));
+        this.bonus = floats(scratch, n);
+        this.total = floats(scratch, n);
+        this.stack = floats(scratch, (n + sides * CHUNK) * m);
+        this.left = floats(scratch, CHUNK * (n + sides * CHUNK));
         this.probeLeft = floats(scratch, rankOne ? CHUNK * (n + CHUNK) : 0);
         this.inner = floats(scratch, rankOne ? CHUNK * CHUNK : 0);
-        this.aged = floats(scratch, blocks * blockRows * n);
-        this.product = floats(scratch, blockRows * Math.max(m, n));
-        this.sums = floats(scratch, 2 * CHUNK);
+        this.aged = floats(scratch, sides * CHUNK * n);
+        this.product = floats(scratch, sides * CHUNK * Math.max(m, n));
+        this.own = floats(scratch, CHUNK);
+        this.update = floats(scratch, n * m);
+        this.turning = floats(scratch, Transposition.scratchLength());
         this.tile = floats(scratch, Tiles.scratchLength());
-        PairRows.fill(1, prefix, 0, n);
         if (before) {
             packRow(in.bonus(), 4L * h * keys, keys, bonus, 0, n);
+        } else {
+            ChunkRows.fill(1, bonus, 0, n);
         }
     }
 
@@ -168,35 +173,44 @@ final class ChunkScan {
             pack(in.rewrite(), at, keys, length, rewrite, 0, n);
         }
         pack(in.value(), in.valueAt(b, start, h), values, length, stack, n * valueRow, m);
-        for (int t = 0; t < CHUNK; t++) {
-            if (t >= length) {
-                PairRows.fill(1, decay, t * keyRow, n);
-            } else if (t > 0 && in.logDecay().dim(1) == 1) {
-                PairRows.copy(decay, 0, decay, t * keyRow, n);
-            } else {
-                decays(4 * in.decayAt(b, start + t, h), t * keyRow);
-            }
+        packDecays(b, start, in.logDecay().dim(1) == 1 ? 1 : length);
+        for (int t = 1; t < length && in.logDecay().dim(1) == 1; t++) {
+            MemorySegment.copy(decay, 0, decay, t * keyRow, keyRow);
         }
+        ChunkRows.fill(1, decay, length * keyRow, (CHUNK - length) * n);
     }
 
-    private void decays(long at, long to) {
+    private void packDecays(int b, int start, int length) {
         MemorySegment g = in.logDecay().data();
+        long at = 4 * in.decayAt(b, start, h);
+        long step = 4L * in.heads() * in.decayWidth();
         if (in.decayWidth() == 1) {
-            FloatVector one = Lanes.exp(Lanes.broadcast(g, at));
-            for (int i = 0; i < n; i += LENGTH) {
-                one.intoMemorySegment(decay, to + 4L * i, ORDER);
+            for (int t = 0; t < length; t++) {
+                ChunkRows.fillExponential(g, at + t * step, decay, t * keyRow, n);
             }
-        } else {
-            StepScan.exponentials(g, at, keys, decay, to);
+            return;
+        }
+        int whole = keys - keys % LENGTH;
+        for (int i = 0; i < whole; i += LENGTH) {
+            ChunkRows.packExponentials(g, at + 4L * i, step, length, decay, 4L * i, keyRow);
+        }
+        for (int t = 0; t < length && whole < keys; t++) {
+            FloatVector rest = load(g, at + t * step + 4L * whole, Lanes.first(keys - whole));
+            store(Lanes.exp(rest), decay, t * keyRow + 4L * whole);
         }
     }
 
     private void pack(Tensor x, long at, int width, int length, MemorySegment into, long to, int padded) {
         long step = 4L * in.heads() * width;
-        for (int t = 0; t < length; t++) {
-            packRow(x, 4 * at + t * step, width, into, to + 4L * t * padded, padded);
+        int whole = width - width % LENGTH;
+        for (int i = 0; i < whole; i += LENGTH) {
+            ChunkRows.copy(x.data(), 4 * (at + i), step, length, into, to + 4L * i, 4L * padded);
         }
-        PairRows.fill(0, into, to + 4L * length * padded, (CHUNK - length) * padded);
+        for (int t = 0; t < length && whole < width; t++) {
+            store(load(x.data(), 4 * (at + whole) + t * step, Lanes.first(width - whole)), into,
+                    to + 4L * (t * padded + whole));
+        }
+        ChunkRows.fill(0, into, to + 4L * length * padded, (CHUNK - length) * padded);
     }
 
     private static void packRow(Tensor x, long at, int width, MemorySegment into, long to, int padded) {
@@ -212,8 +226,13 @@ final class ChunkScan {
 
     private void unpack(MemorySegment from, long at, long row, int length, Tensor y, long to, int width) {
         long step = 4L * in.heads() * width;
-        for (int t = 0; t < length; t++) {
-            unpackRow(from, at + t * row, y.data(), 4 * to + t * step, width);
+        int whole = width - width % LENGTH;
+        for (int i = 0; i < whole; i += LENGTH) {
+            ChunkRows.copy(from, at + 4L * i, row, length, y.data(), 4 * (to + i), step);
+        }
+        for (int t = 0; t < length && whole < width; t++) {
+            store(load(from, at + t * row + 4L * whole), y.data(), 4 * (to + whole) + t * step,
+                    Lanes.first(width - whole));
         }
     }
 
@@ -227,85 +246,38 @@ final class ChunkScan {
         }
     }
 
-    // Ages keys and rewrites position by position, and lets each meet the queries and probes on its way.
+    // Left sides of products, pairs, and keys and rewrites at the chunk's end.
     private void pairs() {
-        for (int i = 0; i < CHUNK; i++) {
-            long old = history ? Math.max(0, i - 1) * block : 0;
-            long here = history ? i * block : 0;
-            long row = i * keyRow;
-            if (before) {
-                PairRows.multiply(query, row, prefix, row, left, i * leftRow, n);
-                dots(query, row, old, i, left, i * leftRow + keyRow);
+        ChunkRows.scaleByPrefix(query, decay, !before, CHUNK, n, left, leftRow, total);
+        Transposition.transpose(key, 0, keyRow, CHUNK, n, aged, 0, agedRow, turning);
+        scores(aged, 0, agedRow, before, query, left, keyRow, leftRow);
+        if (rankOne) {
+            ChunkRows.scaleByPrefix(probe, decay, false, CHUNK, n, probeLeft, probeRow, total);
+            Transposition.transpose(key, 0, keyRow, CHUNK, n, product, 0, BYTES, turning);
+            scores(product, 0, BYTES, true, probe, probeLeft, keyRow, probeRow);
+            Transposition.transpose(rewrite, 0, keyRow, CHUNK, n, product, 0, BYTES, turning);
+            scores(product, 0, BYTES, true, probe, inner, 0, SQUARE_ROW);
+            Transposition.transpose(rewrite, 0, keyRow, CHUNK, n, aged, BYTES, agedRow, turning);
+            scores(aged, BYTES, agedRow, false, query, left, keyRow + SQUARE_ROW, leftRow);
+        }
+        if (before) {
+            ChunkRows.scale(query, bonus, CHUNK, n, product);
+            ChunkRows.dots(product, 0, keyRow, key, 0, keyRow, CHUNK, n, own, 0);
+            for (int i = 0; i < CHUNK; i++) {
+                left.set(FLOAT, i * leftRow + keyRow + 4L * i, own.get(FLOAT, 4L * i));
             }
-            if (rankOne) {
-                PairRows.multiply(probe, row, prefix, row, probeLeft, i * probeRow, n);
-                dots(probe, row, old, i, probeLeft, i * probeRow + keyRow);
-                dots(probe, row, old + CHUNK * keyRow, i, inner, i * SQUARE_ROW);
-            }
-            PairRows.multiply(prefix, row, decay, row, prefix, row + keyRow, n);
-            if (before) {
-                age(old, here, i, sums, 0);
+        }
+    }
+
+    private void scores(MemorySegment keys, long keysAt, long keysRow, boolean early, MemorySegment x,
+            MemorySegment scores, long at, long row) {
+        for (int i = 0; i < CHUNK; i += AgeChains.PASS) {
+            if (early) {
+                AgeChains.scoresBefore(keys, keysAt, keysRow, decay, i * keyRow, x, i * keyRow, keyRow, i, n, scores,
+                        at + i * row, row);
             } else {
-                PairRows.multiply(query, row, prefix, row + keyRow, left, i * leftRow, n);
-                age(old, here, i, left, i * leftRow + keyRow);
-            }
-            PairRows.copy(key, row, aged, here + row, n);
-            if (rankOne) {
-                long rewrites = CHUNK * keyRow;
-                age(old + rewrites, here + rewrites, i, left, i * leftRow + keyRow + SQUARE_ROW);
-                PairRows.copy(rewrite, row, aged, here + rewrites + row, n);
-            }
-            clear(i);
-        }
-        own();
-    }
-
-    private void dots(MemorySegment x, long xAt, long from, int count, MemorySegment into, long to) {
-        for (int j = 0; j < count; j += 4) {
-            PairRows.dotFour(x, xAt, aged, from + j * keyRow, keyRow, n, into, to + 4L * j);
-        }
-    }
-
-    private void age(long from, long to, int i, MemorySegment into, long at) {
-        for (int j = 0; j < i; j += 4) {
-            PairRows.advanceFour(decay, i * keyRow, query, i * keyRow, aged, from + j * keyRow, to + j * keyRow, keyRow,
-                    n, into, at + 4L * j);
-        }
-    }
-
-    // Pairs of a position with itself and later ones.
-    private void clear(int i) {
-        long at = i * leftRow + keyRow;
-        for (int j = i; j < CHUNK; j++) {
-            left.set(FLOAT, at + 4L * j, 0);
-            if (rankOne) {
-                left.set(FLOAT, at + SQUARE_ROW + 4L * j, 0);
-                probeLeft.set(FLOAT, i * probeRow + keyRow + 4L * j, 0);
-                inner.set(FLOAT, i * SQUARE_ROW + 4L * j, 0);
-            }
-        }
-    }
-
-    // Pairs of a position with itself.
-    private void own() {
-        for (int i = 0; i < CHUNK; i += 4) {
-            if (before) {
-                for (int r = i; r < i + 4; r++) {
-                    PairRows.multiply(query, r * keyRow, bonus, 0, product, r * keyRow, n);
-                }
-                PairRows.dotRows(product, i * keyRow, keyRow, key, i * keyRow, keyRow, n, sums, 4L * i);
-            } else {
-                PairRows.dotRows(query, i * keyRow, keyRow, key, i * keyRow, keyRow, n, sums, 4L * i);
-            }
-            if (rankOne) {
-                PairRows.dotRows(query, i * keyRow, keyRow, rewrite, i * keyRow, keyRow, n, sums, 4L * (CHUNK + i));
-            }
-        }
-        for (int i = 0; i < CHUNK; i++) {
-            long at = i * leftRow + keyRow + 4L * i;
-            left.set(FLOAT, at, sums.get(FLOAT, 4L * i));
-            if (rankOne) {
-                left.set(FLOAT, at + SQUARE_ROW, sums.get(FLOAT, 4L * (CHUNK + i)));
+                AgeChains.scoresAfter(keys, keysAt, keysRow, decay, i * keyRow, x, i * keyRow, keyRow, i, n, scores,
+                        at + i * row, row);
             }
         }
     }
@@ -318,61 +290,73 @@ final class ChunkScan {
         long at = (n + CHUNK) * valueRow;
         Tiles.product(probeLeft, 0, probeRow, 4, stack, 0, valueRow, stack, at, valueRow, CHUNK, m, n + CHUNK);
         for (int i = 1; i < CHUNK; i++) {
-            PairRows.addRows(inner, i * SQUARE_ROW, 4, i, stack, at, valueRow, m, stack, at + i * valueRow);
+            ChunkRows.addRows(inner, i * SQUARE_ROW, 4, i, stack, at, valueRow, m, stack, at + i * valueRow);
         }
     }
 
     // S to the end of the chunk.
     private void advance() {
-        Tiles.decay(prefix, CHUNK * keyRow, aged, (blocks - 1) * block, 4, keyRow, stack, n * valueRow, valueRow, stack,
-                0, valueRow, n, m, (int) (block / keyRow));
+        Tiles.decay(total, 0, aged, 0, agedRow, 4, stack, n * valueRow, valueRow, stack, 0, valueRow, n, m,
+                sides * CHUNK, update);
     }
 
     // ── backward ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    /** What only the backward pass needs; rows of keys and of values as in the forward pass. */
+    /** What only the backward pass needs. "Turned" matrices have positions in the lanes. */
     private final class Backward {
-        /** Gradients of S, of outputs and of R below one another, and dSᵀ and Sᵀ. */
+        /** Gradients of S, of outputs and of R below one another. */
         private final MemorySegment dStack;
-        private final MemorySegment turned;
-        private final MemorySegment turning;
-        /** Gradients of Q ⊙ c and below it of A ⊙ c; of aged keys and below them of rewrites. */
-        private final MemorySegment dLeft;
-        private final MemorySegment dAged;
-        /** Gradients of the pairs of queries and keys, queries and rewrites, probes and keys, probes and rewrites. */
+        /** Outputs' gradients, those of R, V and W turned. */
+        private final MemorySegment turnedOutputs;
+        private final MemorySegment turnedSolved;
+        private final MemorySegment turnedValues;
+        private final MemorySegment turnedWritten;
+        /** Gradients of pairs: queries with keys and with rewrites, probes with keys and with rewrites; one turned. */
         private final MemorySegment dQueryKey;
         private final MemorySegment dQueryRewrite;
         private final MemorySegment dProbeKey;
         private final MemorySegment dProbeRewrite;
-        private final MemorySegment zeros;
-        /** Gradients of pairs of a position with itself: with its key, then with its rewrite. */
+        private final MemorySegment turnedPairs;
+        /** Gradients of pairs of a position with itself: of a query with its key, and with its rewrite. */
         private final MemorySegment dOwn;
-        private final MemorySegment dPrefix;
+        private final MemorySegment dOwnRewrite;
+        private final MemorySegment ignored;
+        /** Decays and sums of one chain, turned. */
+        private final MemorySegment age;
+        private final MemorySegment sum;
+        private final MemorySegment through;
         private final MemorySegment dQuery;
         private final MemorySegment dKey;
         private final MemorySegment dProbe;
         private final MemorySegment dRewrite;
+        private final MemorySegment later;
         private final MemorySegment dDecay;
+        private final MemorySegment dTotal;
 
         private Backward(Workspace scratch) {
-            int rows = rankOne ? 2 * CHUNK : CHUNK;
-            dStack = floats(scratch, (n + rows) * m);
-            turned = floats(scratch, n * m);
-            turning = floats(scratch, Transposition.scratchLength());
-            dLeft = floats(scratch, rows * n);
-            dAged = floats(scratch, rows * n);
+            dStack = floats(scratch, (n + sides * CHUNK) * m);
+            turnedOutputs = floats(scratch, CHUNK * m);
+            turnedValues = floats(scratch, CHUNK * m);
+            turnedSolved = floats(scratch, rankOne ? CHUNK * m : 0);
+            turnedWritten = floats(scratch, rankOne ? CHUNK * m : 0);
             dQueryKey = floats(scratch, CHUNK * CHUNK);
             dQueryRewrite = floats(scratch, CHUNK * CHUNK);
             dProbeKey = floats(scratch, CHUNK * CHUNK);
             dProbeRewrite = floats(scratch, CHUNK * CHUNK);
-            zeros = floats(scratch, CHUNK * CHUNK).fill((byte) 0);
-            dOwn = floats(scratch, 2 * CHUNK);
-            dPrefix = floats(scratch, n);
+            turnedPairs = floats(scratch, CHUNK * CHUNK);
+            dOwn = floats(scratch, CHUNK);
+            dOwnRewrite = floats(scratch, CHUNK);
+            ignored = floats(scratch, CHUNK);
+            age = floats(scratch, CHUNK * n);
+            sum = floats(scratch, CHUNK * n);
+            through = floats(scratch, CHUNK * n);
             dQuery = floats(scratch, CHUNK * n);
             dKey = floats(scratch, CHUNK * n);
             dProbe = floats(scratch, rankOne ? CHUNK * n : 0);
             dRewrite = floats(scratch, rankOne ? CHUNK * n : 0);
+            later = floats(scratch, CHUNK * n);
             dDecay = floats(scratch, CHUNK * n);
+            dTotal = floats(scratch, n);
         }
 
         // One chunk: stack holds S before it, dStack the gradient of S after it, then of S before it.
@@ -381,134 +365,114 @@ final class ChunkScan {
             rewritten();
             pack(dy, in.valueAt(b, start, h), values, length, dStack, n * valueRow, m);
             valuesAndPairs();
-            int rows = rankOne ? 2 * CHUNK : CHUNK;
-            Transposition.transpose(stack, n, m, turned, turning);
-            Tiles.product(dStack, n * valueRow, valueRow, 4, turned, 0, keyRow, dLeft, 0, keyRow, rows, n, m);
-            Transposition.transpose(dStack, n, m, turned, turning);
-            Tiles.product(stack, n * valueRow, valueRow, 4, turned, 0, keyRow, dAged, 0, keyRow, rows, n, m);
-            for (int i = 0; i < n; i += 4) {
-                PairRows.dotRows(stack, i * valueRow, valueRow, dStack, i * valueRow, valueRow, m, dPrefix, 4L * i);
+            ChunkRows.dots(stack, 0, valueRow, dStack, 0, valueRow, n, m, dTotal, 0);
+            ChunkRows.multiply(dTotal, total, n);
+            ChunkRows.fill(0, dDecay, 0, CHUNK * n);
+            queries(before ? 1 : 0, query, turnedOutputs, dQueryKey, dQueryRewrite, dQuery);
+            keys(key, turnedValues, dQueryKey, dProbeKey, dKey);
+            if (rankOne) {
+                queries(1, probe, turnedSolved, dProbeKey, dProbeRewrite, dProbe);
+                keys(rewrite, turnedWritten, dQueryRewrite, dProbeRewrite, dRewrite);
             }
-            Tiles.decay(prefix, CHUNK * keyRow, left, 0, 4, leftRow, dStack, n * valueRow, valueRow, dStack, 0,
-                    valueRow, n, m, CHUNK);
+            ChunkRows.addWhereAlive(dTotal, decay, CHUNK, n, dDecay);
+            // Pairs of a position with itself know no decay, so they come last.
+            ChunkRows.addScaled(dOwn, bonus, key, CHUNK, n, dQuery);
+            ChunkRows.addScaled(dOwn, bonus, query, CHUNK, n, dKey);
+            if (rankOne) {
+                ChunkRows.addScaled(dOwnRewrite, bonus, rewrite, CHUNK, n, dQuery);
+                ChunkRows.addScaled(dOwnRewrite, bonus, query, CHUNK, n, dRewrite);
+            }
+            Tiles.decay(total, 0, left, 0, 4, leftRow, dStack, n * valueRow, valueRow, dStack, 0, valueRow, n, m,
+                    CHUNK, update);
             if (rankOne) {
                 Tiles.accumulate(probeLeft, 0, 4, probeRow, dStack, (n + CHUNK) * valueRow, valueRow, dStack, 0,
                         valueRow, n, m, CHUNK, tile);
-            }
-            for (int i = CHUNK - 1; i >= 0; i--) {
-                position(i);
             }
         }
 
         // The gradients of values (in product), of W, of R, and of all pairs.
         private void valuesAndPairs() {
-            long last = (blocks - 1) * block;
-            Tiles.product(aged, last, keyRow, 4, dStack, 0, valueRow, product, 0, valueRow, (int) (block / keyRow), m,
-                    n);
-            Tiles.accumulate(left, keyRow, 4, leftRow, dStack, n * valueRow, valueRow, product, 0, valueRow, CHUNK, m,
-                    CHUNK, tile);
             long outputs = n * valueRow;
+            long solved = outputs + CHUNK * valueRow;
+            Tiles.product(aged, 0, 4, agedRow, dStack, 0, valueRow, product, 0, valueRow, sides * CHUNK, m, n);
+            Tiles.accumulate(left, keyRow, 4, leftRow, dStack, outputs, valueRow, product, 0, valueRow, CHUNK, m, CHUNK,
+                    tile);
+            turn(dStack, outputs, turnedOutputs);
+            turn(stack, outputs, turnedValues);
+            AgeChains.narrow(dStack, outputs, valueRow, turnedValues, 0, dQueryKey, 0, CHUNK, m);
+            AgeChains.mask(dQueryKey, dOwn);
             if (rankOne) {
-                long dWritten = CHUNK * valueRow;
-                long solved = (n + CHUNK) * valueRow;
-                Tiles.accumulate(left, keyRow + SQUARE_ROW, 4, leftRow, dStack, outputs, valueRow, product, dWritten,
-                        valueRow, CHUNK, m, CHUNK, tile);
-                MemorySegment.copy(product, dWritten, dStack, solved, CHUNK * valueRow);
+                Tiles.accumulate(left, keyRow + SQUARE_ROW, 4, leftRow, dStack, outputs, valueRow, product,
+                        CHUNK * valueRow, valueRow, CHUNK, m, CHUNK, tile);
+                MemorySegment.copy(product, CHUNK * valueRow, dStack, solved, CHUNK * valueRow);
                 for (int j = CHUNK - 2; j >= 0; j--) {
-                    PairRows.addRows(inner, (j + 1) * SQUARE_ROW + 4L * j, SQUARE_ROW, CHUNK - 1 - j, dStack,
+                    ChunkRows.addRows(inner, (j + 1) * SQUARE_ROW + 4L * j, SQUARE_ROW, CHUNK - 1 - j, dStack,
                             solved + (j + 1) * valueRow, valueRow, m, dStack, solved + j * valueRow);
                 }
                 Tiles.accumulate(probeLeft, keyRow, 4, probeRow, dStack, solved, valueRow, product, 0, valueRow, CHUNK,
                         m, CHUNK, tile);
-                pairGradients(outputs, outputs + CHUNK * valueRow, dQueryRewrite, CHUNK);
-                pairGradients(solved, outputs, dProbeKey, -1);
-                pairGradients(solved, outputs + CHUNK * valueRow, dProbeRewrite, -1);
-            }
-            pairGradients(outputs, outputs, dQueryKey, 0);
-        }
-
-        // Rows of dStack against rows of values in stack; those of a position with itself go to dOwn.
-        private void pairGradients(long rows, long others, MemorySegment into, int own) {
-            for (int i = 0; i < CHUNK; i++) {
-                for (int j = 0; j <= i; j += 4) {
-                    PairRows.dotFour(dStack, rows + i * valueRow, stack, others + j * valueRow, valueRow, m, into,
-                            i * SQUARE_ROW + 4L * j);
-                }
-                if (own >= 0) {
-                    dOwn.set(FLOAT, 4L * (own + i), into.get(FLOAT, i * SQUARE_ROW + 4L * i));
-                }
+                turn(dStack, solved, turnedSolved);
+                turn(stack, solved, turnedWritten);
+                AgeChains.narrow(dStack, outputs, valueRow, turnedWritten, 0, dQueryRewrite, 0, CHUNK, m);
+                AgeChains.mask(dQueryRewrite, dOwnRewrite);
+                AgeChains.narrow(dStack, solved, valueRow, turnedValues, 0, dProbeKey, 0, CHUNK, m);
+                AgeChains.mask(dProbeKey, ignored);
+                AgeChains.narrow(dStack, solved, valueRow, turnedWritten, 0, dProbeRewrite, 0, CHUNK, m);
+                AgeChains.mask(dProbeRewrite, ignored);
             }
         }
 
-        // Back through one position: dAged holds the gradients of keys as they are after it.
-        private void position(int i) {
-            long row = i * keyRow;
-            long here = i * block;
-            PairRows.fill(0, dQuery, row, n);
-            if (!before) {
-                PairRows.addProduct(dLeft, row, query, row, dPrefix, 0, n);
-                PairRows.multiply(dLeft, row, prefix, row + keyRow, dQuery, row, n);
-                PairRows.addRows(dQueryKey, i * SQUARE_ROW, 4, i, aged, here, keyRow, n, dQuery, row);
-            }
-            PairRows.multiply(dPrefix, 0, prefix, row + keyRow, dDecay, row, n);
-            PairRows.multiply(dPrefix, 0, decay, row, dPrefix, 0, n);
-            retreat(i, 0, before ? zeros : dQueryKey, before ? dQueryKey : dProbeKey);
-            PairRows.copy(dAged, row, dKey, row, n);
+        private void turn(MemorySegment rows, long at, MemorySegment into) {
+            Transposition.transpose(rows, at, valueRow, CHUNK, m, into, 0, BYTES, turning);
+        }
+
+        // Gradients of queries (or probes) from the state, and from keys and rewrites in the chunk.
+        private void queries(int later, MemorySegment x, MemorySegment outputs, MemorySegment dKeyPairs,
+                MemorySegment dRewritePairs, MemorySegment dx) {
+            ChunkRows.fill(0, sum, 0, CHUNK * n);
+            queryChain(later, key, dKeyPairs);
             if (rankOne) {
-                long rewrites = CHUNK * keyRow;
-                PairRows.addRows(dQueryRewrite, i * SQUARE_ROW, 4, i, aged, here + rewrites, keyRow, n, dQuery, row);
-                retreat(i, rewrites, dQueryRewrite, dProbeRewrite);
-                PairRows.copy(dAged, rewrites + row, dRewrite, row, n);
-                PairRows.multiply(dLeft, rewrites + row, prefix, row, dProbe, row, n);
-                PairRows.addProduct(dLeft, rewrites + row, probe, row, dPrefix, 0, n);
-                if (i > 0) {
-                    PairRows.addRows(dProbeKey, i * SQUARE_ROW, 4, i, aged, here - block, keyRow, n, dProbe, row);
-                    PairRows.addRows(dProbeRewrite, i * SQUARE_ROW, 4, i, aged, here - block + rewrites, keyRow, n,
-                            dProbe, row);
-                }
+                queryChain(later, rewrite, dRewritePairs);
             }
-            if (before) {
-                PairRows.multiply(dLeft, row, prefix, row, dQuery, row, n);
-                PairRows.addProduct(dLeft, row, query, row, dPrefix, 0, n);
-                if (i > 0) {
-                    PairRows.addRows(dQueryKey, i * SQUARE_ROW, 4, i, aged, here - block, keyRow, n, dQuery, row);
-                }
-            }
-            own(i);
+            AgeChains.narrow(stack, 0, valueRow, outputs, 0, through, 0, n, m);
+            ChunkRows.addProduct(age, through, sum, CHUNK * n);
+            Transposition.transpose(sum, 0, BYTES, n, CHUNK, dx, 0, keyRow, turning);
+            ChunkRows.addFrom(1, later == 0, x, dx, CHUNK, n, dDecay);
         }
 
-        // Keys (or rewrites) written before position i, back through its decay.
-        private void retreat(int i, long rows, MemorySegment after, MemorySegment earlier) {
-            MemorySegment other = rankOne ? probe : query;
-            MemorySegment factors = before || rankOne ? earlier : zeros;
-            long row = i * keyRow;
-            long from = i * block + rows;
-            int j = 0;
-            for (; j + 4 <= i; j += 4) {
-                PairRows.retreatFour(after, factors, i * SQUARE_ROW + 4L * j, query, row, other, row, decay, row, aged,
-                        from + j * keyRow, dAged, rows + j * keyRow, keyRow, dDecay, row, n);
-            }
-            for (; j < i; j++) {
-                long at = i * SQUARE_ROW + 4L * j;
-                PairRows.retreat(after.get(FLOAT, at), query, row, factors.get(FLOAT, at), other, row, decay, row, aged,
-                        from + j * keyRow, dAged, rows + j * keyRow, dDecay, row, n);
+        private void queryChain(int later, MemorySegment keys, MemorySegment dPairs) {
+            ChunkRows.fill(1, age, 0, CHUNK * n);
+            Transposition.transpose(dPairs, 0, BYTES, CHUNK, CHUNK, turnedPairs, 0, BYTES, turning);
+            for (int j = CHUNK - AgeChains.PASS; j >= 0; j -= AgeChains.PASS) {
+                AgeChains.queries(later, age, sum, decay, j * keyRow, keys, j * keyRow, keyRow, j, n, turnedPairs);
             }
         }
 
-        private void own(int i) {
-            long row = i * keyRow;
-            float dPair = dOwn.get(FLOAT, 4L * i);
-            if (before) {
-                PairRows.addScaledProduct(dPair, bonus, 0, key, row, dQuery, row, n);
-                PairRows.addScaledProduct(dPair, bonus, 0, query, row, dKey, row, n);
-            } else {
-                PairRows.addScaled(dPair, key, row, dQuery, row, n);
-                PairRows.addScaled(dPair, query, row, dKey, row, n);
-            }
+        // Gradients of keys (or rewrites) from queries and probes in the chunk, and from the state after it.
+        private void keys(MemorySegment x, MemorySegment written, MemorySegment dQueryPairs, MemorySegment dProbePairs,
+                MemorySegment dx) {
+            ChunkRows.fill(0, sum, 0, CHUNK * n);
             if (rankOne) {
-                float dOther = dOwn.get(FLOAT, 4L * (CHUNK + i));
-                PairRows.addScaled(dOther, rewrite, row, dQuery, row, n);
-                PairRows.addScaled(dOther, query, row, dRewrite, row, n);
+                keyChain(true, probe, dProbePairs);
+            }
+            keyChain(before, query, dQueryPairs);
+            Transposition.transpose(sum, 0, BYTES, n, CHUNK, dx, 0, keyRow, turning);
+            ChunkRows.addFrom(-1, true, x, dx, CHUNK, n, dDecay);
+            AgeChains.narrow(dStack, 0, valueRow, written, 0, through, 0, n, m);
+            ChunkRows.multiply(through, age, CHUNK * n);
+            Transposition.transpose(through, 0, BYTES, n, CHUNK, later, 0, keyRow, turning);
+            ChunkRows.addBefore(x, later, CHUNK, n, dDecay);
+            ChunkRows.add(later, dx, CHUNK * n);
+        }
+
+        private void keyChain(boolean early, MemorySegment x, MemorySegment dPairs) {
+            ChunkRows.fill(1, age, 0, CHUNK * n);
+            for (int i = 0; i < CHUNK; i += AgeChains.PASS) {
+                if (early) {
+                    AgeChains.keysBefore(age, sum, decay, i * keyRow, x, i * keyRow, keyRow, i, n, dPairs);
+                } else {
+                    AgeChains.keysAfter(age, sum, decay, i * keyRow, x, i * keyRow, keyRow, i, n, dPairs);
+                }
             }
         }
 
@@ -519,7 +483,7 @@ final class ChunkScan {
             for (int t = 0; t < length; t++) {
                 long row = t * keyRow;
                 if (in.decayWidth() == 1) {
-                    PairRows.sumRow(dDecay, row, n);
+                    ChunkRows.sumRow(dDecay, row, n);
                 }
                 if (!shared) {
                     long to = 4 * ((((long) b * in.time() + start + t) * in.heads() + h) * in.decayWidth());
@@ -604,9 +568,11 @@ final class ChunkScan {
         if (rankOne) {
             pairs();
             rewritten();
+            advance();
         } else {
-            PairRows.ageToEnd(key, decay, CHUNK, n, aged, (blocks - 1) * block, prefix, CHUNK * keyRow);
+            ChunkRows.ageToEnd(key, decay, CHUNK, n, product, total);
+            Tiles.decay(total, 0, product, 0, 4, keyRow, stack, n * valueRow, valueRow, stack, 0, valueRow, n, m,
+                    CHUNK, update);
         }
-        advance();
     }
 }

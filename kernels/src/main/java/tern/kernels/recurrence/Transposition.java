@@ -49,24 +49,25 @@ final class Transposition {
     }
 
     /**
-     * into [columns,rows] ← from [rows,columns]ᵀ, both without gaps; rows and columns are whole vectors.
+     * into [columns,rows] ← from [rows,columns]ᵀ; rows and columns are whole vectors, offsets and strides bytes.
      *
      * @param block {@link #scratchLength} floats
      */
-    static void transpose(MemorySegment from, int rows, int columns, MemorySegment into, MemorySegment block) {
+    static void transpose(MemorySegment from, long fromAt, long fromRow, int rows, int columns, MemorySegment into,
+            long intoAt, long intoRow, MemorySegment block) {
         for (int i = 0; i < rows; i += LENGTH) {
             for (int j = 0; j < columns; j += LENGTH) {
-                long at = 4L * ((long) i * columns + j);
-                long to = 4L * ((long) j * rows + i);
+                long at = fromAt + i * fromRow + 4L * j;
+                long to = intoAt + j * intoRow + 4L * i;
                 if (SIXTEEN) {
                     for (int r = 0; r < 4; r++) {
-                        far(from, at + 4L * r * columns, 4L * columns, block, r * BLOCK_ROW);
+                        far(from, at + r * fromRow, fromRow, block, r * BLOCK_ROW);
                     }
                     for (int r = 0; r < 16; r += 4) {
-                        near(block, r * BLOCK_ROW, into, to + 4L * r * rows, 4L * rows);
+                        near(block, r * BLOCK_ROW, into, to + r * intoRow, intoRow);
                     }
                 } else {
-                    singly(from, at, 4L * columns, into, to, 4L * rows);
+                    singly(from, at, fromRow, into, to, intoRow);
                 }
             }
         }

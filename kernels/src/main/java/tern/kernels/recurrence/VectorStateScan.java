@@ -36,7 +36,7 @@ public final class VectorStateScan implements StateScan {
             run(team, in, (index, scratch) -> StepScan.forward(in, state, y, nextState, index / in.heads(),
                     index % in.heads(), scratch));
         } else {
-            run(team, in, (index, scratch) -> new ChunkScan(in, index % in.heads(), false, scratch).forward(state, y,
+            run(team, in, (index, scratch) -> new ChunkScan(in, index % in.heads(), scratch).forward(state, y,
                     nextState, index / in.heads()));
         }
     }
@@ -55,7 +55,7 @@ public final class VectorStateScan implements StateScan {
         Tensor dBonuses = team.scratch().zeros(DType.F64, Shape.of(batch, heads, keys));
         Tensor dLogDecay = sharedByBatch && !sharedByTime
                 ? team.scratch().allocate(DType.F32, Shape.of(batch, in.time(), heads, width)) : dIn.logDecay();
-        run(team, in, (index, scratch) -> new ChunkScan(in, index % heads, true, scratch).backward(state, dy,
+        run(team, in, (index, scratch) -> new ChunkScan(in, index % heads, scratch).backward(state, dy,
                 dNextState, dIn, dState, dLogDecay, dDecays.data().asSlice(8L * index * width, 8L * width),
                 dBonuses.data().asSlice(8L * index * keys, 8L * keys), index / heads, scratch));
         if (sharedByTime || sharedByBatch) {
