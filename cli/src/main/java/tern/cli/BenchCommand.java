@@ -7,7 +7,8 @@ import picocli.CommandLine.Spec;
 
 /** {@code tern bench}: measurements, each a subcommand. */
 @Command(name = "bench", description = "Measure kernels, training steps, decoding and tokenizing on this machine.", mixinStandardHelpOptions = true, subcommands = {
-    KernelBenchCommand.class, DecodeBenchCommand.class, TrainBenchCommand.class, GenerateBenchCommand.class,
+    KernelBenchCommand.class, RecurrenceBenchCommand.class, DecodeBenchCommand.class, TrainBenchCommand.class,
+    GenerateBenchCommand.class,
     TokenizeBenchCommand.class})
 final class BenchCommand implements Runnable {
     @ParentCommand

@@ -139,6 +139,11 @@ public final class KernelBench {
     private record Rival(Peer peer, Runnable call) {
     }
 
+    /** Seconds of single calls, in ascending order. */
+    static double[] seconds(KernelSet kernels, KernelCase one, int threads, long nanos) {
+        return sample(kernels, one, threads, nanos, List.of()).own;
+    }
+
     /** Short calls are timed several at a time; kernel and peer take turns, so that a disturbance falls on both. */
     private static Samples sample(KernelSet kernels, KernelCase one, int threads, long nanos, List<Peer> peers) {
         try (Memory memory = new Memory(); ThreadTeam team = new ThreadTeam(threads)) {
