@@ -1,5 +1,6 @@
 package tern.kernels;
 
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
@@ -39,6 +40,7 @@ public final class ThreadTeam implements AutoCloseable {
     private final Workspace scratch = new Workspace();
     private final AtomicLongArray counters = new AtomicLongArray(COUNTERS);
     private final AtomicReference<@Nullable Thread> caller = new AtomicReference<>();
+    private final AtomicReference<@Nullable Task> inner = new AtomicReference<>();
     private final AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
     private final Worker[] workers;
     private final long longestSpin;
@@ -132,11 +134,18 @@ public final class ThreadTeam implements AutoCloseable {
         }
     }
 
-    private static void runInline(int tasks, Task task, Workspace scratch) {
+    /**
+     * Runs tasks on this thread. They are fetched from where the compiler cannot know them: it would compile whole kernels
+     * into each of their callers, run out of its budget half-way and leave their vectors on the heap.
+     */
+    private void runInline(int tasks, Task task, Workspace scratch) {
+        AtomicReference<@Nullable Task> own = Thread.currentThread() instanceof Worker worker ? worker.inner : inner;
+        own.set(task);
+        Task fetched = Objects.requireNonNull(own.get());
+        Workspace.Mark mark = scratch.mark();
         for (int index = 0; index < tasks; index++) {
-            Workspace.Mark mark = scratch.mark();
             try {
-                task.run(index, scratch);
+                fetched.run(index, scratch);
             } finally {
                 scratch.release(mark);
             }
@@ -182,6 +191,7 @@ public final class ThreadTeam implements AutoCloseable {
 
     private void claimAndRun(int region, Workspace scratch) {
         int completed = 0;
+        Workspace.Mark mark = scratch.mark();
         while (true) {
             long claims = counters.get(CLAIMS);
             int unclaimed = (int) claims;
@@ -192,7 +202,7 @@ public final class ThreadTeam implements AutoCloseable {
                 break;
             }
             if (counters.compareAndSet(CLAIMS, claims, claims - 1)) {
-                runOne(claimed, index, scratch);
+                runOne(claimed, index, scratch, mark);
                 completed++;
             }
         }
@@ -201,11 +211,10 @@ public final class ThreadTeam implements AutoCloseable {
         }
     }
 
-    private void runOne(Task claimed, int index, Workspace scratch) {
+    private void runOne(Task claimed, int index, Workspace scratch, Workspace.Mark mark) {
         if (failure.getOpaque() != null) {
             return;
         }
-        Workspace.Mark mark = scratch.mark();
         try {
             claimed.run(index, scratch);
         } catch (Throwable thrown) {
@@ -281,6 +290,7 @@ public final class ThreadTeam implements AutoCloseable {
     private static final class Worker extends Thread {
         final ThreadTeam team;
         final Workspace scratch = new Workspace();
+        final AtomicReference<@Nullable Task> inner = new AtomicReference<>();
         volatile boolean parked;
         private final int number;
         private final long longestSpin;

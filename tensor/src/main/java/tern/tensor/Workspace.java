@@ -53,17 +53,51 @@ public final class Workspace implements Allocator, AutoCloseable {
                 offset = place.offsetAfter;
                 return known;
             }
-            handedOut.subList(cursor, handedOut.size()).clear();
-            places.subList(cursor, places.size()).clear();
         }
+        return fresh(dtype, shape);
+    }
+
+    /** Memory for this many floats; makes no object at all where a step made the same call before. */
+    public MemorySegment floatMemory(long count) {
+        return vector(DType.F32, count);
+    }
+
+    /** Memory for this many doubles; makes no object at all where a step made the same call before. */
+    public MemorySegment doubleMemory(long count) {
+        return vector(DType.F64, count);
+    }
+
+    private MemorySegment vector(DType dtype, long count) {
+        if (cursor < handedOut.size()) {
+            Tensor known = handedOut.get(cursor);
+            Place place = places.get(cursor);
+            if (known.dtype() == dtype && known.elements() == count && place.block == block
+                    && place.offset == offset) {
+                cursor++;
+                block = place.blockAfter;
+                offset = place.offsetAfter;
+                return known.data();
+            }
+        }
+        return fresh(dtype, Shape.of(Math.toIntExact(count))).data();
+    }
+
+    /** What was handed out here before is forgotten; what came after it may still be met again. */
+    private Tensor fresh(DType dtype, Shape shape) {
         int blockBefore = block;
         long offsetBefore = offset;
         long bytes = Tensor.bytes(dtype, shape);
-        Tensor fresh = Tensor.over(dtype, shape, take(bytes));
-        handedOut.add(fresh);
-        places.add(new Place(blockBefore, offsetBefore, block, offset));
+        Tensor made = Tensor.over(dtype, shape, take(bytes));
+        Place place = new Place(blockBefore, offsetBefore, block, offset);
+        if (cursor < handedOut.size()) {
+            handedOut.set(cursor, made);
+            places.set(cursor, place);
+        } else {
+            handedOut.add(made);
+            places.add(place);
+        }
         cursor++;
-        return fresh;
+        return made;
     }
 
     /**

@@ -1,14 +1,14 @@
 package tern.kernels.attention;
 
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 import static tern.kernels.lanes.Lanes.BYTES;
 import static tern.kernels.lanes.Lanes.LENGTH;
-import static tern.kernels.lanes.Lanes.all;
+import static tern.kernels.lanes.Lanes.ORDER;
+import static tern.kernels.lanes.Lanes.SPECIES;
 import static tern.kernels.lanes.Lanes.bound;
 import static tern.kernels.lanes.Lanes.broadcast;
 import static tern.kernels.lanes.Lanes.exp;
-import static tern.kernels.lanes.Lanes.load;
 import static tern.kernels.lanes.Lanes.padded;
-import static tern.kernels.lanes.Lanes.store;
 import static tern.tensor.Tensor.FLOAT;
 
 import java.lang.foreign.MemorySegment;
@@ -177,27 +177,28 @@ public final class VectorAttention implements Attention {
     // A vector that a loop carries must begin in the loop's own method: one that came as an argument is kept on the heap.
     private static boolean raise(MemorySegment scores, long row, long lane, int columns, MemorySegment highest,
             MemorySegment factors) {
-        FloatVector high = load(highest, lane);
+        FloatVector high = fromMemorySegment(SPECIES, highest, lane, ORDER);
         for (int c = 0; c < columns; c++) {
-            high = high.max(load(scores, c * row + lane));
+            high = high.max(fromMemorySegment(SPECIES, scores, c * row + lane, ORDER));
         }
-        FloatVector before = load(highest, lane);
-        store(exp(before.sub(high)), factors, lane);
-        store(high, highest, lane);
+        FloatVector before = fromMemorySegment(SPECIES, highest, lane, ORDER);
+        exp(before.sub(high)).intoMemorySegment(factors, lane, ORDER);
+        high.intoMemorySegment(highest, lane, ORDER);
         return high.compare(VectorOperators.NE, before).anyTrue();
     }
 
     private static void weights(MemorySegment scores, long row, long lane, int columns, MemorySegment highest,
             MemorySegment factors, MemorySegment sums) {
-        FloatVector high = load(highest, lane);
-        FloatVector sum = load(sums, lane).mul(load(factors, lane));
+        FloatVector high = fromMemorySegment(SPECIES, highest, lane, ORDER);
+        FloatVector sum = fromMemorySegment(SPECIES, sums, lane, ORDER)
+                .mul(fromMemorySegment(SPECIES, factors, lane, ORDER));
         for (int c = 0; c < columns; c++) {
             long at = c * row + lane;
-            FloatVector weight = exp(load(scores, at).sub(high));
-            weight.intoMemorySegment(scores, at, Lanes.ORDER);
+            FloatVector weight = exp(fromMemorySegment(SPECIES, scores, at, ORDER).sub(high));
+            weight.intoMemorySegment(scores, at, ORDER);
             sum = sum.add(weight);
         }
-        sum.intoMemorySegment(sums, lane, Lanes.ORDER);
+        sum.intoMemorySegment(sums, lane, ORDER);
     }
 
     private static void rescale(MemorySegment mixed, long row, MemorySegment factors, int rows, int columns) {
@@ -205,7 +206,7 @@ public final class VectorAttention implements Attention {
             FloatVector factor = broadcast(factors, 4L * r);
             for (int j = 0; j < columns; j += LENGTH) {
                 long at = r * row + 4L * j;
-                store(load(mixed, at).mul(factor), mixed, at);
+                fromMemorySegment(SPECIES, mixed, at, ORDER).mul(factor).intoMemorySegment(mixed, at, ORDER);
             }
         }
     }
@@ -307,9 +308,10 @@ public final class VectorAttention implements Attention {
         int whole = bound(width);
         for (int s = 0; s < rows; s++) {
             long at = keyAt + s * stride;
-            FloatVector sums = all(0);
+            FloatVector sums = FloatVector.broadcast(SPECIES, 0);
             for (int i = 0; i < whole; i += LENGTH) {
-                sums = load(keys, at + 4L * i).fma(load(query, queryAt + 4L * i), sums);
+                sums = fromMemorySegment(SPECIES, keys, at + 4L * i, ORDER)
+                        .fma(fromMemorySegment(SPECIES, query, queryAt + 4L * i, ORDER), sums);
             }
             float sum = Lanes.sum(sums);
             for (int i = whole; i < width; i++) {
@@ -328,11 +330,11 @@ public final class VectorAttention implements Attention {
         for (int s = count; s < padded(count); s++) {
             scores.set(FLOAT, at + 4L * s, Float.NEGATIVE_INFINITY);
         }
-        FloatVector highs = all(high);
-        FloatVector sum = all(0);
+        FloatVector highs = FloatVector.broadcast(SPECIES, high);
+        FloatVector sum = FloatVector.broadcast(SPECIES, 0);
         for (int s = 0; s < count; s += LENGTH) {
-            FloatVector weight = exp(load(scores, at + 4L * s).sub(highs));
-            weight.intoMemorySegment(scores, at + 4L * s, Lanes.ORDER);
+            FloatVector weight = exp(fromMemorySegment(SPECIES, scores, at + 4L * s, ORDER).sub(highs));
+            weight.intoMemorySegment(scores, at + 4L * s, ORDER);
             sum = sum.add(weight);
         }
         found.set(FLOAT, foundAt, high);
@@ -361,25 +363,26 @@ public final class VectorAttention implements Attention {
 
     private static void mixTwo(MemorySegment weights, long weightAt, int rows, MemorySegment values, long valueAt,
             long stride, MemorySegment mixed, long mixedAt) {
-        FloatVector sum0 = load(mixed, mixedAt);
-        FloatVector sum1 = load(mixed, mixedAt + BYTES);
+        FloatVector sum0 = fromMemorySegment(SPECIES, mixed, mixedAt, ORDER);
+        FloatVector sum1 = fromMemorySegment(SPECIES, mixed, mixedAt + BYTES, ORDER);
         for (int s = 0; s < rows; s++) {
             long at = valueAt + s * stride;
             FloatVector weight = broadcast(weights, weightAt + 4L * s);
-            sum0 = weight.fma(load(values, at), sum0);
-            sum1 = weight.fma(load(values, at + BYTES), sum1);
+            sum0 = weight.fma(fromMemorySegment(SPECIES, values, at, ORDER), sum0);
+            sum1 = weight.fma(fromMemorySegment(SPECIES, values, at + BYTES, ORDER), sum1);
         }
-        store(sum0, mixed, mixedAt);
-        store(sum1, mixed, mixedAt + BYTES);
+        sum0.intoMemorySegment(mixed, mixedAt, ORDER);
+        sum1.intoMemorySegment(mixed, mixedAt + BYTES, ORDER);
     }
 
     private static void mixOne(MemorySegment weights, long weightAt, int rows, MemorySegment values, long valueAt,
             long stride, MemorySegment mixed, long mixedAt) {
-        FloatVector sum = load(mixed, mixedAt);
+        FloatVector sum = fromMemorySegment(SPECIES, mixed, mixedAt, ORDER);
         for (int s = 0; s < rows; s++) {
-            sum = broadcast(weights, weightAt + 4L * s).fma(load(values, valueAt + s * stride), sum);
+            sum = broadcast(weights, weightAt + 4L * s)
+                    .fma(fromMemorySegment(SPECIES, values, valueAt + s * stride, ORDER), sum);
         }
-        store(sum, mixed, mixedAt);
+        sum.intoMemorySegment(mixed, mixedAt, ORDER);
     }
 
     private static void join(MemorySegment found, long at, long stride, int parts, int width, MemorySegment y, long yAt,
@@ -454,7 +457,7 @@ public final class VectorAttention implements Attention {
             for (int h = g * (heads / groups); h < (g + 1) * (heads / groups); h++) {
                 long at = gradient.dQueryAt(part, b, h);
                 long length = 4L * gradient.paddedTime() * padded(query.dim(3));
-                dQueries.asSlice(at, length).fill((byte) 0);
+                Lanes.clear(dQueries, at, at + length);
             }
             for (int tile = part; (long) tile * TILE < ages[b] + time; tile += parts) {
                 Workspace.Mark inner = scratch.mark();
@@ -544,13 +547,14 @@ public final class VectorAttention implements Attention {
     private static void weightRow(MemorySegment weights, MemorySegment dScores, long at, int lanes, int seen,
             float total,
             float mean) {
-        FloatVector totals = all(total);
-        FloatVector means = all(mean);
+        FloatVector totals = FloatVector.broadcast(SPECIES, total);
+        FloatVector means = FloatVector.broadcast(SPECIES, mean);
         for (int c = 0; c < lanes; c += LENGTH) {
             long here = at + 4L * c;
-            FloatVector weight = exp(load(weights, here).sub(totals));
-            weight.intoMemorySegment(weights, here, Lanes.ORDER);
-            weight.mul(load(dScores, here).sub(means)).intoMemorySegment(dScores, here, Lanes.ORDER);
+            FloatVector weight = exp(fromMemorySegment(SPECIES, weights, here, ORDER).sub(totals));
+            weight.intoMemorySegment(weights, here, ORDER);
+            weight.mul(fromMemorySegment(SPECIES, dScores, here, ORDER).sub(means)).intoMemorySegment(dScores, here,
+                    ORDER);
         }
         for (int c = seen; c < lanes; c++) {
             weights.set(FLOAT, at + 4L * c, 0);
@@ -608,13 +612,14 @@ public final class VectorAttention implements Attention {
     private static void pack(MemorySegment from, long at, long stride, int rows, int width, float scale,
             MemorySegment into,
             long row) {
-        FloatVector scales = all(scale);
+        FloatVector scales = FloatVector.broadcast(SPECIES, scale);
         int bound = bound(width);
         for (int r = 0; r < rows; r++) {
             long source = at + r * stride;
             long target = r * row;
             for (int i = 0; i < bound; i += LENGTH) {
-                store(load(from, source + 4L * i).mul(scales), into, target + 4L * i);
+                fromMemorySegment(SPECIES, from, source + 4L * i, ORDER).mul(scales).intoMemorySegment(into,
+                        target + 4L * i, ORDER);
             }
             for (int i = bound; i < width; i++) {
                 into.set(FLOAT, target + 4L * i, from.get(FLOAT, source + 4L * i) * scale);
@@ -636,10 +641,11 @@ public final class VectorAttention implements Attention {
     }
 
     private static void scaled(MemorySegment from, long at, float scale, MemorySegment into, long intoAt, int n) {
-        FloatVector scales = all(scale);
+        FloatVector scales = FloatVector.broadcast(SPECIES, scale);
         int i = 0;
         for (int bound = bound(n); i < bound; i += LENGTH) {
-            store(load(from, at + 4L * i).mul(scales), into, intoAt + 4L * i);
+            fromMemorySegment(SPECIES, from, at + 4L * i, ORDER).mul(scales).intoMemorySegment(into, intoAt + 4L * i,
+                    ORDER);
         }
         for (; i < n; i++) {
             into.set(FLOAT, intoAt + 4L * i, from.get(FLOAT, at + 4L * i) * scale);
@@ -647,10 +653,12 @@ public final class VectorAttention implements Attention {
     }
 
     private static void addScaled(MemorySegment from, long at, float scale, MemorySegment into, long intoAt, int n) {
-        FloatVector scales = all(scale);
+        FloatVector scales = FloatVector.broadcast(SPECIES, scale);
         int i = 0;
         for (int bound = bound(n); i < bound; i += LENGTH) {
-            store(load(from, at + 4L * i).fma(scales, load(into, intoAt + 4L * i)), into, intoAt + 4L * i);
+            fromMemorySegment(SPECIES, from, at + 4L * i, ORDER)
+                    .fma(scales, fromMemorySegment(SPECIES, into, intoAt + 4L * i, ORDER))
+                    .intoMemorySegment(into, intoAt + 4L * i, ORDER);
         }
         for (; i < n; i++) {
             float sum = Math.fma(from.get(FLOAT, at + 4L * i), scale, into.get(FLOAT, intoAt + 4L * i));
@@ -659,10 +667,11 @@ public final class VectorAttention implements Attention {
     }
 
     private static float dot(MemorySegment a, long aAt, MemorySegment b, long bAt, int n) {
-        FloatVector sums = all(0);
+        FloatVector sums = FloatVector.broadcast(SPECIES, 0);
         int i = 0;
         for (int bound = bound(n); i < bound; i += LENGTH) {
-            sums = load(a, aAt + 4L * i).fma(load(b, bAt + 4L * i), sums);
+            sums = fromMemorySegment(SPECIES, a, aAt + 4L * i, ORDER)
+                    .fma(fromMemorySegment(SPECIES, b, bAt + 4L * i, ORDER), sums);
         }
         float sum = Lanes.sum(sums);
         for (; i < n; i++) {
@@ -678,7 +687,7 @@ public final class VectorAttention implements Attention {
     }
 
     private static MemorySegment floats(Workspace scratch, int length) {
-        return scratch.allocate(DType.F32, Shape.of(length)).data();
+        return scratch.floatMemory(length);
     }
 
     // ── rotary positions ────────────────────────────────────────────────────────────────────────────────────────────
@@ -753,12 +762,12 @@ public final class VectorAttention implements Attention {
             MemorySegment y) {
         int i = 0;
         for (int bound = bound(half); i < bound; i += LENGTH) {
-            FloatVector first = load(x, at + 4L * i);
-            FloatVector second = load(x, at + 4L * (half + i));
-            FloatVector cosine = load(cosines, 4L * i);
-            FloatVector sine = load(sines, 4L * i);
-            store(first.mul(cosine).sub(second.mul(sine)), y, at + 4L * i);
-            store(first.mul(sine).add(second.mul(cosine)), y, at + 4L * (half + i));
+            FloatVector first = fromMemorySegment(SPECIES, x, at + 4L * i, ORDER);
+            FloatVector second = fromMemorySegment(SPECIES, x, at + 4L * (half + i), ORDER);
+            FloatVector cosine = fromMemorySegment(SPECIES, cosines, 4L * i, ORDER);
+            FloatVector sine = fromMemorySegment(SPECIES, sines, 4L * i, ORDER);
+            first.mul(cosine).sub(second.mul(sine)).intoMemorySegment(y, at + 4L * i, ORDER);
+            first.mul(sine).add(second.mul(cosine)).intoMemorySegment(y, at + 4L * (half + i), ORDER);
         }
         for (; i < half; i++) {
             float first = x.get(FLOAT, at + 4L * i);

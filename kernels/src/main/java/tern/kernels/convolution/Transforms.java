@@ -7,8 +7,6 @@ import static tern.kernels.convolution.Butterflies.VECTOR;
 import java.lang.foreign.MemorySegment;
 
 import tern.kernels.ThreadTeam;
-import tern.tensor.DType;
-import tern.tensor.Shape;
 import tern.tensor.Workspace;
 
 /**
@@ -62,14 +60,27 @@ final class Transforms {
 
     /** All columns of a transform, some tiles in each task. */
     static void eachColumns(ThreadTeam team, RootTree tree, ColumnWork work) {
-        int width = Math.min(tree.sub, TILES * columns(tree));
-        team.run(tree.sub / width, (task, scratch) -> work.run(points(scratch, tilePoints(tree)), task * width,
-                task * width + width));
+        eachColumns(team, tree, task(tree, work));
+    }
+
+    /** The same with a task that was made before, for one that runs many times. */
+    static void eachColumns(ThreadTeam team, RootTree tree, ThreadTeam.Task task) {
+        team.run(tree.sub / columnsOfTask(tree), task);
+    }
+
+    /** The task of {@link #eachColumns(ThreadTeam, RootTree, ThreadTeam.Task)}. */
+    static ThreadTeam.Task task(RootTree tree, ColumnWork work) {
+        int width = columnsOfTask(tree);
+        return (task, scratch) -> work.run(points(scratch, tilePoints(tree)), task * width, task * width + width);
+    }
+
+    private static int columnsOfTask(RootTree tree) {
+        return Math.min(tree.sub, TILES * columns(tree));
     }
 
     /** Memory of this many points, its contents undefined. */
     static MemorySegment points(Workspace scratch, int count) {
-        return scratch.allocate(DType.F32, Shape.of(count, 2 * LANES.length())).data();
+        return scratch.floatMemory((long) count * 2 * LANES.length());
     }
 
     /** Memory of one spectrum, its contents undefined. */

@@ -305,7 +305,7 @@ public final class VectorFilterShaping implements FilterShaping {
             case NONE -> y.copyFrom(taps);
             case CHANNELS_L1 -> eachRows(team, taps.dim(0), width, (from, to, task, scratch) -> {
                 Workspace.Mark lanesFrom = scratch.mark();
-                MemorySegment lanes = scratch.allocate(DType.F32, Shape.of(LANES.length())).data();
+                MemorySegment lanes = scratch.floatMemory(LANES.length());
                 for (long row = from; row < to; row++) {
                     long at = 4 * row * width;
                     float size = rowSum(taps.data(), at, width, lanes);
@@ -314,7 +314,7 @@ public final class VectorFilterShaping implements FilterShaping {
                 scratch.release(lanesFrom);
             });
             case TAPS_L1, TAPS_L2 -> {
-                MemorySegment gains = team.scratch().allocate(DType.F32, Shape.of(width)).data();
+                MemorySegment gains = team.scratch().floatMemory(width);
                 double[] sizes = columnNorms(team, taps, norm);
                 for (int c = 0; c < width; c++) {
                     gains.set(Tensor.FLOAT, 4L * c,
@@ -338,7 +338,7 @@ public final class VectorFilterShaping implements FilterShaping {
             case NONE -> dTaps.copyFrom(dy);
             case CHANNELS_L1 -> eachRows(team, taps.dim(0), width, (from, to, task, scratch) -> {
                 Workspace.Mark lanesFrom = scratch.mark();
-                MemorySegment lanes = scratch.allocate(DType.F32, Shape.of(LANES.length())).data();
+                MemorySegment lanes = scratch.floatMemory(LANES.length());
                 for (long row = from; row < to; row++) {
                     long at = 4 * row * width;
                     float size = rowSum(taps.data(), at, width, lanes);
@@ -350,8 +350,8 @@ public final class VectorFilterShaping implements FilterShaping {
             case TAPS_L1, TAPS_L2 -> {
                 double[] sizes = columnNorms(team, taps, norm);
                 double[] dots = columnDots(team, taps, dy);
-                MemorySegment gains = team.scratch().allocate(DType.F32, Shape.of(width)).data();
-                MemorySegment pulls = team.scratch().allocate(DType.F32, Shape.of(width)).data();
+                MemorySegment gains = team.scratch().floatMemory(width);
+                MemorySegment pulls = team.scratch().floatMemory(width);
                 boolean signs = norm == FilterNorm.TAPS_L1;
                 for (int c = 0; c < width; c++) {
                     double size = sizes[c];

@@ -8,8 +8,6 @@ import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.VectorShuffle;
 
 import tern.kernels.ThreadTeam;
-import tern.tensor.DType;
-import tern.tensor.Shape;
 import tern.tensor.Tensor;
 import tern.tensor.Workspace;
 
@@ -174,6 +172,26 @@ public final class VectorHeadConvolution implements HeadConvolution {
                             h, from, to));
             team.run(tree.top,
                     (node, ignored) -> Butterflies.forwardNodeToLeaves(tree, h, node * tree.pitch, node));
+            // Made once for all the transforms of this unit; each finds here where its result goes.
+            MemorySegment[] sum = new MemorySegment[1];
+            Transforms.Source both = product(k, v, 0, window);
+            Transforms.Sink collect = (row, count, part, at) -> {
+                int begin = Math.max(row, before);
+                int end = Math.min(row + count, window);
+                if (begin < end) {
+                    HeadLoops.collect(part, at + (begin - row) * POINT, scale, gain, k, v, begin * VECTOR, q, sum[0],
+                            (begin - before) * VECTOR, end - begin);
+                }
+            };
+            ThreadTeam.Task analyse = Transforms.task(tree,
+                    (tile, from, to) -> Transforms.analyse(tree, both, window, tile, s, from, to));
+            ThreadTeam.Task convolve = (node, ignored) -> {
+                long at = node * tree.pitch;
+                Butterflies.forwardNodeToLeaves(tree, s, at, node);
+                Butterflies.convolveNode(tree, s, h, at, node);
+            };
+            ThreadTeam.Task synthesise = Transforms.task(tree,
+                    (tile, from, to) -> Transforms.synthesise(tree, s, tile, collect, window, from, to));
             for (int b = 0; b < batch; b++) {
                 for (int chunk = 0; chunk < layout.chunks; chunk++) {
                     HeadLoops.clear(out[chunk], time);
@@ -183,28 +201,11 @@ public final class VectorHeadConvolution implements HeadConvolution {
                     gather(layout, unit, source, query, query, 0, 0, b, q);
                     for (int target = 0; target < layout.chunks; target++) {
                         gather(layout, unit, target, values, value, ages[b], before, b, v);
-                        MemorySegment sum = out[target];
+                        sum[0] = out[target];
                         for (int diagonal = 0; diagonal < layout.lanes; diagonal++) {
-                            Transforms.eachColumns(team, tree,
-                                    (tile, from, to) -> Transforms.analyse(tree, product(k, v, 0, window), window, tile,
-                                            s, from, to));
-                            team.run(tree.top, (node, ignored) -> {
-                                long at = node * tree.pitch;
-                                Butterflies.forwardNodeToLeaves(tree, s, at, node);
-                                Butterflies.convolveNode(tree, s, h, at, node);
-                            });
-                            Transforms.eachColumns(team, tree,
-                                    (tile, from, to) -> Transforms.synthesise(tree, s, tile, (row, count, part,
-                                            at) -> {
-                                        int begin = Math.max(row, before);
-                                        int end = Math.min(row + count, window);
-                                        if (begin < end) {
-                                            HeadLoops.collect(part, at + (begin - row) * POINT, scale, gain, k, v,
-                                                    begin * VECTOR, q, sum, (begin
-                                                            - before) * VECTOR,
-                                                    end - begin);
-                                        }
-                                    }, window, from, to));
+                            Transforms.eachColumns(team, tree, analyse);
+                            team.run(tree.top, convolve);
+                            Transforms.eachColumns(team, tree, synthesise);
                             HeadLoops.turn(k, window, turn);
                             HeadLoops.turn(q, time, turn);
                         }
@@ -264,6 +265,47 @@ public final class VectorHeadConvolution implements HeadConvolution {
                             h, from, to));
             team.run(tree.top,
                     (node, ignored) -> Butterflies.forwardNode(tree, h, node * tree.pitch, node));
+            // Made once for all the transforms of this unit; each finds here where its result goes.
+            MemorySegment[] dvOfTarget = new MemorySegment[1];
+            boolean[] first = {true};
+            Transforms.Source inputs = product(k, v, 0, window);
+            Transforms.Source gradients = product(q, up, before, window);
+            Transforms.Sink collect = (row, count, part, at) -> {
+                int begin = Math.max(row, before);
+                int end = Math.min(row + count, window);
+                if (begin < end) {
+                    HeadLoops.collect(part, at + (begin - row) * POINT, scale, gain, k, v, begin * VECTOR, up, dq,
+                            (begin - before) * VECTOR, end - begin);
+                }
+            };
+            Transforms.Sink collectBoth = (row, count, part, at) -> {
+                int end = Math.min(row + count, window);
+                int now = Math.clamp(before, row, Math.max(row, end));
+                if (row < now) {
+                    HeadLoops.collectBoth(part, at, scale, false, gain, q, up, 0, k, v, dk, dvOfTarget[0],
+                            row * VECTOR, now - row);
+                }
+                if (now < end) {
+                    HeadLoops.collectBoth(part, at + (now - row) * POINT, scale, true, gain, q, up,
+                            (now - before) * VECTOR, k, v, dk, dvOfTarget[0], now * VECTOR, end - now);
+                }
+            };
+            ThreadTeam.Task analyse = Transforms.task(tree, (tile, from, to) -> {
+                Transforms.analyse(tree, inputs, window, tile, s, from, to);
+                Transforms.analyse(tree, gradients, window, tile, g, from, to);
+            });
+            ThreadTeam.Task correlate = (node, ignored) -> {
+                long at = node * tree.pitch;
+                Butterflies.forwardNode(tree, s, at, node);
+                Butterflies.forwardNode(tree, g, at, node);
+                HeadLoops.correlate(g, s, h, slopes, at, tree.sub, first[0]);
+                Butterflies.inverseNode(tree, s, at, node);
+                Butterflies.inverseNode(tree, g, at, node);
+            };
+            ThreadTeam.Task synthesise = Transforms.task(tree, (tile, from, to) -> {
+                Transforms.synthesise(tree, s, tile, collect, window, from, to);
+                Transforms.synthesise(tree, g, tile, collectBoth, window, from, to);
+            });
             for (int b = 0; b < batch; b++) {
                 for (int chunk = 0; chunk < layout.chunks; chunk++) {
                     HeadLoops.clear(dv[chunk], window);
@@ -276,48 +318,12 @@ public final class VectorHeadConvolution implements HeadConvolution {
                     for (int target = 0; target < layout.chunks; target++) {
                         gather(layout, unit, target, values, value, ages[b], before, b, v);
                         gather(layout, unit, target, dy, dy, 0, 0, b, up);
-                        MemorySegment dvOfTarget = dv[target];
+                        dvOfTarget[0] = dv[target];
                         for (int diagonal = 0; diagonal < layout.lanes; diagonal++) {
-                            boolean first = b + source + target + diagonal == 0;
-                            Transforms.eachColumns(team, tree, (tile, from, to) -> {
-                                Transforms.analyse(tree, product(k, v, 0, window), window, tile, s, from, to);
-                                Transforms.analyse(tree, product(q, up, before, window), window, tile, g, from, to);
-                            });
-                            team.run(tree.top, (node, ignored) -> {
-                                long at = node * tree.pitch;
-                                Butterflies.forwardNode(tree, s, at, node);
-                                Butterflies.forwardNode(tree, g, at, node);
-                                HeadLoops.correlate(g, s, h, slopes, at, tree.sub, first);
-                                Butterflies.inverseNode(tree, s, at, node);
-                                Butterflies.inverseNode(tree, g, at, node);
-                            });
-                            Transforms.eachColumns(team, tree, (tile, from, to) -> {
-                                Transforms.synthesise(tree, s, tile, (row, count, part, at) -> {
-                                    int begin = Math.max(row, before);
-                                    int end = Math.min(row + count, window);
-                                    if (begin < end) {
-                                        HeadLoops.collect(part, at + (begin - row) * POINT, scale, gain, k, v,
-                                                begin * VECTOR, up, dq,
-                                                (begin - before) * VECTOR, end - begin);
-                                    }
-                                }, window, from, to);
-                                Transforms.synthesise(tree, g, tile, (row, count, part, at) -> {
-                                    int end = Math.min(row + count, window);
-                                    int now = Math.clamp(before, row, Math.max(row, end));
-                                    if (row < now) {
-                                        HeadLoops.collectBoth(part, at, scale, false, gain, q, up, 0, k, v, dk,
-                                                dvOfTarget, row * VECTOR, now
-                                                        - row);
-                                    }
-                                    if (now < end) {
-                                        HeadLoops
-                                                .collectBoth(part, at + (now - row) * POINT, scale, true, gain, q, up,
-                                                        (now - before)
-                                                                * VECTOR,
-                                                        k, v, dk, dvOfTarget, now * VECTOR, end - now);
-                                    }
-                                }, window, from, to);
-                            });
+                            Transforms.eachColumns(team, tree, analyse);
+                            team.run(tree.top, correlate);
+                            first[0] = false;
+                            Transforms.eachColumns(team, tree, synthesise);
                             HeadLoops.turn(k, window, turn);
                             HeadLoops.turn(q, time, turn);
                             HeadLoops.turn(dk, window, turn);
@@ -376,7 +382,7 @@ public final class VectorHeadConvolution implements HeadConvolution {
     }
 
     private static MemorySegment rows(Workspace scratch, int count) {
-        return scratch.allocate(DType.F32, Shape.of(Math.max(1, count), LANES.length())).data();
+        return scratch.floatMemory((long) Math.max(1, count) * LANES.length());
     }
 
     /** Skip of each lane, 0 where there is no head. */

@@ -193,43 +193,47 @@ public final class VectorLongConvolution implements LongConvolution {
             MemorySegment g = Transforms.spectrum(scratch, tree);
             MemorySegment sum = batch > 1 ? Transforms.spectrum(scratch, tree) : s;
             Rows filter = filter(taps, useful, channel, lanes);
+            // Tasks are made once for all sequences; each finds here which one it works on.
+            Sequence now = new Sequence(filter, filter);
+            ThreadTeam.Task analyse = Transforms.task(tree, (tile, from, to) -> {
+                if (now.first) {
+                    Transforms.analyse(tree, filter, useful, tile, h, from, to);
+                    if (from == 0) {
+                        addToFirstTap(tree, h, skip, channel, lanes);
+                    }
+                }
+                Transforms.analyse(tree, now.in, before + time, tile, s, from, to);
+                Transforms.analyse(tree, now.gradient, before + time, tile, g, from, to);
+            });
+            ThreadTeam.Task correlate = (node, ignored) -> {
+                long at = node * tree.pitch;
+                if (now.first) {
+                    Butterflies.forwardNode(tree, h, at, node);
+                }
+                Butterflies.forwardNode(tree, s, at, node);
+                Butterflies.forwardNode(tree, g, at, node);
+                Butterflies.correlate(g, s, h, at, tree.sub);
+                Butterflies.inverseNode(tree, g, at, node);
+                if (batch > 1 && now.first) {
+                    MemorySegment.copy(s, at, sum, at, tree.sub * POINT);
+                } else if (batch > 1) {
+                    Butterflies.add(sum, s, at, tree.sub);
+                }
+                if (now.last) {
+                    Butterflies.inverseNode(tree, sum, at, node);
+                }
+            };
+            ThreadTeam.Task synthesise = Transforms.task(tree,
+                    (tile, from, to) -> Transforms.synthesise(tree, g, tile, now.out, before + time, from, to));
             for (int b = 0; b < batch; b++) {
-                boolean first = b == 0;
-                boolean last = b == batch - 1;
-                Rows in = window(x, history, ages, before, b, channel, lanes);
-                Rows gradient = window(dy, history, ages, before, b, channel, lanes).withoutPast();
-                Transforms.eachColumns(team, tree, (tile, from, to) -> {
-                    if (first) {
-                        Transforms.analyse(tree, filter, useful, tile, h, from, to);
-                        if (from == 0) {
-                            addToFirstTap(tree, h, skip, channel, lanes);
-                        }
-                    }
-                    Transforms.analyse(tree, in, before + time, tile, s, from, to);
-                    Transforms.analyse(tree, gradient, before + time, tile, g, from, to);
-                });
-                team.run(tree.top, (node, ignored) -> {
-                    long at = node * tree.pitch;
-                    if (first) {
-                        Butterflies.forwardNode(tree, h, at, node);
-                    }
-                    Butterflies.forwardNode(tree, s, at, node);
-                    Butterflies.forwardNode(tree, g, at, node);
-                    Butterflies.correlate(g, s, h, at, tree.sub);
-                    Butterflies.inverseNode(tree, g, at, node);
-                    if (batch > 1 && first) {
-                        MemorySegment.copy(s, at, sum, at, tree.sub * POINT);
-                    } else if (batch > 1) {
-                        Butterflies.add(sum, s, at, tree.sub);
-                    }
-                    if (last) {
-                        Butterflies.inverseNode(tree, sum, at, node);
-                    }
-                });
-                Transforms.Sink out = new Rows.Written(window(dx, dHistory, ages, before, b, channel, lanes), scale,
-                        true);
-                Transforms.eachColumns(team, tree,
-                        (tile, from, to) -> Transforms.synthesise(tree, g, tile, out, before + time, from, to));
+                now.first = b == 0;
+                now.last = b == batch - 1;
+                now.in = window(x, history, ages, before, b, channel, lanes);
+                now.gradient = window(dy, history, ages, before, b, channel, lanes).withoutPast();
+                now.out = new Rows.Written(window(dx, dHistory, ages, before, b, channel, lanes), scale, true);
+                Transforms.eachColumns(team, tree, analyse);
+                team.run(tree.top, correlate);
+                Transforms.eachColumns(team, tree, synthesise);
             }
             Transforms.Sink slopes = new Rows.Slopes(filter(dTaps, useful, channel, lanes),
                     new Rows(0, dSkip.data(), 4L * channel, 1, dSkip.data(), 0, 0, stride, lanes), scale);
@@ -245,6 +249,21 @@ public final class VectorLongConvolution implements LongConvolution {
     @FunctionalInterface
     private interface BlockWork {
         void run(int channel, int lanes);
+    }
+
+    /** The sequence that the tasks of a block of channels work on; written between regions only. */
+    private static final class Sequence {
+        private boolean first = true;
+        private boolean last;
+        private Rows in;
+        private Rows gradient;
+        private Transforms.Sink out = (row, count, tile, at) -> {
+        };
+
+        private Sequence(Rows in, Rows gradient) {
+            this.in = in;
+            this.gradient = gradient;
+        }
     }
 
     /** The window of each sequence. */
@@ -272,29 +291,34 @@ public final class VectorLongConvolution implements LongConvolution {
         MemorySegment h = Transforms.spectrum(scratch, tree);
         MemorySegment s = Transforms.spectrum(scratch, tree);
         Rows filter = filter(taps, useful, channel, lanes);
+        // Tasks are made once for all sequences; each finds here which one it works on.
+        Sequence now = new Sequence(filter, filter);
+        ThreadTeam.Task analyse = Transforms.task(tree, (tile, from, to) -> {
+            if (now.first) {
+                Transforms.analyse(tree, filter, useful, tile, h, from, to);
+                if (from == 0 && skip.isPresent()) {
+                    addToFirstTap(tree, h, skip.get(), channel, lanes);
+                }
+            }
+            Transforms.analyse(tree, now.in, window, tile, s, from, to);
+        });
+        ThreadTeam.Task convolve = (node, ignored) -> {
+            long at = node * tree.pitch;
+            if (now.first) {
+                Butterflies.forwardNodeToLeaves(tree, h, at, node);
+            }
+            Butterflies.forwardNodeToLeaves(tree, s, at, node);
+            Butterflies.convolveNode(tree, s, h, at, node);
+        };
+        ThreadTeam.Task synthesise = Transforms.task(tree,
+                (tile, from, to) -> Transforms.synthesise(tree, s, tile, now.out, window, from, to));
         for (int b = 0; b < batch; b++) {
-            boolean first = b == 0;
-            Rows in = windows.of(b);
-            Transforms.Sink out = sinks.of(b);
-            Transforms.eachColumns(team, tree, (tile, from, to) -> {
-                if (first) {
-                    Transforms.analyse(tree, filter, useful, tile, h, from, to);
-                    if (from == 0 && skip.isPresent()) {
-                        addToFirstTap(tree, h, skip.get(), channel, lanes);
-                    }
-                }
-                Transforms.analyse(tree, in, window, tile, s, from, to);
-            });
-            team.run(tree.top, (node, ignored) -> {
-                long at = node * tree.pitch;
-                if (first) {
-                    Butterflies.forwardNodeToLeaves(tree, h, at, node);
-                }
-                Butterflies.forwardNodeToLeaves(tree, s, at, node);
-                Butterflies.convolveNode(tree, s, h, at, node);
-            });
-            Transforms.eachColumns(team, tree,
-                    (tile, from, to) -> Transforms.synthesise(tree, s, tile, out, window, from, to));
+            now.first = b == 0;
+            now.in = windows.of(b);
+            now.out = sinks.of(b);
+            Transforms.eachColumns(team, tree, analyse);
+            team.run(tree.top, convolve);
+            Transforms.eachColumns(team, tree, synthesise);
         }
         scratch.release(mark);
     }

@@ -62,7 +62,7 @@ public final class VectorShortConvolution implements ShortConvolution {
     private static MemorySegment turned(Workspace scratch, Tensor weight) {
         int channels = weight.dim(0);
         int width = weight.dim(1);
-        MemorySegment rows = scratch.allocate(DType.F32, Shape.of(width, channels)).data();
+        MemorySegment rows = scratch.floatMemory((long) width * channels);
         for (int c = 0; c < channels; c++) {
             for (int j = 0; j < width; j++) {
                 rows.set(Tensor.FLOAT, 4L * (j * (long) channels + c),

@@ -1,10 +1,10 @@
 package tern.kernels.elementwise;
 
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 import static tern.kernels.lanes.Lanes.LENGTH;
-import static tern.kernels.lanes.Lanes.all;
+import static tern.kernels.lanes.Lanes.ORDER;
+import static tern.kernels.lanes.Lanes.SPECIES;
 import static tern.kernels.lanes.Lanes.bound;
-import static tern.kernels.lanes.Lanes.load;
-import static tern.kernels.lanes.Lanes.store;
 import static tern.tensor.Tensor.FLOAT;
 
 import java.lang.foreign.MemorySegment;
@@ -70,7 +70,8 @@ public final class VectorElementwise implements Elementwise {
     private static void add(MemorySegment a, MemorySegment b, MemorySegment y, long at, int n) {
         int i = 0;
         for (int bound = bound(n); i < bound; i += LENGTH) {
-            store(load(a, at + 4L * i).add(load(b, at + 4L * i)), y, at + 4L * i);
+            fromMemorySegment(SPECIES, a, at + 4L * i, ORDER).add(fromMemorySegment(SPECIES, b, at + 4L * i, ORDER))
+                    .intoMemorySegment(y, at + 4L * i, ORDER);
         }
         for (; i < n; i++) {
             y.set(FLOAT, at + 4L * i, a.get(FLOAT, at + 4L * i) + b.get(FLOAT, at + 4L * i));
@@ -89,7 +90,8 @@ public final class VectorElementwise implements Elementwise {
             int n) {
         int i = 0;
         for (int bound = bound(n); i < bound; i += LENGTH) {
-            store(load(a, aAt + 4L * i).mul(load(b, bAt + 4L * i)), y, yAt + 4L * i);
+            fromMemorySegment(SPECIES, a, aAt + 4L * i, ORDER).mul(fromMemorySegment(SPECIES, b, bAt + 4L * i, ORDER))
+                    .intoMemorySegment(y, yAt + 4L * i, ORDER);
         }
         for (; i < n; i++) {
             y.set(FLOAT, yAt + 4L * i, a.get(FLOAT, aAt + 4L * i) * b.get(FLOAT, bAt + 4L * i));
@@ -110,11 +112,11 @@ public final class VectorElementwise implements Elementwise {
             MemorySegment db, long at, int n) {
         int i = 0;
         for (int bound = bound(n); i < bound; i += LENGTH) {
-            FloatVector left = load(a, at + 4L * i);
-            FloatVector right = load(b, at + 4L * i);
-            FloatVector gradient = load(dy, at + 4L * i);
-            store(gradient.mul(right), da, at + 4L * i);
-            store(gradient.mul(left), db, at + 4L * i);
+            FloatVector left = fromMemorySegment(SPECIES, a, at + 4L * i, ORDER);
+            FloatVector right = fromMemorySegment(SPECIES, b, at + 4L * i, ORDER);
+            FloatVector gradient = fromMemorySegment(SPECIES, dy, at + 4L * i, ORDER);
+            gradient.mul(right).intoMemorySegment(da, at + 4L * i, ORDER);
+            gradient.mul(left).intoMemorySegment(db, at + 4L * i, ORDER);
         }
         for (; i < n; i++) {
             float left = a.get(FLOAT, at + 4L * i);
@@ -134,10 +136,10 @@ public final class VectorElementwise implements Elementwise {
     }
 
     private static void scale(MemorySegment x, float factor, MemorySegment y, long at, int n) {
-        FloatVector factors = all(factor);
+        FloatVector factors = FloatVector.broadcast(SPECIES, factor);
         int i = 0;
         for (int bound = bound(n); i < bound; i += LENGTH) {
-            store(load(x, at + 4L * i).mul(factors), y, at + 4L * i);
+            fromMemorySegment(SPECIES, x, at + 4L * i, ORDER).mul(factors).intoMemorySegment(y, at + 4L * i, ORDER);
         }
         for (; i < n; i++) {
             y.set(FLOAT, at + 4L * i, x.get(FLOAT, at + 4L * i) * factor);
@@ -157,7 +159,7 @@ public final class VectorElementwise implements Elementwise {
         MemorySegment gradient = dy.data();
         MemorySegment out = dx.data();
         blocks(team, dx.elements(), (at, n, scratch) -> {
-            MemorySegment slopes = scratch.allocate(DType.F32, Shape.of(RUN)).data();
+            MemorySegment slopes = scratch.floatMemory(RUN);
             for (int from = 0; from < n; from += RUN) {
                 int length = Math.min(RUN, n - from);
                 long here = at + 4L * from;
@@ -173,7 +175,7 @@ public final class VectorElementwise implements Elementwise {
         MemorySegment factor = value.data();
         MemorySegment out = y.data();
         blocks(team, y.elements(), (at, n, scratch) -> {
-            MemorySegment gates = scratch.allocate(DType.F32, Shape.of(RUN)).data();
+            MemorySegment gates = scratch.floatMemory(RUN);
             for (int from = 0; from < n; from += RUN) {
                 int length = Math.min(RUN, n - from);
                 long here = at + 4L * from;
@@ -192,8 +194,8 @@ public final class VectorElementwise implements Elementwise {
         MemorySegment dIn = dGate.data();
         MemorySegment dFactor = dValue.data();
         blocks(team, dy.elements(), (at, n, scratch) -> {
-            MemorySegment gates = scratch.allocate(DType.F32, Shape.of(RUN)).data();
-            MemorySegment slopes = scratch.allocate(DType.F32, Shape.of(RUN)).data();
+            MemorySegment gates = scratch.floatMemory(RUN);
+            MemorySegment slopes = scratch.floatMemory(RUN);
             for (int from = 0; from < n; from += RUN) {
                 int length = Math.min(RUN, n - from);
                 long here = at + 4L * from;
@@ -208,10 +210,12 @@ public final class VectorElementwise implements Elementwise {
             MemorySegment dGate, MemorySegment dValue, long at, int n) {
         int i = 0;
         for (int bound = bound(n); i < bound; i += LENGTH) {
-            FloatVector gradient = load(dy, at + 4L * i);
-            FloatVector factor = load(value, at + 4L * i);
-            store(gradient.mul(factor).mul(load(slopes, 4L * i)), dGate, at + 4L * i);
-            store(gradient.mul(load(gates, 4L * i)), dValue, at + 4L * i);
+            FloatVector gradient = fromMemorySegment(SPECIES, dy, at + 4L * i, ORDER);
+            FloatVector factor = fromMemorySegment(SPECIES, value, at + 4L * i, ORDER);
+            gradient.mul(factor).mul(fromMemorySegment(SPECIES, slopes, 4L * i, ORDER)).intoMemorySegment(dGate,
+                    at + 4L * i, ORDER);
+            gradient.mul(fromMemorySegment(SPECIES, gates, 4L * i, ORDER)).intoMemorySegment(dValue, at + 4L * i,
+                    ORDER);
         }
         for (; i < n; i++) {
             float gradient = dy.get(FLOAT, at + 4L * i);
@@ -254,21 +258,16 @@ public final class VectorElementwise implements Elementwise {
         return sum;
     }
 
-    // Each float vector is widened in two halves with a double sum for each, so nothing is rounded to a float on the way.
+    // For the few numbers that are ever summed: without vectors, which before they are compiled would live on the heap.
     private static double sum(MemorySegment x, long at, int n) {
-        DoubleVector low = DoubleVector.zero(DOUBLES);
-        DoubleVector high = low;
+        double even = 0;
+        double odd = 0;
         int i = 0;
-        for (int bound = bound(n); i < bound; i += LENGTH) {
-            FloatVector in = load(x, at + 4L * i);
-            low = low.add((DoubleVector) in.convertShape(VectorOperators.F2D, DOUBLES, 0));
-            high = high.add((DoubleVector) in.convertShape(VectorOperators.F2D, DOUBLES, 1));
+        for (int bound = n - n % 2; i < bound; i += 2) {
+            even += x.get(FLOAT, at + 4L * i);
+            odd += x.get(FLOAT, at + 4L * i + 4);
         }
-        double sum = lanes(low.add(high));
-        for (; i < n; i++) {
-            sum += x.get(FLOAT, at + 4L * i);
-        }
-        return sum;
+        return i < n ? even + odd + x.get(FLOAT, at + 4L * i) : even + odd;
     }
 
     // In the order of lanes; a reduction's own order would change once this is compiled.
@@ -280,12 +279,13 @@ public final class VectorElementwise implements Elementwise {
         return sum;
     }
 
+    // Each float vector is widened in two halves with a double sum for each, so nothing is rounded to a float on the way.
     private static double sumOfSquares(MemorySegment x, long at, int n) {
         DoubleVector low = DoubleVector.zero(DOUBLES);
         DoubleVector high = low;
         int i = 0;
         for (int bound = bound(n); i < bound; i += LENGTH) {
-            FloatVector in = load(x, at + 4L * i);
+            FloatVector in = fromMemorySegment(SPECIES, x, at + 4L * i, ORDER);
             DoubleVector first = (DoubleVector) in.convertShape(VectorOperators.F2D, DOUBLES, 0);
             DoubleVector second = (DoubleVector) in.convertShape(VectorOperators.F2D, DOUBLES, 1);
             low = first.fma(first, low);

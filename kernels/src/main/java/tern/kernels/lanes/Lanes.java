@@ -83,6 +83,17 @@ public final class Lanes {
         vector.intoMemorySegment(into, at, ORDER, mask);
     }
 
+    /** Zeroes the floats from one byte offset to another, without a slice that would be an object of its own. */
+    public static void clear(MemorySegment into, long from, long to) {
+        long at = from;
+        for (; at <= to - BYTES; at += BYTES) {
+            FloatVector.zero(SPECIES).intoMemorySegment(into, at, ORDER);
+        }
+        for (; at < to; at += Float.BYTES) {
+            into.set(Tensor.FLOAT, at, 0);
+        }
+    }
+
     /** The float at a byte offset in every lane. */
     public static FloatVector broadcast(MemorySegment from, long at) {
         return FloatVector.broadcast(SPECIES, from.get(Tensor.FLOAT, at));

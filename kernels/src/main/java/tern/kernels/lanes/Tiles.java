@@ -1,12 +1,11 @@
 package tern.kernels.lanes;
 
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 import static tern.kernels.lanes.Lanes.BYTES;
 import static tern.kernels.lanes.Lanes.LENGTH;
 import static tern.kernels.lanes.Lanes.ORDER;
 import static tern.kernels.lanes.Lanes.SPECIES;
 import static tern.kernels.lanes.Lanes.broadcast;
-import static tern.kernels.lanes.Lanes.load;
-import static tern.kernels.lanes.Lanes.store;
 
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
@@ -99,7 +98,9 @@ public final class Tiles {
             long addedRow, MemorySegment c, long cAt, long cRow, int m) {
         for (int i = 0; i < m; i++) {
             long at = cAt + i * cRow;
-            broadcast(decay, decayAt + 4L * i).fma(load(c, at), load(added, addedAt + i * addedRow))
+            broadcast(decay, decayAt + 4L * i)
+                    .fma(fromMemorySegment(SPECIES, c, at, ORDER),
+                            fromMemorySegment(SPECIES, added, addedAt + i * addedRow, ORDER))
                     .intoMemorySegment(c, at, ORDER);
         }
     }
@@ -122,7 +123,9 @@ public final class Tiles {
         for (int i = 0; i < ROWS; i++) {
             for (int j = 0; j < vectors; j++) {
                 long at = cAt + i * cRow + (long) j * BYTES;
-                store(load(c, at).add(load(tile, i * tileRow + (long) j * BYTES)), c, at);
+                fromMemorySegment(SPECIES, c, at, ORDER)
+                        .add(fromMemorySegment(SPECIES, tile, i * tileRow + (long) j * BYTES, ORDER))
+                        .intoMemorySegment(c, at, ORDER);
             }
         }
     }
@@ -154,10 +157,10 @@ public final class Tiles {
         for (int p = 0; p < k; p++) {
             long left = aAt + p * aStep;
             long right = bAt + p * bRow;
-            FloatVector b0 = load(b, right);
-            FloatVector b1 = load(b, right + BYTES);
-            FloatVector b2 = load(b, right + 2L * BYTES);
-            FloatVector b3 = load(b, right + 3L * BYTES);
+            FloatVector b0 = fromMemorySegment(SPECIES, b, right, ORDER);
+            FloatVector b1 = fromMemorySegment(SPECIES, b, right + BYTES, ORDER);
+            FloatVector b2 = fromMemorySegment(SPECIES, b, right + 2L * BYTES, ORDER);
+            FloatVector b3 = fromMemorySegment(SPECIES, b, right + 3L * BYTES, ORDER);
             FloatVector x = broadcast(a, left);
             c00 = x.fma(b0, c00);
             c01 = x.fma(b1, c01);
@@ -216,8 +219,8 @@ public final class Tiles {
         for (int p = 0; p < k; p++) {
             long left = aAt + p * aStep;
             long right = bAt + p * bRow;
-            FloatVector b0 = load(b, right);
-            FloatVector b1 = load(b, right + BYTES);
+            FloatVector b0 = fromMemorySegment(SPECIES, b, right, ORDER);
+            FloatVector b1 = fromMemorySegment(SPECIES, b, right + BYTES, ORDER);
             FloatVector x = broadcast(a, left);
             c00 = x.fma(b0, c00);
             c01 = x.fma(b1, c01);
@@ -256,7 +259,7 @@ public final class Tiles {
         for (int p = 0; p < k; p++) {
             long left = aAt + p * aStep;
             long right = bAt + p * bRow;
-            FloatVector b0 = load(b, right);
+            FloatVector b0 = fromMemorySegment(SPECIES, b, right, ORDER);
             FloatVector x = broadcast(a, left);
             c00 = x.fma(b0, c00);
             x = broadcast(a, left + aRow);

@@ -120,7 +120,7 @@ public final class VectorCrossEntropy implements CrossEntropy {
     }
 
     private static MemorySegment tile(ThreadTeam team, LossShape shape) {
-        return team.scratch().allocate(DType.F32, Shape.of(tileRows(shape), shape.vocabulary())).data();
+        return team.scratch().floatMemory((long) tileRows(shape) * shape.vocabulary());
     }
 
     private static void logits(ThreadTeam team, LossShape shape, Tensor hidden, Tensor head, int first, int rows,

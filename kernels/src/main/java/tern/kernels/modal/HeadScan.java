@@ -1,9 +1,10 @@
 package tern.kernels.modal;
 
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 import static tern.kernels.lanes.Lanes.LENGTH;
 import static tern.kernels.lanes.Lanes.ORDER;
-import static tern.kernels.lanes.Lanes.all;
-import static tern.kernels.lanes.Lanes.load;
+import static tern.kernels.lanes.Lanes.SPECIES;
+import static tern.kernels.lanes.Lanes.clear;
 import static tern.kernels.lanes.Lanes.padded;
 import static tern.tensor.Tensor.DOUBLE;
 import static tern.tensor.Tensor.FLOAT;
@@ -14,8 +15,6 @@ import jdk.incubator.vector.FloatVector;
 import tern.kernels.lanes.Lanes;
 import tern.kernels.lanes.Tiles;
 import tern.ops.Modes;
-import tern.tensor.DType;
-import tern.tensor.Shape;
 import tern.tensor.Tensor;
 import tern.tensor.Workspace;
 
@@ -76,7 +75,7 @@ final class HeadScan {
         this.lanes = padded(Math.min(time, CHUNK));
         this.paddedWidth = Tiles.paddedRows(width);
         this.powersLength = CHUNK + LENGTH;
-        this.exactPowers = scratch.allocate(DType.F64, Shape.of(rows, CHUNK + 1)).data();
+        this.exactPowers = scratch.doubleMemory((long) rows * (CHUNK + 1));
         this.powers = floats(paddedRows * powersLength).fill((byte) 0);
         this.read = floats(paddedRows * lanes).fill((byte) 0);
         this.taps = floats(3 * CHUNK).fill((byte) 0);
@@ -179,7 +178,7 @@ final class HeadScan {
     }
 
     private MemorySegment floats(int length) {
-        return scratch.allocate(DType.F32, Shape.of(length)).data();
+        return scratch.floatMemory(length);
     }
 
     // ── forward ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -248,22 +247,26 @@ final class HeadScan {
     // s ← (real + i·imaginary)·s + update, for the planes at two offsets.
     private static void turn(MemorySegment s, long realAt, long imaginaryAt, float real, float imaginary,
             MemorySegment update, int n) {
-        FloatVector cosine = all(real);
-        FloatVector sine = all(imaginary);
-        FloatVector minusSine = all(-imaginary);
+        FloatVector cosine = FloatVector.broadcast(SPECIES, real);
+        FloatVector sine = FloatVector.broadcast(SPECIES, imaginary);
+        FloatVector minusSine = FloatVector.broadcast(SPECIES, -imaginary);
         for (int e = 0; e < n; e += LENGTH) {
-            FloatVector a = load(s, realAt + 4L * e);
-            FloatVector b = load(s, imaginaryAt + 4L * e);
-            a.fma(cosine, b.fma(minusSine, load(update, realAt + 4L * e))).intoMemorySegment(s, realAt + 4L * e, ORDER);
-            a.fma(sine, b.fma(cosine, load(update, imaginaryAt + 4L * e))).intoMemorySegment(s, imaginaryAt + 4L * e,
-                    ORDER);
+            FloatVector a = fromMemorySegment(SPECIES, s, realAt + 4L * e, ORDER);
+            FloatVector b = fromMemorySegment(SPECIES, s, imaginaryAt + 4L * e, ORDER);
+            a.fma(cosine, b.fma(minusSine, fromMemorySegment(SPECIES, update, realAt + 4L * e, ORDER)))
+                    .intoMemorySegment(s, realAt + 4L * e, ORDER);
+            a.fma(sine, b.fma(cosine, fromMemorySegment(SPECIES, update, imaginaryAt + 4L * e, ORDER)))
+                    .intoMemorySegment(s, imaginaryAt + 4L * e,
+                            ORDER);
         }
     }
 
     private static void decay(MemorySegment s, long at, float power, MemorySegment update, int n) {
-        FloatVector factor = all(power);
+        FloatVector factor = FloatVector.broadcast(SPECIES, power);
         for (int e = 0; e < n; e += LENGTH) {
-            load(s, at + 4L * e).fma(factor, load(update, at + 4L * e)).intoMemorySegment(s, at + 4L * e, ORDER);
+            fromMemorySegment(SPECIES, s, at + 4L * e, ORDER)
+                    .fma(factor, fromMemorySegment(SPECIES, update, at + 4L * e, ORDER))
+                    .intoMemorySegment(s, at + 4L * e, ORDER);
         }
     }
 
@@ -296,7 +299,8 @@ final class HeadScan {
         int time = query.dim(1);
         int chunks = (time + CHUNK - 1) / CHUNK;
         long stateBytes = 4L * paddedRows * entryLanes;
-        MemorySegment kept = floats(Math.toIntExact((chunks + 1) * stateBytes / 4));
+        MemorySegment s = floats(paddedRows * entryLanes);
+        MemorySegment kept = floats(Math.toIntExact(chunks * stateBytes / 4));
         MemorySegment update = floats(paddedRows * entryLanes);
         MemorySegment queries = floats(CHUNK * width + LENGTH);
         MemorySegment keys = floats(CHUNK * width + LENGTH);
@@ -320,26 +324,24 @@ final class HeadScan {
         MemorySegment dRead = floats(paddedRows * lanes).fill((byte) 0);
         MemorySegment dBack = floats(paddedRows * lanes).fill((byte) 0);
         MemorySegment tile = floats(Tiles.scratchLength());
-        MemorySegment dPowers = scratch.allocate(DType.F64, Shape.of(rows, CHUNK + 1)).data().fill((byte) 0);
+        MemorySegment dPowers = scratch.doubleMemory((long) rows * (CHUNK + 1)).fill((byte) 0);
 
-        MemorySegment s = kept.asSlice(0, stateBytes);
         gather(state, b, s);
         for (int chunk = 0; chunk < chunks; chunk++) {
             int length = Math.min(CHUNK, time - chunk * CHUNK);
-            MemorySegment next = kept.asSlice((chunk + 1) * stateBytes, stateBytes).copyFrom(s);
+            MemorySegment.copy(s, 0, kept, chunk * stateBytes, stateBytes);
             pack(key, b, chunk * CHUNK, length, keys);
             pack(value, b, chunk * CHUNK, length, values);
             outer(keys, values, length, natural);
-            if (rows > 0) {
-                advance(next, natural, update, length);
+            if (rows > 0 && chunk < chunks - 1) {
+                advance(s, natural, update, length);
             }
-            s = next;
         }
         gather(dNextState, b, gradient);
         for (int chunk = chunks - 1; chunk >= 0; chunk--) {
             int start = chunk * CHUNK;
             int length = Math.min(CHUNK, time - start);
-            s = kept.asSlice(chunk * stateBytes, stateBytes);
+            MemorySegment.copy(kept, chunk * stateBytes, s, 0, stateBytes);
             pack(query, b, start, length, queries);
             pack(key, b, start, length, keys);
             pack(value, b, start, length, values);
@@ -553,13 +555,13 @@ final class HeadScan {
         for (int t = 0; t < length; t++) {
             copy(data, at(x, b, start + t), into, 4L * t * width, width);
         }
-        into.asSlice(4L * length * width).fill((byte) 0);
+        clear(into, 4L * length * width, into.byteSize());
     }
 
     private static void copy(MemorySegment from, long at, MemorySegment into, long to, int n) {
         int i = 0;
         for (int bound = Lanes.bound(n); i < bound; i += LENGTH) {
-            load(from, at + 4L * i).intoMemorySegment(into, to + 4L * i, ORDER);
+            fromMemorySegment(SPECIES, from, at + 4L * i, ORDER).intoMemorySegment(into, to + 4L * i, ORDER);
         }
         for (; i < n; i++) {
             into.set(FLOAT, to + 4L * i, from.get(FLOAT, at + 4L * i));
@@ -608,10 +610,11 @@ final class HeadScan {
     }
 
     private static void outerRow(float factor, MemorySegment right, long from, MemorySegment into, long to, int width) {
-        FloatVector factors = all(factor);
+        FloatVector factors = FloatVector.broadcast(SPECIES, factor);
         int whole = Lanes.bound(width);
         for (int j = 0; j < whole; j += LENGTH) {
-            load(right, from + 4L * j).mul(factors).intoMemorySegment(into, to + 4L * j, ORDER);
+            fromMemorySegment(SPECIES, right, from + 4L * j, ORDER).mul(factors).intoMemorySegment(into, to + 4L * j,
+                    ORDER);
         }
         for (int j = whole; j < width; j++) {
             into.set(FLOAT, to + 4L * j, factor * right.get(FLOAT, from + 4L * j));
@@ -630,28 +633,32 @@ final class HeadScan {
     private static void product(MemorySegment a, long aAt, MemorySegment b, long bAt, MemorySegment c, long cAt,
             int n) {
         for (int i = 0; i < n; i += LENGTH) {
-            load(a, aAt + 4L * i).mul(load(b, bAt + 4L * i)).intoMemorySegment(c, cAt + 4L * i, ORDER);
+            fromMemorySegment(SPECIES, a, aAt + 4L * i, ORDER).mul(fromMemorySegment(SPECIES, b, bAt + 4L * i, ORDER))
+                    .intoMemorySegment(c, cAt + 4L * i, ORDER);
         }
     }
 
     private static void addProduct(MemorySegment a, long aAt, MemorySegment b, long bAt, MemorySegment c, long cAt,
             int n) {
         for (int i = 0; i < n; i += LENGTH) {
-            load(a, aAt + 4L * i).fma(load(b, bAt + 4L * i), load(c, cAt + 4L * i)).intoMemorySegment(c, cAt + 4L * i,
-                    ORDER);
+            fromMemorySegment(SPECIES, a, aAt + 4L * i, ORDER).fma(fromMemorySegment(SPECIES, b, bAt + 4L * i, ORDER),
+                    fromMemorySegment(SPECIES, c, cAt + 4L * i, ORDER)).intoMemorySegment(c, cAt + 4L * i,
+                            ORDER);
         }
     }
 
     private static void multiply(MemorySegment a, long aAt, MemorySegment b, long bAt, int n) {
         for (int i = 0; i < n; i += LENGTH) {
-            load(a, aAt + 4L * i).mul(load(b, bAt + 4L * i)).intoMemorySegment(a, aAt + 4L * i, ORDER);
+            fromMemorySegment(SPECIES, a, aAt + 4L * i, ORDER).mul(fromMemorySegment(SPECIES, b, bAt + 4L * i, ORDER))
+                    .intoMemorySegment(a, aAt + 4L * i, ORDER);
         }
     }
 
     private static float dot(MemorySegment a, long aAt, MemorySegment b, long bAt, int n) {
         FloatVector sum = FloatVector.zero(Lanes.SPECIES);
         for (int i = 0; i < n; i += LENGTH) {
-            sum = load(a, aAt + 4L * i).fma(load(b, bAt + 4L * i), sum);
+            sum = fromMemorySegment(SPECIES, a, aAt + 4L * i, ORDER)
+                    .fma(fromMemorySegment(SPECIES, b, bAt + 4L * i, ORDER), sum);
         }
         return Lanes.sum(sum);
     }

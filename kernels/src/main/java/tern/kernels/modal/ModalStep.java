@@ -1,10 +1,11 @@
 package tern.kernels.modal;
 
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 import static tern.kernels.lanes.Lanes.BYTES;
 import static tern.kernels.lanes.Lanes.LENGTH;
 import static tern.kernels.lanes.Lanes.ORDER;
+import static tern.kernels.lanes.Lanes.SPECIES;
 import static tern.kernels.lanes.Lanes.broadcast;
-import static tern.kernels.lanes.Lanes.load;
 import static tern.tensor.Tensor.FLOAT;
 
 import java.lang.foreign.MemorySegment;
@@ -12,8 +13,6 @@ import jdk.incubator.vector.FloatVector;
 
 import tern.kernels.lanes.Lanes;
 import tern.ops.Modes;
-import tern.tensor.DType;
-import tern.tensor.Shape;
 import tern.tensor.Tensor;
 import tern.tensor.Workspace;
 
@@ -40,7 +39,7 @@ final class ModalStep {
         long plane = 4L * modes.pairs();
         long base = 4L * b * modes.order();
         // One float for each mode: its input, then what is read from it; whole vectors may be written past the end.
-        MemorySegment line = scratch.allocate(DType.F32, Shape.of(Math.max(pairs, reals) + LENGTH)).data();
+        MemorySegment line = scratch.floatMemory(Math.max(pairs, reals) + LENGTH);
         for (int t = 0; t < time; t++) {
             MemorySegment before = t == 0 ? state.data() : nextState.data();
             long row = 4 * ((long) b * time + t) * filters;
@@ -93,13 +92,14 @@ final class ModalStep {
         int i = 0;
         for (int bound = Lanes.bound(count); i < bound; i += LENGTH) {
             long at = 4L * i;
-            FloatVector real = load(before, base + at);
-            FloatVector imaginary = load(before, base + plane + at);
+            FloatVector real = fromMemorySegment(SPECIES, before, base + at, ORDER);
+            FloatVector imaginary = fromMemorySegment(SPECIES, before, base + plane + at, ORDER);
             FloatVector minus = imaginary.neg();
-            FloatVector poleReal = load(poles, first + at);
-            FloatVector poleImaginary = load(poles, first + plane + at);
-            FloatVector in = load(line, at);
-            real.fma(load(residueReal, first + at), minus.mul(load(residueImaginary, first + at)))
+            FloatVector poleReal = fromMemorySegment(SPECIES, poles, first + at, ORDER);
+            FloatVector poleImaginary = fromMemorySegment(SPECIES, poles, first + plane + at, ORDER);
+            FloatVector in = fromMemorySegment(SPECIES, line, at, ORDER);
+            real.fma(fromMemorySegment(SPECIES, residueReal, first + at, ORDER),
+                    minus.mul(fromMemorySegment(SPECIES, residueImaginary, first + at, ORDER)))
                     .intoMemorySegment(line, at, ORDER);
             real.fma(poleReal, minus.fma(poleImaginary, in)).intoMemorySegment(after, base + at, ORDER);
             imaginary.fma(poleReal, real.mul(poleImaginary)).intoMemorySegment(after, base + plane + at, ORDER);
@@ -123,10 +123,11 @@ final class ModalStep {
         int i = 0;
         for (int bound = Lanes.bound(count); i < bound; i += LENGTH) {
             long at = 4L * i;
-            FloatVector value = load(before, base + at);
-            FloatVector in = load(line, at);
-            value.mul(load(residue, residueAt + at)).intoMemorySegment(line, at, ORDER);
-            value.fma(load(poles, poleAt + at), in).intoMemorySegment(after, base + at, ORDER);
+            FloatVector value = fromMemorySegment(SPECIES, before, base + at, ORDER);
+            FloatVector in = fromMemorySegment(SPECIES, line, at, ORDER);
+            value.mul(fromMemorySegment(SPECIES, residue, residueAt + at, ORDER)).intoMemorySegment(line, at, ORDER);
+            value.fma(fromMemorySegment(SPECIES, poles, poleAt + at, ORDER), in).intoMemorySegment(after, base + at,
+                    ORDER);
         }
         for (; i < count; i++) {
             long at = 4L * i;
@@ -147,8 +148,8 @@ final class ModalStep {
         int width = query.dim(3);
         int entries = width * width;
         int whole = Lanes.bound(entries);
-        MemorySegment added = scratch.allocate(DType.F32, Shape.of(entries)).data();
-        MemorySegment read = scratch.allocate(DType.F32, Shape.of(entries)).data();
+        MemorySegment added = scratch.floatMemory(entries);
+        MemorySegment read = scratch.floatMemory(entries);
         long base = 4L * b * modes.order() * entries;
         for (int f = from; f < to; f++) {
             for (int t = 0; t < time; t++) {
@@ -240,8 +241,8 @@ final class ModalStep {
             MemorySegment read, long at) {
         FloatVector sum0 = FloatVector.zero(Lanes.SPECIES);
         FloatVector sum1 = sum0;
-        FloatVector in0 = load(added, at);
-        FloatVector in1 = load(added, at + BYTES);
+        FloatVector in0 = fromMemorySegment(SPECIES, added, at, ORDER);
+        FloatVector in1 = fromMemorySegment(SPECIES, added, at + BYTES, ORDER);
         for (int n = from; n < to; n++) {
             FloatVector poleReal = broadcast(poles, 4L * n);
             FloatVector poleImaginary = broadcast(poles, 4L * (all + n));
@@ -249,14 +250,14 @@ final class ModalStep {
             FloatVector outImaginary = broadcast(residueImaginary, 4L * n);
             long realAt = base + n * row;
             long imaginaryAt = base + (all + n) * row;
-            FloatVector real = load(before, realAt);
-            FloatVector imaginary = load(before, imaginaryAt);
+            FloatVector real = fromMemorySegment(SPECIES, before, realAt, ORDER);
+            FloatVector imaginary = fromMemorySegment(SPECIES, before, imaginaryAt, ORDER);
             FloatVector minus = imaginary.neg();
             sum0 = minus.fma(outImaginary, real.fma(outReal, sum0));
             real.fma(poleReal, minus.fma(poleImaginary, in0)).intoMemorySegment(after, realAt, ORDER);
             imaginary.fma(poleReal, real.mul(poleImaginary)).intoMemorySegment(after, imaginaryAt, ORDER);
-            real = load(before, realAt + BYTES);
-            imaginary = load(before, imaginaryAt + BYTES);
+            real = fromMemorySegment(SPECIES, before, realAt + BYTES, ORDER);
+            imaginary = fromMemorySegment(SPECIES, before, imaginaryAt + BYTES, ORDER);
             minus = imaginary.neg();
             sum1 = minus.fma(outImaginary, real.fma(outReal, sum1));
             real.fma(poleReal, minus.fma(poleImaginary, in1)).intoMemorySegment(after, realAt + BYTES, ORDER);
@@ -271,14 +272,14 @@ final class ModalStep {
             MemorySegment poles, MemorySegment residueReal, MemorySegment residueImaginary, MemorySegment added,
             MemorySegment read, long at) {
         FloatVector sum = FloatVector.zero(Lanes.SPECIES);
-        FloatVector in = load(added, at);
+        FloatVector in = fromMemorySegment(SPECIES, added, at, ORDER);
         for (int n = from; n < to; n++) {
             FloatVector poleReal = broadcast(poles, 4L * n);
             FloatVector poleImaginary = broadcast(poles, 4L * (all + n));
             long realAt = base + n * row;
             long imaginaryAt = base + (all + n) * row;
-            FloatVector real = load(before, realAt);
-            FloatVector imaginary = load(before, imaginaryAt);
+            FloatVector real = fromMemorySegment(SPECIES, before, realAt, ORDER);
+            FloatVector imaginary = fromMemorySegment(SPECIES, before, imaginaryAt, ORDER);
             sum = real.fma(broadcast(residueReal, 4L * n), sum);
             sum = imaginary.neg().fma(broadcast(residueImaginary, 4L * n), sum);
             real.fma(poleReal, imaginary.neg().fma(poleImaginary, in)).intoMemorySegment(after, realAt, ORDER);
@@ -290,10 +291,10 @@ final class ModalStep {
     private static void realsOne(MemorySegment before, MemorySegment after, long base, long row, int from, int to,
             long poleBase, MemorySegment poles, MemorySegment residue, MemorySegment added, MemorySegment read,
             long at) {
-        FloatVector sum = load(read, at);
-        FloatVector in = load(added, at);
+        FloatVector sum = fromMemorySegment(SPECIES, read, at, ORDER);
+        FloatVector in = fromMemorySegment(SPECIES, added, at, ORDER);
         for (int m = from; m < to; m++) {
-            FloatVector value = load(before, base + m * row);
+            FloatVector value = fromMemorySegment(SPECIES, before, base + m * row, ORDER);
             sum = value.fma(broadcast(residue, 4L * m), sum);
             value.fma(broadcast(poles, poleBase + 4L * m), in).intoMemorySegment(after, base + m * row, ORDER);
         }

@@ -1,9 +1,10 @@
 package tern.kernels.modal;
 
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 import static tern.kernels.lanes.Lanes.BYTES;
 import static tern.kernels.lanes.Lanes.LENGTH;
 import static tern.kernels.lanes.Lanes.ORDER;
-import static tern.kernels.lanes.Lanes.load;
+import static tern.kernels.lanes.Lanes.SPECIES;
 import static tern.tensor.Tensor.FLOAT;
 
 import java.lang.foreign.MemorySegment;
@@ -11,8 +12,6 @@ import jdk.incubator.vector.FloatVector;
 
 import tern.kernels.lanes.Lanes;
 import tern.ops.Modes;
-import tern.tensor.DType;
-import tern.tensor.Shape;
 import tern.tensor.Tensor;
 import tern.tensor.Workspace;
 
@@ -150,23 +149,26 @@ final class ScalarScan {
     }
 
     private static void products(MemorySegment in, MemorySegment direct, MemorySegment out, int length) {
-        FloatVector factor = load(direct, 0);
+        FloatVector factor = fromMemorySegment(SPECIES, direct, 0, ORDER);
         for (int t = 0; t < length; t++) {
-            load(in, (long) t * BYTES).mul(factor).intoMemorySegment(out, (long) t * BYTES, ORDER);
+            fromMemorySegment(SPECIES, in, (long) t * BYTES, ORDER).mul(factor).intoMemorySegment(out, (long) t * BYTES,
+                    ORDER);
         }
     }
 
     private static void scanPair(MemorySegment slots, long slot, MemorySegment in, MemorySegment out, int length) {
-        FloatVector poleReal = load(slots, slot);
-        FloatVector poleImaginary = load(slots, slot + BYTES);
-        FloatVector outReal = load(slots, slot + 2L * BYTES);
-        FloatVector outImaginary = load(slots, slot + 3L * BYTES).neg();
-        FloatVector real = load(slots, slot + 4L * BYTES);
-        FloatVector imaginary = load(slots, slot + 5L * BYTES);
+        FloatVector poleReal = fromMemorySegment(SPECIES, slots, slot, ORDER);
+        FloatVector poleImaginary = fromMemorySegment(SPECIES, slots, slot + BYTES, ORDER);
+        FloatVector outReal = fromMemorySegment(SPECIES, slots, slot + 2L * BYTES, ORDER);
+        FloatVector outImaginary = fromMemorySegment(SPECIES, slots, slot + 3L * BYTES, ORDER).neg();
+        FloatVector real = fromMemorySegment(SPECIES, slots, slot + 4L * BYTES, ORDER);
+        FloatVector imaginary = fromMemorySegment(SPECIES, slots, slot + 5L * BYTES, ORDER);
         for (int t = 0; t < length; t++) {
             long at = (long) t * BYTES;
-            imaginary.fma(outImaginary, real.fma(outReal, load(out, at))).intoMemorySegment(out, at, ORDER);
-            FloatVector next = real.fma(poleReal, imaginary.neg().fma(poleImaginary, load(in, at)));
+            imaginary.fma(outImaginary, real.fma(outReal, fromMemorySegment(SPECIES, out, at, ORDER)))
+                    .intoMemorySegment(out, at, ORDER);
+            FloatVector next = real.fma(poleReal,
+                    imaginary.neg().fma(poleImaginary, fromMemorySegment(SPECIES, in, at, ORDER)));
             imaginary = imaginary.fma(poleReal, real.mul(poleImaginary));
             real = next;
         }
@@ -175,13 +177,13 @@ final class ScalarScan {
     }
 
     private static void scanReal(MemorySegment slots, long slot, MemorySegment in, MemorySegment out, int length) {
-        FloatVector pole = load(slots, slot);
-        FloatVector residue = load(slots, slot + BYTES);
-        FloatVector value = load(slots, slot + 2L * BYTES);
+        FloatVector pole = fromMemorySegment(SPECIES, slots, slot, ORDER);
+        FloatVector residue = fromMemorySegment(SPECIES, slots, slot + BYTES, ORDER);
+        FloatVector value = fromMemorySegment(SPECIES, slots, slot + 2L * BYTES, ORDER);
         for (int t = 0; t < length; t++) {
             long at = (long) t * BYTES;
-            value.fma(residue, load(out, at)).intoMemorySegment(out, at, ORDER);
-            value = value.fma(pole, load(in, at));
+            value.fma(residue, fromMemorySegment(SPECIES, out, at, ORDER)).intoMemorySegment(out, at, ORDER);
+            value = value.fma(pole, fromMemorySegment(SPECIES, in, at, ORDER));
         }
         value.intoMemorySegment(slots, slot + 2L * BYTES, ORDER);
     }
@@ -263,14 +265,15 @@ final class ScalarScan {
     // The states before each position of a chunk, positions from 1 on; the place of position 0 takes the state after the
     // last, since the state before the first is in the slot.
     private static void recallPair(MemorySegment slots, long slot, MemorySegment in, MemorySegment states, int length) {
-        FloatVector poleReal = load(slots, slot);
-        FloatVector poleImaginary = load(slots, slot + BYTES);
-        FloatVector real = load(slots, slot + 4L * BYTES);
-        FloatVector imaginary = load(slots, slot + 5L * BYTES);
+        FloatVector poleReal = fromMemorySegment(SPECIES, slots, slot, ORDER);
+        FloatVector poleImaginary = fromMemorySegment(SPECIES, slots, slot + BYTES, ORDER);
+        FloatVector real = fromMemorySegment(SPECIES, slots, slot + 4L * BYTES, ORDER);
+        FloatVector imaginary = fromMemorySegment(SPECIES, slots, slot + 5L * BYTES, ORDER);
         for (int t = 0; t < length; t++) {
             real.intoMemorySegment(states, 2L * t * BYTES, ORDER);
             imaginary.intoMemorySegment(states, 2L * t * BYTES + BYTES, ORDER);
-            FloatVector next = real.fma(poleReal, imaginary.neg().fma(poleImaginary, load(in, (long) t * BYTES)));
+            FloatVector next = real.fma(poleReal,
+                    imaginary.neg().fma(poleImaginary, fromMemorySegment(SPECIES, in, (long) t * BYTES, ORDER)));
             imaginary = imaginary.fma(poleReal, real.mul(poleImaginary));
             real = next;
         }
@@ -279,11 +282,11 @@ final class ScalarScan {
     }
 
     private static void recallReal(MemorySegment slots, long slot, MemorySegment in, MemorySegment states, int length) {
-        FloatVector pole = load(slots, slot);
-        FloatVector value = load(slots, slot + 2L * BYTES);
+        FloatVector pole = fromMemorySegment(SPECIES, slots, slot, ORDER);
+        FloatVector value = fromMemorySegment(SPECIES, slots, slot + 2L * BYTES, ORDER);
         for (int t = 0; t < length; t++) {
             value.intoMemorySegment(states, (long) t * BYTES, ORDER);
-            value = value.fma(pole, load(in, (long) t * BYTES));
+            value = value.fma(pole, fromMemorySegment(SPECIES, in, (long) t * BYTES, ORDER));
         }
         value.intoMemorySegment(states, 0, ORDER);
     }
@@ -291,23 +294,24 @@ final class ScalarScan {
     // From the gradient of the state after the chunk to that before it; found ← dλ and dR of the chunk, out += dx.
     private static void returnPair(MemorySegment slots, long slot, MemorySegment states, MemorySegment gradient,
             MemorySegment out, int length, MemorySegment after, long afterAt, MemorySegment found) {
-        load(slots, slot + 4L * BYTES).intoMemorySegment(states, 0, ORDER);
-        load(slots, slot + 5L * BYTES).intoMemorySegment(states, BYTES, ORDER);
-        FloatVector poleReal = load(slots, slot);
-        FloatVector poleImaginary = load(slots, slot + BYTES);
-        FloatVector outReal = load(slots, slot + 2L * BYTES);
-        FloatVector outImaginary = load(slots, slot + 3L * BYTES).neg();
-        FloatVector dReal = load(after, afterAt);
-        FloatVector dImaginary = load(after, afterAt + BYTES);
+        fromMemorySegment(SPECIES, slots, slot + 4L * BYTES, ORDER).intoMemorySegment(states, 0, ORDER);
+        fromMemorySegment(SPECIES, slots, slot + 5L * BYTES, ORDER).intoMemorySegment(states, BYTES, ORDER);
+        FloatVector poleReal = fromMemorySegment(SPECIES, slots, slot, ORDER);
+        FloatVector poleImaginary = fromMemorySegment(SPECIES, slots, slot + BYTES, ORDER);
+        FloatVector outReal = fromMemorySegment(SPECIES, slots, slot + 2L * BYTES, ORDER);
+        FloatVector outImaginary = fromMemorySegment(SPECIES, slots, slot + 3L * BYTES, ORDER).neg();
+        FloatVector dReal = fromMemorySegment(SPECIES, after, afterAt, ORDER);
+        FloatVector dImaginary = fromMemorySegment(SPECIES, after, afterAt + BYTES, ORDER);
         FloatVector dPoleReal = FloatVector.zero(Lanes.SPECIES);
         FloatVector dPoleImaginary = dPoleReal;
         FloatVector dOutReal = dPoleReal;
         FloatVector dOutImaginary = dPoleReal;
         for (int t = length - 1; t >= 0; t--) {
-            FloatVector real = load(states, 2L * t * BYTES);
-            FloatVector imaginary = load(states, 2L * t * BYTES + BYTES);
-            FloatVector dy = load(gradient, (long) t * BYTES);
-            load(out, (long) t * BYTES).add(dReal).intoMemorySegment(out, (long) t * BYTES, ORDER);
+            FloatVector real = fromMemorySegment(SPECIES, states, 2L * t * BYTES, ORDER);
+            FloatVector imaginary = fromMemorySegment(SPECIES, states, 2L * t * BYTES + BYTES, ORDER);
+            FloatVector dy = fromMemorySegment(SPECIES, gradient, (long) t * BYTES, ORDER);
+            fromMemorySegment(SPECIES, out, (long) t * BYTES, ORDER).add(dReal).intoMemorySegment(out, (long) t * BYTES,
+                    ORDER);
             dOutReal = dy.fma(real, dOutReal);
             dOutImaginary = dy.fma(imaginary, dOutImaginary);
             dPoleReal = dReal.fma(real, dImaginary.fma(imaginary, dPoleReal));
@@ -326,16 +330,17 @@ final class ScalarScan {
 
     private static void returnReal(MemorySegment slots, long slot, MemorySegment states, MemorySegment gradient,
             MemorySegment out, int length, MemorySegment after, long afterAt, MemorySegment found) {
-        load(slots, slot + 2L * BYTES).intoMemorySegment(states, 0, ORDER);
-        FloatVector pole = load(slots, slot);
-        FloatVector residue = load(slots, slot + BYTES);
-        FloatVector dValue = load(after, afterAt);
+        fromMemorySegment(SPECIES, slots, slot + 2L * BYTES, ORDER).intoMemorySegment(states, 0, ORDER);
+        FloatVector pole = fromMemorySegment(SPECIES, slots, slot, ORDER);
+        FloatVector residue = fromMemorySegment(SPECIES, slots, slot + BYTES, ORDER);
+        FloatVector dValue = fromMemorySegment(SPECIES, after, afterAt, ORDER);
         FloatVector dPole = FloatVector.zero(Lanes.SPECIES);
         FloatVector dResidue = dPole;
         for (int t = length - 1; t >= 0; t--) {
-            FloatVector value = load(states, (long) t * BYTES);
-            FloatVector dy = load(gradient, (long) t * BYTES);
-            load(out, (long) t * BYTES).add(dValue).intoMemorySegment(out, (long) t * BYTES, ORDER);
+            FloatVector value = fromMemorySegment(SPECIES, states, (long) t * BYTES, ORDER);
+            FloatVector dy = fromMemorySegment(SPECIES, gradient, (long) t * BYTES, ORDER);
+            fromMemorySegment(SPECIES, out, (long) t * BYTES, ORDER).add(dValue).intoMemorySegment(out,
+                    (long) t * BYTES, ORDER);
             dResidue = dy.fma(value, dResidue);
             dPole = dValue.fma(value, dPole);
             dValue = dValue.fma(pole, dy.mul(residue));
@@ -346,9 +351,10 @@ final class ScalarScan {
     }
 
     private static void directSum(MemorySegment in, MemorySegment gradient, int length, MemorySegment found) {
-        FloatVector sum = load(in, 0).mul(load(gradient, 0));
+        FloatVector sum = fromMemorySegment(SPECIES, in, 0, ORDER).mul(fromMemorySegment(SPECIES, gradient, 0, ORDER));
         for (int t = 1; t < length; t++) {
-            sum = load(in, (long) t * BYTES).fma(load(gradient, (long) t * BYTES), sum);
+            sum = fromMemorySegment(SPECIES, in, (long) t * BYTES, ORDER)
+                    .fma(fromMemorySegment(SPECIES, gradient, (long) t * BYTES, ORDER), sum);
         }
         sum.intoMemorySegment(found, 0, ORDER);
     }
@@ -391,7 +397,8 @@ final class ScalarScan {
         long at = row * ((long) b * x.dim(1) + start) + 4L * from;
         if (count == LENGTH) {
             for (int t = 0; t < length; t++) {
-                load(x.data(), at + t * row).intoMemorySegment(into, (long) t * BYTES, ORDER);
+                fromMemorySegment(SPECIES, x.data(), at + t * row, ORDER).intoMemorySegment(into, (long) t * BYTES,
+                        ORDER);
             }
         } else {
             into.fill((byte) 0);
@@ -406,7 +413,8 @@ final class ScalarScan {
         long at = row * ((long) b * y.dim(1) + start) + 4L * this.from;
         if (count == LENGTH) {
             for (int t = 0; t < length; t++) {
-                load(from, (long) t * BYTES).intoMemorySegment(y.data(), at + t * row, ORDER);
+                fromMemorySegment(SPECIES, from, (long) t * BYTES, ORDER).intoMemorySegment(y.data(), at + t * row,
+                        ORDER);
             }
         } else {
             for (int t = 0; t < length; t++) {
@@ -416,6 +424,6 @@ final class ScalarScan {
     }
 
     private static MemorySegment floats(Workspace scratch, int length) {
-        return scratch.allocate(DType.F32, Shape.of(length)).data();
+        return scratch.floatMemory(length);
     }
 }

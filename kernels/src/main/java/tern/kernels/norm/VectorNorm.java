@@ -1,11 +1,11 @@
 package tern.kernels.norm;
 
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 import static tern.kernels.lanes.Lanes.BYTES;
 import static tern.kernels.lanes.Lanes.LENGTH;
-import static tern.kernels.lanes.Lanes.all;
+import static tern.kernels.lanes.Lanes.ORDER;
+import static tern.kernels.lanes.Lanes.SPECIES;
 import static tern.kernels.lanes.Lanes.bound;
-import static tern.kernels.lanes.Lanes.load;
-import static tern.kernels.lanes.Lanes.store;
 import static tern.tensor.Tensor.FLOAT;
 
 import java.lang.foreign.MemorySegment;
@@ -13,8 +13,6 @@ import jdk.incubator.vector.FloatVector;
 
 import tern.kernels.ThreadTeam;
 import tern.kernels.lanes.Lanes;
-import tern.tensor.DType;
-import tern.tensor.Shape;
 import tern.tensor.Tensor;
 import tern.tensor.Workspace;
 
@@ -100,10 +98,10 @@ public final class VectorNorm implements Norm {
         MemorySegment gradient = dy.data();
         MemorySegment out = dx.data();
         Workspace.Mark mark = team.scratch().mark();
-        MemorySegment gainSums = team.scratch().allocate(DType.F32, Shape.of(tasks, width)).data();
-        MemorySegment biasSums = team.scratch().allocate(DType.F32, Shape.of(tasks, width)).data();
+        MemorySegment gainSums = team.scratch().floatMemory((long) tasks * width);
+        MemorySegment biasSums = team.scratch().floatMemory((long) tasks * width);
         rows(team, rows, width, (from, to, task, scratch) -> {
-            MemorySegment found = scratch.allocate(DType.F32, Shape.of(2)).data();
+            MemorySegment found = scratch.floatMemory(2);
             MemorySegment gainSum = gainSums.asSlice(4L * task * width, 4L * width).fill((byte) 0);
             MemorySegment biasSum = biasSums.asSlice(4L * task * width, 4L * width).fill((byte) 0);
             for (int row = from; row < to; row++) {
@@ -134,9 +132,9 @@ public final class VectorNorm implements Norm {
         MemorySegment gradient = dy.data();
         MemorySegment out = dx.data();
         Workspace.Mark mark = team.scratch().mark();
-        MemorySegment gainSums = team.scratch().allocate(DType.F32, Shape.of(tasks, width)).data();
+        MemorySegment gainSums = team.scratch().floatMemory((long) tasks * width);
         rows(team, rows, width, (from, to, task, scratch) -> {
-            MemorySegment found = scratch.allocate(DType.F32, Shape.of(2)).data();
+            MemorySegment found = scratch.floatMemory(2);
             MemorySegment gainSum = gainSums.asSlice(4L * task * width, 4L * width).fill((byte) 0);
             for (int row = from; row < to; row++) {
                 long at = 4L * row * width;
@@ -166,12 +164,12 @@ public final class VectorNorm implements Norm {
     }
 
     private static float sum(MemorySegment x, long at, int n) {
-        FloatVector even = all(0);
+        FloatVector even = FloatVector.broadcast(SPECIES, 0);
         FloatVector odd = even;
         int i = 0;
         for (int bound = n - n % (2 * LENGTH); i < bound; i += 2 * LENGTH) {
-            even = even.add(load(x, at + 4L * i));
-            odd = odd.add(load(x, at + 4L * i + BYTES));
+            even = even.add(fromMemorySegment(SPECIES, x, at + 4L * i, ORDER));
+            odd = odd.add(fromMemorySegment(SPECIES, x, at + 4L * i + BYTES, ORDER));
         }
         float sum = Lanes.sum(even.add(odd));
         for (; i < n; i++) {
@@ -181,13 +179,13 @@ public final class VectorNorm implements Norm {
     }
 
     private static float squares(MemorySegment x, long at, float mean, int n) {
-        FloatVector means = all(mean);
-        FloatVector even = all(0);
+        FloatVector means = FloatVector.broadcast(SPECIES, mean);
+        FloatVector even = FloatVector.broadcast(SPECIES, 0);
         FloatVector odd = even;
         int i = 0;
         for (int bound = n - n % (2 * LENGTH); i < bound; i += 2 * LENGTH) {
-            FloatVector first = load(x, at + 4L * i).sub(means);
-            FloatVector second = load(x, at + 4L * i + BYTES).sub(means);
+            FloatVector first = fromMemorySegment(SPECIES, x, at + 4L * i, ORDER).sub(means);
+            FloatVector second = fromMemorySegment(SPECIES, x, at + 4L * i + BYTES, ORDER).sub(means);
             even = first.fma(first, even);
             odd = second.fma(second, odd);
         }
@@ -202,16 +200,18 @@ public final class VectorNorm implements Norm {
     // found ← Σ x and Σ dy·gain, both of a row in one pass.
     private static void sums(MemorySegment x, long at, MemorySegment dy, MemorySegment gain, int n,
             MemorySegment found) {
-        FloatVector even = all(0);
+        FloatVector even = FloatVector.broadcast(SPECIES, 0);
         FloatVector odd = even;
         FloatVector evenGradient = even;
         FloatVector oddGradient = even;
         int i = 0;
         for (int bound = n - n % (2 * LENGTH); i < bound; i += 2 * LENGTH) {
-            even = even.add(load(x, at + 4L * i));
-            odd = odd.add(load(x, at + 4L * i + BYTES));
-            evenGradient = load(dy, at + 4L * i).fma(load(gain, 4L * i), evenGradient);
-            oddGradient = load(dy, at + 4L * i + BYTES).fma(load(gain, 4L * i + BYTES), oddGradient);
+            even = even.add(fromMemorySegment(SPECIES, x, at + 4L * i, ORDER));
+            odd = odd.add(fromMemorySegment(SPECIES, x, at + 4L * i + BYTES, ORDER));
+            evenGradient = fromMemorySegment(SPECIES, dy, at + 4L * i, ORDER)
+                    .fma(fromMemorySegment(SPECIES, gain, 4L * i, ORDER), evenGradient);
+            oddGradient = fromMemorySegment(SPECIES, dy, at + 4L * i + BYTES, ORDER)
+                    .fma(fromMemorySegment(SPECIES, gain, 4L * i + BYTES, ORDER), oddGradient);
         }
         float sum = Lanes.sum(even.add(odd));
         float gradient = Lanes.sum(evenGradient.add(oddGradient));
@@ -226,19 +226,21 @@ public final class VectorNorm implements Norm {
     // found ← Σ (x − mean)² and Σ dy·gain·(x − mean), both of a row in one pass.
     private static void projections(MemorySegment x, long at, float mean, MemorySegment dy, MemorySegment gain, int n,
             MemorySegment found) {
-        FloatVector means = all(mean);
-        FloatVector even = all(0);
+        FloatVector means = FloatVector.broadcast(SPECIES, mean);
+        FloatVector even = FloatVector.broadcast(SPECIES, 0);
         FloatVector odd = even;
         FloatVector evenSquares = even;
         FloatVector oddSquares = even;
         int i = 0;
         for (int bound = n - n % (2 * LENGTH); i < bound; i += 2 * LENGTH) {
-            FloatVector first = load(x, at + 4L * i).sub(means);
-            FloatVector second = load(x, at + 4L * i + BYTES).sub(means);
+            FloatVector first = fromMemorySegment(SPECIES, x, at + 4L * i, ORDER).sub(means);
+            FloatVector second = fromMemorySegment(SPECIES, x, at + 4L * i + BYTES, ORDER).sub(means);
             evenSquares = first.fma(first, evenSquares);
             oddSquares = second.fma(second, oddSquares);
-            even = load(dy, at + 4L * i).mul(load(gain, 4L * i)).fma(first, even);
-            odd = load(dy, at + 4L * i + BYTES).mul(load(gain, 4L * i + BYTES)).fma(second, odd);
+            even = fromMemorySegment(SPECIES, dy, at + 4L * i, ORDER)
+                    .mul(fromMemorySegment(SPECIES, gain, 4L * i, ORDER)).fma(first, even);
+            odd = fromMemorySegment(SPECIES, dy, at + 4L * i + BYTES, ORDER)
+                    .mul(fromMemorySegment(SPECIES, gain, 4L * i + BYTES, ORDER)).fma(second, odd);
         }
         float squares = Lanes.sum(evenSquares.add(oddSquares));
         float projection = Lanes.sum(even.add(odd));
@@ -254,12 +256,13 @@ public final class VectorNorm implements Norm {
     private static void layerRow(MemorySegment x, long at, MemorySegment gain, MemorySegment bias, float mean,
             float scale,
             MemorySegment y, int n) {
-        FloatVector means = all(mean);
-        FloatVector scales = all(scale);
+        FloatVector means = FloatVector.broadcast(SPECIES, mean);
+        FloatVector scales = FloatVector.broadcast(SPECIES, scale);
         int i = 0;
         for (int bound = bound(n); i < bound; i += LENGTH) {
-            FloatVector normalised = load(x, at + 4L * i).sub(means).mul(scales);
-            store(normalised.fma(load(gain, 4L * i), load(bias, 4L * i)), y, at + 4L * i);
+            FloatVector normalised = fromMemorySegment(SPECIES, x, at + 4L * i, ORDER).sub(means).mul(scales);
+            normalised.fma(fromMemorySegment(SPECIES, gain, 4L * i, ORDER),
+                    fromMemorySegment(SPECIES, bias, 4L * i, ORDER)).intoMemorySegment(y, at + 4L * i, ORDER);
         }
         for (; i < n; i++) {
             float normalised = (x.get(FLOAT, at + 4L * i) - mean) * scale;
@@ -268,10 +271,11 @@ public final class VectorNorm implements Norm {
     }
 
     private static void rmsRow(MemorySegment x, long at, MemorySegment gain, float scale, MemorySegment y, int n) {
-        FloatVector scales = all(scale);
+        FloatVector scales = FloatVector.broadcast(SPECIES, scale);
         int i = 0;
         for (int bound = bound(n); i < bound; i += LENGTH) {
-            store(load(x, at + 4L * i).mul(scales).mul(load(gain, 4L * i)), y, at + 4L * i);
+            fromMemorySegment(SPECIES, x, at + 4L * i, ORDER).mul(scales)
+                    .mul(fromMemorySegment(SPECIES, gain, 4L * i, ORDER)).intoMemorySegment(y, at + 4L * i, ORDER);
         }
         for (; i < n; i++) {
             y.set(FLOAT, at + 4L * i, x.get(FLOAT, at + 4L * i) * scale * gain.get(FLOAT, 4L * i));
@@ -281,18 +285,19 @@ public final class VectorNorm implements Norm {
     private static void layerRowBackward(MemorySegment x, long at, MemorySegment gain, float mean, float scale,
             float gradientMean, float projection, MemorySegment dy, MemorySegment dx, MemorySegment dGain,
             MemorySegment dBias, int n) {
-        FloatVector means = all(mean);
-        FloatVector scales = all(scale);
-        FloatVector gradientMeans = all(gradientMean);
-        FloatVector back = all(-projection);
+        FloatVector means = FloatVector.broadcast(SPECIES, mean);
+        FloatVector scales = FloatVector.broadcast(SPECIES, scale);
+        FloatVector gradientMeans = FloatVector.broadcast(SPECIES, gradientMean);
+        FloatVector back = FloatVector.broadcast(SPECIES, -projection);
         int i = 0;
         for (int bound = bound(n); i < bound; i += LENGTH) {
-            FloatVector normalised = load(x, at + 4L * i).sub(means).mul(scales);
-            FloatVector gradient = load(dy, at + 4L * i);
-            FloatVector centred = gradient.mul(load(gain, 4L * i)).sub(gradientMeans);
-            store(normalised.fma(back, centred).mul(scales), dx, at + 4L * i);
-            store(gradient.fma(normalised, load(dGain, 4L * i)), dGain, 4L * i);
-            store(gradient.add(load(dBias, 4L * i)), dBias, 4L * i);
+            FloatVector normalised = fromMemorySegment(SPECIES, x, at + 4L * i, ORDER).sub(means).mul(scales);
+            FloatVector gradient = fromMemorySegment(SPECIES, dy, at + 4L * i, ORDER);
+            FloatVector centred = gradient.mul(fromMemorySegment(SPECIES, gain, 4L * i, ORDER)).sub(gradientMeans);
+            normalised.fma(back, centred).mul(scales).intoMemorySegment(dx, at + 4L * i, ORDER);
+            gradient.fma(normalised, fromMemorySegment(SPECIES, dGain, 4L * i, ORDER)).intoMemorySegment(dGain, 4L * i,
+                    ORDER);
+            gradient.add(fromMemorySegment(SPECIES, dBias, 4L * i, ORDER)).intoMemorySegment(dBias, 4L * i, ORDER);
         }
         for (; i < n; i++) {
             float normalised = (x.get(FLOAT, at + 4L * i) - mean) * scale;
@@ -306,14 +311,16 @@ public final class VectorNorm implements Norm {
 
     private static void rmsRowBackward(MemorySegment x, long at, MemorySegment gain, float scale, float projection,
             MemorySegment dy, MemorySegment dx, MemorySegment dGain, int n) {
-        FloatVector scales = all(scale);
-        FloatVector back = all(-projection);
+        FloatVector scales = FloatVector.broadcast(SPECIES, scale);
+        FloatVector back = FloatVector.broadcast(SPECIES, -projection);
         int i = 0;
         for (int bound = bound(n); i < bound; i += LENGTH) {
-            FloatVector normalised = load(x, at + 4L * i).mul(scales);
-            FloatVector gradient = load(dy, at + 4L * i);
-            store(normalised.fma(back, gradient.mul(load(gain, 4L * i))).mul(scales), dx, at + 4L * i);
-            store(gradient.fma(normalised, load(dGain, 4L * i)), dGain, 4L * i);
+            FloatVector normalised = fromMemorySegment(SPECIES, x, at + 4L * i, ORDER).mul(scales);
+            FloatVector gradient = fromMemorySegment(SPECIES, dy, at + 4L * i, ORDER);
+            normalised.fma(back, gradient.mul(fromMemorySegment(SPECIES, gain, 4L * i, ORDER))).mul(scales)
+                    .intoMemorySegment(dx, at + 4L * i, ORDER);
+            gradient.fma(normalised, fromMemorySegment(SPECIES, dGain, 4L * i, ORDER)).intoMemorySegment(dGain, 4L * i,
+                    ORDER);
         }
         for (; i < n; i++) {
             float normalised = x.get(FLOAT, at + 4L * i) * scale;
