@@ -15,7 +15,7 @@ class RecurrenceBenchTest {
     @Test
     void measuresForwardAndBackwardOfEachTime() {
         List<RecurrenceMeasured> told = new ArrayList<>();
-        List<RecurrenceMeasured> results = new RecurrenceBench(1, 16, 0.01).run(List.of(Rule.GATED), List.of(40),
+        List<RecurrenceMeasured> results = new RecurrenceBench(1, 64, 0.01).run(List.of(Rule.GATED), List.of(40),
                 List.of(1), told::add);
         assertThat(results).hasSize(2).isEqualTo(told);
         assertThat(results).extracting(RecurrenceMeasured::pass).containsExactly("forward", "backward");

@@ -117,7 +117,7 @@ final class ChunkScan {
         this.aged = floats(scratch, sides * CHUNK * n);
         this.product = floats(scratch, sides * CHUNK * Math.max(m, n));
         this.own = floats(scratch, CHUNK);
-        this.update = floats(scratch, n * m);
+        this.update = floats(scratch, Tiles.decayScratchLength(m));
         this.turning = floats(scratch, Transposition.scratchLength());
         this.tile = floats(scratch, Tiles.scratchLength());
         if (before) {

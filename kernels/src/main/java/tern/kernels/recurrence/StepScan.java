@@ -24,7 +24,8 @@ import tern.tensor.Workspace;
  * vectors goes one masked vector at a time. Stateless.
  */
 final class StepScan {
-    private static final int WIDE = 4 * LENGTH;
+    /** Values that are stepped at once. */
+    static final int WIDE = 4 * LENGTH;
 
     private StepScan() {
     }

@@ -8,10 +8,11 @@ import tern.tensor.Workspace;
 
 /**
  * Vector bodies for F32. The forward pass steps from position to position at the speed of the state's memory, or goes in
- * chunks of matrix products where heads are wide: measured on one core with 512-bit vectors, stepping takes 0.6 of the time
- * of chunks at heads of 64, as much at 128 (a rank-one term: 0.4 and 0.9), because a row of S that passes through the
- * registers once does five operations an entry, chunks four and the pairs besides. The backward pass, where chunks make
- * half as many operations as steps, always goes in chunks. A head of a sequence is a task.
+ * chunks of matrix products, whichever is faster for the shape. Measured on one core with 512-bit vectors: stepping takes
+ * 0.65 of the time of chunks at heads of 64 and as much at 128 (0.45 and 0.85 with a rank-one term), because a row of S that
+ * passes through the registers once does five operations an entry, chunks four and the pairs besides; heads of 32, whose
+ * values do not fill four vectors, take 2.8 (1.6) times as long in steps. The backward pass always goes in chunks: it would
+ * need twice their operations in steps. A head of a sequence is a task.
  */
 public final class VectorStateScan implements StateScan {
     /** Positions in a chunk. */
@@ -41,7 +42,8 @@ public final class VectorStateScan implements StateScan {
 
     /** Whether the forward pass goes in chunks if nobody says otherwise. */
     public static boolean goesInChunks(int time, int keyWidth, int valueWidth, boolean rankOne) {
-        return time >= LONG && keyWidth * valueWidth >= (rankOne ? WIDE_RANK_ONE : WIDE);
+        boolean wide = keyWidth * valueWidth >= (rankOne ? WIDE_RANK_ONE : WIDE);
+        return time >= LONG && (wide || valueWidth % StepScan.WIDE != 0);
     }
 
     @Override
