@@ -116,10 +116,14 @@ public final class Tiles {
             long at = cAt + i * cRow;
             long from = addedAt + i * addedRow;
             FloatVector factor = broadcast(decay, decayAt + 4L * i);
-            FloatVector c0 = factor.fma(load(c, at), load(added, from));
-            FloatVector c1 = factor.fma(load(c, at + BYTES), load(added, from + BYTES));
-            FloatVector c2 = factor.fma(load(c, at + 2L * BYTES), load(added, from + 2L * BYTES));
-            FloatVector c3 = factor.fma(load(c, at + 3L * BYTES), load(added, from + 3L * BYTES));
+            FloatVector c0 = factor.fma(fromMemorySegment(SPECIES, c, at, ORDER),
+                    fromMemorySegment(SPECIES, added, from, ORDER));
+            FloatVector c1 = factor.fma(fromMemorySegment(SPECIES, c, at + BYTES, ORDER),
+                    fromMemorySegment(SPECIES, added, from + BYTES, ORDER));
+            FloatVector c2 = factor.fma(fromMemorySegment(SPECIES, c, at + 2L * BYTES, ORDER),
+                    fromMemorySegment(SPECIES, added, from + 2L * BYTES, ORDER));
+            FloatVector c3 = factor.fma(fromMemorySegment(SPECIES, c, at + 3L * BYTES, ORDER),
+                    fromMemorySegment(SPECIES, added, from + 3L * BYTES, ORDER));
             c0.intoMemorySegment(c, at, ORDER);
             c1.intoMemorySegment(c, at + BYTES, ORDER);
             c2.intoMemorySegment(c, at + 2L * BYTES, ORDER);
