@@ -6,10 +6,10 @@ import picocli.CommandLine.ParentCommand;
 import picocli.CommandLine.Spec;
 
 /** {@code tern bench}: measurements, each a subcommand. */
-@Command(name = "bench", description = "Measure kernels, training steps, decoding and tokenizing on this machine.", mixinStandardHelpOptions = true, subcommands = {
+@Command(name = "bench", description = "Measure kernels, training steps, decoding, caches and tokenizing on this machine.", mixinStandardHelpOptions = true, subcommands = {
     KernelBenchCommand.class, RecurrenceBenchCommand.class, DecodeBenchCommand.class, TrainBenchCommand.class,
     GenerateBenchCommand.class,
-    TokenizeBenchCommand.class})
+    TokenizeBenchCommand.class, CacheBenchCommand.class})
 final class BenchCommand implements Runnable {
     @ParentCommand
     private Tern tern;

@@ -29,6 +29,9 @@ final class EvalCommand implements Callable<Integer> {
     @Mixin
     private RunOptions run;
 
+    @Mixin
+    private CacheOptions cache;
+
     @Option(names = "--data", paramLabel = "FILE", required = true, arity = "1..*", description = "Text or any bytes, also .gz and .zst.")
     private List<Path> data;
 
@@ -60,11 +63,12 @@ final class EvalCommand implements Callable<Integer> {
             throw new UserError("--window and --windows must be 0 or more, found " + window + " and " + windows);
         }
         try (Engine engine = run.engine();
-                LanguageModel model = run.open(engine);
+                LanguageModel opened = run.open(engine);
                 TextData text = TextData.open(data)) {
             SplitData parts = text.split();
-            TokenStore tokens = parts.tokens(part, model.tokenizer());
-            int time = window == 0 ? model.network().config().context() : window;
+            TokenStore tokens = parts.tokens(part, opened.tokenizer());
+            int time = window == 0 ? opened.network().config().context() : window;
+            LanguageModel model = cache.apply(opened, time);
             long most = windows == 0 ? Long.MAX_VALUE : windows;
             Evaluation found = Evaluation.of(model, new EvaluationWindows(tokens, time), time, form, most);
             Report report = new Report(found.bitsPerByte(), found.perplexity(), found.tokens(), found.bytes(),

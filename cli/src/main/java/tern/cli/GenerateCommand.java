@@ -1,5 +1,6 @@
 package tern.cli;
 
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -26,6 +27,9 @@ final class GenerateCommand implements Callable<Integer> {
 
     @Mixin
     private RunOptions run;
+
+    @Mixin
+    private CacheOptions cache;
 
     @Option(names = "--prompt", paramLabel = "TEXT|@FILE|-", description = "What to continue: a text, @ and a file, or - for standard input.")
     private @Nullable String prompt;
@@ -83,14 +87,20 @@ final class GenerateCommand implements Callable<Integer> {
             throw new UserError("there is nothing to continue: give --prompt TEXT, @FILE or -, or --load-state FILE");
         }
         try (Engine engine = run.engine();
-                LanguageModel model = run.open(engine);
-                LiveSequence sequence = model.sequence()) {
+                LanguageModel opened = run.open(engine)) {
+            int[] ids = prompt == null ? new int[0] : Prompts.encode(opened.tokenizer(), prompt);
+            generate(cache.apply(opened, (long) ids.length + tokens), ids, request);
+        }
+        return Outcome.OK;
+    }
+
+    private void generate(LanguageModel model, int[] ids, Generator.Request request) throws IOException {
+        try (LiveSequence sequence = model.sequence()) {
             if (loadState != null) {
                 try (Snapshot snapshot = Snapshot.load(loadState, model)) {
                     sequence.restore(snapshot);
                 }
             }
-            int[] ids = prompt == null ? new int[0] : Prompts.encode(model.tokenizer(), prompt);
             Generated made = new Generator(model, sequence).generate(ids, request, this::tell);
             if (saveState != null) {
                 try (Snapshot snapshot = sequence.snapshot()) {
@@ -99,7 +109,6 @@ final class GenerateCommand implements Callable<Integer> {
             }
             finish(model, sequence, ids.length, made);
         }
-        return Outcome.OK;
     }
 
     private void tell(String piece) {

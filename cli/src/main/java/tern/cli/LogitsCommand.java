@@ -1,5 +1,6 @@
 package tern.cli;
 
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 
@@ -25,6 +26,9 @@ final class LogitsCommand implements Callable<Integer> {
     @Mixin
     private RunOptions run;
 
+    @Mixin
+    private CacheOptions cache;
+
     @Option(names = "--ids", paramLabel = "N,N…", description = "Symbols to read.")
     private @Nullable String ids;
 
@@ -49,12 +53,18 @@ final class LogitsCommand implements Callable<Integer> {
             throw new UserError("give either --ids or --prompt");
         }
         try (Engine engine = run.engine();
-                LanguageModel model = run.open(engine);
-                LiveSequence sequence = model.sequence()) {
-            int[] read = ids != null ? Prompts.parse(ids) : Prompts.encode(model.tokenizer(), String.valueOf(prompt));
+                LanguageModel opened = run.open(engine)) {
+            int[] read = ids != null ? Prompts.parse(ids) : Prompts.encode(opened.tokenizer(), String.valueOf(prompt));
             if (read.length == 0) {
                 throw new UserError("there are no symbols to read; give at least one");
             }
+            write(cache.apply(opened, read.length), read);
+        }
+        return Outcome.OK;
+    }
+
+    private void write(LanguageModel model, int[] read) throws IOException {
+        try (LiveSequence sequence = model.sequence()) {
             int vocabulary = model.network().config().vocabulary();
             AtomicFiles.write(out, channel -> {
                 RawFloats floats = new RawFloats(channel);
@@ -72,6 +82,5 @@ final class LogitsCommand implements Callable<Integer> {
             tern.err().printf("%s: logits [%d, %d] of %d symbols%n", out, all ? read.length : 1, vocabulary,
                     read.length);
         }
-        return Outcome.OK;
     }
 }

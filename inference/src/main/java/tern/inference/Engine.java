@@ -46,6 +46,20 @@ public final class Engine implements AutoCloseable {
         return results.bytes();
     }
 
+    /**
+     * Changes how many bytes of rows that depend on tokens alone are kept, 64 MiB at first.
+     *
+     * @param bytes 0 to compute them each time
+     */
+    public synchronized void limitKeptRows(long bytes) {
+        ops.limitKeptRows(bytes);
+    }
+
+    /** Bytes of rows kept that depend on tokens alone. */
+    public synchronized long keptRowsBytes() {
+        return ops.keptRowsBytes();
+    }
+
     EagerOps ops() {
         return ops;
     }

@@ -11,7 +11,10 @@ import java.util.Map;
 import tern.checkpoint.Checkpoint;
 import tern.checkpoint.Metadatum;
 import tern.checkpoint.Placement;
+import tern.mixers.goldfinch.GoldCache;
+import tern.model.GoldCaches;
 import tern.model.SequenceModel;
+import tern.model.Stack;
 import tern.tensor.DType;
 import tern.tensor.Shape;
 import tern.tensor.Tensor;
@@ -136,6 +139,20 @@ public final class LanguageModel implements AutoCloseable {
         this.fingerprint = fingerprint;
         this.engine = engine;
         this.owned = owned;
+    }
+
+    /**
+     * The same model, whose GOLD layers remember in another way: another use of memory and time, the same results. Shares
+     * everything with this one and is closed with it.
+     *
+     * @throws IllegalArgumentException if the model has no GOLD layers
+     */
+    public LanguageModel remembering(GoldCache cache) {
+        if (!(network instanceof Stack stack) || !GoldCaches.offers(network.config())) {
+            throw new IllegalArgumentException(
+                    "a cache was chosen, but this model has no GOLD layers whose cache could be chosen");
+        }
+        return new LanguageModel(stack.with(GoldCaches.with(stack.config(), cache)), tokenizer, fingerprint, engine);
     }
 
     /** The network. */

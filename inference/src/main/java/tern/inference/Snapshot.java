@@ -74,6 +74,14 @@ public final class Snapshot implements AutoCloseable {
                 for (long i = 0; tensor.dtype() == DType.F32 && i < tensor.elements(); i++) {
                     tensor.data().setAtIndex(Tensor.FLOAT, i, random.nextFloat() - 0.5f);
                 }
+                if (tensor.dtype() == DType.I16 || tensor.dtype() == DType.I32) {
+                    // Identifiers as unevenly spread as words are.
+                    double most = Math.log(model.network().config().vocabulary());
+                    for (long i = 0; i < tensor.elements(); i++) {
+                        int id = (int) (Math.exp(most * random.nextDouble()) - 1);
+                        tensor.set(i, tensor.dtype() == DType.I16 ? (short) id : id);
+                    }
+                }
                 own.add(tensor);
             }
             branches.add(own);
@@ -176,6 +184,21 @@ public final class Snapshot implements AutoCloseable {
             throw new IllegalArgumentException("this state belongs to the model with fingerprint " + fingerprint
                     + ", not to the one with fingerprint " + model.fingerprint()
                     + "; load the model it was saved from");
+        }
+        List<StateLayout> layouts = model.network().stateLayouts();
+        for (int branch = 0; branch < layouts.size(); branch++) {
+            List<Slot> wanted = layouts.get(branch).slots();
+            boolean same = wanted.size() == slots.get(branch).size();
+            for (int i = 0; same && i < wanted.size(); i++) {
+                Tensor own = slots.get(branch).get(i);
+                same = own.dtype() == wanted.get(i).type(DType.F32)
+                        && own.shape().equals(shape(wanted.get(i), Math.toIntExact(position)));
+            }
+            if (!same) {
+                throw new IllegalArgumentException("this state holds " + slots.get(branch) + " for branch " + branch
+                        + ", but the model as it was opened remembers " + wanted
+                        + "; open it with the cache that the state was made with");
+            }
         }
     }
 

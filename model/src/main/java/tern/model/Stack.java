@@ -117,6 +117,18 @@ public final class Stack implements SequenceModel {
         return config;
     }
 
+    /**
+     * A stack over the same parameters that differs in what they do not depend on, such as how GOLD layers remember.
+     *
+     * @throws IllegalArgumentException if the other configuration asks for a parameter that this stack does not have
+     */
+    public Stack with(StackConfig other) {
+        return new Stack(other, (name, shape, role, initialiser) -> parameters.find(name)
+                .orElseThrow(() -> new IllegalArgumentException("this stack has no parameter " + name
+                        + "; only what parameters do not depend on may change"))
+                .tensor());
+    }
+
     @Override
     public Parameters parameters() {
         return parameters;

@@ -132,20 +132,20 @@ public final class Compressor implements SequenceMixer {
     @Override
     public Tensor remembered(Ops ops, String name, Map<String, Tensor> slots, TokenTable tokens, int from, int to) {
         int first = Math.max(0, from);
+        DType computed = slot(slots, KEY_BEFORE).dtype();
         Tensor ids = ops.recall(slot(slots, IDS), first, to, DType.I32);
         if (name.equals(IDS)) {
             return from < 0 ? afterNothing(ops, ids) : ids;
         }
         Tensor key;
         if (cache.tier() == CacheTier.KEYS) {
-            key = ops.recall(slot(slots, KEY), first, to, expand.dtype());
+            key = ops.recall(slot(slots, KEY), first, to, computed);
         } else {
             int rows = ids.dim(0) * ids.dim(1);
             Tensor own = ops.derivedRows(this, "expanded", ids.reshape(rows, 1),
-                    wanted -> expandedTokens(ops, tokens, wanted));
-            Tensor c = ops.recall(slot(slots, COMPRESSED), first, to, expand.dtype());
-            Tensor ofCompressed = ops.derived(this, "expandCompressed",
-                    () -> ops.slice(expand, 1, width, expand.dim(1)));
+                    wanted -> expandedTokens(ops, tokens, wanted, computed));
+            Tensor c = ops.recall(slot(slots, COMPRESSED), first, to, computed);
+            Tensor ofCompressed = columns(ops, "expandCompressed", width, expand.dim(1), computed);
             Tensor sum = ops.add(ops.linear(c, ofCompressed), ops.reshape(own, Shape.of(c.dim(0), c.dim(1), width)));
             key = LayerNorm.rootMeanSquare(ops, sum);
         }
@@ -161,8 +161,16 @@ public final class Compressor implements SequenceMixer {
         return slot;
     }
 
-    private Tensor expandedTokens(Ops ops, TokenTable tokens, Tensor ids) {
-        Tensor ofTokens = ops.derived(this, "expandTokens", () -> ops.slice(expand, 1, 0, width));
+    /** Columns of W_b, widened if they are stored narrower. */
+    private Tensor columns(Ops ops, String name, int from, int to, DType computed) {
+        return ops.derived(this, name, () -> {
+            Tensor wide = expand.dtype() == computed ? expand : ops.zeros(computed, expand.shape()).copyFrom(expand);
+            return ops.slice(wide, 1, from, to);
+        });
+    }
+
+    private Tensor expandedTokens(Ops ops, TokenTable tokens, Tensor ids, DType computed) {
+        Tensor ofTokens = columns(ops, "expandTokens", 0, width, computed);
         Tensor rows = tokens.rows(ops, ids.reshape(1, ids.dim(0)));
         return ops.linear(ops.reshape(rows, Shape.of(ids.dim(0), width)), ofTokens);
     }
