@@ -41,7 +41,11 @@ public class KernelBenchmark {
         "sgemm NN 1024x1024x1024", "sgemm TN 1024x1024x1024", "sgemm TT 1024x1024x1024", "sgemm NT 512x768x768",
         "sgemm NT 512x3072x768", "sgemm batched NT 48 of 64x64x64", "sgemm batched NT 8 of 256x256x256",
         "linear of few rows 1x256x256", "linear of few rows 1x2048x2048", "linear of few rows 4x2048x2048",
-        "linear of few rows 16x2048x2048", "linear of few rows 1x50000x1024", "linear backward 2048x1024x256",
+        "linear of few rows 16x2048x2048", "linear of few rows 1x50000x1024", "linear bf16 1x2048x2048 of 32",
+        "linear bf16 8x2048x2048 of 32", "linear bf16 512x2048x2048",
+        "linear q8_0 1x2048x2048 of 60", "linear q8_0 8x2048x2048 of 60", "linear q8_0 512x2048x2048",
+        "linear q4_0 1x2048x2048 of 113", "linear q4_K 1x2048x2048 of 113", "linear q6_K 1x2048x2048 of 78",
+        "linear backward 2048x1024x256",
         "cross-entropy 4096x256x256", "cross-entropy backward 4096x256x256", "cross-entropy 512x16384x512",
         "cross-entropy backward 512x16384x512", "embedding 16384x512", "embedding backward 16384x512", "adamw 8388608"})
     public String kernel;

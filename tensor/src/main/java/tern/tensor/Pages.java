@@ -1,11 +1,14 @@
 package tern.tensor;
 
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Optional;
 
 /**
@@ -19,9 +22,23 @@ final class Pages {
     private static final int READ_WRITE = 3;
     private static final int PRIVATE_ANONYMOUS = 0x22;
     private static final int ADVISE_HUGE = 14;
+    private static final Path SETTING = Path.of("/sys/kernel/mm/transparent_hugepage/enabled");
     private static final Optional<LargePages> LARGE = LargePages.find();
 
     private Pages() {
+    }
+
+    /** Whether blocks are advised for huge pages and the system heeds that. */
+    static boolean offersHuge() {
+        if (LARGE.isEmpty()) {
+            return false;
+        }
+        try {
+            return !Files.readString(SETTING).contains("[never]");
+        } catch (IOException absent) {
+            // A kernel built without them has no such file.
+            return false;
+        }
     }
 
     static MemorySegment allocate(Arena arena, long bytes) {

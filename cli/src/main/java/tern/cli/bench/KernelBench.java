@@ -24,7 +24,7 @@ import tern.tensor.Memory;
 public final class KernelBench {
     /** Each family of kernels lists its cases. */
     private static final List<Supplier<List<KernelCase.Compared>>> FAMILIES = List.of(MatmulCases::all,
-            TrainingCases::all, ConvolutionCases::all, RowCases::all);
+            StoredCases::all, TrainingCases::all, ConvolutionCases::all, RowCases::all);
 
     private static final long PROBE_MILLIS = 300;
     private static final long PROBE_BYTES = 256L << 20;

@@ -1,12 +1,9 @@
 package tern.kernels.stored;
 
-import static jdk.incubator.vector.VectorOperators.LSHL;
-import static jdk.incubator.vector.VectorOperators.LSHR;
 import static tern.kernels.stored.StoredLanes.LENGTH;
 
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.IntVector;
 
 import tern.kernels.lanes.Lanes;
 import tern.tensor.DType;
@@ -17,13 +14,12 @@ import tern.tensor.Tensor;
  * decoding is reading W. The arithmetic and its order are those of {@link Decoder} and {@link Dots}, so a sum has the same
  * bits as where several rows of x share decoded rows. Stateless.
  *
- * <p>Four rows, because more streams are fetched more slowly than four, and fewer do not hide the multiply–adds' latency.
- * The methods are as large as the JVM keeps in registers: it gives up taking calls in beyond a number of nodes, some forty
- * vector operations, and boxes their vectors then.
+ * <p>Methods are as large as the JVM keeps in registers, four rows or two: it gives up taking calls in beyond a number of
+ * nodes, some thirty vector operations here, and boxes their vectors then. Types that need more are decoded into the cache.
  */
 final class StoredDots {
-    /** Where the scales of large blocks begin, behind the sums. */
-    private static final long SCALES = (long) Dots.ROWS * Lanes.BYTES;
+    /** Floats of scratch. */
+    static final int SPARE = Dots.ROWS * Lanes.LENGTH;
 
     private StoredDots() {
     }
@@ -31,21 +27,16 @@ final class StoredDots {
     /** Whether the type has a body here. */
     static boolean has(DType type) {
         return switch (type) {
-            case BF16, F16, Q8_0, Q4_0, Q4_K, Q6_K -> true;
+            case BF16, F16, Q8_0, Q4_0 -> true;
             default -> false;
         };
-    }
-
-    /** Floats of scratch for rows of k. */
-    static long spare(DType type, int k) {
-        return Dots.ROWS * (Lanes.LENGTH + (LargeScales.has(type) ? LargeScales.bytes(k / 256) / 4 : 0));
     }
 
     /**
      * {@link Dots#ROWS} sums of k products, stored at {@code y}.
      *
      * @param wRow bytes of a row of W
-     * @param spare as many floats as {@link #spare} says
+     * @param spare {@link #SPARE} floats
      */
     static void multiply(DType type, int k, MemorySegment x, MemorySegment w, long wAt, long wRow, MemorySegment y,
             long yAt, MemorySegment spare) {
@@ -60,7 +51,7 @@ final class StoredDots {
                 fours(k / 32, x, w, wAt, wRow, spare, 0);
                 fours(k / 32, x, w, wAt + 2 * wRow, wRow, spare, 2 * Lanes.BYTES);
             }
-            default -> large(type, k / 256, x, w, wAt, wRow, spare);
+            default -> throw new AssertionError(type + " has no body here");
         }
         Dots.addUp(1, Dots.ROWS, spare, y, yAt, 0);
         if (Lanes.bound(k) < k) {
@@ -156,66 +147,5 @@ final class StoredDots {
 
     private static FloatVector four(MemorySegment w, long at, int shift) {
         return StoredLanes.floats(StoredLanes.bits(w, at, shift, 4));
-    }
-
-    private static void large(DType type, int blocks, MemorySegment x, MemorySegment w, long wAt, long wRow,
-            MemorySegment spare) {
-        long each = LargeScales.bytes(blocks);
-        for (int j = 0; j < Dots.ROWS; j++) {
-            LargeScales.make(type, w, wAt + j * wRow, blocks, spare, SCALES + j * each);
-        }
-        for (int j = 0; j < Dots.ROWS; j += 2) {
-            if (type == DType.Q4_K) {
-                largeFours(blocks, x, w, wAt + j * wRow, wRow, spare, SCALES + j * each, (long) j * Lanes.BYTES);
-            } else {
-                largeSixes(blocks, x, w, wAt + j * wRow, wRow, spare, SCALES + j * each, (long) j * Lanes.BYTES);
-            }
-        }
-    }
-
-    private static void largeFours(int blocks, MemorySegment x, MemorySegment w, long wAt, long wRow,
-            MemorySegment spare, long scales, long sums) {
-        FloatVector a = FloatVector.zero(Lanes.SPECIES), b = a;
-        long next = LargeScales.bytes(blocks);
-        for (int group = 0; group < 8 * blocks; group++) {
-            long own = scales + LargeScales.STRIDE * (group >> 3) + 4 * (group & 7);
-            long at = wAt + 144L * (group >> 3) + 16 + 32 * (group >> 1 & 3);
-            int shift = (group & 1) << 2;
-            FloatVector af = Lanes.broadcast(spare, own), ao = Lanes.broadcast(spare, own + 32);
-            own += next;
-            FloatVector bf = Lanes.broadcast(spare, own), bo = Lanes.broadcast(spare, own + 32);
-            for (int i = 0; i < 32; i += LENGTH) {
-                FloatVector v = Lanes.load(x, 128L * group + 4 * i);
-                a = v.fma(four(w, at + i, shift).fma(af, ao), a);
-                b = v.fma(four(w, at + i + wRow, shift).fma(bf, bo), b);
-            }
-        }
-        Lanes.store(a, spare, sums);
-        Lanes.store(b, spare, sums + Lanes.BYTES);
-    }
-
-    private static void largeSixes(int blocks, MemorySegment x, MemorySegment w, long wAt, long wRow,
-            MemorySegment spare, long scales, long sums) {
-        FloatVector a = FloatVector.zero(Lanes.SPECIES), b = a;
-        long next = LargeScales.bytes(blocks);
-        for (int column = 0; column < 8 * blocks; column++) {
-            int half = column >> 2 & 1, shift = column >> 1 << 2 & 4;
-            long block = wAt + 210L * (column >> 3), low = block + 64 * half + 32 * (column & 1);
-            long high = block + 128 + 32 * half, own = scales + LargeScales.STRIDE * (column >> 3) + 8 * (column & 7);
-            for (int i = 0; i < 32; i += LENGTH) {
-                FloatVector v = Lanes.load(x, 128L * column + 4 * i);
-                long f = own + (i >> 4 << 2);
-                a = v.fma(six(w, low + i, shift, high + i, 2 * (column & 3)).mul(Lanes.broadcast(spare, f)), a);
-                b = v.fma(six(w, low + wRow + i, shift, high + wRow + i, 2 * (column & 3))
-                        .mul(Lanes.broadcast(spare, f + next)), b);
-            }
-        }
-        Lanes.store(a, spare, sums);
-        Lanes.store(b, spare, sums + Lanes.BYTES);
-    }
-
-    private static FloatVector six(MemorySegment w, long low, int shift, long high, int highShift) {
-        IntVector upper = StoredLanes.unsigned(w, high).lanewise(LSHR, highShift).and(3).lanewise(LSHL, 4);
-        return StoredLanes.floats(StoredLanes.bits(w, low, shift, 4).or(upper).sub(32));
     }
 }

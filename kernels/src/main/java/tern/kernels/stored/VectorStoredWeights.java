@@ -33,7 +33,7 @@ public final class VectorStoredWeights implements StoredWeights {
     private static final long TABLE_WORTH_A_REGION = 1L << 16;
 
     /** Rooms of a power of two floats: the same objects every time, so the workspace hands out the same tensors. */
-    private static final Shape SPARE = Shape.of(Math.max(Dots.SPARE, Decoder.SPARE));
+    private static final Shape SPARE = Shape.of(Math.max(Dots.SPARE, Math.max(StoredDots.SPARE, Decoder.SPARE)));
     private static final Shape[] ROOMS = new Shape[31];
 
     static {
@@ -88,7 +88,7 @@ public final class VectorStoredWeights implements StoredWeights {
             MemorySegment spare = scratch.allocate(DType.F32, SPARE).data();
             spare.set(Tensor.INT, 0, Fetch.lines(w, from * row, (to - from) * row));
             if (single && to - from >= Dots.ROWS) {
-                oneRow(type, k, from, to, x, w, row, bias, y, room(scratch, StoredDots.spare(type, k)));
+                oneRow(type, k, from, to, x, w, row, bias, y, spare);
             } else {
                 part(type, m, k, from, to, x, w, row, bias, y, 4L * n, room(scratch, (long) Dots.MOST_ROWS * k), spare);
             }
