@@ -30,6 +30,38 @@ final class Decoder {
     }
 
     /**
+     * The loop of one type. They are called through this interface because C2 would take the bodies of several types into
+     * one method otherwise, beyond the number of nodes where it begins to box vectors.
+     */
+    private interface Loop {
+        void run(MemorySegment from, long at, int blocks, MemorySegment to, long toAt, MemorySegment spare);
+    }
+
+    private static final Loop[] LOOPS = new Loop[DType.values().length];
+
+    static {
+        for (DType type : DType.values()) {
+            LOOPS[type.ordinal()] = switch (type) {
+                case BF16 -> (from, at, blocks, to, toAt, spare) -> brains(from, at, blocks, to, toAt);
+                case F16 -> (from, at, blocks, to, toAt, spare) -> halves(from, at, blocks, to, toAt);
+                case Q8_0 -> (from, at, blocks, to, toAt, spare) -> eights(from, at, blocks, to, toAt);
+                case Q4_0 -> (from, at, blocks, to, toAt, spare) -> foursByScale(from, at, blocks, to, toAt);
+                case Q4_1 -> (from, at, blocks, to, toAt, spare) -> foursByOffset(from, at, blocks, to, toAt);
+                case Q5_0 -> (from, at, blocks, to, toAt, spare) -> fivesByScale(from, at, blocks, to, toAt);
+                case Q5_1 -> (from, at, blocks, to, toAt, spare) -> fivesByOffset(from, at, blocks, to, toAt);
+                case Q2_K -> Decoder::largeTwos;
+                case Q3_K -> Decoder::largeThrees;
+                case Q4_K -> Decoder::largeFours;
+                case Q5_K -> Decoder::largeFives;
+                case Q6_K -> Decoder::largeSixes;
+                case F64, F32, I64, I32, I16, I8, U8, BOOL -> (from, at, blocks, to, toAt, spare) -> {
+                    throw new AssertionError(type + " is not a stored type");
+                };
+            };
+        }
+    }
+
+    /**
      * Writes {@code count} numbers, whole blocks of the type.
      *
      * @param at offset of the first in bytes; likewise {@code toAt}
@@ -38,16 +70,16 @@ final class Decoder {
     static void decode(DType type, MemorySegment from, long at, int count, MemorySegment to, long toAt,
             MemorySegment spare) {
         int blocks = count / type.blockLength();
-        switch (type) {
-            case BF16 -> brains(from, at, count, to, toAt);
-            case F16 -> halves(from, at, count, to, toAt);
-            case Q8_0 -> eights(from, at, blocks, to, toAt);
-            case Q4_0 -> foursByScale(from, at, blocks, to, toAt);
-            case Q4_1 -> foursByOffset(from, at, blocks, to, toAt);
-            case Q5_0 -> fivesByScale(from, at, blocks, to, toAt);
-            case Q5_1 -> fivesByOffset(from, at, blocks, to, toAt);
-            case Q2_K, Q3_K, Q4_K, Q5_K, Q6_K -> large(type, from, at, blocks, to, toAt, spare);
-            case F64, F32, I64, I32, I16, I8, U8, BOOL -> throw new AssertionError(type + " is not a stored type");
+        Loop loop = LOOPS[type.ordinal()];
+        if (!LargeScales.has(type)) {
+            loop.run(from, at, blocks, to, toAt, spare);
+            return;
+        }
+        for (int done = 0; done < blocks; done += LARGE_BLOCKS) {
+            int part = Math.min(LARGE_BLOCKS, blocks - done);
+            long block = at + (long) type.blockBytes() * done;
+            LargeScales.make(type, from, block, part, spare);
+            loop.run(from, block, part, to, toAt + 1024L * done, spare);
         }
     }
 
@@ -148,23 +180,6 @@ final class Decoder {
     }
 
     // Below, a block is two halves of 128, a half four columns of 32: bits of one byte belong to the same place of each column.
-
-    private static void large(DType type, MemorySegment from, long at, int blocks, MemorySegment to, long toAt,
-            MemorySegment spare) {
-        for (int done = 0; done < blocks; done += LARGE_BLOCKS) {
-            int part = Math.min(LARGE_BLOCKS, blocks - done);
-            long block = at + (long) type.blockBytes() * done, out = toAt + 1024L * done;
-            LargeScales.make(type, from, block, part, spare, 0);
-            switch (type) {
-                case Q2_K -> largeTwos(from, block, part, to, out, spare);
-                case Q3_K -> largeThrees(from, block, part, to, out, spare);
-                case Q4_K -> largeFours(from, block, part, to, out, spare);
-                case Q5_K -> largeFives(from, block, part, to, out, spare);
-                case Q6_K -> largeSixes(from, block, part, to, out, spare);
-                default -> throw new AssertionError(type + " has no blocks of 256");
-            }
-        }
-    }
 
     private static void largeTwos(MemorySegment from, long at, int blocks, MemorySegment to, long toAt,
             MemorySegment scales) {

@@ -42,31 +42,31 @@ final class LargeScales {
     /**
      * Makes the scales of some blocks.
      *
-     * @param spare {@link #bytes} from {@code base} on; the scales of block b begin {@link #STRIDE}·b bytes behind
+     * @param spare {@link #bytes}; the scales of block b begin at {@link #STRIDE}·b
      */
-    static void make(DType type, MemorySegment from, long at, int blocks, MemorySegment spare, long base) {
+    static void make(DType type, MemorySegment from, long at, int blocks, MemorySegment spare) {
         switch (type) {
-            case Q2_K -> twos(from, at, blocks, spare, base);
+            case Q2_K -> twos(from, at, blocks, spare);
             case Q3_K -> {
-                unpackThrees(from, at, blocks, spare, base);
-                threes(from, at, blocks, spare, base);
+                unpackThrees(from, at, blocks, spare);
+                threes(from, at, blocks, spare);
             }
             case Q4_K -> {
-                unpack(from, at, 144, blocks, spare, base);
-                pairs(from, at, 144, blocks, spare, base);
+                unpack(from, at, 144, blocks, spare);
+                pairs(from, at, 144, blocks, spare);
             }
             case Q5_K -> {
-                unpack(from, at, 176, blocks, spare, base);
-                pairs(from, at, 176, blocks, spare, base);
+                unpack(from, at, 176, blocks, spare);
+                pairs(from, at, 176, blocks, spare);
             }
-            case Q6_K -> sixes(from, at, blocks, spare, base);
+            case Q6_K -> sixes(from, at, blocks, spare);
             default -> throw new AssertionError(type + " has no blocks of 256");
         }
     }
 
-    private static void twos(MemorySegment from, long at, int blocks, MemorySegment spare, long base) {
+    private static void twos(MemorySegment from, long at, int blocks, MemorySegment spare) {
         for (int b = 0; b < blocks; b++) {
-            long block = at + 84L * b, to = base + STRIDE * b;
+            long block = at + 84L * b, to = STRIDE * b;
             float d = StoredLanes.scale(from, block + 80), least = -StoredLanes.scale(from, block + 82);
             for (int i = 0; i < 16; i += LENGTH) {
                 IntVector both = StoredLanes.unsigned(from, block + i);
@@ -77,9 +77,9 @@ final class LargeScales {
     }
 
     /** Sixteen scales of six bits: eight bytes hold the lower four bits, four the upper two. */
-    private static void unpackThrees(MemorySegment from, long at, int blocks, MemorySegment spare, long base) {
+    private static void unpackThrees(MemorySegment from, long at, int blocks, MemorySegment spare) {
         for (int b = 0; b < blocks; b++) {
-            long block = at + 110L * b + 96, to = base + STRIDE * blocks + 16 * b;
+            long block = at + 110L * b + 96, to = STRIDE * blocks + 16 * b;
             int first = from.get(StoredLanes.WORD, block), second = from.get(StoredLanes.WORD, block + 4);
             int upper = from.get(StoredLanes.WORD, block + 8);
             spare.set(StoredLanes.WORD, to, first & FOUR_BITS | (upper & TWO_BITS) << 4);
@@ -89,12 +89,12 @@ final class LargeScales {
         }
     }
 
-    private static void threes(MemorySegment from, long at, int blocks, MemorySegment spare, long base) {
+    private static void threes(MemorySegment from, long at, int blocks, MemorySegment spare) {
         for (int b = 0; b < blocks; b++) {
             float d = StoredLanes.scale(from, at + 110L * b + 108);
             for (int i = 0; i < 16; i += LENGTH) {
-                IntVector small = StoredLanes.unsigned(spare, base + STRIDE * blocks + 16 * b + i).sub(32);
-                Lanes.store(StoredLanes.floats(small).mul(d), spare, base + STRIDE * b + 4 * i);
+                IntVector small = StoredLanes.unsigned(spare, STRIDE * blocks + 16 * b + i).sub(32);
+                Lanes.store(StoredLanes.floats(small).mul(d), spare, STRIDE * b + 4 * i);
             }
         }
     }
@@ -103,9 +103,9 @@ final class LargeScales {
      * Eight scales, then eight offsets, of six bits: the first four of each lie in the lower bits of the first eight bytes, of
      * the others the lower four bits share the last four bytes and the upper two lie at the top of the first eight.
      */
-    private static void unpack(MemorySegment from, long at, long bytes, int blocks, MemorySegment spare, long base) {
+    private static void unpack(MemorySegment from, long at, long bytes, int blocks, MemorySegment spare) {
         for (int b = 0; b < blocks; b++) {
-            long block = at + bytes * b + 4, to = base + STRIDE * blocks + 16 * b;
+            long block = at + bytes * b + 4, to = STRIDE * blocks + 16 * b;
             int scales = from.get(StoredLanes.WORD, block), offsets = from.get(StoredLanes.WORD, block + 4);
             int both = from.get(StoredLanes.WORD, block + 8);
             spare.set(StoredLanes.WORD, to, scales & SIX_BITS);
@@ -115,13 +115,13 @@ final class LargeScales {
         }
     }
 
-    private static void pairs(MemorySegment from, long at, long bytes, int blocks, MemorySegment spare, long base) {
+    private static void pairs(MemorySegment from, long at, long bytes, int blocks, MemorySegment spare) {
         for (int b = 0; b < blocks; b++) {
             float d = StoredLanes.scale(from, at + bytes * b), least = -StoredLanes.scale(from, at + bytes * b + 2);
             for (int i = 0; i < 16; i += LENGTH) {
                 FloatVector small = StoredLanes
-                        .floats(StoredLanes.unsigned(spare, base + STRIDE * blocks + 16 * b + i));
-                Lanes.store(small.mul(factor(i, d, least)), spare, base + STRIDE * b + 4 * i);
+                        .floats(StoredLanes.unsigned(spare, STRIDE * blocks + 16 * b + i));
+                Lanes.store(small.mul(factor(i, d, least)), spare, STRIDE * b + 4 * i);
             }
         }
     }
@@ -131,13 +131,13 @@ final class LargeScales {
         return LENGTH == 16 ? Lanes.all(d).blend(least, UPPER) : Lanes.all(i < 8 ? d : least);
     }
 
-    private static void sixes(MemorySegment from, long at, int blocks, MemorySegment spare, long base) {
+    private static void sixes(MemorySegment from, long at, int blocks, MemorySegment spare) {
         for (int b = 0; b < blocks; b++) {
             long block = at + 210L * b;
             float d = StoredLanes.scale(from, block + 208);
             for (int i = 0; i < 16; i += LENGTH) {
                 Lanes.store(StoredLanes.floats(StoredLanes.signed(from, block + 192 + i)).mul(d), spare,
-                        base + STRIDE * b + 4 * i);
+                        STRIDE * b + 4 * i);
             }
         }
     }

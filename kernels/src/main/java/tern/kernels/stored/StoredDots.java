@@ -24,6 +24,20 @@ final class StoredDots {
     private StoredDots() {
     }
 
+    /** Two rows of one type, or all four; called through this interface for the reason that {@link Decoder} gives. */
+    private interface Rows {
+        void run(int blocks, MemorySegment x, MemorySegment w, long wAt, long wRow, MemorySegment spare, long sums);
+    }
+
+    private static final Rows[] ROWS = new Rows[DType.values().length];
+
+    static {
+        ROWS[DType.BF16.ordinal()] = StoredDots::brains;
+        ROWS[DType.F16.ordinal()] = StoredDots::halves;
+        ROWS[DType.Q8_0.ordinal()] = StoredDots::eights;
+        ROWS[DType.Q4_0.ordinal()] = StoredDots::fours;
+    }
+
     /** Whether the type has a body here. */
     static boolean has(DType type) {
         return switch (type) {
@@ -40,18 +54,9 @@ final class StoredDots {
      */
     static void multiply(DType type, int k, MemorySegment x, MemorySegment w, long wAt, long wRow, MemorySegment y,
             long yAt, MemorySegment spare) {
-        switch (type) {
-            case BF16 -> brains(k, x, w, wAt, wRow, spare);
-            case F16 -> {
-                halves(k, x, w, wAt, wRow, spare, 0);
-                halves(k, x, w, wAt + 2 * wRow, wRow, spare, 2 * Lanes.BYTES);
-            }
-            case Q8_0 -> eights(k / 32, x, w, wAt, wRow, spare);
-            case Q4_0 -> {
-                fours(k / 32, x, w, wAt, wRow, spare, 0);
-                fours(k / 32, x, w, wAt + 2 * wRow, wRow, spare, 2 * Lanes.BYTES);
-            }
-            default -> throw new AssertionError(type + " has no body here");
+        Rows rows = ROWS[type.ordinal()];
+        for (int j = 0, step = type == DType.BF16 ? Dots.ROWS : 2; j < Dots.ROWS; j += step) {
+            rows.run(k / type.blockLength(), x, w, wAt + j * wRow, wRow, spare, (long) j * Lanes.BYTES);
         }
         Dots.addUp(1, Dots.ROWS, spare, y, yAt, 0);
         if (Lanes.bound(k) < k) {
@@ -72,7 +77,9 @@ final class StoredDots {
         }
     }
 
-    private static void brains(int k, MemorySegment x, MemorySegment w, long wAt, long wRow, MemorySegment spare) {
+    /** Four rows: they are simple enough. */
+    private static void brains(int k, MemorySegment x, MemorySegment w, long wAt, long wRow, MemorySegment spare,
+            long sums) {
         FloatVector a = FloatVector.zero(Lanes.SPECIES), b = a, c = a, d = a;
         int bound = Lanes.bound(k);
         for (int p = 0; p < bound; p += LENGTH) {
@@ -83,7 +90,7 @@ final class StoredDots {
             c = v.fma(StoredLanes.brain(w, at + 2 * wRow), c);
             d = v.fma(StoredLanes.brain(w, at + 3 * wRow), d);
         }
-        Dots.keep(a, b, c, d, spare, 0);
+        Dots.keep(a, b, c, d, spare, sums);
     }
 
     private static void halves(int k, MemorySegment x, MemorySegment w, long wAt, long wRow, MemorySegment spare,
@@ -100,23 +107,20 @@ final class StoredDots {
         Lanes.store(b, spare, sums + Lanes.BYTES);
     }
 
-    private static void eights(int blocks, MemorySegment x, MemorySegment w, long wAt, long wRow,
-            MemorySegment spare) {
-        FloatVector a = FloatVector.zero(Lanes.SPECIES), b = a, c = a, d = a;
+    private static void eights(int blocks, MemorySegment x, MemorySegment w, long wAt, long wRow, MemorySegment spare,
+            long sums) {
+        FloatVector a = FloatVector.zero(Lanes.SPECIES), b = a;
         for (int block = 0; block < blocks; block++) {
             long at = wAt + 34L * block;
-            FloatVector as = scale(w, at), bs = scale(w, at + wRow), cs = scale(w, at + 2 * wRow),
-                    ds = scale(w, at + 3 * wRow);
+            FloatVector as = scale(w, at), bs = scale(w, at + wRow);
             for (int i = 0; i < 32; i += LENGTH) {
-                long q = at + 2 + i;
                 FloatVector v = Lanes.load(x, 128L * block + 4 * i);
-                a = v.fma(eight(w, q).mul(as), a);
-                b = v.fma(eight(w, q + wRow).mul(bs), b);
-                c = v.fma(eight(w, q + 2 * wRow).mul(cs), c);
-                d = v.fma(eight(w, q + 3 * wRow).mul(ds), d);
+                a = v.fma(eight(w, at + 2 + i).mul(as), a);
+                b = v.fma(eight(w, at + 2 + i + wRow).mul(bs), b);
             }
         }
-        Dots.keep(a, b, c, d, spare, 0);
+        Lanes.store(a, spare, sums);
+        Lanes.store(b, spare, sums + Lanes.BYTES);
     }
 
     private static FloatVector scale(MemorySegment w, long at) {

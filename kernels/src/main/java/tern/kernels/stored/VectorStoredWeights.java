@@ -22,7 +22,12 @@ public final class VectorStoredWeights implements StoredWeights {
     static final int FEW = Dots.MOST;
     /** Multiply–adds below which waking others costs more than they save: some 4 µs of one thread. */
     private static final long WORTH_A_REGION = 1L << 18;
-    /** Stored bytes of a task: they are fetched into the first-level cache and then worked on. */
+    /**
+     * Stored bytes of a task. They are first copied into the task's own memory, which stays in the nearest caches: while
+     * copying a core waits for dozens of cache lines at once, while decoding only for the few that its many instructions a
+     * line leave in sight, and rows are too short for the memory's own prefetching. Measured on one thread of an AMD EPYC
+     * (Zen 5): bf16 17 to 20 GB/s, q8_0 8 to 13, q4_0 5 to 9, whether weights are mapped in small pages or lie in huge ones.
+     */
     private static final long TASK_BYTES = 1L << 15;
     private static final int ENOUGH_TASKS = 24;
     /** Floats of a panel of decoded rows: as many as a product packs at once. */
@@ -84,43 +89,47 @@ public final class VectorStoredWeights implements StoredWeights {
         boolean single = m == 1 && StoredDots.has(type);
         runIfWorth(team, (long) m * n * k >= WORTH_A_REGION, tasks, (task, scratch) -> {
             Workspace.Mark mark = scratch.mark();
-            int from = task * each, to = Math.min(n, from + each);
+            int from = task * each, count = Math.min(n - from, each);
             MemorySegment spare = scratch.allocate(DType.F32, SPARE).data();
-            spare.set(Tensor.INT, 0, Fetch.lines(w, from * row, (to - from) * row));
-            if (single && to - from >= Dots.ROWS) {
-                oneRow(type, k, from, to, x, w, row, bias, y, spare);
+            // As much for every task, the last one too: the workspace then hands out the same tensor again.
+            MemorySegment near = room(scratch, (each * row + 3) / 4);
+            MemorySegment.copy(w, from * row, near, 0, count * row);
+            if (single && count >= Dots.ROWS) {
+                oneRow(type, k, count, x, near, row, bias, y, 4L * from, spare);
             } else {
-                part(type, m, k, from, to, x, w, row, bias, y, 4L * n, room(scratch, (long) Dots.MOST_ROWS * k), spare);
+                part(type, m, k, count, x, near, row, bias, y, 4L * from, 4L * n,
+                        room(scratch, (long) Dots.MOST_ROWS * k), spare);
             }
             scratch.release(mark);
         });
     }
 
-    private static void oneRow(DType type, int k, int from, int to, MemorySegment x, MemorySegment w, long row,
-            MemorySegment bias, MemorySegment y, MemorySegment spare) {
-        for (int next = from; next < to; next += Dots.ROWS) {
+    /** @param at where the bias and y of the first of {@code count} rows of W lie */
+    private static void oneRow(DType type, int k, int count, MemorySegment x, MemorySegment w, long row,
+            MemorySegment bias, MemorySegment y, long at, MemorySegment spare) {
+        for (int next = 0; next < count; next += Dots.ROWS) {
             // The last pass may go over rows once more, with the same results.
-            int j = Math.min(next, to - Dots.ROWS);
-            StoredDots.multiply(type, k, x, w, j * row, row, y, 4L * j, spare);
+            int j = Math.min(next, count - Dots.ROWS);
+            StoredDots.multiply(type, k, x, w, j * row, row, y, at + 4L * j, spare);
             if (bias.byteSize() > 0) {
-                Dots.addBias(Dots.ROWS, bias, 4L * j, y, 4L * j);
+                Dots.addBias(Dots.ROWS, bias, at + 4L * j, y, at + 4L * j);
             }
         }
     }
 
-    private static void part(DType type, int m, int k, int from, int to, MemorySegment x, MemorySegment w, long row,
-            MemorySegment bias, MemorySegment y, long yRow, MemorySegment decoded, MemorySegment spare) {
-        if (to - from < Dots.ROWS) {
-            for (int j = from; j < to; j++) {
-                single(type, m, k, x, w, j * row, bias, 4L * j, y, 4L * j, yRow, decoded, spare);
+    private static void part(DType type, int m, int k, int count, MemorySegment x, MemorySegment w, long row,
+            MemorySegment bias, MemorySegment y, long at, long yRow, MemorySegment decoded, MemorySegment spare) {
+        if (count < Dots.ROWS) {
+            for (int j = 0; j < count; j++) {
+                single(type, m, k, x, w, j * row, bias, at + 4L * j, y, at + 4L * j, yRow, decoded, spare);
             }
             return;
         }
-        for (int next = from, rows; next < to; next += rows) {
-            rows = to - next >= Dots.MOST_ROWS ? Dots.MOST_ROWS : Dots.ROWS;
-            int j = Math.min(next, to - rows);
+        for (int next = 0, rows; next < count; next += rows) {
+            rows = count - next >= Dots.MOST_ROWS ? Dots.MOST_ROWS : Dots.ROWS;
+            int j = Math.min(next, count - rows);
             Decoder.decode(type, w, j * row, rows * k, decoded, 0, spare);
-            Dots.multiply(m, rows, k, x, 0, decoded, bias, 4L * j, y, 4L * j, yRow, spare);
+            Dots.multiply(m, rows, k, x, 0, decoded, bias, at + 4L * j, y, at + 4L * j, yRow, spare);
         }
     }
 
