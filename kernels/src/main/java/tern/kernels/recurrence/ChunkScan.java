@@ -8,6 +8,7 @@ import static tern.kernels.lanes.Lanes.padded;
 import static tern.kernels.lanes.Lanes.store;
 import static tern.tensor.Tensor.DOUBLE;
 import static tern.tensor.Tensor.FLOAT;
+import static tern.tensor.Tensor.INT;
 
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
@@ -138,6 +139,7 @@ final class ChunkScan {
         loadState(state, b, stack);
         for (int start = 0; start < in.time(); start += CHUNK) {
             int length = Math.min(CHUNK, in.time() - start);
+            own.set(INT, 0, StepScan.fetch(in, y, b, start, length, h));
             pack(b, start, length);
             pairs();
             rewritten();
@@ -545,6 +547,8 @@ final class ChunkScan {
                 int start = chunk * CHUNK;
                 int length = Math.min(CHUNK, in.time() - start);
                 MemorySegment.copy(states, (chunk - first) * bytes, stack, 0, bytes);
+                own.set(INT, 0, StepScan.fetch(in, dy, b, start, length, h)
+                        | StepScan.fetch(dIn, dIn.value(), b, start, length, h));
                 pack(b, start, length);
                 back.chunk(b, start, length, dy);
                 long at = in.keyAt(b, start, h);
