@@ -15,8 +15,6 @@ import jdk.incubator.vector.FloatVector;
 
 import tern.kernels.lanes.Lanes;
 import tern.kernels.lanes.Tiles;
-import tern.tensor.DType;
-import tern.tensor.Shape;
 import tern.tensor.Tensor;
 import tern.tensor.Workspace;
 
@@ -129,7 +127,7 @@ final class ChunkScan {
     }
 
     private static MemorySegment floats(Workspace scratch, int count) {
-        return scratch.allocate(DType.F32, Shape.of(count)).data();
+        return scratch.floatMemory(count);
     }
 
     // ── forward ─────────────────────────────────────────────────────────────────────────────────────────────────────

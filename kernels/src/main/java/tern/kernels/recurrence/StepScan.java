@@ -14,8 +14,6 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 
 import tern.kernels.lanes.Lanes;
-import tern.tensor.DType;
-import tern.tensor.Shape;
 import tern.tensor.Tensor;
 import tern.tensor.Workspace;
 
@@ -44,7 +42,7 @@ final class StepScan {
         if (state.data().address() != s.address()) {
             MemorySegment.copy(state.data(), at, s, at, 4L * entries);
         }
-        MemorySegment decays = scratch.allocate(DType.F32, Shape.of(Lanes.padded(keys))).data();
+        MemorySegment decays = scratch.floatMemory(Lanes.padded(keys));
         for (int t = 0; t < in.time(); t++) {
             if (t % AHEAD == 0 && in.time() > AHEAD) {
                 decays.set(INT, 0, fetch(in, y, b, t, Math.min(AHEAD, in.time() - t), h));

@@ -41,7 +41,7 @@ public final class VectorAverageScan implements AverageScan {
         run(team, key, (index, scratch) -> {
             int d = index % groups * LENGTH;
             VectorMask<Float> mask = Lanes.first(key.dim(2) - d);
-            MemorySegment sums = scratch.allocate(DType.F32, Shape.of(4 * LENGTH)).data();
+            MemorySegment sums = scratch.floatMemory(4 * LENGTH);
             begin(state, index / groups, d, mask, decay, sums);
             forward(key, value, load(bonus.data(), 4L * d, mask), y, index / groups, d, mask, sums);
             end(sums, key.dim(1), state, nextState, index / groups, d, mask);
@@ -154,10 +154,10 @@ public final class VectorAverageScan implements AverageScan {
         int time = key.dim(1);
         VectorMask<Float> mask = Lanes.first(key.dim(2) - d);
         int stretches = (time + STRETCH - 1) / STRETCH;
-        MemorySegment checkpoints = scratch.allocate(DType.F32, Shape.of((stretches + 1) * ROW / 4)).data();
-        MemorySegment states = scratch.allocate(DType.F32, Shape.of((Math.min(time, STRETCH) + 1) * ROW / 4)).data();
-        MemorySegment sums = scratch.allocate(DType.F32, Shape.of(4 * LENGTH)).data();
-        MemorySegment gradient = scratch.allocate(DType.F32, Shape.of(5 * LENGTH)).data();
+        MemorySegment checkpoints = scratch.floatMemory((stretches + 1) * ROW / 4);
+        MemorySegment states = scratch.floatMemory((Math.min(time, STRETCH) + 1) * ROW / 4);
+        MemorySegment sums = scratch.floatMemory(4 * LENGTH);
+        MemorySegment gradient = scratch.floatMemory(5 * LENGTH);
         begin(state, b, d, mask, decay, sums);
         FloatVector rate = load(sums, 3L * BYTES);
         MemorySegment.copy(sums, 0, checkpoints, 0, ROW);
