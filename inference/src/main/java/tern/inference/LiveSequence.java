@@ -16,7 +16,7 @@ import tern.tensor.Tensor;
  */
 public final class LiveSequence implements AutoCloseable {
     /** Longest stretch of a prompt read at once; longer prompts are read in pieces to bound scratch memory. */
-    static final int LONGEST_PIECE = 4096;
+    static final int LONGEST_PIECE = 1024;
     private static final int LARGEST_LOGITS = 1 << 20;
 
     private final LanguageModel model;
