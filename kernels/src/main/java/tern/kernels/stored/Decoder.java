@@ -4,7 +4,6 @@ import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LSHR;
 import static tern.kernels.stored.StoredLanes.BYTES;
 import static tern.kernels.stored.StoredLanes.LENGTH;
-import static tern.kernels.stored.StoredLanes.bits;
 import static tern.kernels.stored.StoredLanes.floats;
 import static tern.kernels.stored.StoredLanes.scale;
 
@@ -28,6 +27,9 @@ final class Decoder {
 
     private Decoder() {
     }
+
+    // Helpers that take or return vectors are one or two operations long: once compiled by themselves to more than 2,500 bytes
+    // they are no longer taken in, and their vectors are boxed.
 
     /**
      * The loop of one type. They are called through this interface because C2 would take the bodies of several types into
@@ -159,7 +161,8 @@ final class Decoder {
     private static void fours(MemorySegment from, long at, float scale, float offset, MemorySegment to, long toAt) {
         for (int shift = 0; shift < 8; shift += 4) {
             for (int i = 0; i < 16; i += LENGTH, toAt += BYTES) {
-                store(bits(from, at + i, shift, 4), scale, offset, to, toAt);
+                Lanes.store(floats(StoredLanes.unsigned(from, at + i).lanewise(LSHR, shift).and(15))
+                        .fma(Lanes.all(scale), Lanes.all(offset)), to, toAt);
             }
         }
     }
@@ -169,14 +172,11 @@ final class Decoder {
         int fifths = from.get(StoredLanes.WORD, at);
         for (int half = 0; half < 2; half++) {
             for (int i = 0; i < 16; i += LENGTH, toAt += BYTES) {
-                IntVector q = bits(from, at + 4 + i, 4 * half, 4).or(StoredLanes.spread(fifths, 16 * half + i, 4));
-                store(q, scale, offset, to, toAt);
+                IntVector q = StoredLanes.unsigned(from, at + 4 + i).lanewise(LSHR, 4 * half).and(15)
+                        .or(StoredLanes.spread(fifths, 16 * half + i, 4));
+                Lanes.store(floats(q).fma(Lanes.all(scale), Lanes.all(offset)), to, toAt);
             }
         }
-    }
-
-    private static void store(IntVector q, float scale, float offset, MemorySegment to, long toAt) {
-        Lanes.store(floats(q).fma(Lanes.all(scale), Lanes.all(offset)), to, toAt);
     }
 
     // Below, a block is two halves of 128, a half four columns of 32: bits of one byte belong to the same place of each column.
@@ -189,16 +189,16 @@ final class Decoder {
             for (int i = 0; i < 32; i += LENGTH) {
                 long f = own + (i >> 4) * 4;
                 IntVector q = StoredLanes.unsigned(from, quarters + i);
-                twos(q.and(3), scales, f, to, out + 4 * i);
-                twos(q.lanewise(LSHR, 2).and(3), scales, f + 8, to, out + 4 * i + 128);
-                twos(q.lanewise(LSHR, 4).and(3), scales, f + 16, to, out + 4 * i + 256);
-                twos(q.lanewise(LSHR, 6), scales, f + 24, to, out + 4 * i + 384);
+                Lanes.store(floats(q.and(3)).fma(Lanes.broadcast(scales, f), Lanes.broadcast(scales, f + 64)), to,
+                        out + 4 * i);
+                Lanes.store(floats(q.lanewise(LSHR, 2).and(3)).fma(Lanes.broadcast(scales, f + 8),
+                        Lanes.broadcast(scales, f + 8 + 64)), to, out + 4 * i + 128);
+                Lanes.store(floats(q.lanewise(LSHR, 4).and(3)).fma(Lanes.broadcast(scales, f + 16),
+                        Lanes.broadcast(scales, f + 16 + 64)), to, out + 4 * i + 256);
+                Lanes.store(floats(q.lanewise(LSHR, 6)).fma(Lanes.broadcast(scales, f + 24),
+                        Lanes.broadcast(scales, f + 24 + 64)), to, out + 4 * i + 384);
             }
         }
-    }
-
-    private static void twos(IntVector q, MemorySegment scales, long at, MemorySegment to, long toAt) {
-        Lanes.store(floats(q).fma(Lanes.broadcast(scales, at), Lanes.broadcast(scales, at + 64)), to, toAt);
     }
 
     /** Two columns at a time: all four are too much for one method. */
@@ -212,15 +212,12 @@ final class Decoder {
                 long f = own + (i >> 4) * 4;
                 IntVector q = StoredLanes.unsigned(from, quarters + i).lanewise(LSHR, 4 * upper);
                 IntVector third = StoredLanes.unsigned(from, block + i).lanewise(LSHR, 4 * half + 2 * upper);
-                scaled(q.and(3).or(third.lanewise(LSHL, 2).and(4)).sub(4), scales, f, to, out + 4 * i);
-                scaled(q.lanewise(LSHR, 2).and(3).or(third.lanewise(LSHL, 1).and(4)).sub(4), scales, f + 8, to,
-                        out + 4 * i + 128);
+                Lanes.store(floats(q.and(3).or(third.lanewise(LSHL, 2).and(4)).sub(4)).mul(Lanes.broadcast(scales, f)),
+                        to, out + 4 * i);
+                Lanes.store(floats(q.lanewise(LSHR, 2).and(3).or(third.lanewise(LSHL, 1).and(4)).sub(4))
+                        .mul(Lanes.broadcast(scales, f + 8)), to, out + 4 * i + 128);
             }
         }
-    }
-
-    private static void scaled(IntVector q, MemorySegment scales, long at, MemorySegment to, long toAt) {
-        Lanes.store(floats(q).mul(Lanes.broadcast(scales, at)), to, toAt);
     }
 
     private static void largeFours(MemorySegment from, long at, int blocks, MemorySegment to, long toAt,
@@ -269,8 +266,11 @@ final class Decoder {
                 long f = own + (i >> 4) * 4;
                 IntVector q = StoredLanes.unsigned(from, low + i);
                 IntVector upper = StoredLanes.unsigned(from, high + i).lanewise(LSHR, 2 * odd);
-                scaled(q.and(15).or(upper.lanewise(LSHL, 4).and(48)).sub(32), scales, f, to, out + 4 * i);
-                scaled(q.lanewise(LSHR, 4).or(upper.and(48)).sub(32), scales, f + 16, to, out + 4 * i + 256);
+                Lanes.store(
+                        floats(q.and(15).or(upper.lanewise(LSHL, 4).and(48)).sub(32)).mul(Lanes.broadcast(scales, f)),
+                        to, out + 4 * i);
+                Lanes.store(floats(q.lanewise(LSHR, 4).or(upper.and(48)).sub(32)).mul(Lanes.broadcast(scales, f + 16)),
+                        to, out + 4 * i + 256);
             }
         }
     }

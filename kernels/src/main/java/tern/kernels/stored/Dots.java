@@ -78,13 +78,14 @@ final class Dots {
     }
 
     /** One sum, the same bits as {@link #multiply} gives. */
-    static float one(int k, MemorySegment x, long xAt, MemorySegment w, long wAt) {
+    static float one(int k, MemorySegment x, long xAt, MemorySegment w, long wAt, MemorySegment spare) {
         FloatVector sum = FloatVector.zero(Lanes.SPECIES);
         int bound = Lanes.bound(k);
         for (int p = 0; p < bound; p += Lanes.LENGTH) {
             sum = Lanes.load(x, xAt + 4L * p).fma(Lanes.load(w, wAt + 4L * p), sum);
         }
-        return tail(k, x, xAt, w, wAt, Lanes.sum(sum));
+        Lanes.store(sum, spare, 0);
+        return tail(k, x, xAt, w, wAt, sum(spare, 0));
     }
 
     private static void addTails(int m, int rows, int k, MemorySegment x, long xAt, MemorySegment w, MemorySegment y,
@@ -112,25 +113,29 @@ final class Dots {
         }
     }
 
-    /** Stores {@link #ROWS} vectors for {@link #addUp}. */
-    static void keep(FloatVector a, FloatVector b, FloatVector c, FloatVector d, MemorySegment spare, long at) {
-        Lanes.store(a, spare, at);
-        Lanes.store(b, spare, at + Lanes.BYTES);
-        Lanes.store(c, spare, at + 2 * Lanes.BYTES);
-        Lanes.store(d, spare, at + 3 * Lanes.BYTES);
-    }
-
     /**
-     * The sums of the lanes of each vector kept: {@code rows} for each of m rows of y. A method of its own, so that those
+     * The sums of the lanes of each vector stored: {@code rows} for each of m rows of y. A method of its own, so that those
      * that multiply stay small enough to be compiled with their vectors in registers.
      */
     static void addUp(int m, int rows, MemorySegment spare, MemorySegment y, long yAt, long yRow) {
         for (int i = 0; i < m; i++) {
             for (int j = 0; j < rows; j++) {
                 long at = (long) (rows * i + j) * Lanes.BYTES;
-                y.set(Tensor.FLOAT, yAt + i * yRow + 4 * j, Lanes.sum(Lanes.load(spare, at)));
+                y.set(Tensor.FLOAT, yAt + i * yRow + 4 * j, sum(spare, at));
             }
         }
+    }
+
+    /** One by one: a method that takes a vector may be called with a boxed one, and this is hardly slower. */
+    private static float sum(MemorySegment spare, long at) {
+        float a = 0, b = 0, c = 0, d = 0;
+        for (int i = 0; i < Lanes.BYTES; i += 16) {
+            a += spare.get(Tensor.FLOAT, at + i);
+            b += spare.get(Tensor.FLOAT, at + i + 4);
+            c += spare.get(Tensor.FLOAT, at + i + 8);
+            d += spare.get(Tensor.FLOAT, at + i + 12);
+        }
+        return a + b + (c + d);
     }
 
     private static void twoByFour(int steps, long row, MemorySegment x, long xAt, MemorySegment w, long wAt,
@@ -156,8 +161,14 @@ final class Dots {
             a3 = a.fma(w3, a3);
             b3 = b.fma(w3, b3);
         }
-        keep(a0, a1, a2, a3, spare, sumAt);
-        keep(b0, b1, b2, b3, spare, bAt);
+        Lanes.store(a0, spare, sumAt);
+        Lanes.store(a1, spare, sumAt + Lanes.BYTES);
+        Lanes.store(a2, spare, sumAt + 2 * Lanes.BYTES);
+        Lanes.store(a3, spare, sumAt + 3 * Lanes.BYTES);
+        Lanes.store(b0, spare, bAt);
+        Lanes.store(b1, spare, bAt + Lanes.BYTES);
+        Lanes.store(b2, spare, bAt + 2 * Lanes.BYTES);
+        Lanes.store(b3, spare, bAt + 3 * Lanes.BYTES);
     }
 
     private static void oneByFour(int steps, long row, MemorySegment x, long xAt, MemorySegment w, long wAt,
@@ -176,6 +187,9 @@ final class Dots {
             FloatVector w3 = Lanes.load(w, wp + 3 * row);
             a3 = a.fma(w3, a3);
         }
-        keep(a0, a1, a2, a3, spare, sumAt);
+        Lanes.store(a0, spare, sumAt);
+        Lanes.store(a1, spare, sumAt + Lanes.BYTES);
+        Lanes.store(a2, spare, sumAt + 2 * Lanes.BYTES);
+        Lanes.store(a3, spare, sumAt + 3 * Lanes.BYTES);
     }
 }

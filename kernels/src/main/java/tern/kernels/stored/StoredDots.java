@@ -1,5 +1,6 @@
 package tern.kernels.stored;
 
+import static jdk.incubator.vector.VectorOperators.LSHR;
 import static tern.kernels.stored.StoredLanes.LENGTH;
 
 import java.lang.foreign.MemorySegment;
@@ -90,7 +91,10 @@ final class StoredDots {
             c = v.fma(StoredLanes.brain(w, at + 2 * wRow), c);
             d = v.fma(StoredLanes.brain(w, at + 3 * wRow), d);
         }
-        Dots.keep(a, b, c, d, spare, sums);
+        Lanes.store(a, spare, sums);
+        Lanes.store(b, spare, sums + Lanes.BYTES);
+        Lanes.store(c, spare, sums + 2 * Lanes.BYTES);
+        Lanes.store(d, spare, sums + 3 * Lanes.BYTES);
     }
 
     private static void halves(int k, MemorySegment x, MemorySegment w, long wAt, long wRow, MemorySegment spare,
@@ -150,6 +154,6 @@ final class StoredDots {
     }
 
     private static FloatVector four(MemorySegment w, long at, int shift) {
-        return StoredLanes.floats(StoredLanes.bits(w, at, shift, 4));
+        return StoredLanes.floats(StoredLanes.unsigned(w, at).lanewise(LSHR, shift).and(15));
     }
 }

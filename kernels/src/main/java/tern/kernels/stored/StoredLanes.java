@@ -86,11 +86,6 @@ final class StoredLanes {
         return IntVector.broadcast(INTS, from.get(WORD, at));
     }
 
-    /** {@code count} bits of each byte, from {@code shift} on. */
-    static IntVector bits(MemorySegment from, long at, int shift, int count) {
-        return unsigned(from, at).lanewise(VectorOperators.LSHR, shift).and((1 << count) - 1);
-    }
-
     /** Bit {@code first} of a word in lane 0, the next in lane 1, and so on, each moved to bit {@code to}. */
     static IntVector spread(int word, int first, int to) {
         return IntVector.broadcast(INTS, word).lanewise(VectorOperators.LSHR, INDEX.add(first)).and(1)

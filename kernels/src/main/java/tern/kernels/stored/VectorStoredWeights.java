@@ -138,7 +138,7 @@ public final class VectorStoredWeights implements StoredWeights {
         Decoder.decode(type, w, wAt, k, decoded, 0, spare);
         float added = bias.byteSize() > 0 ? bias.get(Tensor.FLOAT, biasAt) : 0;
         for (int i = 0; i < m; i++) {
-            float sum = Dots.one(k, x, 4L * i * k, decoded, 0);
+            float sum = Dots.one(k, x, 4L * i * k, decoded, 0, spare);
             y.set(Tensor.FLOAT, yAt + i * yRow, bias.byteSize() > 0 ? sum + added : sum);
         }
     }
