@@ -32,6 +32,9 @@ final class CacheBenchCommand implements Callable<Integer> {
     @Option(names = "--prompts", split = ",", defaultValue = "1024,4096", description = "Lengths of prompts to read; 0 for none (${DEFAULT-VALUE}).")
     private List<Integer> prompts;
 
+    @Option(names = "--vocabulary", defaultValue = "65536", description = "Of the measured shape (${DEFAULT-VALUE}).")
+    private int vocabulary;
+
     @Option(names = "--threads", defaultValue = "0", description = "Threads; 0 for all cores.")
     private int threads;
 
@@ -40,12 +43,13 @@ final class CacheBenchCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        if (steps < 1 || threads < 0) {
+        if (steps < 1 || threads < 0 || vocabulary < 1) {
             throw new UserError(
-                    "--steps must be 1 or more and --threads 0 or more, found " + steps + " and " + threads);
+                    "--steps and --vocabulary must be 1 or more and --threads 0 or more, found " + steps + ", "
+                            + vocabulary + " and " + threads);
         }
         CacheBench.Setting setting = new CacheBench.Setting(shapes.stream().map(CacheBenchCommand::size).toList(),
-                size(measured), positive(contexts), steps, positive(prompts),
+                size(measured), positive(contexts), steps, positive(prompts), vocabulary,
                 threads == 0 ? Runtime.getRuntime().availableProcessors() : threads);
         new CacheBench(setting).run(this::show);
         return Outcome.OK;

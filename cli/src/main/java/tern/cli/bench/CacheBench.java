@@ -46,9 +46,10 @@ public final class CacheBench {
      * @param contexts positions that a step looks back on
      * @param steps steps timed for each
      * @param prompts lengths of prompts to read
+     * @param vocabulary of the measured shape; the head is read once a prompt, however long
      */
     public record Setting(List<GoldFinches.Size> sizes, GoldFinches.Size measured, List<Integer> contexts, int steps,
-            List<Integer> prompts, int threads) {
+            List<Integer> prompts, int vocabulary, int threads) {
     }
 
     /** A result: bytes, a step, or a prompt. */
@@ -106,7 +107,7 @@ public final class CacheBench {
             return;
         }
         try (Memory memory = new Memory()) {
-            Stack stack = new Stack(GoldFinches.goldFinch(setting.measured, 16), random(memory));
+            Stack stack = new Stack(measured(GoldFinches.goldFinch(setting.measured, 16)), random(memory));
             for (CacheTier tier : CacheTier.values()) {
                 GoldCache cache = new GoldCache(tier, CacheType.F32);
                 Stack keeping = stack.with(GoldCaches.with(stack.config(), cache));
@@ -117,8 +118,13 @@ public final class CacheBench {
             }
         }
         try (Memory memory = new Memory()) {
-            decode(new Stack(GoldFinches.llama(setting.measured), random(memory)), "transformer", sink);
+            decode(new Stack(measured(GoldFinches.llama(setting.measured)), random(memory)), "transformer", sink);
         }
+    }
+
+    private StackConfig measured(StackConfig config) {
+        return new StackConfig(setting.vocabulary, config.width(), config.context(), config.norm(), config.epsilon(),
+                config.epsilons(), config.embeddingNorm(), config.tiedHead(), config.branches());
     }
 
     /** On an engine of its own, whose kept rows are then this model's. */
