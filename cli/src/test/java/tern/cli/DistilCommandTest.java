@@ -300,7 +300,7 @@ class DistilCommandTest {
     @Test
     void damagedFilesAreRefused() throws IOException {
         assertThat(refused("distil", file("absent"))).contains("no such file");
-        assertThat(refused("distil", file("text"))).contains("not a safetensors file");
+        assertThat(refused("distil", file("text"))).contains("expected a safetensors");
         Path filters = filters("f.safetensors", DType.F32, taps());
         byte[] bytes = Files.readAllBytes(filters);
         Files.write(filters, Arrays.copyOf(bytes, bytes.length - 40));
