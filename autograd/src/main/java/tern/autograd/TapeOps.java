@@ -27,7 +27,9 @@ import tern.ops.KeysAndValues;
 import tern.ops.Modes;
 import tern.ops.Ops;
 import tern.ops.Scanned;
+import tern.tensor.Allocator;
 import tern.tensor.DType;
+import tern.tensor.Pool;
 import tern.tensor.Shape;
 import tern.tensor.Tensor;
 import tern.tensor.Workspace;
@@ -36,33 +38,42 @@ import tern.tensor.Workspace;
  * {@link Ops} carried out and recorded, so that {@link #backward} can chain the hand-written backward of each operation in
  * reverse order. States are copied before an operation updates them, so every tensor of the step keeps its value.
  *
- * <p>Activations live in the workspace until the caller resets it, which it does together with {@link #clear}. Gradients of
- * trained parameters are accumulated into {@link Gradients}; gradients of other tensors are asked for with {@link #watch}
- * and read with {@link #gradient}. Confined to one thread.
+ * <p>Memory goes back as early as can be told. What was computed within a {@link #segment} and is not its output goes when
+ * the segment ends, unless a backward will read it; what a backward reads goes when it has run, and so does the gradient of
+ * its result, which nothing adds to any more. After {@link #backward} only parameters' gradients ({@link Gradients}), those
+ * of tensors asked for with {@link #watch} ({@link #gradient}) and the tensors it began from are left; {@link #clear} takes
+ * those too, but for the parameters' gradients. Confined to one thread.
  */
 public final class TapeOps implements Ops, AutoCloseable {
     private final ThreadTeam team;
-    private final Workspace results;
-    private final Workspace carried = new Workspace();
+    private final Workspace scratch;
+    private final Pool pool = new Pool();
+    private final Allocator results = this::take;
+    /** What callers may still read, the newest last: each is held once. */
+    private final List<Tensor> open = new ArrayList<>();
     private final EagerOps eager;
     private final Gradients parameters;
     private final boolean recompute;
-    private Frame frame = new Frame(true);
+    private Frame frame = new Frame(true, 0);
 
-    /** What is known of one stretch of the tape; a recomputed segment has a frame of its own. */
+    /** What is known of one stretch of the tape; a recomputed segment has a frame of its own. Holds what it lists. */
     private static final class Frame {
         private final boolean recording;
+        /** How much was open when it began. */
+        private final int since;
         private final List<Node> nodes = new ArrayList<>();
         private final Map<Tensor, Tensor> gradients = new IdentityHashMap<>();
         private final Set<Tensor> active = Collections.newSetFromMap(new IdentityHashMap<>());
+        private final Set<Tensor> watched = Collections.newSetFromMap(new IdentityHashMap<>());
         private final Map<Object, Map<String, Tensor>> derived = new IdentityHashMap<>();
 
-        private Frame(boolean recording) {
+        private Frame(boolean recording, int since) {
             this.recording = recording;
+            this.since = since;
         }
     }
 
-    private record Node(List<Tensor> outputs, Runnable backward) {
+    private record Node(List<Tensor> outputs, List<Tensor> reads, Runnable backward) {
     }
 
     /**
@@ -70,33 +81,46 @@ public final class TapeOps implements Ops, AutoCloseable {
      *
      * @param fast bodies for F32; F64 goes to the reference bodies
      * @param team threads to use; not closed by this object
-     * @param results where activations and their gradients live; not closed by this object
+     * @param scratch where an operation keeps what it needs until it returns; not closed by this object
      * @param parameters gradients of trained parameters
      * @param recompute whether {@link #segment} keeps only its inputs and outputs and runs again in the backward pass
      */
-    public TapeOps(KernelSet fast, ThreadTeam team, Workspace results, Gradients parameters, boolean recompute) {
+    public TapeOps(KernelSet fast, ThreadTeam team, Workspace scratch, Gradients parameters, boolean recompute) {
         this.team = team;
-        this.results = results;
-        this.eager = new EagerOps(fast, team, results);
+        this.scratch = scratch;
+        this.eager = new EagerOps(fast, team, results, scratch);
         this.parameters = parameters;
         this.recompute = recompute;
     }
 
     /** Forgets everything recorded and derived, keeping the parameters' gradients; parameters may change afterwards. */
     public void clear() {
-        frame = new Frame(true);
+        frame = new Frame(true, 0);
+        open.clear();
+        pool.reset();
         eager.parametersChanged();
+    }
+
+    /** The most bytes that activations and their gradients have taken at once, up to now. */
+    public long activations() {
+        return pool.peak();
+    }
+
+    /** Bytes held from the operating system. */
+    public long bytes() {
+        return pool.bytes();
     }
 
     @Override
     public void close() {
         eager.close();
-        carried.close();
+        pool.close();
     }
 
     /** Asks for the gradient of a tensor that is neither parameter nor result. */
     public Tensor watch(Tensor leaf) {
         frame.active.add(leaf);
+        frame.watched.add(leaf);
         return leaf;
     }
 
@@ -111,35 +135,90 @@ public final class TapeOps implements Ops, AutoCloseable {
         backward(List.of(loss), List.of(like(loss).fill(seed)));
     }
 
-    /** Backward from several tensors with the gradients given. */
+    /** Backward from several tensors with the gradients given, once for what was recorded. */
     public void backward(List<Tensor> outputs, List<Tensor> outputGradients) {
         for (int i = 0; i < outputs.size(); i++) {
             contribute(outputs.get(i), outputGradients.get(i));
         }
-        for (int i = frame.nodes.size() - 1; i >= 0; i--) {
-            Node node = frame.nodes.get(i);
-            if (node.outputs.stream().anyMatch(frame.gradients::containsKey)) {
+        giveBack(frame.since, outputs);
+        while (!frame.nodes.isEmpty()) {
+            Node node = frame.nodes.removeLast();
+            if (anyKnown(node.outputs)) {
+                int before = open.size();
                 node.backward.run();
+                giveBack(before, List.of());
+            }
+            node.reads.forEach(pool::release);
+            for (Tensor output : node.outputs) {
+                // All that reads an output ran before, so its gradient is done with.
+                Tensor gradient = frame.watched.contains(output) ? null : frame.gradients.remove(output);
+                if (gradient != null) {
+                    pool.release(gradient);
+                }
             }
         }
     }
 
+    private boolean anyKnown(List<Tensor> outputs) {
+        for (Tensor output : outputs) {
+            if (frame.gradients.containsKey(output)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** Runs something that needs no gradients: nothing is recorded, and each segment keeps nothing but its outputs. */
+    public <T> T withoutGradients(Supplier<T> work) {
+        return within(new Frame(false, open.size()), work);
+    }
+
     // ── bookkeeping ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    private Tensor take(DType dtype, Shape shape) {
+        Tensor taken = pool.allocate(dtype, shape);
+        open.add(taken);
+        return taken;
+    }
+
+    /** Ends the time for which callers may read what was made when more than {@code since} was open, but for these. */
+    private void giveBack(int since, List<Tensor> but) {
+        but.forEach(pool::hold);
+        while (open.size() > since) {
+            pool.release(open.removeLast());
+        }
+        open.addAll(but);
+    }
 
     private boolean isActive(Tensor tensor) {
         return frame.active.contains(tensor) || parameters.of(tensor).isPresent();
     }
 
-    private void record(List<Tensor> inputs, List<Tensor> outputs, Runnable backward) {
-        if (frame.recording && inputs.stream().anyMatch(this::isActive)) {
-            frame.active.addAll(outputs);
-            frame.nodes.add(new Node(outputs, backward));
+    /**
+     * Records an operation.
+     *
+     * @param reads all tensors whose contents the backward reads; those of other tensors will be gone by then
+     */
+    private void record(List<Tensor> inputs, List<Tensor> outputs, List<Tensor> reads, Runnable backward) {
+        for (Tensor input : inputs) {
+            if (frame.recording && isActive(input)) {
+                frame.active.addAll(outputs);
+                reads.forEach(pool::hold);
+                frame.nodes.add(new Node(outputs, reads, backward));
+                return;
+            }
         }
     }
 
     /** The gradient of an output, zeros if nothing reads it. */
     private Tensor given(Tensor output) {
-        return frame.gradients.computeIfAbsent(output, ignored -> results.zeros(output.dtype(), output.shape()));
+        Tensor known = frame.gradients.get(output);
+        if (known == null) {
+            known = results.zeros(output.dtype(), output.shape());
+            pool.hold(known);
+            frame.gradients.put(output, known);
+        }
+        return known;
     }
 
     /** Adds to a tensor's gradient; the contribution may be kept as it is, so nobody may write it afterwards. */
@@ -150,11 +229,17 @@ public final class TapeOps implements Ops, AutoCloseable {
         } else if (frame.active.contains(to)) {
             Tensor known = frame.gradients.get(to);
             if (known == null) {
+                pool.hold(contribution);
                 frame.gradients.put(to, contribution);
+            } else if (pool.holds(known) == 1) {
+                // Nobody else sees it.
+                set(to).elementwise().add(team, known, contribution, known);
             } else {
                 Tensor sum = like(to);
                 set(to).elementwise().add(team, known, contribution, sum);
+                pool.hold(sum);
                 frame.gradients.put(to, sum);
+                pool.release(known);
             }
         }
     }
@@ -198,7 +283,10 @@ public final class TapeOps implements Ops, AutoCloseable {
         Map<String, Tensor> own = frame.derived.computeIfAbsent(owner, ignored -> new HashMap<>());
         Tensor known = own.get(name);
         if (known == null) {
+            int before = open.size();
             known = compute.get();
+            giveBack(before, List.of(known));
+            pool.hold(known);
             own.put(name, known);
         }
         return known;
@@ -214,7 +302,7 @@ public final class TapeOps implements Ops, AutoCloseable {
     public Tensor append(Tensor rows, Tensor history, long[] ages) {
         Tensor after = eager.append(rows, results.copyOf(history), ages);
         if (isNumber(rows)) {
-            record(List.of(rows, history), List.of(after), () -> {
+            record(List.of(rows, history), List.of(after), List.of(), () -> {
                 Tensor dRows = results.zeros(rows.dtype(), rows.shape());
                 Tensor dHistory = results.zeros(rows.dtype(), history.shape());
                 historyBackward(rows, history, after, ages, dRows, dHistory);
@@ -232,7 +320,7 @@ public final class TapeOps implements Ops, AutoCloseable {
     public Tensor recall(Tensor history, int from, int to, DType type) {
         Tensor rows = eager.recall(history, from, to, type);
         if (history.dtype() == type && isNumber(rows)) {
-            record(List.of(history), List.of(rows), () -> {
+            record(List.of(history), List.of(rows), List.of(), () -> {
                 Tensor dHistory = results.zeros(type, history.shape());
                 EagerOps.unslice(given(rows), dHistory, 1, from);
                 contribute(history, dHistory);
@@ -245,7 +333,7 @@ public final class TapeOps implements Ops, AutoCloseable {
     public Tensor stored(Tensor x, DType type) {
         Tensor y = eager.stored(x, type);
         if (y != x) {
-            record(List.of(x), List.of(y), () -> contribute(x, given(y)));
+            record(List.of(x), List.of(y), List.of(), () -> contribute(x, given(y)));
         }
         return y;
     }
@@ -253,18 +341,22 @@ public final class TapeOps implements Ops, AutoCloseable {
     @Override
     public List<Tensor> segment(List<Tensor> inputs, UnaryOperator<List<Tensor>> part) {
         if (!recompute || !frame.recording) {
-            return part.apply(inputs);
+            int before = open.size();
+            List<Tensor> outputs = part.apply(inputs);
+            giveBack(before, outputs);
+            return outputs;
         }
-        List<Tensor> outputs = keepOnlyResult(() -> within(new Frame(false), () -> part.apply(inputs)));
+        List<Tensor> outputs = keepOnlyResult(new Frame(false, open.size()), () -> part.apply(inputs));
         outputs.stream().filter(TapeOps::isNumber).forEach(frame.active::add);
-        frame.nodes.add(new Node(outputs, () -> {
+        inputs.forEach(pool::hold);
+        frame.nodes.add(new Node(outputs, inputs, () -> {
             List<Tensor> wanted = inputs.stream().filter(this::isActive).distinct().toList();
             List<Tensor> outer = outputs.stream().map(this::given).toList();
-            List<Tensor> found = keepOnlyResult(() -> within(new Frame(true), () -> {
+            List<Tensor> found = keepOnlyResult(new Frame(true, open.size()), () -> {
                 wanted.forEach(this::watch);
                 backward(part.apply(inputs), outer);
                 return wanted.stream().map(this::given).toList();
-            }));
+            });
             for (int i = 0; i < wanted.size(); i++) {
                 contribute(wanted.get(i), found.get(i));
             }
@@ -272,7 +364,7 @@ public final class TapeOps implements Ops, AutoCloseable {
         return outputs;
     }
 
-    private List<Tensor> within(Frame inner, Supplier<List<Tensor>> work) {
+    private <T> T within(Frame inner, Supplier<T> work) {
         Frame outer = frame;
         frame = inner;
         try {
@@ -282,14 +374,13 @@ public final class TapeOps implements Ops, AutoCloseable {
         }
     }
 
-    /** Runs something and hands back all the memory it took, except for what it gives back. */
-    private List<Tensor> keepOnlyResult(Supplier<List<Tensor>> work) {
-        Workspace.Mark mark = results.mark();
-        List<Tensor> computed = work.get();
-        carried.reset();
-        List<Tensor> staged = computed.stream().map(carried::copyOf).toList();
-        results.release(mark);
-        return staged.stream().map(results::copyOf).toList();
+    /** Runs something in a frame of its own and gives back all the memory it took, except for the result. */
+    private List<Tensor> keepOnlyResult(Frame inner, Supplier<List<Tensor>> work) {
+        List<Tensor> computed = within(inner, work);
+        giveBack(inner.since, computed);
+        inner.gradients.values().forEach(pool::release);
+        inner.derived.values().forEach(own -> own.values().forEach(pool::release));
+        return computed;
     }
 
     // ── shapes ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -298,7 +389,7 @@ public final class TapeOps implements Ops, AutoCloseable {
     public Tensor reshape(Tensor x, Shape shape) {
         Tensor y = eager.reshape(x, shape);
         if (y != x) {
-            record(List.of(x), List.of(y), () -> contribute(x, given(y).reshape(x.shape())));
+            record(List.of(x), List.of(y), List.of(), () -> contribute(x, given(y).reshape(x.shape())));
         }
         return y;
     }
@@ -307,7 +398,7 @@ public final class TapeOps implements Ops, AutoCloseable {
     public Tensor slice(Tensor x, int axis, int from, int to) {
         Tensor y = eager.slice(x, axis, from, to);
         if (y != x) {
-            record(List.of(x), List.of(y), () -> {
+            record(List.of(x), List.of(y), List.of(), () -> {
                 Tensor dx = results.zeros(x.dtype(), x.shape());
                 EagerOps.unslice(given(y), dx, axis, from);
                 contribute(x, dx);
@@ -320,7 +411,7 @@ public final class TapeOps implements Ops, AutoCloseable {
     public Tensor concat(List<Tensor> parts, int axis) {
         Tensor y = eager.concat(parts, axis);
         if (parts.size() > 1) {
-            record(parts, List.of(y), () -> {
+            record(parts, List.of(y), List.of(), () -> {
                 int from = 0;
                 for (Tensor part : parts) {
                     int length = part.dim(axis);
@@ -337,7 +428,7 @@ public final class TapeOps implements Ops, AutoCloseable {
     @Override
     public Tensor add(Tensor a, Tensor b) {
         Tensor y = eager.add(a, b);
-        record(List.of(a, b), List.of(y), () -> {
+        record(List.of(a, b), List.of(y), List.of(), () -> {
             contribute(a, given(y));
             if (b.shape().equals(a.shape())) {
                 contribute(b, given(y));
@@ -353,7 +444,7 @@ public final class TapeOps implements Ops, AutoCloseable {
     @Override
     public Tensor multiply(Tensor a, Tensor b) {
         Tensor y = eager.multiply(a, b);
-        record(List.of(a, b), List.of(y), () -> {
+        record(List.of(a, b), List.of(y), List.of(a, b), () -> {
             Tensor da = like(a);
             if (b.shape().equals(a.shape())) {
                 Tensor db = like(b);
@@ -372,7 +463,7 @@ public final class TapeOps implements Ops, AutoCloseable {
     @Override
     public Tensor scale(Tensor x, double factor) {
         Tensor y = eager.scale(x, factor);
-        record(List.of(x), List.of(y), () -> {
+        record(List.of(x), List.of(y), List.of(), () -> {
             Tensor dx = like(x);
             set(x).elementwise().scale(team, given(y), factor, dx);
             contribute(x, dx);
@@ -384,7 +475,7 @@ public final class TapeOps implements Ops, AutoCloseable {
     public Tensor activate(Tensor x, Activation f) {
         Tensor y = eager.activate(x, f);
         if (y != x) {
-            record(List.of(x), List.of(y), () -> {
+            record(List.of(x), List.of(y), List.of(x), () -> {
                 Tensor dx = like(x);
                 set(x).elementwise().activateBackward(team, x, f, given(y), dx);
                 contribute(x, dx);
@@ -396,7 +487,7 @@ public final class TapeOps implements Ops, AutoCloseable {
     @Override
     public Tensor gate(Tensor gate, Tensor value, Activation f) {
         Tensor y = eager.gate(gate, value, f);
-        record(List.of(gate, value), List.of(y), () -> {
+        record(List.of(gate, value), List.of(y), List.of(gate, value), () -> {
             Tensor dGate = like(gate);
             Tensor dValue = like(value);
             set(gate).elementwise().gateBackward(team, gate, value, f, given(y), dGate, dValue);
@@ -417,7 +508,7 @@ public final class TapeOps implements Ops, AutoCloseable {
     public Tensor linear(Tensor x, Tensor weight, Tensor bias) {
         requireTrainable("linear", "weight", weight);
         Tensor y = eager.linear(x, weight, bias);
-        record(List.of(x, weight, bias), List.of(y), () -> {
+        record(List.of(x, weight, bias), List.of(y), List.of(x, weight), () -> {
             Tensor dx = like(x);
             Tensor dWeight = target(weight);
             Tensor dBias = target(bias);
@@ -435,7 +526,7 @@ public final class TapeOps implements Ops, AutoCloseable {
     public Tensor embed(Tensor table, Tensor ids) {
         requireTrainable("embed", "table", table);
         Tensor y = eager.embed(table, ids);
-        record(List.of(table), List.of(y), () -> {
+        record(List.of(table), List.of(y), List.of(ids), () -> {
             Tensor dTable = target(table);
             set(table).embedding().backward(team, ids.reshape(y.shape().rows()), EagerOps.asRows(given(y)), dTable);
             settle(table, dTable);
@@ -446,7 +537,7 @@ public final class TapeOps implements Ops, AutoCloseable {
     @Override
     public Tensor layerNorm(Tensor x, Tensor gain, Tensor bias, double epsilon) {
         Tensor y = eager.layerNorm(x, gain, bias, epsilon);
-        record(List.of(x, gain, bias), List.of(y), () -> {
+        record(List.of(x, gain, bias), List.of(y), List.of(x, gain), () -> {
             Tensor dx = like(x);
             Tensor dGain = target(gain);
             Tensor dBias = target(bias);
@@ -462,7 +553,7 @@ public final class TapeOps implements Ops, AutoCloseable {
     @Override
     public Tensor rmsNorm(Tensor x, Tensor gain, double epsilon) {
         Tensor y = eager.rmsNorm(x, gain, epsilon);
-        record(List.of(x, gain), List.of(y), () -> {
+        record(List.of(x, gain), List.of(y), List.of(x, gain), () -> {
             Tensor dx = like(x);
             Tensor dGain = target(gain);
             set(x).norm().rmsBackward(team, EagerOps.asRows(x), gain, epsilon, EagerOps.asRows(given(y)),
@@ -476,7 +567,7 @@ public final class TapeOps implements Ops, AutoCloseable {
     @Override
     public Tensor groupNorm(Tensor x, int groups, Tensor gain, Tensor bias, double epsilon) {
         Tensor y = eager.groupNorm(x, groups, gain, bias, epsilon);
-        record(List.of(x, gain, bias), List.of(y), () -> {
+        record(List.of(x, gain, bias), List.of(y), List.of(x, gain), () -> {
             Tensor dx = like(x);
             Tensor dGain = target(gain);
             Tensor dBias = target(bias);
@@ -492,7 +583,7 @@ public final class TapeOps implements Ops, AutoCloseable {
     @Override
     public Tensor unit(Tensor x, double floor) {
         Tensor y = eager.unit(x, floor);
-        record(List.of(x), List.of(y), () -> {
+        record(List.of(x), List.of(y), List.of(x), () -> {
             Tensor dx = like(x);
             set(x).heads().unitBackward(team, EagerOps.asRows(x), floor, EagerOps.asRows(given(y)),
                     EagerOps.asRows(dx));
@@ -504,7 +595,7 @@ public final class TapeOps implements Ops, AutoCloseable {
     @Override
     public Tensor interpolate(Tensor x, Tensor towards, Tensor weight) {
         Tensor y = eager.interpolate(x, towards, weight);
-        record(List.of(x, towards, weight), List.of(y), () -> {
+        record(List.of(x, towards, weight), List.of(y), List.of(x, towards, weight), () -> {
             Tensor dx = like(x);
             Tensor dTowards = like(x);
             Tensor dWeight = target(weight);
@@ -519,7 +610,7 @@ public final class TapeOps implements Ops, AutoCloseable {
     @Override
     public Tensor bonus(Tensor query, Tensor key, Tensor bonus, Tensor value) {
         Tensor y = eager.bonus(query, key, bonus, value);
-        record(List.of(query, key, bonus, value), List.of(y), () -> {
+        record(List.of(query, key, bonus, value), List.of(y), List.of(query, key, bonus, value), () -> {
             Tensor dQuery = like(query);
             Tensor dKey = like(key);
             Tensor dValue = like(value);
@@ -540,7 +631,7 @@ public final class TapeOps implements Ops, AutoCloseable {
     @Override
     public Scanned shift(Tensor x, Tensor before) {
         Scanned shifted = eager.shift(x, results.copyOf(before));
-        record(List.of(x, before), List.of(shifted.y(), shifted.state()), () -> {
+        record(List.of(x, before), List.of(shifted.y(), shifted.state()), List.of(), () -> {
             if (x.dim(1) == 0) {
                 contribute(before, given(shifted.state()));
                 return;
@@ -558,25 +649,27 @@ public final class TapeOps implements Ops, AutoCloseable {
     @Override
     public Scanned shortConvolution(Tensor x, Tensor weight, Tensor bias, Tensor history) {
         Scanned scanned = eager.shortConvolution(x, weight, bias, results.copyOf(history));
-        record(List.of(x, weight, bias, history), List.of(scanned.y(), scanned.state()), () -> {
-            Tensor dx = like(x);
-            Tensor dHistory = like(history);
-            Tensor dWeight = target(weight);
-            Tensor dBias = target(bias);
-            set(x).shortConvolution().backward(team, x, weight, history, given(scanned.y()), given(scanned.state()), dx,
-                    dWeight, dBias, dHistory);
-            contribute(x, dx);
-            contribute(history, dHistory);
-            settle(weight, dWeight);
-            settle(bias, dBias);
-        });
+        record(List.of(x, weight, bias, history), List.of(scanned.y(), scanned.state()), List.of(x, weight, history),
+                () -> {
+                    Tensor dx = like(x);
+                    Tensor dHistory = like(history);
+                    Tensor dWeight = target(weight);
+                    Tensor dBias = target(bias);
+                    set(x).shortConvolution().backward(team, x, weight, history, given(scanned.y()),
+                            given(scanned.state()), dx,
+                            dWeight, dBias, dHistory);
+                    contribute(x, dx);
+                    contribute(history, dHistory);
+                    settle(weight, dWeight);
+                    settle(bias, dBias);
+                });
         return scanned;
     }
 
     @Override
     public Tensor sine(Tensor x, Tensor frequency) {
         Tensor y = eager.sine(x, frequency);
-        record(List.of(x, frequency), List.of(y), () -> {
+        record(List.of(x, frequency), List.of(y), List.of(x, frequency), () -> {
             Tensor dx = like(x);
             Tensor dFrequency = target(frequency);
             set(x).filters().sineBackward(team, EagerOps.asRows(x), frequency, EagerOps.asRows(given(y)),
@@ -590,7 +683,7 @@ public final class TapeOps implements Ops, AutoCloseable {
     @Override
     public Tensor decayWindow(Tensor g, Tensor delta, int span, double shift) {
         Tensor y = eager.decayWindow(g, delta, span, shift);
-        record(List.of(g, delta), List.of(y), () -> {
+        record(List.of(g, delta), List.of(y), List.of(g, delta), () -> {
             Tensor dg = like(g);
             Tensor dDelta = target(delta);
             set(g).filters().windowBackward(team, g, delta, span, shift, given(y), dg, dDelta);
@@ -604,7 +697,7 @@ public final class TapeOps implements Ops, AutoCloseable {
     public Tensor normaliseFilters(Tensor taps, FilterNorm norm) {
         Tensor y = eager.normaliseFilters(taps, norm);
         if (y != taps) {
-            record(List.of(taps), List.of(y), () -> {
+            record(List.of(taps), List.of(y), List.of(taps), () -> {
                 Tensor dTaps = like(taps);
                 set(taps).filters().normaliseBackward(team, taps, norm, given(y), dTaps);
                 contribute(taps, dTaps);
@@ -619,18 +712,20 @@ public final class TapeOps implements Ops, AutoCloseable {
         Tensor nothingPending = results.allocate(x.dtype(), pending.shape().with(1, 0));
         Convolved made = eager.longConvolution(x, taps, skip, results.copyOf(history), ages, nothingPending);
         Convolved convolved = new Convolved(made.y(), made.history(), results.copyOf(pending));
-        record(List.of(x, taps, skip, history), List.of(convolved.y(), convolved.history()), () -> {
-            Tensor dx = like(x);
-            Tensor dTaps = target(taps);
-            Tensor dSkip = target(skip);
-            Tensor dHistory = results.zeros(history.dtype(), history.shape());
-            set(x).longConvolution().backward(team, x, taps, skip, history, ages, given(convolved.y()), dx, dTaps,
-                    dSkip,
-                    dHistory);
-            settle(taps, dTaps);
-            settle(skip, dSkip);
-            historyBackward(x, history, convolved.history(), ages, dx, dHistory);
-        });
+        record(List.of(x, taps, skip, history), List.of(convolved.y(), convolved.history()),
+                List.of(x, taps, skip, history), () -> {
+                    Tensor dx = like(x);
+                    Tensor dTaps = target(taps);
+                    Tensor dSkip = target(skip);
+                    Tensor dHistory = results.zeros(history.dtype(), history.shape());
+                    set(x).longConvolution().backward(team, x, taps, skip, history, ages, given(convolved.y()), dx,
+                            dTaps,
+                            dSkip,
+                            dHistory);
+                    settle(taps, dTaps);
+                    settle(skip, dSkip);
+                    historyBackward(x, history, convolved.history(), ages, dx, dHistory);
+                });
         return convolved;
     }
 
@@ -640,7 +735,8 @@ public final class TapeOps implements Ops, AutoCloseable {
         Attended attended = eager.headConvolution(query, key, value, taps, skip, results.copyOf(keys),
                 results.copyOf(values), ages);
         record(List.of(query, key, value, taps, skip, keys, values),
-                List.of(attended.y(), attended.keys(), attended.values()), () -> {
+                List.of(attended.y(), attended.keys(), attended.values()),
+                List.of(query, key, value, taps, skip, keys, values), () -> {
                     Tensor dQuery = like(query);
                     Tensor dKey = like(key);
                     Tensor dValue = like(value);
@@ -690,7 +786,8 @@ public final class TapeOps implements Ops, AutoCloseable {
     @Override
     public Scanned modalConvolution(Tensor x, Modes modes, Tensor passThrough, Tensor state) {
         Scanned scanned = eager.modalConvolution(x, modes, passThrough, results.copyOf(state));
-        record(with(modes, x, passThrough, state), List.of(scanned.y(), scanned.state()), () -> {
+        List<Tensor> inputs = with(modes, x, passThrough, state);
+        record(inputs, List.of(scanned.y(), scanned.state()), inputs, () -> {
             Tensor dx = like(x);
             Tensor dState = like(state);
             Modes dModes = targets(modes);
@@ -708,7 +805,8 @@ public final class TapeOps implements Ops, AutoCloseable {
     @Override
     public Scanned modalHeads(Tensor query, Tensor key, Tensor value, Modes modes, Tensor passThrough, Tensor state) {
         Scanned scanned = eager.modalHeads(query, key, value, modes, passThrough, results.copyOf(state));
-        record(with(modes, query, key, value, passThrough, state), List.of(scanned.y(), scanned.state()), () -> {
+        List<Tensor> inputs = with(modes, query, key, value, passThrough, state);
+        record(inputs, List.of(scanned.y(), scanned.state()), inputs, () -> {
             Tensor dQuery = like(query);
             Tensor dKey = like(key);
             Tensor dValue = like(value);
@@ -753,7 +851,7 @@ public final class TapeOps implements Ops, AutoCloseable {
     }
 
     private void recordScan(ScanInputs in, List<Tensor> inputs, Tensor state, Scanned scanned) {
-        record(inputs, List.of(scanned.y(), scanned.state()), () -> {
+        record(inputs, List.of(scanned.y(), scanned.state()), inputs, () -> {
             ScanInputs dIn = in.blank(results).withBonus(in.readsBefore() ? target(in.bonus()) : in.bonus());
             Tensor dState = like(state);
             set(state).stateScan().backward(team, in, state, given(scanned.y()), given(scanned.state()), dIn, dState);
@@ -775,20 +873,21 @@ public final class TapeOps implements Ops, AutoCloseable {
     @Override
     public Scanned averageScan(Tensor key, Tensor value, Tensor decay, Tensor bonus, Tensor state) {
         Scanned scanned = eager.averageScan(key, value, decay, bonus, results.copyOf(state));
-        record(List.of(key, value, decay, bonus, state), List.of(scanned.y(), scanned.state()), () -> {
-            Tensor dKey = like(key);
-            Tensor dValue = like(value);
-            Tensor dState = like(state);
-            Tensor dDecay = target(decay);
-            Tensor dBonus = target(bonus);
-            set(key).averageScan().backward(team, key, value, decay, bonus, state, given(scanned.y()),
-                    given(scanned.state()), dKey, dValue, dDecay, dBonus, dState);
-            contribute(key, dKey);
-            contribute(value, dValue);
-            contribute(state, dState);
-            settle(decay, dDecay);
-            settle(bonus, dBonus);
-        });
+        record(List.of(key, value, decay, bonus, state), List.of(scanned.y(), scanned.state()),
+                List.of(key, value, decay, bonus, state), () -> {
+                    Tensor dKey = like(key);
+                    Tensor dValue = like(value);
+                    Tensor dState = like(state);
+                    Tensor dDecay = target(decay);
+                    Tensor dBonus = target(bonus);
+                    set(key).averageScan().backward(team, key, value, decay, bonus, state, given(scanned.y()),
+                            given(scanned.state()), dKey, dValue, dDecay, dBonus, dState);
+                    contribute(key, dKey);
+                    contribute(value, dValue);
+                    contribute(state, dState);
+                    settle(decay, dDecay);
+                    settle(bonus, dBonus);
+                });
         return scanned;
     }
 
@@ -823,7 +922,7 @@ public final class TapeOps implements Ops, AutoCloseable {
     @Override
     public Tensor rotary(Tensor x, long[] ages, double base) {
         Tensor y = eager.rotary(x, ages, base);
-        record(List.of(x), List.of(y), () -> {
+        record(List.of(x), List.of(y), List.of(), () -> {
             Tensor dx = like(x);
             set(x).attention().rotaryBackward(team, given(y), ages, base, dx);
             contribute(x, dx);
@@ -834,7 +933,7 @@ public final class TapeOps implements Ops, AutoCloseable {
     @Override
     public Tensor turn(Tensor x, long[] ages, double[] speeds) {
         Tensor y = eager.turn(x, ages, speeds);
-        record(List.of(x), List.of(y), () -> {
+        record(List.of(x), List.of(y), List.of(), () -> {
             Tensor dx = like(x);
             Turning.turn(given(y), ages, speeds, -1, dx);
             contribute(x, dx);
@@ -849,7 +948,7 @@ public final class TapeOps implements Ops, AutoCloseable {
                 results.allocate(value.dtype(), value.shape().with(1, 0)), new long[query.dim(0)]);
         Tensor y = results.allocate(query.dtype(), query.shape().withLast(value.shape().last()));
         Tensor logSum = results.allocate(query.dtype(), Shape.of(query.dim(0), query.dim(2), query.dim(1)));
-        TiledAttention attention = new TiledAttention(set(query).attention(), team, results);
+        TiledAttention attention = new TiledAttention(set(query).attention(), team, scratch);
         attention.own(query, key, value, y, logSum);
         List<KeysAndValues> made = new ArrayList<>();
         List<Tensor> inputs = new ArrayList<>(List.of(query, key, value));
@@ -860,7 +959,10 @@ public final class TapeOps implements Ops, AutoCloseable {
             inputs.add(tile.keys());
             inputs.add(tile.values());
         }
-        record(inputs, List.of(y), () -> {
+        List<Tensor> reads = new ArrayList<>(inputs);
+        reads.add(y);
+        reads.add(logSum);
+        record(inputs, List.of(y), reads, () -> {
             Tensor dQuery = like(query);
             Tensor dKey = like(key);
             Tensor dValue = like(value);
@@ -888,19 +990,21 @@ public final class TapeOps implements Ops, AutoCloseable {
         Tensor logSum = results.allocate(query.dtype(), Shape.of(query.dim(0), query.dim(2), query.dim(1)));
         Attended attended = new Attended(y, results.copyOf(keys), results.copyOf(values));
         set(query).attention().forward(team, query, key, value, attended.keys(), attended.values(), ages, y, logSum);
-        record(List.of(query, key, value, keys, values), List.of(y, attended.keys(), attended.values()), () -> {
-            Tensor dQuery = like(query);
-            Tensor dKey = like(key);
-            Tensor dValue = like(value);
-            Tensor dKeys = results.zeros(keys.dtype(), keys.shape());
-            Tensor dValues = results.zeros(values.dtype(), values.shape());
-            set(query).attention().backward(team, query, key, value, keys, values, ages, y, logSum, given(y), dQuery,
-                    dKey,
-                    dValue, dKeys, dValues);
-            contribute(query, dQuery);
-            historyBackward(key, keys, attended.keys(), ages, dKey, dKeys);
-            historyBackward(value, values, attended.values(), ages, dValue, dValues);
-        });
+        record(List.of(query, key, value, keys, values), List.of(y, attended.keys(), attended.values()),
+                List.of(query, key, value, keys, values, y, logSum), () -> {
+                    Tensor dQuery = like(query);
+                    Tensor dKey = like(key);
+                    Tensor dValue = like(value);
+                    Tensor dKeys = results.zeros(keys.dtype(), keys.shape());
+                    Tensor dValues = results.zeros(values.dtype(), values.shape());
+                    set(query).attention().backward(team, query, key, value, keys, values, ages, y, logSum, given(y),
+                            dQuery,
+                            dKey,
+                            dValue, dKeys, dValues);
+                    contribute(query, dQuery);
+                    historyBackward(key, keys, attended.keys(), ages, dKey, dKeys);
+                    historyBackward(value, values, attended.values(), ages, dValue, dValues);
+                });
         return attended;
     }
 
@@ -913,7 +1017,7 @@ public final class TapeOps implements Ops, AutoCloseable {
         Tensor losses = results.allocate(hidden.dtype(), targets.shape());
         Tensor logSum = results.allocate(hidden.dtype(), targets.shape());
         set(hidden).crossEntropy().forward(team, hidden, head, targets, losses, logSum);
-        record(List.of(hidden, head), List.of(losses), () -> {
+        record(List.of(hidden, head), List.of(losses), List.of(hidden, head, targets, logSum), () -> {
             Tensor dHidden = like(hidden);
             Tensor dHead = target(head);
             set(hidden).crossEntropy().backward(team, hidden, head, targets, logSum, given(losses), dHidden, dHead);
@@ -926,7 +1030,7 @@ public final class TapeOps implements Ops, AutoCloseable {
     @Override
     public Tensor mean(Tensor x, double count) {
         Tensor y = eager.mean(x, count);
-        record(List.of(x), List.of(y), () -> contribute(x, like(x).fill(given(y).get(0) / count)));
+        record(List.of(x), List.of(y), List.of(), () -> contribute(x, like(x).fill(given(y).get(0) / count)));
         return y;
     }
 }

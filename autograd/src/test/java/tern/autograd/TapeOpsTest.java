@@ -427,4 +427,31 @@ class TapeOpsTest {
         assertGradients(network, true);
         assertGradients(network, false);
     }
+
+    @Test
+    void whatNoBackwardReadsGoesWhenItsSegmentEndsAndTheRestDuringBackward() {
+        int width = 1000;
+        Tensor x = memory.zeros(DType.F64, 1, width).fill(0.5);
+        try (Gradients none = new Gradients(List.of());
+                TapeOps tape = new TapeOps(KernelSet.reference(), team, workspace, none, false)) {
+            tape.watch(x);
+            List<Long> peaks = new ArrayList<>();
+            for (int layers : new int[] {4, 8}) {
+                tape.clear();
+                tape.watch(x);
+                Tensor y = x;
+                for (int layer = 0; layer < layers; layer++) {
+                    // Of four results a layer, one is the layer's and one is read by a backward.
+                    y = tape.segment(List.of(y), in -> List.of(tape.scale(
+                            tape.activate(tape.scale(tape.scale(in.getFirst(), 0.5), 2), Activation.TANH), 1.5)))
+                            .getFirst();
+                }
+                tape.backward(List.of(y), List.of(x));
+                assertThat(tape.gradient(x)).isPresent();
+                peaks.add(tape.activations());
+            }
+            long bytes = 8L * width;
+            assertThat(peaks.get(1) - peaks.get(0)).as("bytes for four more layers").isEqualTo(4 * 2 * bytes);
+        }
+    }
 }

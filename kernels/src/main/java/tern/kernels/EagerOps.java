@@ -23,6 +23,7 @@ import tern.ops.KeysAndValues;
 import tern.ops.Modes;
 import tern.ops.Ops;
 import tern.ops.Scanned;
+import tern.tensor.Allocator;
 import tern.tensor.DType;
 import tern.tensor.Memory;
 import tern.tensor.Shape;
@@ -37,7 +38,8 @@ public final class EagerOps implements Ops, AutoCloseable {
     private final KernelSet fast;
     private final KernelSet reference = KernelSet.reference();
     private final ThreadTeam team;
-    private final Workspace results;
+    private final Allocator results;
+    private final Workspace scratch;
     private final Map<Object, Map<String, Tensor>> derived = new IdentityHashMap<>();
     private final Map<Object, Map<String, KeptRows>> derivedRows = new IdentityHashMap<>();
     private long keptRowsLimit = 64L << 20;
@@ -52,9 +54,22 @@ public final class EagerOps implements Ops, AutoCloseable {
      * @param results where results live until the caller resets it; not closed by this object
      */
     public EagerOps(KernelSet fast, ThreadTeam team, Workspace results) {
+        this(fast, team, results, results);
+    }
+
+    /**
+     * Operations by these kernels whose results go elsewhere than what they need for a moment.
+     *
+     * @param fast bodies for F32
+     * @param team threads to use; not closed by this object
+     * @param results where results live
+     * @param scratch where an operation keeps what it needs until it returns; not closed by this object
+     */
+    public EagerOps(KernelSet fast, ThreadTeam team, Allocator results, Workspace scratch) {
         this.fast = fast;
         this.team = team;
         this.results = results;
+        this.scratch = scratch;
     }
 
     /** The bodies for tensors of this type. */
@@ -67,9 +82,9 @@ public final class EagerOps implements Ops, AutoCloseable {
         return team;
     }
 
-    /** Where results live. */
+    /** Where results live, unless they were given a place of their own. */
     public Workspace results() {
-        return results;
+        return scratch;
     }
 
     /**
@@ -122,9 +137,9 @@ public final class EagerOps implements Ops, AutoCloseable {
         Map<String, Tensor> own = derived.computeIfAbsent(owner, ignored -> new HashMap<>());
         Tensor known = own.get(name);
         if (known == null) {
-            Workspace.Mark mark = results.mark();
+            Workspace.Mark mark = scratch.mark();
             known = kept.copyOf(compute.get());
-            results.release(mark);
+            scratch.release(mark);
             own.put(name, known);
         }
         return known;
@@ -134,7 +149,7 @@ public final class EagerOps implements Ops, AutoCloseable {
     public Tensor derivedRows(Object owner, String name, Tensor ids, Function<Tensor, Tensor> compute) {
         requireIdentifiers(ids);
         return derivedRows.computeIfAbsent(owner, ignored -> new HashMap<>())
-                .computeIfAbsent(name, ignored -> new KeptRows(kept)).rows(ids, compute, results, this::takeKept);
+                .computeIfAbsent(name, ignored -> new KeptRows(kept)).rows(ids, compute, scratch, this::takeKept);
     }
 
     private boolean takeKept(long bytes) {
@@ -596,7 +611,7 @@ public final class EagerOps implements Ops, AutoCloseable {
 
     /** Evaluated once until parameters change: decoding would spend more time on exponentials than on the recurrence. */
     private Tensor poles(Modes modes) {
-        return derived(modes, "poles", () -> Poles.evaluate(modes, results));
+        return derived(modes, "poles", () -> Poles.evaluate(modes, scratch));
     }
 
     // ── attention ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -632,21 +647,21 @@ public final class EagerOps implements Ops, AutoCloseable {
     @Override
     public Tensor tiledAttention(Tensor query, Tensor key, Tensor value, int rows, IntFunction<KeysAndValues> tiles,
             long[] ages) {
-        Tensor none = results.allocate(key.dtype(), key.shape().with(1, 0));
-        Tensor noValues = results.allocate(value.dtype(), value.shape().with(1, 0));
+        Tensor none = scratch.allocate(key.dtype(), key.shape().with(1, 0));
+        Tensor noValues = scratch.allocate(value.dtype(), value.shape().with(1, 0));
         requireAttention(query, key, value, none, noValues, new long[query.dim(0)]);
         Tensor y = results.allocate(query.dtype(), query.shape().withLast(value.shape().last()));
-        Workspace.Mark kept = results.mark();
-        Tensor logSum = results.allocate(query.dtype(), Shape.of(query.dim(0), query.dim(2), query.dim(1)));
-        TiledAttention attention = new TiledAttention(set(query).attention(), team, results);
+        Workspace.Mark kept = scratch.mark();
+        Tensor logSum = scratch.allocate(query.dtype(), Shape.of(query.dim(0), query.dim(2), query.dim(1)));
+        TiledAttention attention = new TiledAttention(set(query).attention(), team, scratch);
         attention.own(query, key, value, y, logSum);
         for (int i = 0; i < TiledAttention.count(ages, rows); i++) {
-            Workspace.Mark before = results.mark();
+            Workspace.Mark before = scratch.mark();
             KeysAndValues tile = tiles.apply(i);
             attention.join(query, tile.keys(), tile.values(), ages, (long) i * rows, y, logSum);
-            results.release(before);
+            scratch.release(before);
         }
-        results.release(kept);
+        scratch.release(kept);
         return y;
     }
 
@@ -654,10 +669,10 @@ public final class EagerOps implements Ops, AutoCloseable {
     public Attended causalAttention(Tensor query, Tensor key, Tensor value, Tensor keys, Tensor values, long[] ages) {
         requireAttention(query, key, value, keys, values, ages);
         Tensor y = results.allocate(query.dtype(), query.shape().withLast(value.shape().last()));
-        Workspace.Mark kept = results.mark();
-        Tensor logSum = results.allocate(query.dtype(), Shape.of(query.dim(0), query.dim(2), query.dim(1)));
+        Workspace.Mark kept = scratch.mark();
+        Tensor logSum = scratch.allocate(query.dtype(), Shape.of(query.dim(0), query.dim(2), query.dim(1)));
         set(query).attention().forward(team, query, key, value, keys, values, ages, y, logSum);
-        results.release(kept);
+        scratch.release(kept);
         return new Attended(y, keys, values);
     }
 
@@ -683,10 +698,10 @@ public final class EagerOps implements Ops, AutoCloseable {
     public Tensor crossEntropy(Tensor hidden, Tensor head, Tensor targets) {
         requireCrossEntropy(hidden, head, targets);
         Tensor losses = results.allocate(hidden.dtype(), targets.shape());
-        Workspace.Mark kept = results.mark();
-        Tensor logSum = results.allocate(hidden.dtype(), targets.shape());
+        Workspace.Mark kept = scratch.mark();
+        Tensor logSum = scratch.allocate(hidden.dtype(), targets.shape());
         set(hidden).crossEntropy().forward(team, hidden, head, targets, losses, logSum);
-        results.release(kept);
+        scratch.release(kept);
         return losses;
     }
 

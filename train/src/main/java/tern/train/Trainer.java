@@ -5,7 +5,6 @@ import java.util.List;
 
 import tern.autograd.Gradients;
 import tern.autograd.TapeOps;
-import tern.kernels.EagerOps;
 import tern.kernels.KernelSet;
 import tern.kernels.ThreadTeam;
 import tern.model.ModelState;
@@ -29,6 +28,7 @@ import tern.text.Windows;
 public final class Trainer implements AutoCloseable {
     private final SequenceModel model;
     private final TrainingConfig config;
+    private final KernelSet kernels;
     private final ThreadTeam team;
     private final GradientNoise noise;
     private final DType dtype;
@@ -37,7 +37,6 @@ public final class Trainer implements AutoCloseable {
     private final Gradients gradients;
     private final Optimiser optimiser;
     private final TapeOps tape;
-    private final EagerOps eager;
     private final Tensor ids;
     private final Tensor targets;
     private final int[] read;
@@ -70,6 +69,7 @@ public final class Trainer implements AutoCloseable {
     public Trainer(SequenceModel model, TrainingConfig config, KernelSet kernels, ThreadTeam team) {
         this.model = model;
         this.config = config;
+        this.kernels = kernels;
         this.team = team;
         this.noise = new GradientNoise(config.noise(), config.noiseDecay());
         List<Parameter> trained = model.parameters().trained();
@@ -77,7 +77,6 @@ public final class Trainer implements AutoCloseable {
         this.gradients = new Gradients(trained.stream().map(Parameter::tensor).toList());
         this.optimiser = new Optimiser(trained, config.adamW(), kernels, team);
         this.tape = new TapeOps(kernels, team, results, gradients, config.recompute());
-        this.eager = new EagerOps(kernels, team, results);
         this.ids = memory.zeros(DType.I32, config.batch(), config.time());
         this.targets = memory.zeros(DType.I32, config.batch(), config.time());
         this.read = new int[config.batch() * config.time()];
@@ -145,30 +144,36 @@ public final class Trainer implements AutoCloseable {
     }
 
     /**
-     * Bytes that the activations of a step take, told from three short steps: they grow with the number of tokens and, for
-     * what is computed once a batch such as filters, with their time.
+     * Bytes that the activations of a step take, told from four short steps: they grow with the number of tokens, with that
+     * of sequences, as states do, and with their time, as filters do.
      */
     long estimateActivations() {
-        int shorter = Math.min(config.time(), Math.max(16, config.time() / 8));
-        int longer = Math.min(config.time(), 2 * shorter);
-        double one = peakOf(1, shorter);
-        double perToken = (peakOf(2, shorter) - one) / shorter;
-        double perPosition = longer == shorter ? 0 : (peakOf(1, longer) - one) / (longer - shorter) - perToken;
-        double fixed = one - (perToken + perPosition) * shorter;
-        return (long) (fixed + (perPosition + perToken * config.batch()) * config.time());
+        int time = Math.min(config.time(), Math.max(16, config.time() / 8));
+        int longer = Math.min(config.time(), 2 * time);
+        double one = peakOf(1, time);
+        double two = peakOf(2, time);
+        if (longer == time) {
+            return (long) (one + (two - one) * (config.batch() - 1));
+        }
+        double oneLonger = peakOf(1, longer);
+        double perToken = (peakOf(2, longer) - oneLonger - two + one) / (longer - time);
+        double perRow = two - one - perToken * time;
+        double perPosition = (oneLonger - one) / (longer - time) - perToken;
+        double fixed = one - perRow - (perToken + perPosition) * time;
+        return (long) (fixed + perRow * config.batch() + (perPosition + perToken * config.batch()) * config.time());
     }
 
     /** The most bytes that a step's activations have taken so far. */
     long activations() {
-        return results.peak();
+        return results.peak() + tape.activations();
     }
 
     private long peakOf(int rows, int time) {
         try (Workspace own = new Workspace();
-                TapeOps dry = new TapeOps(eager.kernels(DType.F32), team, own, gradients, config.recompute())) {
+                TapeOps dry = new TapeOps(kernels, team, own, gradients, config.recompute())) {
             Tensor zeros = own.zeros(DType.I32, rows, time);
             dry.backward(loss(dry, own, zeros, zeros, 1), 1);
-            return own.peak();
+            return own.peak() + dry.activations();
         } finally {
             gradients.zero();
         }
@@ -204,7 +209,6 @@ public final class Trainer implements AutoCloseable {
 
     /** Measures the model as it is, every window from the empty state. */
     public Validation.Measured evaluate(Validation validation) {
-        eager.parametersChanged();
         double sum = 0;
         long symbols = 0;
         long bytes = 0;
@@ -215,7 +219,8 @@ public final class Trainer implements AutoCloseable {
             Validation.Filled filled = validation.fill(from, some, predict);
             symbols += filled.symbols();
             bytes += filled.bytes();
-            sum += loss(eager, results, some, predict, 1).get(0);
+            sum += tape.withoutGradients(() -> loss(tape, results, some, predict, 1)).get(0);
+            tape.clear();
             results.reset();
         }
         return new Validation.Measured(sum / symbols, symbols, bytes);
@@ -228,13 +233,12 @@ public final class Trainer implements AutoCloseable {
 
     /** Bytes of native memory held: gradients, moments, activations; not the parameters. */
     public long bytes() {
-        return gradients.bytes() + optimiser.bytes() + results.bytes() + memory.bytes();
+        return gradients.bytes() + optimiser.bytes() + results.bytes() + tape.bytes() + memory.bytes();
     }
 
     @Override
     public void close() {
         tape.close();
-        eager.close();
         optimiser.close();
         gradients.close();
         results.close();
