@@ -45,6 +45,7 @@ import tern.inference.LanguageModel;
 import tern.kernels.EagerOps;
 import tern.kernels.KernelSet;
 import tern.kernels.ThreadTeam;
+import tern.mixers.NearestName;
 import tern.model.Stack;
 import tern.tensor.DType;
 import tern.tensor.Memory;

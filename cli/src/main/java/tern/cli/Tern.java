@@ -17,6 +17,8 @@ import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
 import picocli.CommandLine.UnmatchedArgumentException;
 
+import tern.mixers.NearestName;
+
 /**
  * The command {@code tern}. Results go to standard output, everything else to standard error; whatever the user can mend
  * ends with one line and exit status 2. Confined to one thread.

@@ -97,6 +97,10 @@ final class TrainCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         Optional<RunDescription> before = resume ? Optional.of(RunDescription.read(out)) : Optional.empty();
+        if (before.isEmpty()) {
+            // A misspelt preset is told before files are looked at: it is the cheaper mistake to find.
+            Object unusedBecauseOnlyLookedUp = Presets.named(name(before));
+        }
         List<Path> files = !data.isEmpty() ? data
                 : before.map(run -> run.data().stream().map(Path::of).toList())
                         .orElseThrow(() -> new UserError("--data is missing; give at least one file or folder"));

@@ -102,6 +102,7 @@ class TrainCommandTest {
 
     static Stream<Arguments> mistakes() {
         return Stream.of(
+                Arguments.of(List.of("--preset", "hyena-tinny", "--data", "absent.txt"), "unknown preset"),
                 Arguments.of(List.of("--preset", "hyena-tinny"),
                         "unknown preset \"hyena-tinny\"; did you mean \"hyena-tiny\"?"),
                 Arguments.of(List.of("--set", "lerningRate=1"), "did you mean \"learningRate\"?"),

@@ -1,5 +1,9 @@
 package tern.kernels;
 
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Optional;
 
 /** Whether this JVM can run the vector bodies at speed. Refers to nothing of the vector module. */
@@ -21,6 +25,26 @@ final class VectorSupport {
         if (System.getProperty("java.vm.info", "").contains("interpreted mode")) {
             return Optional.of("the JVM only interprets (-Xint); start it without that flag");
         }
+        if (lacksFusedMultiplyAdd(processor())) {
+            return Optional
+                    .of("this processor has no fused multiply-add (its flags lack \"fma\"), which the JVM would replace"
+                            + " by slow exact arithmetic; use a machine with it");
+        }
         return Optional.empty();
+    }
+
+    /** What Linux tells of the processor; empty where there is no such file, and then nothing is concluded. */
+    private static String processor() {
+        try {
+            return Files.readString(Path.of("/proc/cpuinfo"), StandardCharsets.ISO_8859_1);
+        } catch (IOException | SecurityException unknown) {
+            return "";
+        }
+    }
+
+    /** Whether this describes an x86 processor without fused multiply-add; others have it always. */
+    static boolean lacksFusedMultiplyAdd(String processor) {
+        return processor.lines().filter(line -> line.startsWith("flags")).findFirst()
+                .map(flags -> !(flags + " ").contains(" fma ")).orElse(false);
     }
 }

@@ -1,9 +1,11 @@
 package tern.mixers;
 
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.Locale;
+import java.util.Optional;
 
-/** Finds what a misspelt name was meant to be. */
+/** Finds what a misspelt name was meant to be. Safe for use by several threads. */
 public final class NearestName {
     private NearestName() {
     }
@@ -29,21 +31,42 @@ public final class NearestName {
         return nearest.isEmpty() ? known : "did you mean \"" + nearest + "\"? " + known;
     }
 
-    /** Least number of inserted, removed and replaced characters between two words (Levenshtein 1966). */
+    /**
+     * The known name with the fewest edits, if they are at most a third of its letters, or one that begins with the word.
+     *
+     * @param word the unknown name
+     * @param known the names that exist
+     */
+    public static Optional<String> of(String word, Collection<String> known) {
+        String wanted = word.toLowerCase(Locale.ROOT);
+        Optional<String> nearest = known.stream()
+                .min(Comparator.<String>comparingInt(name -> distance(wanted, name.toLowerCase(Locale.ROOT)))
+                        .thenComparing(Comparator.naturalOrder()))
+                .filter(name -> distance(wanted, name.toLowerCase(Locale.ROOT)) <= Math.max(1, name.length() / 3));
+        return nearest.isPresent() ? nearest
+                : known.stream().sorted().filter(name -> wanted.length() > 2 && name.startsWith(wanted)).findFirst();
+    }
+
+    /** Least number of characters inserted, removed, replaced or swapped with a neighbour (optimal string alignment). */
     static int distance(String a, String b) {
-        int[] row = new int[b.length() + 1];
+        int[][] edits = new int[a.length() + 1][b.length() + 1];
+        for (int i = 0; i <= a.length(); i++) {
+            edits[i][0] = i;
+        }
         for (int j = 0; j <= b.length(); j++) {
-            row[j] = j;
+            edits[0][j] = j;
         }
         for (int i = 1; i <= a.length(); i++) {
-            int diagonal = row[0];
-            row[0] = i;
             for (int j = 1; j <= b.length(); j++) {
-                int replaced = diagonal + (a.charAt(i - 1) == b.charAt(j - 1) ? 0 : 1);
-                diagonal = row[j];
-                row[j] = Math.min(replaced, 1 + Math.min(row[j], row[j - 1]));
+                int replaced = edits[i - 1][j - 1] + (a.charAt(i - 1) == b.charAt(j - 1) ? 0 : 1);
+                edits[i][j] = Math.min(replaced, 1 + Math.min(edits[i - 1][j], edits[i][j - 1]));
+                boolean swapped = i > 1 && j > 1 && a.charAt(i - 1) == b.charAt(j - 2)
+                        && a.charAt(i - 2) == b.charAt(j - 1);
+                if (swapped) {
+                    edits[i][j] = Math.min(edits[i][j], 1 + edits[i - 2][j - 2]);
+                }
             }
         }
-        return row[b.length()];
+        return edits[a.length()][b.length()];
     }
 }

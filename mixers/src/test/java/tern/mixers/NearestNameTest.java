@@ -1,4 +1,4 @@
-package tern.cli;
+package tern.mixers;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
