@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Stream;
 
 import org.junit.jupiter.api.AfterEach;
@@ -24,6 +25,7 @@ import tern.kernels.KernelSet;
 import tern.kernels.ThreadTeam;
 import tern.mixers.attention.AttentionConfig;
 import tern.mixers.channel.GatedMlpConfig;
+import tern.model.HeadConfig;
 import tern.model.ModelState;
 import tern.model.Parameters;
 import tern.model.Presets;
@@ -160,6 +162,21 @@ class CheckpointTest {
         assertThat(Fingerprint.of(fresh(SMALL, 2))).isNotEqualTo(one);
         StackConfig other = new StackConfig(256, 8, 16, SMALL.norm(), 1e-6, true, SMALL.branches());
         assertThat(Fingerprint.of(fresh(other, 1))).isNotEqualTo(one);
+    }
+
+    /** Real values in and a class out: config and parameters come back, and files that know neither still open. */
+    @Test
+    void inputsAndHeadsAreSaved() throws IOException {
+        StackConfig classifier = new StackConfig(1, 8, 16, SMALL.norm(), 1e-5, Optional.empty(), Optional.empty(),
+                false,
+                SMALL.branches(), Optional.of(3), Optional.of(HeadConfig.classification(10, 4)));
+        Path file = folder.resolve("classifier.safetensors");
+        Checkpoint.save(file, fresh(classifier, 1), BYTES, Map.of());
+        try (Checkpoint opened = Checkpoint.open(file)) {
+            assertThat(opened.config()).isEqualTo(classifier);
+            assertThat(opened.fingerprint()).isEqualTo(Fingerprint.of(fresh(classifier, 1)));
+        }
+        assertThat(RecordJson.line(SMALL)).doesNotContain("features").doesNotContain("readout");
     }
 
     @Test

@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 import tern.checkpoint.Checkpoint;
@@ -130,6 +131,14 @@ public final class LanguageModel implements AutoCloseable {
 
     private LanguageModel(SequenceModel network, Tokenizer tokenizer, String fingerprint, Engine engine,
             AutoCloseable owned) {
+        if (!network.config().generates()) {
+            throw new IllegalArgumentException("model: it "
+                    + network.config().readout().map(head -> "ends in a head with " + head.outputs() + " outputs ("
+                            + head.pooling().name().toLowerCase(Locale.ROOT) + " pooling)")
+                            .orElseGet(() -> "reads real values")
+                    + " and does not name a next token, so it cannot generate text; only models that read tokens and name"
+                    + " the next one do");
+        }
         if (tokenizer.vocabulary() > network.config().vocabulary()) {
             throw new IllegalArgumentException("model: the tokenizer has " + tokenizer.vocabulary()
                     + " symbols but the network only " + network.config().vocabulary());

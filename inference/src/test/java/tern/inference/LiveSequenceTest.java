@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.SplittableRandom;
 
 import com.sun.management.ThreadMXBean;
@@ -27,6 +28,8 @@ import tern.mixers.hyena.HyenaConfig;
 import tern.mixers.hyena.ImplicitFilterConfig;
 import tern.mixers.hyena.MultiHyenaConfig;
 import tern.mixers.modal.ModalRecurrenceConfig;
+import tern.model.HeadConfig;
+import tern.model.NormKind;
 import tern.model.Parameters;
 import tern.model.Stack;
 import tern.model.StackConfig;
@@ -207,6 +210,20 @@ class LiveSequenceTest {
             assertThat(later.step(9)).isEqualTo(next);
             assertThatIOException().isThrownBy(() -> Snapshot.load(folder.resolve("state"), other))
                     .withMessageContaining("test-" + kind).withMessageContaining(other.fingerprint());
+        }
+    }
+
+    @Test
+    void aHeadThatNamesNoTokenDoesNotGenerate() {
+        StackConfig classifier = new StackConfig(256, 8, 16, NormKind.RMS, 1e-5, Optional.empty(), Optional.empty(),
+                false,
+                List.of(AttentionConfig.of(2)), Optional.empty(), Optional.of(HeadConfig.classification(10, 0)));
+        try (Memory own = new Memory(); Engine one = new Engine(1)) {
+            Stack stack = new Stack(classifier, Parameters.Source.initialised(1, DType.F32, own));
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> new LanguageModel(stack, ByteTokenizer.ALL, "classifier", one))
+                    .withMessageContaining("ends in a head with 10 outputs (mean pooling)")
+                    .withMessageContaining("it cannot generate text");
         }
     }
 

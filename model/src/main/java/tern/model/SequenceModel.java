@@ -8,7 +8,7 @@ import tern.sequence.StateLayout;
 import tern.tensor.Tensor;
 
 /**
- * A language model over token identifiers that carries a state. Immutable apart from its parameters' contents; safe to
+ * A model over sequences, mostly a language model over token identifiers, that carries a state. Immutable apart from its parameters' contents; safe to
  * share between threads that bring their own {@link Ops}.
  */
 public interface SequenceModel {
@@ -35,6 +35,7 @@ public interface SequenceModel {
     /**
      * Reads tokens, of which the outputs may not all be wanted.
      *
+     * @param ids [B,T] I32; or, where {@link StackConfig#features} says so, values [B,T,F]
      * @param outputs which outputs {@link Passed#hidden} holds: of all tokens, of the last, or of none
      */
     Passed forward(Form form, Ops ops, Tensor ids, ModelState state, Outputs outputs, int... resets);
@@ -44,8 +45,20 @@ public interface SequenceModel {
         return 1;
     }
 
-    /** The head's matrix [V,D]: logits are hidden·headᵀ. */
+    /** The head's matrix [V,D]: logits are hidden·headᵀ, or {@link #read(Ops, Tensor, int...)}·headᵀ. */
     Tensor head();
+
+    /**
+     * The rows that the head's matrix reads: every position's, unless {@link StackConfig#readout} says otherwise.
+     *
+     * @param hidden [B,T,D], as {@link Passed#hidden} holds it
+     * @param lengths positions of each sequence that count, from its first; none if all do
+     * @return [B·T,D], or [B,·] where the head pools
+     */
+    Tensor read(Ops ops, Tensor hidden, int... lengths);
+
+    /** What the head says of rows that {@link #read} gave: logits [R,V], or values. */
+    Tensor outputs(Ops ops, Tensor rows);
 
     /** Bytes of state per sequence after {@code time} positions. */
     default long stateBytes(long time) {

@@ -36,11 +36,12 @@ import tern.tensor.Tensor;
 public final class Stack implements SequenceModel {
     private final StackConfig config;
     private final Parameters parameters;
-    private final Tensor embedding;
+    private final Entrance entrance;
     private final Optional<StackNorm> embeddingNorm;
     private final List<Branch> branches = new ArrayList<>();
     private final StackNorm norm;
     private final Tensor head;
+    private final Optional<Readout> readout;
     private final boolean recalls;
 
     private record Branch(Optional<StackNorm> norm, SequenceMixer mixer) {
@@ -56,12 +57,14 @@ public final class Stack implements SequenceModel {
         this.config = config;
         this.parameters = new Parameters(source);
         ParameterScope scope = parameters.scope();
-        embedding = scope.child("embedding").parameter("table", Shape.of(config.vocabulary(), config.width()),
-                Role.MATRIX, embeddingStart(config));
+        entrance = Entrance.declare(config, scope.child("embedding"), embeddingStart(config));
         embeddingNorm = config.embeddingNorm()
                 .map(kind -> StackNorm.declare(config, kind, config.epsilon(), scope.child("embeddingNorm")));
         ParameterScope all = scope.child("branches");
         Set<String> published = new HashSet<>(Wires.OF_STACK);
+        if (config.features().isPresent()) {
+            published.remove(Wires.IDS);
+        }
         Set<String> shared = new HashSet<>();
         for (int i = 0; i < config.branches().size(); i++) {
             ParameterScope own = all.child(Integer.toString(i));
@@ -79,8 +82,11 @@ public final class Stack implements SequenceModel {
         }
         recalls = branches.stream().anyMatch(branch -> !branch.mixer.recalls().isEmpty());
         norm = StackNorm.declare(config, config.norm(), config.epsilonOf(branches.size()), scope.child("norm"));
-        head = config.tiedHead() ? embedding
-                : scope.child("head").parameter("weight", embedding.shape(), Role.MATRIX, headStart(config));
+        readout = config.readout().map(kind -> Readout.declare(kind, config.width(), scope.child("head")));
+        head = readout.isPresent() ? readout.get().weight()
+                : config.tiedHead() ? entrance.weight()
+                : scope.child("head").parameter("weight", Shape.of(config.vocabulary(), config.width()),
+                        Role.MATRIX, headStart(config));
     }
 
     /** An embedding that is normalised starts tiny, so that its rows soon turn where they are wanted (RWKV's init). */
@@ -139,6 +145,17 @@ public final class Stack implements SequenceModel {
         return head;
     }
 
+    @Override
+    public Tensor read(Ops ops, Tensor hidden, int... lengths) {
+        return readout.isPresent() ? readout.get().rows(ops, hidden, lengths)
+                : ops.reshape(hidden, Shape.of(hidden.shape().rows(), hidden.shape().last()));
+    }
+
+    @Override
+    public Tensor outputs(Ops ops, Tensor rows) {
+        return readout.isPresent() ? readout.get().outputs(ops, rows) : ops.linear(rows, head);
+    }
+
     /** The mixers, from the bottom. */
     public List<SequenceMixer> mixers() {
         return branches.stream().map(Branch::mixer).toList();
@@ -171,7 +188,9 @@ public final class Stack implements SequenceModel {
         int[] rows = rows(time, resets.length > 0 ? Outputs.ALL : outputs);
         Pass pass = new Pass(form, ops, state.ages(), time, resets);
         Tensor x = embedded(ops, ids);
-        pass.wires.put(Wires.IDS, ids);
+        if (config.features().isEmpty()) {
+            pass.wires.put(Wires.IDS, ids);
+        }
         pass.wires.put(Wires.EMBEDDING, x);
         List<State> later = new ArrayList<>();
         for (int i = 0; i < branches.size(); i++) {
@@ -243,7 +262,7 @@ public final class Stack implements SequenceModel {
     }
 
     private Tensor embedded(Ops ops, Tensor ids) {
-        Tensor rows = ops.embed(embedding, ids);
+        Tensor rows = entrance.rows(ops, ids);
         return embeddingNorm.isPresent() ? embeddingNorm.get().apply(ops, rows) : rows;
     }
 

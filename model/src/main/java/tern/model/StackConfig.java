@@ -18,10 +18,13 @@ import tern.sequence.MixerConfig;
  * @param embeddingNorm normalisation of the embedded tokens before the first branch (RWKV's ln0), if any
  * @param tiedHead whether the head shares the embedding's table
  * @param branches the mixers, from the bottom
+ * @param features number of real values that a position is read as, by a projection x·w + b, in place of a token; the
+ *            vocabulary is then that of the head alone
+ * @param readout the head, where it does not name the next token
  */
 public record StackConfig(int vocabulary, int width, int context, NormKind norm, double epsilon,
         Optional<List<Double>> epsilons, Optional<NormKind> embeddingNorm, boolean tiedHead,
-        List<MixerConfig> branches) {
+        List<MixerConfig> branches, Optional<Integer> features, Optional<HeadConfig> readout) {
     /** Checks ranges. */
     public StackConfig {
         requirePositive("vocabulary", vocabulary);
@@ -34,6 +37,12 @@ public record StackConfig(int vocabulary, int width, int context, NormKind norm,
         if (branches.isEmpty()) {
             throw new IllegalArgumentException("stack: there are no branches, expected at least one");
         }
+        features.ifPresent(count -> requirePositive("features", count));
+        if (tiedHead && features.isPresent() && readout.isEmpty()) {
+            throw new IllegalArgumentException(
+                    "stack: tiedHead is true, but a stack that reads real values has no table"
+                            + " of tokens to share; set tiedHead=false");
+        }
         branches = List.copyOf(branches);
         epsilons = epsilons.map(List::copyOf);
         if (epsilons.isPresent() && epsilons.get().size() != branches.size() + 1) {
@@ -45,6 +54,14 @@ public record StackConfig(int vocabulary, int width, int context, NormKind norm,
     /** Epsilon of the norm in front of a branch; that of the head for the number of branches. */
     public double epsilonOf(int branch) {
         return epsilons.isPresent() ? epsilons.get().get(branch) : epsilon;
+    }
+
+    /** A stack from tokens to next tokens. */
+    public StackConfig(int vocabulary, int width, int context, NormKind norm, double epsilon,
+            Optional<List<Double>> epsilons, Optional<NormKind> embeddingNorm, boolean tiedHead,
+            List<MixerConfig> branches) {
+        this(vocabulary, width, context, norm, epsilon, epsilons, embeddingNorm, tiedHead, branches, Optional.empty(),
+                Optional.empty());
     }
 
     /** A stack whose embedding is not normalised. */
@@ -66,6 +83,13 @@ public record StackConfig(int vocabulary, int width, int context, NormKind norm,
 
     /** The same stack with other branches. */
     public StackConfig withBranches(List<MixerConfig> others) {
-        return new StackConfig(vocabulary, width, context, norm, epsilon, epsilons, embeddingNorm, tiedHead, others);
+        return new StackConfig(vocabulary, width, context, norm, epsilon, epsilons, embeddingNorm, tiedHead, others,
+                features,
+                readout);
+    }
+
+    /** Whether this is a language model: reads tokens and names the next one. */
+    public boolean generates() {
+        return features.isEmpty() && readout.isEmpty();
     }
 }

@@ -1,0 +1,53 @@
+package tern.model;
+
+/**
+ * What a stack says of a sequence, where that is not the next token of every position. Immutable.
+ *
+ * <pre>
+ * classification          MEAN, classes, c    pooled over the positions that count; c = 0: one matrix, else GELU between two
+ * regression, every step  NONE, values, 0
+ * forecasting             LAST, horizon·channels, 0
+ * </pre>
+ *
+ * @param pooling what the head reads
+ * @param outputs numbers that come out of a row that is read: classes, values, or horizon times channels
+ * @param inner channels of the layer with GELU between (Ma et al. 2022, arXiv 2209.10655, as published for Long Range Arena);
+ *            0 for none
+ * @param bias whether the last matrix adds a bias; values need one, classes do not
+ */
+public record HeadConfig(Pooling pooling, int outputs, int inner, boolean bias) {
+    /** What a head reads of the last hidden rows [B,T,D]. */
+    public enum Pooling {
+        /** Every position, so there are B·T rows. */
+        NONE,
+        /** The mean over the positions of a sequence that count, so there are B rows. */
+        MEAN,
+        /** The last position of a sequence that counts, so there are B rows. */
+        LAST
+    }
+
+    /** Checks ranges. */
+    public HeadConfig {
+        if (outputs < 1) {
+            throw new IllegalArgumentException("head: outputs is " + outputs + ", expected 1 or more");
+        }
+        if (inner < 0) {
+            throw new IllegalArgumentException("head: inner is " + inner + ", expected 0 (one matrix) or more");
+        }
+    }
+
+    /** One of several classes for the whole sequence. */
+    public static HeadConfig classification(int classes, int inner) {
+        return new HeadConfig(Pooling.MEAN, classes, inner, false);
+    }
+
+    /** Numbers at every position. */
+    public static HeadConfig regression(int values) {
+        return new HeadConfig(Pooling.NONE, values, 0, true);
+    }
+
+    /** Numbers for the steps after the last position, step by step. */
+    public static HeadConfig forecast(int horizon, int channels) {
+        return new HeadConfig(Pooling.LAST, Math.multiplyExact(horizon, channels), 0, true);
+    }
+}
