@@ -61,7 +61,7 @@ public final class Checkpoint implements AutoCloseable {
     private final ModelDescription description;
     private final Optional<NamedParameters> named;
     private final Memory converted = new Memory();
-    private final SequenceModel model;
+    private final Stack model;
     private @Nullable String computedFingerprint;
 
     private Checkpoint(TensorFile file, ModelDescription description, Optional<NamedParameters> named,
@@ -107,19 +107,20 @@ public final class Checkpoint implements AutoCloseable {
     /**
      * Saves an open model in Tern's own format, as {@link #save} does.
      *
+     * @param model over the checkpoint's parameters: {@link #model()}, or what {@link Stack#with} made of it
      * @param matrices how matrices are stored: F32, BF16 or F16; everything else is F32
      * @param tokenizer what the model's tokenizer calls its descriptor
      */
-    public static void convert(Path path, Checkpoint open, DType matrices, Map<String, String> tokenizer)
+    public static void convert(Path path, Checkpoint open, Stack model, DType matrices, Map<String, String> tokenizer)
             throws IOException {
         try (Memory converted = new Memory()) {
-            Map<String, Tensor> tensors = open.model().parameters().tensors();
-            Stack model = new Stack(open.config(), (name, shape, role, initialiser) -> {
+            Map<String, Tensor> tensors = model.parameters().tensors();
+            Stack stored = new Stack(model.config(), (name, shape, role, initialiser) -> {
                 Tensor tensor = Objects.requireNonNull(tensors.get(name), name);
                 DType type = role == Role.MATRIX ? matrices : DType.F32;
                 return tensor.dtype() == type ? tensor : converted.allocate(type, shape).copyFrom(tensor);
             });
-            save(path, model, tokenizer, open.notes());
+            save(path, stored, tokenizer, open.notes());
         }
     }
 
@@ -350,7 +351,7 @@ public final class Checkpoint implements AutoCloseable {
     }
 
     /** The model, over the mapped file: its parameters can be read, not written. Lives as long as this. */
-    public SequenceModel model() {
+    public Stack model() {
         return model;
     }
 

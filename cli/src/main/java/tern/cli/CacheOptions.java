@@ -16,8 +16,8 @@ final class CacheOptions {
     @Option(names = "--cache", paramLabel = "TIER", description = "What GOLD layers keep: compressed (tokens and D/16 numbers), keys (proto-keys), full (keys and values of each layer), or auto for the fastest that fits (auto).")
     private @Nullable String tier;
 
-    @Option(names = "--cache-memory", paramLabel = "BYTES", description = "What auto may take for the state of a sequence; by default as much as the Java heap may grow to.")
-    private @Nullable Long memory;
+    @Option(names = "--cache-memory", paramLabel = "SIZE", description = "What auto may take for the state of a sequence, such as 300000, 64KiB, 1.5GiB or 2GB; by default as much as the Java heap may grow to.")
+    private @Nullable String memory;
 
     @Option(names = "--cache-type", paramLabel = "TYPE", description = "How the cache is stored: f32, bf16 or int8, which round (f32).")
     private @Nullable String type;
@@ -37,7 +37,7 @@ final class CacheOptions {
             return model;
         }
         CacheType stored = parsed(CacheType.class, "--cache-type", type == null ? "f32" : type, "");
-        long allowed = memory == null ? Runtime.getRuntime().maxMemory() : memory;
+        long allowed = memory == null ? Runtime.getRuntime().maxMemory() : ByteSize.parse("--cache-memory", memory);
         if (tier == null || tier.equals("auto")) {
             try {
                 return model.remembering(

@@ -19,8 +19,10 @@ import tern.checkpoint.Checkpoint;
 import tern.checkpoint.Metadatum;
 import tern.checkpoint.Metadatum.Width;
 import tern.checkpoint.ModelFiles;
+import tern.checkpoint.RecordJson;
 import tern.checkpoint.naming.LlamaFile;
 import tern.inference.LanguageModel;
+import tern.model.Stack;
 import tern.tensor.DType;
 import tern.text.GgufTokenizers;
 import tern.text.Tokenizer;
@@ -51,6 +53,9 @@ final class ConvertCommand implements Callable<Integer> {
     @Option(names = "--tokenizer", paramLabel = "bytes|world|FILE", description = "The tokenizer, where the model's files do not tell.")
     private Optional<String> tokenizer;
 
+    @Option(names = "--set", paramLabel = "KEY=VALUE", arity = "1..*", description = "What no parameter depends on and the file does not tell, such as branches.*.positions.kind=ROTARY for a GoldFinch that was trained with rotary positions.")
+    private List<String> settings = List.of();
+
     @Override
     public Integer call() throws Exception {
         DType type = TYPES.get(dtype.toLowerCase(Locale.ROOT));
@@ -64,17 +69,23 @@ final class ConvertCommand implements Callable<Integer> {
         try (Checkpoint checkpoint = Checkpoint.open(in)) {
             Tokenizer read = tokenizer.isPresent() ? Tokenizer.open(tokenizer.get())
                     : LanguageModel.tokenizerOf(checkpoint);
+            Stack model = model(checkpoint);
             if (llama) {
-                LlamaFile.write(out, checkpoint.model(), type, in.getFileName().toString(),
+                LlamaFile.write(out, model, type, in.getFileName().toString(),
                         metadata(read, checkpoint.config().vocabulary()));
             } else {
                 ModelFiles.write(out, read.files());
-                Checkpoint.convert(out, checkpoint, type, read.descriptor());
+                Checkpoint.convert(out, checkpoint, model, type, read.descriptor());
             }
         }
         Path file = Files.isDirectory(out) ? out.resolve("model.safetensors") : out;
         tern.out().printf("%s: %,d bytes, matrices in %s%n", file, Files.size(file), dtype);
         return Outcome.OK;
+    }
+
+    private Stack model(Checkpoint checkpoint) {
+        return settings.isEmpty() ? checkpoint.model()
+                : checkpoint.model().with(RecordJson.with(checkpoint.config(), settings));
     }
 
     /** Nothing where the model's files do not say how text becomes symbols: then the GGUF does not either. */

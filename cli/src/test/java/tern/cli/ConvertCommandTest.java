@@ -92,6 +92,24 @@ class ConvertCommandTest {
         }
     }
 
+    /** A checkpoint with rotary positions has the same tensors as one without: the user says which. */
+    @Test
+    void whatTheFileDoesNotTellIsSet() throws IOException {
+        String ids = "26,38,47,9,58,38,42,52,85,80,45,55,19,4,70,19,80,92,82,76,2,42,30,67,87,22,57,67,68,89,89,22,"
+                + "81,48,60,95,1,22,48,61,60,2,1,29,39,15,21,95";
+        Path in = shared("goldfinch-tiny/goldfinch.pth");
+        Path out = folder.resolve("rotary");
+        Ran ran = tern("convert", in.toString(), out.toString(), "--set", "branches.*.positions.kind=ROTARY");
+        assertThat(ran.status()).as(ran.err()).isZero();
+        assertThat(largestDifference(logits(out, ids), floats(shared("goldfinch-tiny/goldfinch-logits-rope10k.f32"))))
+                .isLessThan(2e-5);
+        assertThat(largestDifference(logits(in, ids), floats(shared("goldfinch-tiny/goldfinch-logits-nope.f32"))))
+                .isLessThan(2e-5);
+        Ran refused = tern("convert", in.toString(), out.toString(), "--set", "vocabulary=64");
+        assertThat(refused.status()).isEqualTo(2);
+        assertThat(refused.err()).contains("only what parameters do not depend on may change").hasLineCount(1);
+    }
+
     /** The blocks that Tern makes of a model are those that others made, as far as the logits can tell. */
     @Test
     void quantisedAsOthersDo() throws IOException {

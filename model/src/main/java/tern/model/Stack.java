@@ -126,13 +126,21 @@ public final class Stack implements SequenceModel {
     /**
      * A stack over the same parameters that differs in what they do not depend on, such as how GOLD layers remember.
      *
-     * @throws IllegalArgumentException if the other configuration asks for a parameter that this stack does not have
+     * @throws IllegalArgumentException if the other configuration asks for a parameter that this stack does not have, or has
+     *             in another shape
      */
     public Stack with(StackConfig other) {
-        return new Stack(other, (name, shape, role, initialiser) -> parameters.find(name)
-                .orElseThrow(() -> new IllegalArgumentException("this stack has no parameter " + name
-                        + "; only what parameters do not depend on may change"))
-                .tensor());
+        return new Stack(other, (name, shape, role, initialiser) -> {
+            Tensor tensor = parameters.find(name)
+                    .orElseThrow(() -> new IllegalArgumentException("this stack has no parameter " + name
+                            + "; only what parameters do not depend on may change"))
+                    .tensor();
+            if (!tensor.shape().equals(shape)) {
+                throw new IllegalArgumentException("this stack's parameter " + name + " is " + tensor.shape() + ", not "
+                        + shape + "; only what parameters do not depend on may change");
+            }
+            return tensor;
+        });
     }
 
     @Override
