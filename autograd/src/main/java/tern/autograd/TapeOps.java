@@ -423,6 +423,20 @@ public final class TapeOps implements Ops, AutoCloseable {
         return y;
     }
 
+    @Override
+    public Tensor masked(Tensor x, int[] lengths) {
+        Tensor y = eager.masked(x, lengths);
+        record(List.of(x), List.of(y), List.of(), () -> contribute(x, eager.masked(given(y), lengths)));
+        return y;
+    }
+
+    @Override
+    public Tensor reversed(Tensor x, int[] lengths) {
+        Tensor y = eager.reversed(x, lengths);
+        record(List.of(x), List.of(y), List.of(), () -> contribute(x, eager.reversed(given(y), lengths)));
+        return y;
+    }
+
     // ── elementwise ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     @Override

@@ -33,7 +33,12 @@ final class Running implements AutoCloseable {
         this.model = model;
         this.engine = engine;
         this.rows = rows;
-        this.grows = model.stateLayouts().stream().anyMatch(layout -> layout.grows());
+        if (!model.causal()) {
+            throw new IllegalArgumentException(
+                    "this model reads in both directions: it cannot stream, step or generate;"
+                            + " run it on whole sequences, or train a causal one");
+        }
+        this.grows = model.stateLayouts().stream().anyMatch(layout -> layout.reserves());
         this.state = ModelState.empty(model.stateLayouts(), DType.F32, rows, grows ? FIRST_CAPACITY : 0, memory);
     }
 
@@ -61,7 +66,7 @@ final class Running implements AutoCloseable {
         if (!grows || state.capacity() >= positions) {
             return;
         }
-        int capacity = Math.toIntExact(Math.max(positions, state.capacity() + state.capacity() / 2));
+        int capacity = Math.toIntExact(Math.max(positions, state.capacity() + state.capacity() / 2L));
         Memory larger = new Memory();
         ModelState moved = ModelState.empty(model.stateLayouts(), DType.F32, rows, capacity, larger);
         for (int row = 0; row < rows; row++) {

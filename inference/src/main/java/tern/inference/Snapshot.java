@@ -49,9 +49,11 @@ public final class Snapshot implements AutoCloseable {
             List<Tensor> own = new ArrayList<>();
             for (int i = 0; i < branch.slots().size(); i++) {
                 Tensor mine = branch.slots().get(i).slice(row, row + 1);
-                boolean grows = branch.layout().slots().get(i) instanceof Slot.Growing;
-                Tensor part = grows ? mine.reshape(mine.shape().with(0, mine.dim(1)).with(1, 1)).slice(0, position)
-                        : mine;
+                Tensor part = switch (branch.layout().slots().get(i)) {
+                    case Slot.Fixed ignored -> mine;
+                    case Slot.Growing ignored -> rows(mine, position);
+                    case Slot.Chunk chunk -> rows(mine, chunk.rows(position));
+                };
                 own.add(memory.copyOf(part));
             }
             branches.add(own);
@@ -172,10 +174,16 @@ public final class Snapshot implements AutoCloseable {
         return "branches." + branch + ".slots." + slot;
     }
 
+    /** The first rows of one sequence's history, [rows,1,…]. */
+    private static Tensor rows(Tensor mine, int count) {
+        return mine.reshape(mine.shape().with(0, mine.dim(1)).with(1, 1)).slice(0, count);
+    }
+
     private static Shape shape(Slot slot, int position) {
         return switch (slot) {
             case Slot.Fixed fixed -> fixed.shape().prepend(1);
             case Slot.Growing growing -> growing.row().prepend(1).prepend(position);
+            case Slot.Chunk chunk -> chunk.row().prepend(1).prepend(chunk.rows(position));
         };
     }
 

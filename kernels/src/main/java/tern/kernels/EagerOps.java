@@ -1,6 +1,7 @@
 package tern.kernels;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.IdentityHashMap;
 import java.util.List;
@@ -277,6 +278,54 @@ public final class EagerOps implements Ops, AutoCloseable {
                 inner *= x.dim(i);
             }
             return new Strides(outer, inner);
+        }
+    }
+
+    @Override
+    public Tensor masked(Tensor x, int[] lengths) {
+        requireLengths("masked", x, lengths);
+        Tensor y = like(x);
+        long row = rowBytes(x);
+        long sequence = row * x.dim(1);
+        for (int b = 0; b < x.dim(0); b++) {
+            long valid = row * (lengths.length == 0 ? x.dim(1) : lengths[b]);
+            MemorySegment.copy(x.data(), sequence * b, y.data(), sequence * b, valid);
+            y.data().asSlice(sequence * b + valid, sequence - valid).fill((byte) 0);
+        }
+        return y;
+    }
+
+    @Override
+    public Tensor reversed(Tensor x, int[] lengths) {
+        requireLengths("reversed", x, lengths);
+        Tensor y = like(x);
+        long row = rowBytes(x);
+        long sequence = row * x.dim(1);
+        for (int b = 0; b < x.dim(0); b++) {
+            int valid = lengths.length == 0 ? x.dim(1) : lengths[b];
+            for (int t = 0; t < valid; t++) {
+                MemorySegment.copy(x.data(), sequence * b + row * (valid - 1 - t), y.data(), sequence * b + row * t,
+                        row);
+            }
+            y.data().asSlice(sequence * b + row * valid, sequence - row * valid).fill((byte) 0);
+        }
+        return y;
+    }
+
+    /** Bytes of one position of one sequence of [B,T,…]. */
+    private static long rowBytes(Tensor x) {
+        return x.bytes() / Math.max(1, (long) x.dim(0) * x.dim(1));
+    }
+
+    private static void requireLengths(String operation, Tensor x, int[] lengths) {
+        boolean fits = x.shape().rank() >= 2 && (lengths.length == 0 || lengths.length == x.dim(0));
+        for (int length : lengths) {
+            fits &= length >= 0 && fits && length <= x.dim(1);
+        }
+        if (!fits) {
+            throw new IllegalArgumentException(
+                    operation + ": expected [batch,time,…] and for each sequence a length within"
+                            + " its time, or none, found " + x.shape() + " and lengths " + Arrays.toString(lengths));
         }
     }
 

@@ -18,6 +18,11 @@ public interface SequenceModel {
     /** Its parameters. */
     Parameters parameters();
 
+    /** Whether no output depends on a later token. A model of which that is not true reads whole sequences only. */
+    default boolean causal() {
+        return true;
+    }
+
     /** What each branch remembers, from the bottom. */
     List<StateLayout> stateLayouts();
 
@@ -38,7 +43,18 @@ public interface SequenceModel {
      * @param ids [B,T] I32; or, where {@link StackConfig#features} says so, values [B,T,F]
      * @param outputs which outputs {@link Passed#hidden} holds: of all tokens, of the last, or of none
      */
-    Passed forward(Form form, Ops ops, Tensor ids, ModelState state, Outputs outputs, int... resets);
+    default Passed forward(Form form, Ops ops, Tensor ids, ModelState state, Outputs outputs, int... resets) {
+        return forward(form, ops, new ModelInput(ids, resets, new int[0], outputs), state);
+    }
+
+    /**
+     * Reads a batch.
+     *
+     * @param state moved; use the one that comes back
+     * @throws IllegalArgumentException if the model is not {@link #causal} and this is not the parallel form over whole
+     *             sequences
+     */
+    Passed forward(Form form, Ops ops, ModelInput in, ModelState state);
 
     /** How many tokens must be read at once, after others were read as {@link Outputs#UNFINISHED}, to be exact again. */
     default int tail() {

@@ -170,6 +170,11 @@ public final class Stack implements SequenceModel {
     }
 
     @Override
+    public boolean causal() {
+        return branches.stream().allMatch(branch -> branch.mixer.causal());
+    }
+
+    @Override
     public List<StateLayout> stateLayouts() {
         return branches.stream().map(branch -> branch.mixer.stateLayout()).toList();
     }
@@ -188,13 +193,19 @@ public final class Stack implements SequenceModel {
     }
 
     @Override
-    public Passed forward(Form form, Ops ops, Tensor ids, ModelState state, Outputs outputs, int... resets) {
+    public Passed forward(Form form, Ops ops, ModelInput in, ModelState state) {
+        Tensor ids = in.ids();
+        int[] resets = in.resets();
+        Outputs outputs = in.outputs();
+        if (!causal()) {
+            SequenceMixer.requireWhole(form, state.ages());
+        }
         if (resets.length > 0 && recalls && state.capacity() > 0) {
             return forwardInPieces(form, ops, ids, state, outputs, resets);
         }
         int time = ids.dim(1);
         int[] rows = rows(time, resets.length > 0 ? Outputs.ALL : outputs);
-        Pass pass = new Pass(form, ops, state.ages(), time, resets);
+        Pass pass = new Pass(form, ops, state.ages(), in);
         Tensor x = embedded(ops, ids);
         if (config.features().isEmpty()) {
             pass.wires.put(Wires.IDS, ids);
@@ -314,15 +325,17 @@ public final class Stack implements SequenceModel {
         private final long[] ages;
         private final int time;
         private final int[] resets;
+        private final int[] lengths;
         private final Map<String, Tensor> wires = new HashMap<>();
         private final Map<String, Owner> owners = new HashMap<>();
 
-        private Pass(Form form, Ops ops, long[] ages, int time, int[] resets) {
+        private Pass(Form form, Ops ops, long[] ages, ModelInput in) {
             this.form = form;
             this.ops = ops;
             this.ages = ages;
-            this.time = time;
-            this.resets = resets;
+            this.time = in.time();
+            this.resets = in.resets();
+            this.lengths = in.lengths();
         }
 
         private Owner owner(String name) {
@@ -381,7 +394,8 @@ public final class Stack implements SequenceModel {
                 Tensor normed = branch.norm.isPresent() ? branch.norm.get().apply(ops, in.getFirst())
                         : in.getFirst();
                 Shared shared = new Shared(histories, Stack.this::embeddedOrZero);
-                Mixed mixed = branch.mixer.mix(form, ops, new MixerInput(normed, moved, read, resets, shared), own);
+                Mixed mixed = branch.mixer.mix(form, ops,
+                        new MixerInput(normed, moved, read, resets, shared, lengths), own);
                 List<Tensor> out = new ArrayList<>();
                 out.add(ops.add(in.getFirst(), mixed.y()));
                 publishes.forEach(name -> out.add(mixed.wires().get(name)));

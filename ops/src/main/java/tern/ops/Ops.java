@@ -106,6 +106,22 @@ public interface Ops {
     /** Tensors that agree on all other axes, joined along one axis; a negative axis counts from the end. */
     Tensor concat(List<Tensor> parts, int axis);
 
+    /**
+     * A padded batch without what its padding holds: y_t = x_t for t &lt; lengths[b], else 0.
+     *
+     * @param x [B,T,…]
+     * @param lengths how many positions of each sequence are valid, B entries; empty if all are
+     */
+    Tensor masked(Tensor x, int[] lengths);
+
+    /**
+     * Every sequence of a padded batch backwards: y_t = x_(lengths[b]−1−t) for t &lt; lengths[b], else 0. Twice is {@link #masked}.
+     *
+     * @param x [B,T,…]
+     * @param lengths how many positions of each sequence are valid, B entries; empty if all are
+     */
+    Tensor reversed(Tensor x, int[] lengths);
+
     // ── elementwise ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     /** y = a + b, where b has the shape of a or of its last axes, and is then added to each such part of a. */

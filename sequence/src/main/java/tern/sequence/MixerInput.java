@@ -16,9 +16,12 @@ import tern.tensor.Tensor;
  * @param resets positions in 0..T−1, ascending, before which a new sequence begins in every row of the batch: the state is
  *            emptied and ages restart at 0
  * @param shared what can be looked up in earlier branches
+ * @param lengths of a padded batch of whole sequences: how many positions of each are valid, 1 to T, B entries; the padding
+ *            stands at the end. Empty if all are valid. Outputs at padded positions, and a state after them, mean nothing;
+ *            no valid output may depend on what x holds there
  */
-public record MixerInput(Tensor x, long[] ages, Map<String, Tensor> wires, int[] resets, Shared shared) {
-    /** Checks that ages and resets fit the input. */
+public record MixerInput(Tensor x, long[] ages, Map<String, Tensor> wires, int[] resets, Shared shared, int[] lengths) {
+    /** Checks that ages, resets and lengths fit the input. */
     public MixerInput {
         if (x.shape().rank() != 3) {
             throw new IllegalArgumentException("mixer input must be [batch,time,width], found " + x.shape());
@@ -33,6 +36,26 @@ public record MixerInput(Tensor x, long[] ages, Map<String, Tensor> wires, int[]
                         + Arrays.toString(resets));
             }
         }
+        requireLengths(lengths, x.dim(0), x.dim(1), resets, ages);
+    }
+
+    private static void requireLengths(int[] lengths, int batch, int time, int[] resets, long[] ages) {
+        if (lengths.length == 0) {
+            return;
+        }
+        if (lengths.length != batch || Arrays.stream(lengths).anyMatch(length -> length < 1 || length > time)) {
+            throw new IllegalArgumentException("lengths must be " + batch + " numbers within 1.." + time
+                    + ", one for each sequence, found " + Arrays.toString(lengths));
+        }
+        if (resets.length > 0 || Arrays.stream(ages).anyMatch(age -> age != 0)) {
+            throw new IllegalArgumentException("a batch is padded to lengths " + Arrays.toString(lengths)
+                    + " and also packed or continued; give lengths for whole sequences only, without resets and at age 0");
+        }
+    }
+
+    /** Input without padding. */
+    public MixerInput(Tensor x, long[] ages, Map<String, Tensor> wires, int[] resets, Shared shared) {
+        this(x, ages, wires, resets, shared, new int[0]);
     }
 
     /** Input that can look nothing up. */
@@ -48,6 +71,16 @@ public record MixerInput(Tensor x, long[] ages, Map<String, Tensor> wires, int[]
     /** Input of fresh sequences: all ages 0. */
     public static MixerInput fresh(Tensor x) {
         return of(x, new long[x.dim(0)]);
+    }
+
+    /** Fresh sequences of different lengths, padded at the end. */
+    public static MixerInput padded(Tensor x, int... lengths) {
+        return new MixerInput(x, new long[x.dim(0)], Map.of(), new int[0], Shared.NOTHING, lengths);
+    }
+
+    /** The same with another x of the same batch and time, without wires. */
+    public MixerInput with(Tensor other) {
+        return new MixerInput(other, ages, Map.of(), resets, shared, lengths);
     }
 
     /** Number of sequences. */
@@ -71,7 +104,10 @@ public record MixerInput(Tensor x, long[] ages, Map<String, Tensor> wires, int[]
         return wire;
     }
 
-    /** Positions {@code from} to {@code to} with the same sequences; ages move on, or restart at the last reset before. */
+    /**
+     * Positions {@code from} to {@code to} with the same sequences; ages move on, or restart at the last reset before. What was
+     * padding is a position like any other: only causal mixers are cut, whose valid outputs it does not reach.
+     */
     public MixerInput slice(Ops ops, int from, int to) {
         int restart = -1;
         int[] inside = new int[resets.length];

@@ -1,6 +1,7 @@
 package tern.sequence;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -11,12 +12,21 @@ import tern.tensor.Tensor;
 
 /**
  * A layer that maps a sequence to a sequence, causally, carrying a state. Every form is (input, state) → (output, next
- * state) over the same parameters and with the same meaning; resets are handled once, in {@link #mix}. Implementations
- * hold parameters and nothing else and are immutable; safe to share between threads that bring their own {@link Ops}.
+ * state) over the same parameters and with the same meaning; resets are handled once, in {@link #mix}. A mixer that reads in
+ * both directions says so by {@link #causal}: it takes whole sequences only. Implementations hold parameters and nothing
+ * else and are immutable; safe to share between threads that bring their own {@link Ops}.
  */
 public interface SequenceMixer {
     /** The {@link #reach} of a mixer whose outputs may depend on every earlier position. */
     int UNBOUNDED = Integer.MAX_VALUE;
+
+    /**
+     * Whether no output depends on a later position. A mixer of which that is not true has no state, runs in the
+     * {@link Form#PARALLEL} form on sequences that begin and end with the call, and has an {@link #UNBOUNDED} reach.
+     */
+    default boolean causal() {
+        return true;
+    }
 
     /** Named slots; empty for a stateless layer. */
     StateLayout stateLayout();
@@ -88,6 +98,9 @@ public interface SequenceMixer {
 
     /** One of the three forms; a packed input is cut at its resets, each sequence starting from the empty state. */
     default Mixed mix(Form form, Ops ops, MixerInput in, State state) {
+        if (!causal()) {
+            requireWhole(form, in.ages());
+        }
         if (in.resets().length == 0) {
             return switch (form) {
                 case STEP -> in.time() == 1 ? step(ops, in, state) : stepByStep(ops, in, state);
@@ -111,6 +124,19 @@ public interface SequenceMixer {
             from = to;
         }
         return join(ops, pieces, current);
+    }
+
+    /**
+     * Checks a call of something that reads in both directions.
+     *
+     * @throws IllegalArgumentException if it is not the parallel form at age 0
+     */
+    static void requireWhole(Form form, long[] ages) {
+        if (form != Form.PARALLEL || Arrays.stream(ages).anyMatch(age -> age != 0)) {
+            throw new IllegalArgumentException("a mixer that reads in both directions cannot step, stream or generate;"
+                    + " give it whole sequences in the parallel form at age 0 (found form " + form + ", ages "
+                    + Arrays.toString(ages) + "), or train a causal one");
+        }
     }
 
     private static MixerInput unpacked(MixerInput in, boolean restarted) {

@@ -43,6 +43,36 @@ public sealed interface Slot {
     }
 
     /**
+     * What is remembered of the chunk that time stands in, and forgotten at the chunk's end, such as the cache of chunked
+     * attention: after t positions the first t mod {@code length} rows count, whatever the others hold.
+     *
+     * @param row shape of one position's row for one sequence
+     * @param length positions of a chunk
+     */
+    record Chunk(String name, Shape row, int length) implements Slot {
+        /** Checks that nothing is missing. */
+        public Chunk {
+            Objects.requireNonNull(name, "name");
+            Objects.requireNonNull(row, "row");
+            if (length < 1) {
+                throw new IllegalArgumentException("slot \"" + name + "\": a chunk has " + length
+                        + " positions, expected 1 or more");
+            }
+        }
+
+        /** The most that it holds, which does not depend on time. */
+        @Override
+        public long floats(long time) {
+            return row.elements() * length;
+        }
+
+        /** Rows that count after so many positions. */
+        public int rows(long time) {
+            return (int) (time % length);
+        }
+    }
+
+    /**
      * A history: one row for every past position, such as an attention cache.
      *
      * @param row shape of one position's row for one sequence

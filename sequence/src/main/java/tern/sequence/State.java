@@ -13,7 +13,7 @@ import tern.tensor.Tensor;
  * What one mixer remembers of a batch of sequences. A state is moved, not shared: pass it on, use the one that comes back,
  * {@link #copy} first to branch. Using a moved state throws {@link IllegalStateException}. Slots are tensors with the
  * batch axis first; growing slots are [B,capacity,…] of which the first {@code age} rows of a sequence count (ages travel
- * in {@link MixerInput}). Confined to one thread.
+ * in {@link MixerInput}), those of a chunk have at most the chunk's rows. Confined to one thread.
  */
 public final class State {
     private final StateLayout layout;
@@ -53,7 +53,7 @@ public final class State {
         for (int i = 0; i < slots.size(); i++) {
             Slot slot = layout.slots().get(i);
             Tensor tensor = slots.get(i);
-            int capacity = slot instanceof Slot.Growing ? tensor.dim(1) : 0;
+            int capacity = slot instanceof Slot.Fixed ? 0 : tensor.dim(1);
             Shape expected = shape(slot, tensor.dim(0), capacity);
             if (!tensor.shape().equals(expected)) {
                 throw new IllegalArgumentException("state slot \"" + slot.name() + "\" takes " + expected + ", got "
@@ -67,6 +67,7 @@ public final class State {
         return switch (slot) {
             case Slot.Fixed fixed -> fixed.shape().prepend(batch);
             case Slot.Growing growing -> growing.row().prepend(capacity).prepend(batch);
+            case Slot.Chunk chunk -> chunk.row().prepend(Math.min(capacity, chunk.length())).prepend(batch);
         };
     }
 
@@ -102,7 +103,7 @@ public final class State {
         Tensor[] next = new Tensor[slots().size()];
         for (int i = 0; i < next.length; i++) {
             Tensor old = slots.get(i);
-            next[i] = layout.slots().get(i) instanceof Slot.Growing ? old : ops.zeros(old.dtype(), old.shape());
+            next[i] = layout.slots().get(i) instanceof Slot.Fixed ? ops.zeros(old.dtype(), old.shape()) : old;
         }
         return next(next);
     }
@@ -112,14 +113,20 @@ public final class State {
         return new State(layout, new ArrayList<>(slots().stream().map(memory::copyOf).toList()));
     }
 
-    /** Rows that growing slots have room for; {@link Integer#MAX_VALUE} if none grows. */
+    /** Positions that all slots have room for; {@link Integer#MAX_VALUE} if that is any number. */
     public int capacity() {
+        int least = Integer.MAX_VALUE;
         for (int i = 0; i < layout.slots().size(); i++) {
-            if (layout.slots().get(i) instanceof Slot.Growing) {
-                return slots().get(i).dim(1);
-            }
+            least = switch (layout.slots().get(i)) {
+                case Slot.Fixed ignored -> least;
+                case Slot.Growing ignored -> Math.min(least, slots().get(i).dim(1));
+                case Slot.Chunk chunk -> {
+                    int rows = slots().get(i).dim(1);
+                    yield rows == chunk.length() ? least : Math.min(least, rows);
+                }
+            };
         }
-        return Integer.MAX_VALUE;
+        return least;
     }
 
     /**
@@ -133,8 +140,10 @@ public final class State {
         List<Tensor> larger = new ArrayList<>();
         for (int i = 0; i < slots().size(); i++) {
             Tensor old = slots.get(i);
-            if (layout.slots().get(i) instanceof Slot.Growing) {
-                Tensor grown = memory.zeros(old.dtype(), old.shape().with(1, capacity));
+            int rows = layout.slots().get(i) instanceof Slot.Chunk chunk ? Math.min(capacity, chunk.length())
+                    : capacity;
+            if (!(layout.slots().get(i) instanceof Slot.Fixed) && old.dim(1) < rows) {
+                Tensor grown = memory.zeros(old.dtype(), old.shape().with(1, rows));
                 for (int row = 0; row < old.dim(0); row++) {
                     copyRow(old, row, grown, row);
                 }

@@ -33,6 +33,11 @@ public record StateLayout(List<Slot> slots) {
         return slots.stream().mapToLong(slot -> slot.bytes(time)).sum();
     }
 
+    /** Whether some slot needs more room the longer a sequence is, for ever or up to the length of a chunk. */
+    public boolean reserves() {
+        return slots.stream().anyMatch(slot -> !(slot instanceof Slot.Fixed));
+    }
+
     /** Whether some slot grows with time. */
     public boolean grows() {
         return slots.stream().anyMatch(Slot.Growing.class::isInstance);

@@ -101,6 +101,20 @@ public abstract class MixerContract {
             return mixer.mix(form, ops.eager(), in, state);
         }
 
+        /** The forms that it runs in. */
+        private List<Form> forms() {
+            return mixer.causal() ? List.of(Form.values()) : List.of(Form.PARALLEL);
+        }
+
+        private Form anyForm(RandomGenerator random) {
+            return forms().get(random.nextInt(forms().size()));
+        }
+
+        /** A number of positions that a sequence may have seen before: none of a mixer that reads in both directions. */
+        private int anyAge(RandomGenerator random, int most) {
+            return mixer.causal() ? Seeds.between(random, 0, most) : 0;
+        }
+
         private Tensor rows(Tensor x, int from, int to) {
             return memory.copyOf(ops.eager().slice(x, 1, from, to));
         }
@@ -134,6 +148,10 @@ public abstract class MixerContract {
     @MethodSource("cases")
     public void anyCutInAnyFormGivesTheSame(MixerCase of) {
         forAll(of, SEEDS, (bench, random) -> {
+            if (!bench.mixer.causal()) {
+                refusesToBeCut(bench, random);
+                return;
+            }
             int batch = Seeds.between(random, 1, 3);
             int time = Seeds.between(random, 1, bench.longest);
             Tensor x = bench.input(random, batch, time);
@@ -153,6 +171,18 @@ public abstract class MixerContract {
         });
     }
 
+    /** What reads in both directions remembers nothing and takes whole sequences. */
+    private static void refusesToBeCut(Bench bench, RandomGenerator random) {
+        Tensor x = bench.input(random, 2, Seeds.between(random, 1, bench.longest));
+        assertThat(bench.layout.slots()).as("slots of a mixer that reads in both directions").isEmpty();
+        for (Form form : List.of(Form.STEP, Form.CHUNK)) {
+            assertThatThrownBy(() -> bench.mix(form, MixerInput.fresh(x), bench.empty(2, 0)))
+                    .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("both directions");
+        }
+        assertThatThrownBy(() -> bench.mix(Form.PARALLEL, MixerInput.of(x, 0, 1), bench.empty(2, 0)))
+                .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("both directions");
+    }
+
     /** How time was cut last, for messages. */
     private final List<String> cutting = new ArrayList<>();
 
@@ -162,17 +192,13 @@ public abstract class MixerContract {
         State state = start;
         for (int from = 0, to; from < in.time(); from = to) {
             to = from + 1 + random.nextInt(in.time() - from);
-            Form form = anyForm(random);
+            Form form = bench.anyForm(random);
             cutting.add(form + " " + from + ".." + to);
             Mixed piece = bench.mix(form, in.slice(bench.ops.eager(), from, to), state);
             pieces.add(piece.y());
             state = piece.state();
         }
         return new Mixed(bench.ops.eager().concat(pieces, 1), state);
-    }
-
-    private static Form anyForm(RandomGenerator random) {
-        return Form.values()[random.nextInt(Form.values().length)];
     }
 
     /** Compares what counts: fixed slots whole, growing ones up to each sequence's age. */
@@ -193,6 +219,7 @@ public abstract class MixerContract {
         return switch (slot) {
             case Slot.Fixed fixed -> one.reshape(fixed.shape());
             case Slot.Growing ignored -> one.reshape(removeFirst(one)).slice(0, Math.toIntExact(age));
+            case Slot.Chunk chunk -> one.reshape(removeFirst(one)).slice(0, chunk.rows(age));
         };
     }
 
@@ -212,8 +239,8 @@ public abstract class MixerContract {
                 int time = seed <= 3 ? (int) seed : Seeds.between(random, 1, wide.longest);
                 Tensor x = wide.input(random, 2, time);
                 Tensor narrow = Tensors.as(DType.F32, x, single.memory);
-                Tensor expected = wide.mix(Form.STEP, MixerInput.fresh(x), wide.empty(2, time)).y();
-                for (Form form : Form.values()) {
+                Tensor expected = wide.mix(wide.forms().getFirst(), MixerInput.fresh(x), wide.empty(2, time)).y();
+                for (Form form : single.forms()) {
                     Mixed mixed = single.mix(form, MixerInput.fresh(narrow), single.empty(2, time));
                     Tensors.assertClose("y of " + form + " of " + time + " positions", mixed.y(), expected,
                             Tensors.F32_TOLERANCE);
@@ -232,6 +259,9 @@ public abstract class MixerContract {
     @MethodSource("cases")
     public void noOutputDependsOnALaterPosition(MixerCase of) {
         forAll(of, SEEDS, (bench, random) -> {
+            if (!bench.mixer.causal()) {
+                return;
+            }
             int time = Seeds.between(random, 2, bench.longest);
             int at = Seeds.between(random, 1, time - 1);
             Tensor x = bench.input(random, 2, time);
@@ -271,13 +301,13 @@ public abstract class MixerContract {
             State together = bench.empty(batch, bench.longest);
             List<Mixed> alone = new ArrayList<>();
             for (int b = 0; b < batch; b++) {
-                ages[b] = Seeds.between(random, 0, bench.longest - time);
+                ages[b] = bench.anyAge(random, bench.longest - time);
                 last[b] = ages[b] + time;
                 State state = bench.after(bench.input(random, 1, (int) ages[b]), bench.longest);
                 together.copySequence(state, 0, b);
-                alone.add(bench.mix(anyForm(random), MixerInput.of(x.slice(b, b + 1), ages[b]), state));
+                alone.add(bench.mix(bench.anyForm(random), MixerInput.of(x.slice(b, b + 1), ages[b]), state));
             }
-            for (Form form : Form.values()) {
+            for (Form form : bench.forms()) {
                 Mixed mixed = bench.mix(form, MixerInput.of(x, ages), together.copy(bench.memory));
                 for (int b = 0; b < batch; b++) {
                     String what = form + ", sequence " + b + " of age " + ages[b] + " in a batch of " + batch;
@@ -290,6 +320,27 @@ public abstract class MixerContract {
         });
     }
 
+    /** Sequences of different lengths, padded with anything at the end, give each what it would get alone. */
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("cases")
+    public void aPaddedBatchGivesEachSequenceWhatItGetsAlone(MixerCase of) {
+        forAll(of, SEEDS, (bench, random) -> {
+            int batch = Seeds.between(random, 1, 4);
+            int time = Seeds.between(random, 1, bench.longest);
+            int[] lengths = random.ints(batch, 1, time + 1).toArray();
+            Tensor x = bench.input(random, batch, time);
+            for (Form form : bench.forms()) {
+                Tensor together = bench.mix(form, MixerInput.padded(x, lengths), bench.empty(batch, time)).y();
+                for (int b = 0; b < batch; b++) {
+                    Tensor own = bench.rows(x.slice(b, b + 1), 0, lengths[b]);
+                    Tensor alone = bench.mix(bench.anyForm(random), MixerInput.fresh(own), bench.empty(1, time)).y();
+                    Tensors.assertClose(form + ", sequence " + b + " of lengths " + Arrays.toString(lengths) + " in "
+                            + time, bench.rows(together.slice(b, b + 1), 0, lengths[b]), alone);
+                }
+            }
+        });
+    }
+
     /** Sequences packed one after another with resets between them give each what it would get alone. */
     @ParameterizedTest(name = "{0}")
     @MethodSource("cases")
@@ -297,7 +348,7 @@ public abstract class MixerContract {
         forAll(of, SEEDS, (bench, random) -> {
             int batch = Seeds.between(random, 1, 2);
             int time = Seeds.between(random, 1, bench.longest / 2);
-            int age = Seeds.between(random, 0, bench.longest - time);
+            int age = bench.anyAge(random, bench.longest - time);
             int[] resets = random.ints(Seeds.between(random, 1, 3), 0, time).distinct().sorted().toArray();
             Tensor x = bench.input(random, batch, time);
             State start = bench.after(bench.input(random, batch, age), bench.longest);
@@ -311,7 +362,8 @@ public abstract class MixerContract {
             for (int i = 0; i <= resets.length; i++) {
                 int to = i < resets.length ? resets[i] : time;
                 if (to > from) {
-                    Mixed piece = bench.mix(anyForm(random), MixerInput.of(bench.rows(x, from, to), pieceAges), state);
+                    Mixed piece = bench.mix(bench.anyForm(random), MixerInput.of(bench.rows(x, from, to), pieceAges),
+                            state);
                     pieces.add(piece.y());
                     state = piece.state();
                 }
@@ -324,7 +376,7 @@ public abstract class MixerContract {
             Tensor expected = bench.ops.eager().concat(pieces, 1);
             long[] lastAges = new long[batch];
             Arrays.fill(lastAges, time - resets[resets.length - 1]);
-            for (Form form : Form.values()) {
+            for (Form form : bench.forms()) {
                 Mixed packed = bench.mix(form, new MixerInput(x, ages, Map.of(), resets), start.copy(bench.memory));
                 String what = form + " with resets " + Arrays.toString(resets);
                 Tensors.assertClose(what, packed.y(), expected);
@@ -340,9 +392,12 @@ public abstract class MixerContract {
     @MethodSource("cases")
     public void aStateCanBeCopiedAndSaved(MixerCase of) {
         forAll(of, SEEDS, (bench, random) -> {
+            if (!bench.mixer.causal()) {
+                return;
+            }
             int time = Seeds.between(random, 1, bench.longest / 2);
             int more = Seeds.between(random, 1, bench.longest - time);
-            Form form = anyForm(random);
+            Form form = bench.anyForm(random);
             State state = bench.after(bench.input(random, 1, time), bench.longest);
             Tensor x = bench.input(random, 1, more);
             State saved = bench.empty(1, bench.longest);
@@ -374,7 +429,7 @@ public abstract class MixerContract {
     @MethodSource("cases")
     public void aMovedStateThrows(MixerCase of) {
         forAll(of, 1, (bench, random) -> {
-            for (Form form : Form.values()) {
+            for (Form form : bench.forms()) {
                 State state = bench.empty(1, 3);
                 Tensor x = bench.input(random, 1, 3);
                 bench.mix(form, MixerInput.fresh(x), state);
@@ -390,6 +445,9 @@ public abstract class MixerContract {
     @MethodSource("cases")
     public void theLayoutCountsWhatIsHeld(MixerCase of) {
         forAll(of, 1, (bench, random) -> {
+            if (!bench.mixer.causal()) {
+                return;
+            }
             int time = bench.longest;
             State state = bench.empty(2, time);
             for (int t = 0; t < time; t++) {
@@ -425,14 +483,14 @@ public abstract class MixerContract {
             Slopes single = new Slopes(of, DType.F32, seed);
             try (wide.bench; single.bench) {
                 List<Tensor> reference = wide.gradients(Form.PARALLEL);
-                for (Form form : List.of(Form.STEP, Form.CHUNK)) {
+                for (Form form : wide.bench.forms()) {
                     List<Tensor> other = wide.gradients(form);
                     for (int i = 0; i < reference.size(); i++) {
                         Tensors.assertClose("gradient of " + wide.names.get(i) + " by " + form, other.get(i),
                                 reference.get(i));
                     }
                 }
-                for (Form form : Form.values()) {
+                for (Form form : single.bench.forms()) {
                     List<Tensor> narrow = single.gradients(form);
                     for (int i = 0; i < reference.size(); i++) {
                         Tensors.assertClose("F32 gradient of " + wide.names.get(i) + " by " + form, narrow.get(i),
@@ -465,7 +523,7 @@ public abstract class MixerContract {
             int time = Seeds.between(random, 2, Math.max(2, of.longest() / 3));
             x = bench.input(random, batch, time);
             outputWeights = Tensors.normal(dtype, x.shape(), random, bench.memory);
-            ages = new long[] {Seeds.between(random, 0, of.longest() / 3), Seeds.between(random, 0, of.longest() / 3)};
+            ages = new long[] {bench.anyAge(random, of.longest() / 3), bench.anyAge(random, of.longest() / 3)};
             State initial = bench.empty(batch, of.longest());
             for (int b = 0; b < batch; b++) {
                 initial.copySequence(bench.after(bench.input(random, 1, (int) ages[b]), of.longest()), 0, b);

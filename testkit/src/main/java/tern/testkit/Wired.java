@@ -35,6 +35,11 @@ public record Wired(MixerConfig reader) implements MixerConfig {
         }
 
         @Override
+        public boolean causal() {
+            return reader.causal();
+        }
+
+        @Override
         public Set<String> publishes() {
             return reader.publishes();
         }
@@ -58,7 +63,7 @@ public record Wired(MixerConfig reader) implements MixerConfig {
             Tensor carried = ops.activate(in.x(), Activation.TANH);
             Map<String, Tensor> wires = new HashMap<>();
             reader.reads().forEach(name -> wires.put(name, carried));
-            return new MixerInput(in.x(), in.ages(), wires, in.resets());
+            return new MixerInput(in.x(), in.ages(), wires, in.resets(), in.shared(), in.lengths());
         }
     }
 }
