@@ -5,4 +5,6 @@ module tern.text {
     requires static org.jspecify;
 
     exports tern.text;
+
+    uses tern.text.TokenizerReader;
 }

@@ -39,6 +39,7 @@ class RoomsTest {
             Map.entry("inference", Set.of("checkpoint", "kernels", "text")),
             Map.entry("train", Set.of("autograd", "checkpoint", "text")),
             Map.entry("distil", Set.of("train")),
+            Map.entry("huggingface", Set.of("text")),
             Map.entry("cli", Set.of("distil", "inference")));
 
     private static final JavaClasses CLASSES = new ClassFileImporter()

@@ -6,6 +6,8 @@ import java.nio.file.Path;
 import java.util.HexFormat;
 import java.util.Map;
 import java.util.Optional;
+import java.util.ServiceLoader;
+import java.util.stream.Stream;
 
 /** The kinds of tokenizers that there are, by the names that models and users give them. */
 final class TokenizerKinds {
@@ -19,11 +21,25 @@ final class TokenizerKinds {
             case WorldTokenizer.KIND -> WorldTokenizer.from(descriptor, folder);
             case BpeTokenizer.KIND -> BpeTokenizer.from(descriptor, folder);
             case UnknownTokenizer.KIND -> unknown(descriptor);
-            default -> throw new IllegalArgumentException("tokenizer: kind is "
-                    + (kind.isEmpty() ? "missing" : Shown.text(kind)) + ", expected \"" + ByteTokenizer.KIND + "\", \""
-                    + WorldTokenizer.KIND + "\" or \"" + BpeTokenizer.KIND
-                    + "\"; the model was written by another version");
+            default -> other(kind, descriptor, folder);
         };
+    }
+
+    private static Tokenizer other(String kind, Map<String, String> descriptor, Optional<Path> folder)
+            throws IOException {
+        Optional<TokenizerReader> reader = readers().filter(one -> one.kind().equals(kind)).findFirst();
+        if (reader.isPresent()) {
+            return TokenizerFiles.load(descriptor, folder, reader.get()::read);
+        }
+        throw new IllegalArgumentException("tokenizer: kind is " + (kind.isEmpty() ? "missing" : Shown.text(kind))
+                + ", expected \"" + ByteTokenizer.KIND + "\", \"" + WorldTokenizer.KIND + "\" or \"" + BpeTokenizer.KIND
+                + "\"; the model was written by another version, or with a room that is not here"
+                + " (TERN_ROOMS=huggingface adds the Hugging Face library)");
+    }
+
+    /** What other rooms offer. */
+    private static Stream<TokenizerReader> readers() {
+        return ServiceLoader.load(TokenizerReader.class).stream().map(ServiceLoader.Provider::get);
     }
 
     private static Tokenizer unknown(Map<String, String> descriptor) {
@@ -69,7 +85,21 @@ final class TokenizerKinds {
         while (first < content.length && content[first] <= ' ' && content[first] >= 0) {
             first++;
         }
-        return first < content.length && content[first] == '{' ? BpeFile.parse(file.toString(), content)
+        return first < content.length && content[first] == '{' ? json(file.toString(), content)
                 : WorldTokenizer.parse(file.toString(), content);
+    }
+
+    /** Ours where it is a byte-level BPE, else that of another room. */
+    private static Tokenizer json(String name, byte[] content) throws IOException {
+        try {
+            return BpeFile.parse(name, content);
+        } catch (IOException notOurs) {
+            Optional<TokenizerReader> reader = readers().findFirst();
+            if (reader.isEmpty()) {
+                throw new IOException(notOurs.getMessage()
+                        + "; the Hugging Face library reads more: TERN_ROOMS=huggingface adds it", notOurs);
+            }
+            return reader.get().read(name, content);
+        }
     }
 }
