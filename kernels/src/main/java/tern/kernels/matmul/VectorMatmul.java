@@ -14,8 +14,8 @@ import tern.tensor.Workspace;
 /**
  * Matrix products with vectors, for F32; other types go to the plain body. Large products are packed and cut into tiles
  * ({@link Blocking}); few rows times Wᵀ are inner products straight from W ({@link FewRows}); a batch of small products is
- * spread over the team, each on one thread. Which way is taken, and how work is cut up, follows from the shape alone, so
- * results are the same bits on any number of threads. Immutable.
+ * spread over the team, each on one thread. A sum depends on its row and its column only and is added up in an order that
+ * follows from the shape, so results are the same bits on any number of threads. Immutable.
  */
 public final class VectorMatmul implements Matmul {
     /** Bytes of W below which waking others costs more than they save. */
@@ -24,7 +24,8 @@ public final class VectorMatmul implements Matmul {
     private static final long TASK_WORK = 1L << 20;
     /** Bytes of W that a task of few rows reads. */
     private static final long TASK_BYTES = 1L << 16;
-    private static final int ENOUGH_TASKS = 16;
+    /** Multiply–adds from which a product of a batch is shared too. */
+    private static final long LARGE_WORK = 1L << 21;
     private static final int SUM_COLUMNS = 8 * Tile.LANES.length();
     private static final int SUM_ROWS = 256;
 
@@ -50,17 +51,19 @@ public final class VectorMatmul implements Matmul {
             return;
         }
         long work = (long) m * n * k;
-        if (batch > 1 && (batch >= ENOUGH_TASKS || work < ENOUGH_TASKS * TASK_WORK)) {
+        if (batch > 1 && (team.threads() == 1 || work < LARGE_WORK)) {
             int each = Math.clamp(TASK_WORK / Math.max(1, work), 1, batch);
             runIfWorth(team, batch * work >= Blocking.WORTH_A_REGION, (batch + each - 1) / each, (task, scratch) -> {
                 for (int z = task * each; z < Math.min(batch, (task + 1) * each); z++) {
                     one(product, z, a, transposeA, b, transposeB, c, keep).run(scratch);
                 }
             });
-            return;
-        }
-        for (int z = 0; z < batch; z++) {
-            one(product, z, a, transposeA, b, transposeB, c, keep).run(team);
+        } else if (batch > 1) {
+            new Strips(one(product, 0, a, transposeA, b, transposeB, c, keep), batch, 4L * m * k, 4L * n * k,
+                    4L * m * n)
+                    .run(team);
+        } else if (batch == 1) {
+            one(product, 0, a, transposeA, b, transposeB, c, keep).run(team);
         }
     }
 

@@ -55,6 +55,26 @@ class VectorMatmulTest {
         }
     }
 
+    /** Every way in which a team cuts products up: whole strips and parts, blocks of steps, batches, rows of a transposed A. */
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1, 2, 3})
+    void sharedProductsAreTheSameBitsOnAnyTeam(int form) {
+        long seed = Long.getLong("tern.seed", 20261122);
+        try (KernelLaw law = new KernelLaw(seed)) {
+            ThreadTeam one = law.team(1);
+            for (int threads : new int[] {2, 3, 7}) {
+                ThreadTeam several = law.team(threads);
+                checkMultiply(law, one, several, 0, 100, 30, 100, form, 0);
+                checkMultiply(law, one, several, 0, 83, 3 * Tile.COLUMNS + 5, 61, form, 1);
+                checkMultiply(law, one, several, 0, 19, 9 * Tile.COLUMNS + 1, Blocking.STEPS + 3, form, 0);
+                checkMultiply(law, one, several, 3, 140, 150, 130, form, 0);
+                checkMultiply(law, one, several, 2, 2100, 9, 500, form, 1);
+            }
+            checkMultiply(law, one, law.team(3), 0, 2200, 7, Blocking.STEPS + 1, form, 0);
+            law.assertGuardsUntouched();
+        }
+    }
+
     @Test
     void linearAndItsBackwardEqualThePlainLoops() {
         long seed = Long.getLong("tern.seed", 20261122);
@@ -105,21 +125,22 @@ class VectorMatmulTest {
         }
     }
 
-    private void checkMultiply(KernelLaw law, ThreadTeam one, ThreadTeam four, int batch, int m, int n, int k, int form,
+    private void checkMultiply(KernelLaw law, ThreadTeam one, ThreadTeam several, int batch, int m, int n, int k,
+            int form,
             float keep) {
         boolean transA = (form & 1) != 0, transB = (form & 2) != 0;
         Tensor a = law.gaussian(DType.F32, shape(batch, transA ? k : m, transA ? m : k));
         Tensor b = law.gaussian(DType.F32, shape(batch, transB ? n : k, transB ? k : n));
         Tensor kept = keep == 0 ? law.blank(DType.F32, shape(batch, m, n))
                 : law.gaussian(DType.F32, shape(batch, m, n));
-        Tensor expected = law.copy(kept), onOne = law.copy(kept), onFour = law.copy(kept);
+        Tensor expected = law.copy(kept), onOne = law.copy(kept), onSeveral = law.copy(kept);
         plain.multiply(one, a, transA, b, transB, expected, keep);
         vector.multiply(one, a, transA, b, transB, onOne, keep);
-        vector.multiply(four, a, transA, b, transB, onFour, keep);
+        vector.multiply(several, a, transA, b, transB, onSeveral, keep);
         String what = "batch %d m %d n %d k %d transA %b transB %b keep %s".formatted(batch, m, n, k, transA, transB,
                 keep);
         law.assertClose(what, onOne, expected);
-        law.assertSame(what + ", four threads", onFour, onOne);
+        law.assertSame(what + ", " + several.threads() + " threads", onSeveral, onOne);
     }
 
     private static int[] shape(int batch, int rows, int columns) {
