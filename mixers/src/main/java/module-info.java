@@ -8,6 +8,7 @@ module tern.mixers {
     exports tern.mixers.channel;
     exports tern.mixers.goldfinch;
     exports tern.mixers.hyena;
+    exports tern.mixers.mega;
     exports tern.mixers.modal;
     exports tern.mixers.parts;
     exports tern.mixers.rwkv;

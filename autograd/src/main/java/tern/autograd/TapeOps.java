@@ -16,12 +16,16 @@ import java.util.function.UnaryOperator;
 import tern.kernels.EagerOps;
 import tern.kernels.KernelSet;
 import tern.kernels.ThreadTeam;
+import tern.kernels.attention.Caches;
 import tern.kernels.attention.TiledAttention;
 import tern.kernels.attention.Turning;
+import tern.kernels.recurrence.Damping;
 import tern.kernels.recurrence.ScanInputs;
 import tern.ops.Activation;
 import tern.ops.Attended;
+import tern.ops.Chunks;
 import tern.ops.Convolved;
+import tern.ops.Diagonal;
 import tern.ops.FilterNorm;
 import tern.ops.KeysAndValues;
 import tern.ops.Modes;
@@ -905,6 +909,58 @@ public final class TapeOps implements Ops, AutoCloseable {
         return scanned;
     }
 
+    @Override
+    public Tensor dampedLogDecay(Tensor delta, Tensor alpha) {
+        Tensor y = eager.dampedLogDecay(delta, alpha);
+        record(List.of(delta, alpha), List.of(y), List.of(delta, alpha), () -> {
+            Tensor dDelta = like(delta);
+            Tensor dAlpha = like(alpha);
+            Damping.logDecayBackward(delta, alpha, given(y), dDelta, dAlpha);
+            contribute(delta, dDelta);
+            contribute(alpha, dAlpha);
+        });
+        return y;
+    }
+
+    @Override
+    public Scanned diagonalScan(Tensor x, Diagonal system, Tensor state) {
+        Scanned scanned = eager.diagonalScan(x, system, results.copyOf(state));
+        List<Tensor> inputs = List.of(x, system.decay(), system.decayImaginary(), system.gain(), system.weight(),
+                system.weightImaginary(), state);
+        record(inputs, List.of(scanned.y(), scanned.state()), inputs, () -> {
+            Tensor dx = like(x);
+            Tensor dState = like(state);
+            Diagonal found = new Diagonal(target(system.decay()), target(system.decayImaginary()),
+                    target(system.gain()), target(system.weight()), target(system.weightImaginary()));
+            set(x).diagonalScan().backward(team, x, system, state, given(scanned.y()), given(scanned.state()), dx,
+                    found, dState);
+            contribute(x, dx);
+            contribute(state, dState);
+            settle(system.decay(), found.decay());
+            settle(system.decayImaginary(), found.decayImaginary());
+            settle(system.gain(), found.gain());
+            settle(system.weight(), found.weight());
+            settle(system.weightImaginary(), found.weightImaginary());
+        });
+        return scanned;
+    }
+
+    @Override
+    public Tensor diagonalTaps(Tensor logDecay, Tensor phase, Tensor gain, Tensor weight, Tensor weightImaginary,
+            int length) {
+        Tensor taps = eager.diagonalTaps(logDecay, phase, gain, weight, weightImaginary, length);
+        List<Tensor> inputs = List.of(logDecay, phase, gain, weight, weightImaginary);
+        record(inputs, List.of(taps), inputs, () -> {
+            List<Tensor> found = inputs.stream().map(this::target).toList();
+            set(gain).diagonalScan().tapsBackward(team, logDecay, phase, gain, weight, weightImaginary, given(taps),
+                    found.get(0), found.get(1), found.get(2), found.get(3), found.get(4));
+            for (int i = 0; i < inputs.size(); i++) {
+                settle(inputs.get(i), found.get(i));
+            }
+        });
+        return taps;
+    }
+
     private static List<Tensor> trained(Modes modes) {
         return List.of(modes.decay(), modes.phase(), modes.residueReal(), modes.residueImaginary(), modes.realDecay(),
                 modes.realResidue());
@@ -1020,6 +1076,43 @@ public final class TapeOps implements Ops, AutoCloseable {
                     historyBackward(value, values, attended.values(), ages, dValue, dValues);
                 });
         return attended;
+    }
+
+    @Override
+    public Attended chunkedAttention(Tensor query, Tensor key, Tensor value, Tensor bias, Chunks how, Tensor keys,
+            Tensor values, long[] ages, int[] lengths) {
+        EagerOps.requireChunked(query, key, value, bias, how, keys, values, ages, lengths);
+        Tensor y = results.allocate(query.dtype(), query.shape().withLast(value.shape().last()));
+        Tensor logSum = results.allocate(query.dtype(), Shape.of(query.dim(0), query.dim(2), query.dim(1)));
+        Attended attended = new Attended(y, results.copyOf(keys), results.copyOf(values));
+        set(query).chunkedAttention().forward(team, query, key, value, bias, how, attended.keys(), attended.values(),
+                ages, lengths, y, logSum);
+        record(List.of(query, key, value, bias, keys, values), List.of(y, attended.keys(), attended.values()),
+                List.of(query, key, value, bias, keys, values, y, logSum), () -> {
+                    Tensor dQuery = like(query);
+                    Tensor dKey = like(key);
+                    Tensor dValue = like(value);
+                    Tensor dBias = target(bias);
+                    Tensor dKeys = results.zeros(keys.dtype(), keys.shape());
+                    Tensor dValues = results.zeros(values.dtype(), values.shape());
+                    set(query).chunkedAttention().backward(team, query, key, value, bias, how, keys, values, ages,
+                            lengths, y, logSum, given(y), dQuery, dKey, dValue, dBias, dKeys, dValues);
+                    contribute(query, dQuery);
+                    settle(bias, dBias);
+                    cacheBackward(key, keys, attended.keys(), how, ages, dKey, dKeys);
+                    cacheBackward(value, values, attended.values(), how, ages, dValue, dValues);
+                });
+        return attended;
+    }
+
+    /** {@link #historyBackward} of a cache that is emptied at the end of a chunk. */
+    private void cacheBackward(Tensor rows, Tensor before, Tensor after, Chunks how, long[] ages, Tensor dRows,
+            Tensor dBefore) {
+        if (before.dim(1) > 0 && frame.gradients.containsKey(after)) {
+            Caches.appendBackward(given(after), dRows, dBefore, how, ages);
+        }
+        contribute(rows, dRows);
+        contribute(before, dBefore);
     }
 
     // ── losses ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -15,10 +15,13 @@ import tern.kernels.attention.Turning;
 import tern.kernels.history.Histories;
 import tern.kernels.history.KeptRows;
 import tern.kernels.modal.Poles;
+import tern.kernels.recurrence.Damping;
 import tern.kernels.recurrence.ScanInputs;
 import tern.ops.Activation;
 import tern.ops.Attended;
+import tern.ops.Chunks;
 import tern.ops.Convolved;
+import tern.ops.Diagonal;
 import tern.ops.FilterNorm;
 import tern.ops.KeysAndValues;
 import tern.ops.Modes;
@@ -658,6 +661,39 @@ public final class EagerOps implements Ops, AutoCloseable {
         return new Scanned(y, state);
     }
 
+    @Override
+    public Tensor dampedLogDecay(Tensor delta, Tensor alpha) {
+        requireSame("dampedLogDecay", delta, alpha);
+        Tensor y = like(delta);
+        Damping.logDecay(delta, alpha, y);
+        return y;
+    }
+
+    @Override
+    public Scanned diagonalScan(Tensor x, Diagonal system, Tensor state) {
+        require("diagonalScan", "x", x, x.dim(0), x.dim(1), system.width());
+        require("diagonalScan", "state", state, x.dim(0), system.order(), system.width());
+        requireType("diagonalScan", "decay", system.decay(), x);
+        requireType("diagonalScan", "state", state, x);
+        Tensor y = like(x);
+        set(x).diagonalScan().forward(team, x, system, state, y, state);
+        return new Scanned(y, state);
+    }
+
+    @Override
+    public Tensor diagonalTaps(Tensor logDecay, Tensor phase, Tensor gain, Tensor weight, Tensor weightImaginary,
+            int length) {
+        int modes = logDecay.dim(0);
+        int width = logDecay.dim(1);
+        require("diagonalTaps", "phase", phase, phase.dim(0) == 0 ? 0 : modes, width);
+        require("diagonalTaps", "gain", gain, modes, width);
+        require("diagonalTaps", "weight", weight, modes, width);
+        require("diagonalTaps", "weightImaginary", weightImaginary, phase.dim(0), width);
+        Tensor taps = results.allocate(gain.dtype(), Shape.of(length, width));
+        set(gain).diagonalScan().taps(team, logDecay, phase, gain, weight, weightImaginary, taps);
+        return taps;
+    }
+
     /** Evaluated once until parameters change: decoding would spend more time on exponentials than on the recurrence. */
     private Tensor poles(Modes modes) {
         return derived(modes, "poles", () -> Poles.evaluate(modes, scratch));
@@ -723,6 +759,56 @@ public final class EagerOps implements Ops, AutoCloseable {
         set(query).attention().forward(team, query, key, value, keys, values, ages, y, logSum);
         scratch.release(kept);
         return new Attended(y, keys, values);
+    }
+
+    @Override
+    public Attended chunkedAttention(Tensor query, Tensor key, Tensor value, Tensor bias, Chunks how, Tensor keys,
+            Tensor values, long[] ages, int[] lengths) {
+        requireChunked(query, key, value, bias, how, keys, values, ages, lengths);
+        Tensor y = results.allocate(query.dtype(), query.shape().withLast(value.shape().last()));
+        Workspace.Mark kept = scratch.mark();
+        Tensor logSum = scratch.allocate(query.dtype(), Shape.of(query.dim(0), query.dim(2), query.dim(1)));
+        set(query).chunkedAttention().forward(team, query, key, value, bias, how, keys, values, ages, lengths, y,
+                logSum);
+        scratch.release(kept);
+        return new Attended(y, keys, values);
+    }
+
+    /** Checks the arguments of {@link #chunkedAttention}. */
+    public static void requireChunked(Tensor query, Tensor key, Tensor value, Tensor bias, Chunks how, Tensor keys,
+            Tensor values, long[] ages, int[] lengths) {
+        String operation = "chunkedAttention";
+        requireRank(operation, "query", query, 4);
+        int time = query.dim(1);
+        require(operation, "key", key, query.dim(0), time, query.dim(2), query.dim(3));
+        require(operation, "value", value, query.dim(0), time, query.dim(2), value.dim(3));
+        require(operation, "keys", keys, query.dim(0), keys.dim(1), query.dim(2), query.dim(3));
+        require(operation, "values", values, query.dim(0), keys.dim(1), query.dim(2), value.dim(3));
+        requireLengths(operation, query, lengths);
+        if (ages.length != query.dim(0)) {
+            throw new IllegalArgumentException(
+                    operation + ": " + query.dim(0) + " sequences but " + ages.length + " ages");
+        }
+        long most = 0;
+        long kept = 0;
+        for (long age : ages) {
+            if (age != 0 && !how.causal()) {
+                throw new IllegalArgumentException(operation + ": a sequence is " + age
+                        + " positions old, but attention in both directions reads whole sequences only");
+            }
+            most = Math.max(most, age + time);
+            kept = Math.max(kept, how.before(age));
+        }
+        long rows = how.length() == 0 ? most : Math.min(most, how.length());
+        if (keys.dim(1) < rows && (keys.dim(1) > 0 || kept > 0)) {
+            throw new IllegalArgumentException(operation + ": the cache has room for " + keys.dim(1) + " positions, "
+                    + rows + " are needed; reserve the state before the call");
+        }
+        if (bias.shape().rank() != 1 || bias.dim(0) > 0 && (bias.dim(0) % 2 == 0 || (bias.dim(0) + 1) / 2 < rows)) {
+            throw new IllegalArgumentException(operation + ": bias is " + bias.shape() + ", which is for "
+                    + (bias.dim(0) + 1) / 2 + " positions, but a chunk has " + rows + ", which takes " + (2 * rows - 1)
+                    + "; shorten the input or choose a smaller chunk");
+        }
     }
 
     /** Checks the arguments of {@link #causalAttention}. */

@@ -3,7 +3,9 @@ package tern.kernels;
 import java.util.Optional;
 
 import tern.kernels.attention.Attention;
+import tern.kernels.attention.ChunkedAttention;
 import tern.kernels.attention.ReferenceAttention;
+import tern.kernels.attention.ReferenceChunkedAttention;
 import tern.kernels.channels.Channels;
 import tern.kernels.channels.Heads;
 import tern.kernels.channels.ReferenceChannels;
@@ -31,7 +33,9 @@ import tern.kernels.norm.ReferenceNorm;
 import tern.kernels.optimise.AdamWStep;
 import tern.kernels.optimise.ReferenceAdamW;
 import tern.kernels.recurrence.AverageScan;
+import tern.kernels.recurrence.DiagonalScan;
 import tern.kernels.recurrence.ReferenceAverageScan;
+import tern.kernels.recurrence.ReferenceDiagonalScan;
 import tern.kernels.recurrence.ReferenceStateScan;
 import tern.kernels.recurrence.StateScan;
 import tern.kernels.stored.ReferenceStoredWeights;
@@ -47,7 +51,8 @@ public record KernelSet(String name, Matmul matmul, StoredWeights stored, Elemen
         Channels channels, Heads heads,
         Embedding embedding,
         ShortConvolution shortConvolution, LongConvolution longConvolution, HeadConvolution headConvolution,
-        FilterShaping filters, ModalScan modal, StateScan stateScan, AverageScan averageScan, Attention attention,
+        FilterShaping filters, ModalScan modal, StateScan stateScan, AverageScan averageScan, DiagonalScan diagonalScan,
+        Attention attention, ChunkedAttention chunkedAttention,
         CrossEntropy crossEntropy, AdamWStep adamW) {
     private static final KernelSet REFERENCE = new KernelSet("reference", new ReferenceMatmul(),
             new ReferenceStoredWeights(),
@@ -56,8 +61,9 @@ public record KernelSet(String name, Matmul matmul, StoredWeights stored, Elemen
             new ReferenceShortConvolution(),
             new ReferenceLongConvolution(),
             new ReferenceHeadConvolution(), new ReferenceFilterShaping(), new ReferenceModalScan(),
-            new ReferenceStateScan(), new ReferenceAverageScan(),
-            new ReferenceAttention(), new ReferenceCrossEntropy(), new ReferenceAdamW());
+            new ReferenceStateScan(), new ReferenceAverageScan(), new ReferenceDiagonalScan(),
+            new ReferenceAttention(), new ReferenceChunkedAttention(), new ReferenceCrossEntropy(),
+            new ReferenceAdamW());
 
     /** The plain bodies: loops in double precision, for F32 and F64. */
     public static KernelSet reference() {

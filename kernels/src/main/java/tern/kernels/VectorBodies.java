@@ -1,5 +1,6 @@
 package tern.kernels;
 
+import tern.kernels.attention.ReferenceChunkedAttention;
 import tern.kernels.attention.VectorAttention;
 import tern.kernels.channels.VectorChannels;
 import tern.kernels.channels.VectorHeads;
@@ -14,6 +15,7 @@ import tern.kernels.matmul.VectorMatmul;
 import tern.kernels.modal.VectorModalScan;
 import tern.kernels.norm.VectorNorm;
 import tern.kernels.optimise.VectorAdamW;
+import tern.kernels.recurrence.ReferenceDiagonalScan;
 import tern.kernels.recurrence.VectorAverageScan;
 import tern.kernels.recurrence.VectorStateScan;
 import tern.kernels.stored.VectorStoredWeights;
@@ -26,7 +28,8 @@ final class VectorBodies {
             new VectorEmbedding(), new VectorShortConvolution(), new VectorLongConvolution(),
             new VectorHeadConvolution(),
             new VectorFilterShaping(), new VectorModalScan(), new VectorStateScan(), new VectorAverageScan(),
-            new VectorAttention(), new VectorCrossEntropy(),
+            new ReferenceDiagonalScan(), new VectorAttention(), new ReferenceChunkedAttention(),
+            new VectorCrossEntropy(),
             new VectorAdamW());
 
     private VectorBodies() {

@@ -14,6 +14,9 @@ import tern.mixers.goldfinch.GoldConfig;
 import tern.mixers.goldfinch.GptAlphaConfig;
 import tern.mixers.hyena.HyenaConfig;
 import tern.mixers.hyena.MultiHyenaConfig;
+import tern.mixers.mega.GatedAttentionConfig;
+import tern.mixers.mega.MovingAverageConfig;
+import tern.mixers.mega.NormalisedMlpConfig;
 import tern.mixers.modal.ModalRecurrenceConfig;
 import tern.mixers.rwkv.Rwkv4Config;
 import tern.mixers.rwkv.Rwkv5Config;
@@ -42,6 +45,9 @@ public final class MixerCatalog {
         KINDS.put("gold-cache", CompressorConfig.class);
         KINDS.put("gold", GoldConfig.class);
         KINDS.put("gptalpha", GptAlphaConfig.class);
+        KINDS.put("mega", GatedAttentionConfig.class);
+        KINDS.put("moving-average", MovingAverageConfig.class);
+        KINDS.put("normalised-mlp", NormalisedMlpConfig.class);
     }
 
     private MixerCatalog() {

@@ -369,6 +369,40 @@ public interface Ops {
      */
     Scanned averageScan(Tensor key, Tensor value, Tensor decay, Tensor bonus, Tensor state);
 
+    /**
+     * The logarithm of a damped average's decay: g = ln(1 − σ(δ)·σ(α)), exact where the product is tiny (Ma et al. 2022, arXiv
+     * 2209.10655, section 3.1). For parameters: a plain body in double precision.
+     *
+     * @param delta δ, any shape: σ(δ) is how much of an input comes in
+     * @param alpha α of the same shape: σ(α) is the damping
+     */
+    Tensor dampedLogDecay(Tensor delta, Tensor alpha);
+
+    /**
+     * N decaying averages of every channel, read after write: h_t = λ ⊙ h_(t−1) + b·x_t, y_t = Re Σ_n w_n h_(t,n) (the damped
+     * moving average of Mega, Ma et al. 2022, arXiv 2209.10655, section 3.1; with turning modes that of Megalodon, arXiv
+     * 2404.08801, section 3.1).
+     *
+     * @param x [B,T,D]
+     * @param system |λ| at most 1
+     * @param state h [B,N,D], or [B,2N,D]: real parts, then imaginary ones; moved
+     * @return y [B,T,D] and the next state
+     */
+    Scanned diagonalScan(Tensor x, Diagonal system, Tensor state);
+
+    /**
+     * The first L taps of {@link #diagonalScan}: k[τ,d] = Re Σ_n w_n b_n λ_n^τ with λ = e^(g + iθ), each power in double
+     * precision and rounded once. {@link #longConvolution} with these taps is the scan of fewer than L positions by FFT.
+     *
+     * @param logDecay g [N,D], at most 0
+     * @param phase θ [N,D], or [0,D] for real modes
+     * @param gain b [N,D]
+     * @param weight Re w [N,D]
+     * @param weightImaginary Im w, of the shape of the phase
+     * @return k [L,D]
+     */
+    Tensor diagonalTaps(Tensor logDecay, Tensor phase, Tensor gain, Tensor weight, Tensor weightImaginary, int length);
+
     // ── attention ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     /**
@@ -418,6 +452,27 @@ public interface Ops {
      */
     Tensor tiledAttention(Tensor query, Tensor key, Tensor value, int rows, IntFunction<KeysAndValues> tiles,
             long[] ages);
+
+    /**
+     * Attention within chunks of a sequence, in O(T) memory: nothing outside a chunk is read or computed, and weights are
+     * computed again in the backward pass (Ma et al. 2022, arXiv 2209.10655, sections 3.3 and 3.4): y_i = Σ_j A(S_ij) v_j over
+     * the keys j that i reads, with S and A as {@link Weighing} says, plus bias[P − 1 + j − i].
+     *
+     * @param query [B,T,H,K]
+     * @param key [B,T,H,K]
+     * @param value [B,T,H,V]
+     * @param bias by distance, [2P−1] with P at least the number of positions of a chunk that occurs; or [0] for none
+     * @param how weights, chunks and direction
+     * @param keys those of the current chunk [B,capacity,H,K], of which the first {@code how.before(ages[b])} count; moved.
+     *            Capacity 0 if the sequences will not be continued, else min(max(ages) + T, C) or more
+     * @param values likewise [B,capacity,H,V]
+     * @param ages position of the first row of each sequence, B entries; 0 if not causal
+     * @param lengths how many positions of each sequence are valid, B entries, or empty if all are. Padded keys are not read,
+     *            outputs at padded positions mean nothing and pass no gradient
+     * @return y [B,T,H,V] and the caches, empty if the last position ended a chunk
+     */
+    Attended chunkedAttention(Tensor query, Tensor key, Tensor value, Tensor bias, Chunks how, Tensor keys,
+            Tensor values, long[] ages, int[] lengths);
 
     // ── losses ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -11,6 +11,9 @@ public sealed interface Slot {
     /** Name, unique within the layout. */
     String name();
 
+    /** The same slot under another name. */
+    Slot named(String other);
+
     /** Numbers that the slot holds for one sequence after {@code time} positions. */
     long floats(long time);
 
@@ -37,6 +40,11 @@ public sealed interface Slot {
         }
 
         @Override
+        public Slot named(String other) {
+            return new Fixed(other, shape);
+        }
+
+        @Override
         public long floats(long time) {
             return shape.elements();
         }
@@ -58,6 +66,11 @@ public sealed interface Slot {
                 throw new IllegalArgumentException("slot \"" + name + "\": a chunk has " + length
                         + " positions, expected 1 or more");
             }
+        }
+
+        @Override
+        public Slot named(String other) {
+            return new Chunk(other, row, length);
         }
 
         /** The most that it holds, which does not depend on time. */
@@ -93,6 +106,11 @@ public sealed interface Slot {
         /** A history in a type of its own. */
         public static Growing of(DType stored, String name, Shape row) {
             return new Growing(name, row, Optional.of(stored));
+        }
+
+        @Override
+        public Slot named(String other) {
+            return new Growing(other, row, stored);
         }
 
         @Override

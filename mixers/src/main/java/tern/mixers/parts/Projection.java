@@ -52,6 +52,13 @@ public final class Projection {
         return new Projection(scope.parameter("weight", Shape.of(out, in), Role.MATRIX, start), Optional.empty());
     }
 
+    /** A map with a bias; both start as told. */
+    public static Projection biased(ParameterScope scope, int in, int out, Initialiser start, Initialiser biasStart) {
+        Tensor weight = scope.parameter("weight", Shape.of(out, in), Role.MATRIX, start);
+        return new Projection(weight,
+                Optional.of(scope.parameter("bias", Shape.of(out), Role.VECTOR, biasStart)));
+    }
+
     /** One half of a map of low rank, which a recurrence's numbers are made with: trained without weight decay. */
     public static Projection lowRank(ParameterScope scope, int in, int out, Initialiser start) {
         return new Projection(scope.parameter("weight", Shape.of(out, in), Role.FILTER, start), Optional.empty());

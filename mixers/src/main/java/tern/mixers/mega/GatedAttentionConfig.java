@@ -1,0 +1,53 @@
+package tern.mixers.mega;
+
+import tern.mixers.parts.Expect;
+import tern.ops.Chunks;
+import tern.ops.Weighing;
+import tern.sequence.BranchContext;
+import tern.sequence.MixerConfig;
+import tern.sequence.ParameterScope;
+
+/**
+ * Mega's gated attention over any mover; it brings its own norm and its own gate against the residual stream.
+ *
+ * @param mover what stands in front of the attention
+ * @param keyWidth z, of queries and keys
+ * @param valueWidth h
+ * @param weighing from scores to weights: SOFTMAX for text, LAPLACE for images
+ * @param chunk C, positions that attend to each other; 0 for all of a sequence
+ * @param bias by distance; ROTARY for language
+ * @param causal whether attention looks back only; as the mover does
+ * @param norm its kind
+ * @param prenorm whether the input is normalised, else the output
+ */
+public record GatedAttentionConfig(MixerConfig mover, int keyWidth, int valueWidth, Weighing weighing, int chunk,
+        RelativeBias bias, boolean causal, Normalisation norm, boolean prenorm) implements MixerConfig {
+    /** Checks the numbers. */
+    public GatedAttentionConfig {
+        Expect.atLeast("mega", "keyWidth", keyWidth, 1, "a quarter of the width is published");
+        Expect.atLeast("mega", "valueWidth", valueWidth, 1, "twice the width is published");
+        Expect.atLeast("mega", "chunk", chunk, 0, "0 = attention over all of a sequence");
+    }
+
+    /** For language: softmax, rotary bias, layer norm in front. */
+    public static GatedAttentionConfig language(MixerConfig mover, int keyWidth, int valueWidth, int chunk) {
+        return new GatedAttentionConfig(mover, keyWidth, valueWidth, Weighing.SOFTMAX, chunk, RelativeBias.ROTARY,
+                true,
+                Normalisation.LAYER, true);
+    }
+
+    /** What attention reads. */
+    Chunks chunks() {
+        return new Chunks(weighing, chunk, causal);
+    }
+
+    @Override
+    public boolean readsNormalised() {
+        return false;
+    }
+
+    @Override
+    public GatedAttention build(BranchContext at, ParameterScope scope) {
+        return new GatedAttention(this, at, scope);
+    }
+}
