@@ -20,12 +20,15 @@ import tern.kernels.attention.Caches;
 import tern.kernels.attention.TiledAttention;
 import tern.kernels.attention.Turning;
 import tern.kernels.recurrence.Damping;
+import tern.kernels.convolution.DilatedConvolution;
 import tern.kernels.recurrence.ScanInputs;
 import tern.ops.Activation;
 import tern.ops.Attended;
 import tern.ops.Chunks;
 import tern.ops.Convolved;
 import tern.ops.Diagonal;
+import tern.ops.Dilated;
+import tern.ops.Dilations;
 import tern.ops.FilterNorm;
 import tern.ops.KeysAndValues;
 import tern.ops.Modes;
@@ -682,6 +685,49 @@ public final class TapeOps implements Ops, AutoCloseable {
                     settle(bias, dBias);
                 });
         return scanned;
+    }
+
+    @Override
+    public Dilated dilatedConvolution(Tensor x, Dilations layers, List<Tensor> rings, long[] ages) {
+        List<Tensor> inputs = new ArrayList<>(rings);
+        inputs.add(x);
+        layers.layers().forEach(layer -> inputs.addAll(List.of(layer.weight(), layer.bias())));
+        boolean wanted = frame.recording && inputs.stream().anyMatch(this::isActive);
+        List<Tensor> inner = new ArrayList<>();
+        for (Dilations.Layer layer : layers.layers().subList(0, wanted ? layers.layers().size() - 1 : 0)) {
+            inner.add(results.allocate(x.dtype(), x.shape().withLast(layer.outputs())));
+        }
+        Dilated dilated = eager.dilatedConvolution(x, layers, inner, rings.stream().map(results::copyOf).toList(),
+                ages);
+        List<Tensor> outputs = new ArrayList<>(dilated.rings());
+        outputs.add(dilated.y());
+        List<Tensor> reads = new ArrayList<>(inner);
+        reads.addAll(inputs);
+        record(inputs, outputs, reads, () -> {
+            Tensor dx = like(x);
+            List<Tensor> dWeights = layers.layers().stream().map(layer -> target(layer.weight())).toList();
+            List<Tensor> dBiases = layers.layers().stream().map(layer -> target(layer.bias())).toList();
+            List<Tensor> dRings = rings.stream().anyMatch(this::isActive) ? rings.stream().map(this::like).toList()
+                    : List.of();
+            set(x).dilatedConvolution().backward(team, x, layers, inner, rings, ages, given(dilated.y()),
+                    dilated.rings().stream().map(this::givenOrNothing).toList(),
+                    new DilatedConvolution.Slopes(dx, dWeights, dBiases, dRings));
+            contribute(x, dx);
+            for (int l = 0; l < rings.size(); l++) {
+                settle(layers.layers().get(l).weight(), dWeights.get(l));
+                settle(layers.layers().get(l).bias(), dBiases.get(l));
+                if (!dRings.isEmpty()) {
+                    contribute(rings.get(l), dRings.get(l));
+                }
+            }
+        });
+        return dilated;
+    }
+
+    /** The gradient of an output, without rows if nothing reads it. */
+    private Tensor givenOrNothing(Tensor output) {
+        Tensor known = frame.gradients.get(output);
+        return known == null ? results.allocate(output.dtype(), output.shape().with(1, 0)) : known;
     }
 
     @Override

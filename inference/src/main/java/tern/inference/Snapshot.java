@@ -51,6 +51,7 @@ public final class Snapshot implements AutoCloseable {
                 Tensor mine = branch.slots().get(i).slice(row, row + 1);
                 Tensor part = switch (branch.layout().slots().get(i)) {
                     case Slot.Fixed ignored -> mine;
+                    case Slot.Ring ignored -> mine;
                     case Slot.Growing ignored -> rows(mine, position);
                     case Slot.Chunk chunk -> rows(mine, chunk.rows(position));
                 };
@@ -184,6 +185,7 @@ public final class Snapshot implements AutoCloseable {
             case Slot.Fixed fixed -> fixed.shape().prepend(1);
             case Slot.Growing growing -> growing.row().prepend(1).prepend(position);
             case Slot.Chunk chunk -> chunk.row().prepend(1).prepend(chunk.rows(position));
+            case Slot.Ring ring -> ring.row().prepend(ring.length()).prepend(1);
         };
     }
 

@@ -22,6 +22,8 @@ import tern.ops.Attended;
 import tern.ops.Chunks;
 import tern.ops.Convolved;
 import tern.ops.Diagonal;
+import tern.ops.Dilated;
+import tern.ops.Dilations;
 import tern.ops.FilterNorm;
 import tern.ops.KeysAndValues;
 import tern.ops.Modes;
@@ -512,6 +514,43 @@ public final class EagerOps implements Ops, AutoCloseable {
         Tensor y = like(x);
         set(x).shortConvolution().forward(team, x, weight, bias, history, y, history);
         return new Scanned(y, history);
+    }
+
+    @Override
+    public Dilated dilatedConvolution(Tensor x, Dilations layers, List<Tensor> rings, long[] ages) {
+        return dilatedConvolution(x, layers, List.of(), rings, ages);
+    }
+
+    /**
+     * {@link #dilatedConvolution(Tensor, Dilations, List, long[])}, which also gives what layers read.
+     *
+     * @param inner what layers 1 … read [B,T,…] each, written; empty if nobody wants it
+     */
+    public Dilated dilatedConvolution(Tensor x, Dilations layers, List<Tensor> inner, List<Tensor> rings,
+            long[] ages) {
+        requireDilated(x, layers, rings, ages);
+        Tensor y = results.allocate(x.dtype(), x.shape().withLast(layers.outputs()));
+        set(x).dilatedConvolution().forward(team, x, layers, inner, rings, ages, y);
+        return new Dilated(y, rings);
+    }
+
+    private static void requireDilated(Tensor x, Dilations layers, List<Tensor> rings, long[] ages) {
+        requireRank("dilatedConvolution", "x", x, 3);
+        layers.requireInputs(x.dim(2));
+        if (rings.size() != layers.layers().size() || ages.length != x.dim(0)) {
+            throw new IllegalArgumentException("dilatedConvolution: " + layers.layers().size() + " layers and "
+                    + x.dim(0) + " sequences, but " + rings.size() + " rings and " + ages.length + " ages");
+        }
+        boolean kept = Arrays.stream(ages).anyMatch(age -> age != 0)
+                || rings.stream().anyMatch(ring -> ring.shape().rank() == 3 && ring.dim(1) > 0);
+        int channels = x.dim(2);
+        for (int l = 0; l < rings.size(); l++) {
+            Dilations.Layer layer = layers.layers().get(l);
+            requireType("dilatedConvolution", "weight", layer.weight(), x);
+            requireType("dilatedConvolution", "ring", rings.get(l), x);
+            require("dilatedConvolution", "ring " + l, rings.get(l), x.dim(0), kept ? layer.reach() : 0, channels);
+            channels = layer.outputs();
+        }
     }
 
     @Override

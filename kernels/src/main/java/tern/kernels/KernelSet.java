@@ -10,9 +10,11 @@ import tern.kernels.channels.Channels;
 import tern.kernels.channels.Heads;
 import tern.kernels.channels.ReferenceChannels;
 import tern.kernels.channels.ReferenceHeads;
+import tern.kernels.convolution.DilatedConvolution;
 import tern.kernels.convolution.FilterShaping;
 import tern.kernels.convolution.HeadConvolution;
 import tern.kernels.convolution.LongConvolution;
+import tern.kernels.convolution.ReferenceDilatedConvolution;
 import tern.kernels.convolution.ReferenceFilterShaping;
 import tern.kernels.convolution.ReferenceHeadConvolution;
 import tern.kernels.convolution.ReferenceLongConvolution;
@@ -50,7 +52,8 @@ import tern.kernels.stored.StoredWeights;
 public record KernelSet(String name, Matmul matmul, StoredWeights stored, Elementwise elementwise, Norm norm,
         Channels channels, Heads heads,
         Embedding embedding,
-        ShortConvolution shortConvolution, LongConvolution longConvolution, HeadConvolution headConvolution,
+        ShortConvolution shortConvolution, DilatedConvolution dilatedConvolution, LongConvolution longConvolution,
+        HeadConvolution headConvolution,
         FilterShaping filters, ModalScan modal, StateScan stateScan, AverageScan averageScan, DiagonalScan diagonalScan,
         Attention attention, ChunkedAttention chunkedAttention,
         CrossEntropy crossEntropy, AdamWStep adamW) {
@@ -58,7 +61,7 @@ public record KernelSet(String name, Matmul matmul, StoredWeights stored, Elemen
             new ReferenceStoredWeights(),
             new ReferenceElementwise(),
             new ReferenceNorm(), new ReferenceChannels(), new ReferenceHeads(), new ReferenceEmbedding(),
-            new ReferenceShortConvolution(),
+            new ReferenceShortConvolution(), new ReferenceDilatedConvolution(),
             new ReferenceLongConvolution(),
             new ReferenceHeadConvolution(), new ReferenceFilterShaping(), new ReferenceModalScan(),
             new ReferenceStateScan(), new ReferenceAverageScan(), new ReferenceDiagonalScan(),

@@ -4,6 +4,7 @@ import tern.kernels.attention.ReferenceChunkedAttention;
 import tern.kernels.attention.VectorAttention;
 import tern.kernels.channels.VectorChannels;
 import tern.kernels.channels.VectorHeads;
+import tern.kernels.convolution.VectorDilatedConvolution;
 import tern.kernels.convolution.VectorFilterShaping;
 import tern.kernels.convolution.VectorHeadConvolution;
 import tern.kernels.convolution.VectorLongConvolution;
@@ -25,7 +26,9 @@ final class VectorBodies {
     static final KernelSet SET = new KernelSet("vector", new VectorMatmul(), new VectorStoredWeights(),
             new VectorElementwise(), new VectorNorm(),
             new VectorChannels(), new VectorHeads(),
-            new VectorEmbedding(), new VectorShortConvolution(), new VectorLongConvolution(),
+            new VectorEmbedding(), new VectorShortConvolution(),
+            new VectorDilatedConvolution(new VectorMatmul(), new VectorElementwise()),
+            new VectorLongConvolution(),
             new VectorHeadConvolution(),
             new VectorFilterShaping(), new VectorModalScan(), new VectorStateScan(), new VectorAverageScan(),
             new ReferenceDiagonalScan(), new VectorAttention(), new ReferenceChunkedAttention(),

@@ -223,6 +223,21 @@ public interface Ops {
     Scanned shortConvolution(Tensor x, Tensor weight, Tensor bias, Tensor history);
 
     /**
+     * Dilated causal convolutions one upon the other (Bai et al. 2018, arXiv 1803.01271; depthwise as in arXiv 2312.05605):
+     * with g⁰ = x, c_t = b_l + Σ_k W_l[k]·g^l_(t−k·d_l), k = 0..K−1, then g^(l+1) = f(c), plus g^l if the layers are residual;
+     * y is the last. What came before the first position of a sequence is 0 for every layer, not only for the first.
+     * {@link #shortConvolution} differs: its last tap meets the current position, and its history slides.
+     *
+     * @param x [B,T,C]
+     * @param layers W, b, d of each layer, f, and whether they are residual
+     * @param rings of each layer its last (K−1)·d inputs [B,(K−1)·d,inputs], moved: position p stands in row p mod (K−1)·d.
+     *            All may have 0 rows, if all ages are 0 and the sequences will not be continued: then nothing is kept
+     * @param ages positions of each sequence before this call, B entries
+     * @return y [B,T,outputs of the last layer] and the rings
+     */
+    Dilated dilatedConvolution(Tensor x, Dilations layers, List<Tensor> rings, long[] ages);
+
+    /**
      * Filters from a small sine network's layer: y = sin(frequency ⊙ x) over rows; x [...,D], frequency [D] (Hyena, Poli
      * et al. 2023, arXiv 2302.10866, section 3.3).
      */

@@ -86,6 +86,35 @@ public sealed interface Slot {
     }
 
     /**
+     * The last positions, such as what a dilated convolution reads: position p stands in row p mod {@code length}, and rows of
+     * positions before the first are zeros. Where a sequence will not be continued it has no rows.
+     *
+     * @param row shape of one position's row for one sequence
+     * @param length positions that are remembered, 0 or more
+     */
+    record Ring(String name, Shape row, int length) implements Slot {
+        /** Checks that nothing is missing. */
+        public Ring {
+            Objects.requireNonNull(name, "name");
+            Objects.requireNonNull(row, "row");
+            if (length < 0) {
+                throw new IllegalArgumentException("slot \"" + name + "\": a ring has " + length
+                        + " positions, expected 0 or more");
+            }
+        }
+
+        @Override
+        public Slot named(String other) {
+            return new Ring(other, row, length);
+        }
+
+        @Override
+        public long floats(long time) {
+            return row.elements() * length;
+        }
+    }
+
+    /**
      * A history: one row for every past position, such as an attention cache.
      *
      * @param row shape of one position's row for one sequence

@@ -13,7 +13,8 @@ import tern.tensor.Tensor;
  * What one mixer remembers of a batch of sequences. A state is moved, not shared: pass it on, use the one that comes back,
  * {@link #copy} first to branch. Using a moved state throws {@link IllegalStateException}. Slots are tensors with the
  * batch axis first; growing slots are [B,capacity,…] of which the first {@code age} rows of a sequence count (ages travel
- * in {@link MixerInput}), those of a chunk have at most the chunk's rows. Confined to one thread.
+ * in {@link MixerInput}), those of a chunk have at most the chunk's rows,
+ * those of a ring all or none. Confined to one thread.
  */
 public final class State {
     private final StateLayout layout;
@@ -68,6 +69,7 @@ public final class State {
             case Slot.Fixed fixed -> fixed.shape().prepend(batch);
             case Slot.Growing growing -> growing.row().prepend(capacity).prepend(batch);
             case Slot.Chunk chunk -> chunk.row().prepend(Math.min(capacity, chunk.length())).prepend(batch);
+            case Slot.Ring ring -> ring.row().prepend(capacity == 0 ? 0 : ring.length()).prepend(batch);
         };
     }
 
@@ -103,7 +105,12 @@ public final class State {
         Tensor[] next = new Tensor[slots().size()];
         for (int i = 0; i < next.length; i++) {
             Tensor old = slots.get(i);
-            next[i] = layout.slots().get(i) instanceof Slot.Fixed ? ops.zeros(old.dtype(), old.shape()) : old;
+            next[i] = switch (layout.slots().get(i)) {
+                case Slot.Fixed ignored -> ops.zeros(old.dtype(), old.shape());
+                case Slot.Ring ignored -> ops.zeros(old.dtype(), old.shape());
+                case Slot.Growing ignored -> old;
+                case Slot.Chunk ignored -> old;
+            };
         }
         return next(next);
     }
@@ -124,6 +131,7 @@ public final class State {
                     int rows = slots().get(i).dim(1);
                     yield rows == chunk.length() ? least : Math.min(least, rows);
                 }
+                case Slot.Ring ring -> slots().get(i).dim(1) == ring.length() ? least : 0;
             };
         }
         return least;
@@ -140,8 +148,12 @@ public final class State {
         List<Tensor> larger = new ArrayList<>();
         for (int i = 0; i < slots().size(); i++) {
             Tensor old = slots.get(i);
-            int rows = layout.slots().get(i) instanceof Slot.Chunk chunk ? Math.min(capacity, chunk.length())
-                    : capacity;
+            int rows = switch (layout.slots().get(i)) {
+                case Slot.Fixed ignored -> 0;
+                case Slot.Growing ignored -> capacity;
+                case Slot.Chunk chunk -> Math.min(capacity, chunk.length());
+                case Slot.Ring ring -> ring.length();
+            };
             if (!(layout.slots().get(i) instanceof Slot.Fixed) && old.dim(1) < rows) {
                 Tensor grown = memory.zeros(old.dtype(), old.shape().with(1, rows));
                 for (int row = 0; row < old.dim(0); row++) {

@@ -87,4 +87,21 @@ class StateTest {
                 () -> State.of(LAYOUT, List.of(memory.zeros(DType.F32, 1, 3), memory.zeros(DType.F32, 1, 4, 3))))
                 .withMessageContaining("\"sum\"");
     }
+
+    /** A ring has all its rows or, where the sequence will not be continued, none; starting again empties it. */
+    @Test
+    void aRingHasAllOfItsRowsOrNone() {
+        StateLayout layout = StateLayout.of(new Slot.Ring("last", Shape.of(3), 5));
+        assertThat(layout.floats(1)).isEqualTo(15).isEqualTo(layout.floats(1_000_000));
+        assertThat(layout.grows()).isFalse();
+        State without = State.empty(layout, DType.F32, 2, 0, memory);
+        assertThat(without.slot("last").shape().toArray()).containsExactly(2, 0, 3);
+        assertThat(without.capacity()).isZero();
+        State with = without.reserve(1, memory);
+        assertThat(with.slot("last").shape().toArray()).containsExactly(2, 5, 3);
+        assertThat(with.capacity()).isEqualTo(Integer.MAX_VALUE);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> State.of(layout, List.of(memory.zeros(DType.F32, 2, 4, 3))))
+                .withMessageContaining("\"last\"");
+    }
 }

@@ -220,6 +220,7 @@ public abstract class MixerContract {
             case Slot.Fixed fixed -> one.reshape(fixed.shape());
             case Slot.Growing ignored -> one.reshape(removeFirst(one)).slice(0, Math.toIntExact(age));
             case Slot.Chunk chunk -> one.reshape(removeFirst(one)).slice(0, chunk.rows(age));
+            case Slot.Ring ignored -> one.reshape(removeFirst(one));
         };
     }
 

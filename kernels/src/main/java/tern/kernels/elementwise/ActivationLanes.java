@@ -32,7 +32,7 @@ import tern.tensor.Workspace;
  * store by the vector's own method, which the compiler inlines however long the body has become.
  */
 @SuppressWarnings("UnusedMethod") // the loops are found by name
-final class ActivationLanes {
+public final class ActivationLanes {
     private static final float GELU_1 = (float) (2 * Functions.GELU_SCALE);
     private static final float GELU_3 = (float) (2 * Functions.GELU_SCALE * Functions.GELU_CUBIC);
     // Beyond ±100 every σ is exactly 0 or 1; a factor held there cannot become ∞ and turn 0·∞ into NaN.
@@ -93,7 +93,8 @@ final class ActivationLanes {
     }
 
     /** y ← f(x) for {@code n} floats at byte offsets. */
-    static void value(Activation f, MemorySegment x, long xAt, MemorySegment y, long yAt, int n, Workspace scratch) {
+    public static void value(Activation f, MemorySegment x, long xAt, MemorySegment y, long yAt, int n,
+            Workspace scratch) {
         int whole = bound(n);
         run(VALUES, f, x, xAt, y, yAt, whole);
         if (whole < n) {
@@ -104,7 +105,8 @@ final class ActivationLanes {
     }
 
     /** y ← f'(x) for {@code n} floats at byte offsets. */
-    static void slope(Activation f, MemorySegment x, long xAt, MemorySegment y, long yAt, int n, Workspace scratch) {
+    public static void slope(Activation f, MemorySegment x, long xAt, MemorySegment y, long yAt, int n,
+            Workspace scratch) {
         int whole = bound(n);
         run(SLOPES, f, x, xAt, y, yAt, whole);
         if (whole < n) {

@@ -3,7 +3,7 @@ package tern.kernels.elementwise;
 import tern.ops.Activation;
 
 /** The activations in double precision: value and slope. */
-final class Functions {
+public final class Functions {
     /** √(2/π), of GELU's tanh form. */
     static final double GELU_SCALE = Math.sqrt(2 / Math.PI);
     /** The cubic coefficient of GELU's tanh form. */
@@ -13,7 +13,7 @@ final class Functions {
     }
 
     /** f(x). */
-    static double value(Activation f, double x) {
+    public static double value(Activation f, double x) {
         return switch (f) {
             case IDENTITY -> x;
             case RELU -> Math.max(x, 0);
@@ -28,7 +28,7 @@ final class Functions {
     }
 
     /** f'(x); at the kink of the rectifiers the slope from the left. */
-    static double slope(Activation f, double x) {
+    public static double slope(Activation f, double x) {
         return switch (f) {
             case IDENTITY -> 1;
             case RELU -> x > 0 ? 1 : Double.isNaN(x) ? x : 0;
