@@ -14,6 +14,7 @@ module tern.kernels {
     exports tern.kernels.loss;
     exports tern.kernels.machine;
     exports tern.kernels.matmul;
+    exports tern.kernels.maximum;
     exports tern.kernels.modal;
     exports tern.kernels.norm;
     exports tern.kernels.optimise;

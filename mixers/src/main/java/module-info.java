@@ -6,10 +6,16 @@ module tern.mixers {
     exports tern.mixers;
     exports tern.mixers.attention;
     exports tern.mixers.channel;
+    exports tern.mixers.delta;
+    exports tern.mixers.gla;
     exports tern.mixers.goldfinch;
     exports tern.mixers.hyena;
+    exports tern.mixers.linear;
+    exports tern.mixers.mamba;
     exports tern.mixers.mega;
+    exports tern.mixers.mlstm;
     exports tern.mixers.modal;
     exports tern.mixers.parts;
+    exports tern.mixers.retention;
     exports tern.mixers.rwkv;
 }

@@ -19,6 +19,7 @@ import tern.kernels.ThreadTeam;
 import tern.kernels.attention.Caches;
 import tern.kernels.attention.TiledAttention;
 import tern.kernels.attention.Turning;
+import tern.kernels.maximum.MaximumScan;
 import tern.kernels.recurrence.Damping;
 import tern.kernels.convolution.DilatedConvolution;
 import tern.kernels.recurrence.ScanInputs;
@@ -614,6 +615,39 @@ public final class TapeOps implements Ops, AutoCloseable {
     }
 
     @Override
+    public Tensor scaleRows(Tensor x, Tensor factor) {
+        return rows(x, factor, false, eager.scaleRows(x, factor));
+    }
+
+    @Override
+    public Tensor divideRows(Tensor x, Tensor divisor) {
+        return rows(x, divisor, true, eager.divideRows(x, divisor));
+    }
+
+    private Tensor rows(Tensor x, Tensor factor, boolean divide, Tensor y) {
+        record(List.of(x, factor), List.of(y), List.of(x, factor), () -> {
+            Tensor dx = like(x);
+            Tensor dFactor = like(factor);
+            set(x).heads().scaleRowsBackward(team, EagerOps.asRows(x), EagerOps.asRows(factor), divide,
+                    EagerOps.asRows(given(y)), EagerOps.asRows(dx), EagerOps.asRows(dFactor));
+            contribute(x, dx);
+            contribute(factor, dFactor);
+        });
+        return y;
+    }
+
+    @Override
+    public Tensor softmax(Tensor x) {
+        Tensor y = eager.softmax(x);
+        record(List.of(x), List.of(y), List.of(y), () -> {
+            Tensor dx = like(x);
+            set(x).heads().softmaxBackward(team, EagerOps.asRows(y), EagerOps.asRows(given(y)), EagerOps.asRows(dx));
+            contribute(x, dx);
+        });
+        return y;
+    }
+
+    @Override
     public Tensor interpolate(Tensor x, Tensor towards, Tensor weight) {
         Tensor y = eager.interpolate(x, towards, weight);
         record(List.of(x, towards, weight), List.of(y), List.of(x, towards, weight), () -> {
@@ -1031,6 +1065,21 @@ public final class TapeOps implements Ops, AutoCloseable {
         for (int i = 0; i < of.size(); i++) {
             settle(of.get(i), found.get(i));
         }
+    }
+
+    @Override
+    public Tensor maximumScan(Tensor logDecay, Tensor x, Tensor before) {
+        Tensor y = eager.maximumScan(logDecay, x, before);
+        record(List.of(logDecay, x, before), List.of(y), List.of(logDecay, x, before, y), () -> {
+            Tensor dLogDecay = like(x);
+            Tensor dx = like(x);
+            Tensor dBefore = like(before);
+            MaximumScan.backward(logDecay, x, before, y, given(y), dLogDecay, dx, dBefore);
+            contribute(logDecay, dLogDecay);
+            contribute(x, dx);
+            contribute(before, dBefore);
+        });
+        return y;
     }
 
     // ── attention ───────────────────────────────────────────────────────────────────────────────────────────────────

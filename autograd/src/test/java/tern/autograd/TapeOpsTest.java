@@ -219,6 +219,32 @@ class TapeOpsTest {
     }
 
     @Test
+    void rowsByNumbersOfTheirOwn() {
+        Tensor x = input(2, 3, 4);
+        Tensor factor = input(2, 3, 1);
+        Tensor divisor = input(2, 3, 1);
+        Tensor scores = input(2, 3, 5);
+        for (long i = 0; i < divisor.elements(); i++) {
+            divisor.set(i, divisor.get(i) + Math.copySign(0.5, divisor.get(i)));
+        }
+        assertGradients(ops -> List.of(ops.scaleRows(x, factor), ops.divideRows(x, divisor), ops.softmax(scores)));
+    }
+
+    @Test
+    void maximaOfGates() {
+        Tensor g = input(2, 6, 3);
+        Tensor x = input(2, 6, 3);
+        Tensor before = input(2, 1, 3);
+        assertGradients(ops -> {
+            Tensor whole = ops.maximumScan(g, x, before);
+            Tensor first = ops.maximumScan(ops.slice(g, 1, 0, 2), ops.slice(x, 1, 0, 2), before);
+            Tensor rest = ops.maximumScan(ops.slice(g, 1, 2, 6), ops.slice(x, 1, 2, 6), ops.slice(first, 1, 1, 2));
+            assertThat(ops.concat(List.of(first, rest), 1).toDoubles()).containsExactly(whole.toDoubles());
+            return List.of(whole, rest);
+        });
+    }
+
+    @Test
     void shiftWithWhatCameBefore() {
         Tensor x = input(2, 3, 4);
         Tensor before = input(2, 1, 4);

@@ -14,6 +14,7 @@ import tern.kernels.attention.TiledAttention;
 import tern.kernels.attention.Turning;
 import tern.kernels.history.Histories;
 import tern.kernels.history.KeptRows;
+import tern.kernels.maximum.MaximumScan;
 import tern.kernels.modal.Poles;
 import tern.kernels.recurrence.Damping;
 import tern.kernels.recurrence.ScanInputs;
@@ -467,6 +468,33 @@ public final class EagerOps implements Ops, AutoCloseable {
     }
 
     @Override
+    public Tensor scaleRows(Tensor x, Tensor factor) {
+        return rows("scaleRows", x, factor, false);
+    }
+
+    @Override
+    public Tensor divideRows(Tensor x, Tensor divisor) {
+        return rows("divideRows", x, divisor, true);
+    }
+
+    private Tensor rows(String operation, Tensor x, Tensor factor, boolean divide) {
+        if (factor.dtype() != x.dtype() || !factor.shape().equals(x.shape().withLast(1))) {
+            throw new IllegalArgumentException(operation + ": expected " + x.shape().withLast(1) + " for " + x
+                    + ", one number a row, found " + factor);
+        }
+        Tensor y = like(x);
+        set(x).heads().scaleRows(team, asRows(x), asRows(factor), divide, asRows(y));
+        return y;
+    }
+
+    @Override
+    public Tensor softmax(Tensor x) {
+        Tensor y = like(x);
+        set(x).heads().softmax(team, asRows(x), asRows(y));
+        return y;
+    }
+
+    @Override
     public Tensor interpolate(Tensor x, Tensor towards, Tensor weight) {
         requireSame("interpolate", x, towards);
         if (weight.dtype() != x.dtype()
@@ -731,6 +759,17 @@ public final class EagerOps implements Ops, AutoCloseable {
         Tensor taps = results.allocate(gain.dtype(), Shape.of(length, width));
         set(gain).diagonalScan().taps(team, logDecay, phase, gain, weight, weightImaginary, taps);
         return taps;
+    }
+
+    @Override
+    public Tensor maximumScan(Tensor logDecay, Tensor x, Tensor before) {
+        requireRank("maximumScan", "x", x, 3);
+        requireSame("maximumScan", x, logDecay);
+        require("maximumScan", "before", before, x.dim(0), 1, x.dim(2));
+        requireType("maximumScan", "before", before, x);
+        Tensor y = like(x);
+        MaximumScan.forward(logDecay, x, before, y);
+        return y;
     }
 
     /** Evaluated once until parameters change: decoding would spend more time on exponentials than on the recurrence. */

@@ -8,16 +8,24 @@ import java.util.Set;
 import tern.mixers.attention.AttentionConfig;
 import tern.mixers.channel.ConstantConfig;
 import tern.mixers.channel.GatedMlpConfig;
+import tern.mixers.delta.DeltaNetConfig;
+import tern.mixers.gla.GlaConfig;
+import tern.mixers.gla.Hgrn2Config;
 import tern.mixers.goldfinch.CompressorConfig;
 import tern.mixers.goldfinch.FinchC2Config;
 import tern.mixers.goldfinch.GoldConfig;
 import tern.mixers.goldfinch.GptAlphaConfig;
 import tern.mixers.hyena.HyenaConfig;
 import tern.mixers.hyena.MultiHyenaConfig;
+import tern.mixers.linear.LinearAttentionConfig;
+import tern.mixers.mamba.Mamba2Config;
 import tern.mixers.mega.GatedAttentionConfig;
 import tern.mixers.mega.MovingAverageConfig;
 import tern.mixers.mega.NormalisedMlpConfig;
+import tern.mixers.mlstm.MlstmConfig;
 import tern.mixers.modal.ModalRecurrenceConfig;
+import tern.mixers.retention.RetNetConfig;
+import tern.mixers.retention.TransNormerConfig;
 import tern.mixers.rwkv.Rwkv4Config;
 import tern.mixers.rwkv.Rwkv5Config;
 import tern.mixers.rwkv.Rwkv6Config;
@@ -48,6 +56,14 @@ public final class MixerCatalog {
         KINDS.put("mega", GatedAttentionConfig.class);
         KINDS.put("moving-average", MovingAverageConfig.class);
         KINDS.put("normalised-mlp", NormalisedMlpConfig.class);
+        KINDS.put("linear-attention", LinearAttentionConfig.class);
+        KINDS.put("retnet", RetNetConfig.class);
+        KINDS.put("transnormer", TransNormerConfig.class);
+        KINDS.put("gla", GlaConfig.class);
+        KINDS.put("hgrn2", Hgrn2Config.class);
+        KINDS.put("delta-net", DeltaNetConfig.class);
+        KINDS.put("mamba2", Mamba2Config.class);
+        KINDS.put("mlstm", MlstmConfig.class);
     }
 
     private MixerCatalog() {

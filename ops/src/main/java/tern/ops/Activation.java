@@ -19,5 +19,7 @@ public enum Activation {
     /** e^x. */
     EXP,
     /** e^x − 1, with its relative precision kept near 0. */
-    EXPM1
+    EXPM1,
+    /** ln(1 + e^x), with its relative precision kept on both sides. */
+    SOFTPLUS
 }

@@ -181,6 +181,27 @@ public interface Ops {
     Tensor unit(Tensor x, double floor);
 
     /**
+     * Each row times a number of its own.
+     *
+     * @param x [...,D]
+     * @param factor [...,1], of the leading axes of x
+     * @return [...,D]
+     */
+    Tensor scaleRows(Tensor x, Tensor factor);
+
+    /**
+     * Each row divided by a number of its own; the caller keeps those away from 0.
+     *
+     * @param x [...,D]
+     * @param divisor [...,1], of the leading axes of x
+     * @return [...,D]
+     */
+    Tensor divideRows(Tensor x, Tensor divisor);
+
+    /** y_i = e^(x_i) / Σ_j e^(x_j) over the last axis, relative to the largest. */
+    Tensor softmax(Tensor x);
+
+    /**
      * y = x + (towards − x) ⊙ weight: "lerp", with which token shift mixes a position and the one before.
      *
      * @param towards of the shape of x
@@ -417,6 +438,18 @@ public interface Ops {
      * @return k [L,D]
      */
     Tensor diagonalTaps(Tensor logDecay, Tensor phase, Tensor gain, Tensor weight, Tensor weightImaginary, int length);
+
+    /**
+     * The largest of what was written, each channel for itself: m_t = max(m_(t−1) + g_t, x_t). It keeps exponentials of gates
+     * within range (the stabiliser of mLSTM and sLSTM, Beck et al. 2024, arXiv 2405.04517, section 2.2). The gradient goes to the
+     * larger; to the older where both are equal.
+     *
+     * @param logDecay g [B,T,D]
+     * @param x [B,T,D]
+     * @param before m before the first position [B,1,D]; not changed
+     * @return m [B,T,D]
+     */
+    Tensor maximumScan(Tensor logDecay, Tensor x, Tensor before);
 
     // ── attention ───────────────────────────────────────────────────────────────────────────────────────────────────
 

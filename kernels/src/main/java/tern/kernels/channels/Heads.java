@@ -26,6 +26,19 @@ public interface Heads {
     /** Backward of {@link #unit}: dx [R,K], none of the inputs. A row below the floor was divided by a constant. */
     void unitBackward(ThreadTeam team, Tensor x, double floor, Tensor dy, Tensor dx);
 
+    /** y = x·factor, or x/factor, for each row: x, y [R,D], factor [R,1]; y may be x. */
+    void scaleRows(ThreadTeam team, Tensor x, Tensor factor, boolean divide, Tensor y);
+
+    /** Backward of {@link #scaleRows}: dx [R,D] and dFactor [R,1], none of the inputs. */
+    void scaleRowsBackward(ThreadTeam team, Tensor x, Tensor factor, boolean divide, Tensor dy, Tensor dx,
+            Tensor dFactor);
+
+    /** y = e^x / Σ e^x for each row: x, y [R,D], y may be x. */
+    void softmax(ThreadTeam team, Tensor x, Tensor y);
+
+    /** Backward of {@link #softmax} from its result y: dx [R,D], none of the inputs. */
+    void softmaxBackward(ThreadTeam team, Tensor y, Tensor dy, Tensor dx);
+
     /**
      * y = (q·(u ⊙ k)) v for each head.
      *

@@ -102,6 +102,62 @@ public final class ReferenceHeads implements Heads {
     }
 
     @Override
+    public void scaleRows(ThreadTeam team, Tensor x, Tensor factor, boolean divide, Tensor y) {
+        int width = x.shape().last();
+        for (long at = 0; at < x.elements(); at++) {
+            double by = factor.get(at / width);
+            y.set(at, divide ? x.get(at) / by : x.get(at) * by);
+        }
+    }
+
+    @Override
+    public void scaleRowsBackward(ThreadTeam team, Tensor x, Tensor factor, boolean divide, Tensor dy, Tensor dx,
+            Tensor dFactor) {
+        int width = x.shape().last();
+        for (long row = 0; row < factor.elements(); row++) {
+            double by = factor.get(row);
+            double sum = 0;
+            for (long at = row * width; at < (row + 1) * width; at++) {
+                sum += dy.get(at) * x.get(at);
+                dx.set(at, divide ? dy.get(at) / by : dy.get(at) * by);
+            }
+            dFactor.set(row, divide ? -sum / by / by : sum);
+        }
+    }
+
+    @Override
+    public void softmax(ThreadTeam team, Tensor x, Tensor y) {
+        int width = x.shape().last();
+        for (long at = 0; at < x.elements(); at += width) {
+            double largest = Double.NEGATIVE_INFINITY;
+            for (int d = 0; d < width; d++) {
+                largest = Math.max(largest, x.get(at + d));
+            }
+            double sum = 0;
+            for (int d = 0; d < width; d++) {
+                sum += Math.exp(x.get(at + d) - largest);
+            }
+            for (int d = 0; d < width; d++) {
+                y.set(at + d, Math.exp(x.get(at + d) - largest) / sum);
+            }
+        }
+    }
+
+    @Override
+    public void softmaxBackward(ThreadTeam team, Tensor y, Tensor dy, Tensor dx) {
+        int width = y.shape().last();
+        for (long at = 0; at < y.elements(); at += width) {
+            double sum = 0;
+            for (int d = 0; d < width; d++) {
+                sum += dy.get(at + d) * y.get(at + d);
+            }
+            for (int d = 0; d < width; d++) {
+                dx.set(at + d, y.get(at + d) * (dy.get(at + d) - sum));
+            }
+        }
+    }
+
+    @Override
     public void bonus(ThreadTeam team, Tensor query, Tensor key, Tensor bonus, Tensor value, Tensor y) {
         int keys = query.shape().last();
         int values = value.shape().last();

@@ -177,6 +177,108 @@ public final class VectorHeads implements Heads {
     }
 
     @Override
+    public void scaleRows(ThreadTeam team, Tensor x, Tensor factor, boolean divide, Tensor y) {
+        MemorySegment in = x.data();
+        MemorySegment factors = factor.data();
+        MemorySegment out = y.data();
+        int n = x.shape().last();
+        RowTasks.run(team, x.shape().rows(), n, (from, to) -> {
+            for (int r = from; r < to; r++) {
+                float by = factors.get(Tensor.FLOAT, 4L * r);
+                scaleRow(in, 4L * n * r, divide ? 1 / by : by, out, 4L * n * r, n);
+            }
+        });
+    }
+
+    @Override
+    public void scaleRowsBackward(ThreadTeam team, Tensor x, Tensor factor, boolean divide, Tensor dy, Tensor dx,
+            Tensor dFactor) {
+        MemorySegment in = x.data();
+        MemorySegment factors = factor.data();
+        MemorySegment gradient = dy.data();
+        MemorySegment out = dx.data();
+        MemorySegment sums = dFactor.data();
+        int n = x.shape().last();
+        RowTasks.run(team, x.shape().rows(), n, (from, to) -> {
+            for (int r = from; r < to; r++) {
+                long at = 4L * n * r;
+                float by = factors.get(Tensor.FLOAT, 4L * r);
+                float sum = products(gradient, at, in, at, n);
+                sums.set(Tensor.FLOAT, 4L * r, divide ? -sum / by / by : sum);
+                scaleRow(gradient, at, divide ? 1 / by : by, out, at, n);
+            }
+        });
+    }
+
+    @Override
+    public void softmax(ThreadTeam team, Tensor x, Tensor y) {
+        MemorySegment in = x.data();
+        MemorySegment out = y.data();
+        int n = x.shape().last();
+        RowTasks.run(team, x.shape().rows(), n, (from, to) -> {
+            for (int r = from; r < to; r++) {
+                long at = 4L * n * r;
+                float sum = exponentials(in, at, largest(in, at, n), out, n);
+                scaleRow(out, at, 1 / sum, out, at, n);
+            }
+        });
+    }
+
+    private static float largest(MemorySegment x, long at, int n) {
+        float largest = Float.NEGATIVE_INFINITY;
+        for (int i = 0; i < n; i++) {
+            largest = Math.max(largest, x.get(Tensor.FLOAT, at + 4L * i));
+        }
+        return largest;
+    }
+
+    // y ← e^(x − shift), and their sum.
+    private static float exponentials(MemorySegment x, long at, float shift, MemorySegment y, int n) {
+        FloatVector shifts = all(shift);
+        FloatVector sum = all(0);
+        int i = 0;
+        for (int bound = bound(n); i < bound; i += LENGTH) {
+            FloatVector power = Lanes.exp(load(x, at + 4L * i).sub(shifts));
+            store(power, y, at + 4L * i);
+            sum = sum.add(power);
+        }
+        if (i < n) {
+            VectorMask<Float> rest = first(n - i);
+            FloatVector power = all(0).blend(Lanes.exp(load(x, at + 4L * i, rest).sub(shifts)), rest);
+            store(power, y, at + 4L * i, rest);
+            sum = sum.add(power);
+        }
+        return Lanes.sum(sum);
+    }
+
+    @Override
+    public void softmaxBackward(ThreadTeam team, Tensor y, Tensor dy, Tensor dx) {
+        MemorySegment result = y.data();
+        MemorySegment gradient = dy.data();
+        MemorySegment out = dx.data();
+        int n = y.shape().last();
+        RowTasks.run(team, y.shape().rows(), n, (from, to) -> {
+            for (int r = from; r < to; r++) {
+                long at = 4L * n * r;
+                softmaxRowBackward(result, gradient, at, products(result, at, gradient, at, n), out, n);
+            }
+        });
+    }
+
+    private static void softmaxRowBackward(MemorySegment y, MemorySegment dy, long at, float mean, MemorySegment dx,
+            int n) {
+        FloatVector means = all(mean);
+        int i = 0;
+        for (int bound = bound(n); i < bound; i += LENGTH) {
+            store(load(dy, at + 4L * i).sub(means).mul(load(y, at + 4L * i)), dx, at + 4L * i);
+        }
+        if (i < n) {
+            VectorMask<Float> rest = first(n - i);
+            store(load(dy, at + 4L * i, rest).sub(means).mul(load(y, at + 4L * i, rest)), dx, at + 4L * i, rest);
+        }
+    }
+
+    @Override
     public void bonus(ThreadTeam team, Tensor query, Tensor key, Tensor bonus, Tensor value, Tensor y) {
         MemorySegment queries = query.data();
         MemorySegment keys = key.data();

@@ -9,6 +9,7 @@ import static tern.kernels.lanes.Lanes.exp;
 import static tern.kernels.lanes.Lanes.expm1;
 import static tern.kernels.lanes.Lanes.sigmoid;
 import static tern.kernels.lanes.Lanes.sigmoidSlope;
+import static tern.kernels.lanes.Lanes.softplus;
 import static tern.kernels.lanes.Lanes.tanh;
 import static tern.kernels.lanes.Lanes.tanhSlope;
 
@@ -56,6 +57,7 @@ public final class ActivationLanes {
                 case TANH -> "tanhs";
                 case EXP -> "exps";
                 case EXPM1 -> "expm1s";
+                case SOFTPLUS -> "softpluses";
             }, IN_AND_OUT));
             SLOPES.put(f, switch (f) {
                 case IDENTITY -> MethodHandles.dropArguments(loop("ones", OUT), 0, MemorySegment.class, long.class);
@@ -66,6 +68,7 @@ public final class ActivationLanes {
                 case SIGMOID -> loop("sigmoidSlopes", IN_AND_OUT);
                 case TANH -> loop("tanhSlopes", IN_AND_OUT);
                 case EXP, EXPM1 -> loop("exps", IN_AND_OUT);
+                case SOFTPLUS -> loop("sigmoids", IN_AND_OUT);
             });
         }
     }
@@ -172,6 +175,12 @@ public final class ActivationLanes {
     private static void expm1s(MemorySegment x, long xAt, MemorySegment y, long yAt, int n) {
         for (int i = 0; i < n; i += LENGTH) {
             expm1(fromMemorySegment(SPECIES, x, xAt + 4L * i, ORDER)).intoMemorySegment(y, yAt + 4L * i, ORDER);
+        }
+    }
+
+    private static void softpluses(MemorySegment x, long xAt, MemorySegment y, long yAt, int n) {
+        for (int i = 0; i < n; i += LENGTH) {
+            softplus(fromMemorySegment(SPECIES, x, xAt + 4L * i, ORDER)).intoMemorySegment(y, yAt + 4L * i, ORDER);
         }
     }
 

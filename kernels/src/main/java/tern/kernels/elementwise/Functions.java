@@ -24,6 +24,7 @@ public final class Functions {
             case TANH -> Math.tanh(x);
             case EXP -> Math.exp(x);
             case EXPM1 -> Math.expm1(x);
+            case SOFTPLUS -> Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
         };
     }
 
@@ -43,6 +44,7 @@ public final class Functions {
                 yield sigmoid + product(x, sigmoid * (1 - sigmoid));
             }
             case SIGMOID -> sigmoid(x) * (1 - sigmoid(x));
+            case SOFTPLUS -> sigmoid(x);
             case EXP, EXPM1 -> Math.exp(x);
             case TANH -> {
                 double small = Math.exp(-2 * Math.abs(x));

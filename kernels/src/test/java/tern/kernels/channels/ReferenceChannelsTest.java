@@ -53,6 +53,13 @@ class ReferenceChannelsTest {
         body.unit(team, of(2, 2, 3, 4, 0.003, 0.004), 0.01, units);
         assertThat(units.get(0)).isCloseTo(0.6, within(1e-15));
         assertThat(units.get(3)).isCloseTo(0.4, within(1e-15));
+        body.scaleRows(team, of(2, 2, 3, 4, 5, 6), of(2, 1, 2, -4), false, units);
+        assertThat(units.toDoubles()).containsExactly(6, 8, -20, -24);
+        body.scaleRows(team, of(2, 2, 3, 4, 5, 6), of(2, 1, 2, -4), true, units);
+        assertThat(units.toDoubles()).containsExactly(1.5, 2, -1.25, -1.5);
+        body.softmax(team, of(2, 2, 1000, 1000 + Math.log(3), 7, 7), units);
+        assertThat(units.get(1)).isCloseTo(0.75, within(1e-12));
+        assertThat(units.get(2)).isCloseTo(0.5, within(1e-15));
         Tensor query = of(1, 4, 1, 2, 3, 4).reshape(1, 2, 2);
         Tensor key = of(1, 4, 1, 1, 2, 2).reshape(1, 2, 2);
         Tensor value = of(1, 2, 5, 7).reshape(1, 2, 1);

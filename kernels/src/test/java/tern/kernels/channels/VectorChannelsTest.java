@@ -75,6 +75,10 @@ class VectorChannelsTest {
             Tensor bonus = law.gaussian(DType.F32, heads, width);
             Tensor value = law.gaussian(DType.F32, rows, heads, values);
             Tensor dRead = law.gaussian(DType.F32, rows, heads, values);
+            Tensor factor = law.gaussian(DType.F32, rows * heads, 1);
+            for (long i = 0; i < factor.elements(); i++) {
+                factor.set(i, Math.signum(factor.get(i)) * (0.5 + Math.abs(factor.get(i))));
+            }
             Tensor[][] found = new Tensor[3][];
             for (int i = 0; i < 3; i++) {
                 Heads body = i == 0 ? new ReferenceHeads() : new VectorHeads();
@@ -83,7 +87,11 @@ class VectorChannelsTest {
                     law.copy(gain), law.copy(bias), law.blank(DType.F32, rows * heads, width),
                     law.blank(DType.F32, rows * heads, width), law.blank(DType.F32, rows, heads, values),
                     law.blank(DType.F32, rows, heads, width), law.blank(DType.F32, rows, heads, width),
-                    law.blank(DType.F32, rows, heads, values), law.copy(bonus)};
+                    law.blank(DType.F32, rows, heads, values), law.copy(bonus), law.blank(DType.F32, rows * heads, width),
+                    law.blank(DType.F32, rows * heads, width), law.blank(DType.F32, rows * heads, width),
+                    law.blank(DType.F32, rows * heads, 1), law.blank(DType.F32, rows * heads, width),
+                    law.blank(DType.F32, rows * heads, 1), law.blank(DType.F32, rows * heads, width),
+                    law.blank(DType.F32, rows * heads, width)};
                 body.groupNorm(team, x, heads, gain, bias, 0.1, out[0]);
                 body.groupNormBackward(team, x, heads, gain, 0.1, dy, out[1], out[2], out[3]);
                 Tensor each = small.reshape(rows * heads, width);
@@ -91,6 +99,13 @@ class VectorChannelsTest {
                 body.unitBackward(team, each, 0.1, dy.reshape(rows * heads, width), out[5]);
                 body.bonus(team, query, key, bonus, value, out[6]);
                 body.bonusBackward(team, query, key, bonus, value, dRead, out[7], out[8], out[9], out[10]);
+                Tensor dEach = dy.reshape(rows * heads, width);
+                body.scaleRows(team, each, factor, false, out[11]);
+                body.scaleRows(team, each, factor, true, out[12]);
+                body.scaleRowsBackward(team, each, factor, false, dEach, out[13], out[14]);
+                body.scaleRowsBackward(team, each, factor, true, dEach, out[15], out[16]);
+                body.softmax(team, each, out[17]);
+                body.softmaxBackward(team, out[17], dEach, out[18]);
                 found[i] = out;
             }
             compare(law, found);

@@ -53,6 +53,9 @@ class ReferenceElementwiseTest {
         assertThat(Functions.value(Activation.TANH, 0.5)).isCloseTo(0.46211715726000975, within(1e-15));
         assertThat(Functions.value(Activation.RELU_SQUARED, 3)).isEqualTo(9);
         assertThat(Functions.value(Activation.RELU, -3)).isEqualTo(0);
+        assertThat(Functions.value(Activation.SOFTPLUS, 0)).isCloseTo(Math.log(2), within(1e-15));
+        assertThat(Functions.value(Activation.SOFTPLUS, -40)).isCloseTo(Math.exp(-40), within(1e-30));
+        assertThat(Functions.value(Activation.SOFTPLUS, 40)).isEqualTo(40);
     }
 
     @ParameterizedTest
@@ -61,7 +64,7 @@ class ReferenceElementwiseTest {
         double low = switch (f) {
             case IDENTITY -> Double.NEGATIVE_INFINITY;
             case TANH, EXPM1 -> -1;
-            case RELU, RELU_SQUARED, GELU, SILU, SIGMOID, EXP -> 0;
+            case RELU, RELU_SQUARED, GELU, SILU, SIGMOID, EXP, SOFTPLUS -> 0;
         };
         double high = f == Activation.TANH || f == Activation.SIGMOID ? 1 : Double.POSITIVE_INFINITY;
         assertThat(Functions.value(f, Double.NEGATIVE_INFINITY)).isEqualTo(low);
@@ -69,7 +72,7 @@ class ReferenceElementwiseTest {
         double far = switch (f) {
             case RELU_SQUARED, EXP, EXPM1 -> Double.POSITIVE_INFINITY;
             case TANH, SIGMOID -> 0;
-            case IDENTITY, RELU, GELU, SILU -> 1;
+            case IDENTITY, RELU, GELU, SILU, SOFTPLUS -> 1;
         };
         assertThat(Functions.slope(f, Double.POSITIVE_INFINITY)).isEqualTo(far);
         assertThat(Functions.slope(f, Double.NEGATIVE_INFINITY)).isEqualTo(f == Activation.IDENTITY ? 1 : 0);

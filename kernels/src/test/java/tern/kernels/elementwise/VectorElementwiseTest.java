@@ -139,7 +139,7 @@ class VectorElementwiseTest {
     }
 
     @ParameterizedTest
-    @EnumSource(value = Activation.class, names = {"SIGMOID", "TANH", "SILU"})
+    @EnumSource(value = Activation.class, names = {"SIGMOID", "TANH", "SILU", "SOFTPLUS"})
     void relativePrecisionOverTheWholeRange(Activation f) {
         int count = 200_000;
         try (KernelLaw law = new KernelLaw(500)) {

@@ -86,6 +86,7 @@ class GatedMlpTest extends MixerContract {
             case TANH -> Math.tanh(x);
             case EXP -> Math.exp(x);
             case EXPM1 -> Math.exp(x) - 1;
+            case SOFTPLUS -> Math.log(1 + Math.exp(x));
         };
     }
 

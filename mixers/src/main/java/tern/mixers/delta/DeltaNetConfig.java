@@ -1,0 +1,53 @@
+package tern.mixers.delta;
+
+import tern.mixers.parts.Expect;
+import tern.sequence.BranchContext;
+import tern.sequence.MixerConfig;
+import tern.sequence.ParameterScope;
+import tern.sequence.SequenceMixer;
+
+/**
+ * The delta rule.
+ *
+ * @param heads H
+ * @param keyWidth K of a head
+ * @param valueWidth V of a head
+ * @param shortFilter taps of the convolution over queries, keys and values, 4 in released models
+ * @param decay what is forgotten besides; with a decay the output is gated
+ * @param reflecting whether the rate goes up to 2
+ */
+public record DeltaNetConfig(int heads, int keyWidth, int valueWidth, int shortFilter, Decay decay,
+        boolean reflecting) implements MixerConfig {
+    /** What a head forgets at each position. */
+    public enum Decay {
+        /** Nothing: DeltaNet. */
+        NONE,
+        /** A part of everything: Gated DeltaNet. */
+        HEAD,
+        /** A part of each key: Kimi Delta Attention. */
+        KEY
+    }
+
+    /** Checks the numbers. */
+    public DeltaNetConfig {
+        Expect.atLeast("delta-net", "heads", heads, 1, "width/128 is usual");
+        Expect.atLeast("delta-net", "keyWidth", keyWidth, 1, "128 is usual");
+        Expect.atLeast("delta-net", "valueWidth", valueWidth, 1, "that of keys is usual, twice as much if gated");
+        Expect.atLeast("delta-net", "shortFilter", shortFilter, 1, "4 in released models, 1 = no memory");
+    }
+
+    /** DeltaNet: heads as wide in values as in keys. */
+    public static DeltaNetConfig plain(int heads, int keyWidth) {
+        return new DeltaNetConfig(heads, keyWidth, keyWidth, 4, Decay.NONE, false);
+    }
+
+    /** Gated DeltaNet: values twice as wide as keys. */
+    public static DeltaNetConfig gated(int heads, int keyWidth) {
+        return new DeltaNetConfig(heads, keyWidth, 2 * keyWidth, 4, Decay.HEAD, false);
+    }
+
+    @Override
+    public SequenceMixer build(BranchContext at, ParameterScope scope) {
+        return new DeltaNet(this, at, scope);
+    }
+}

@@ -1,0 +1,117 @@
+package tern.mixers.mamba;
+
+import java.util.List;
+
+import tern.mixers.parts.DecayStart;
+import tern.mixers.parts.Heads;
+import tern.mixers.parts.Projection;
+import tern.mixers.parts.ReadNorm;
+import tern.mixers.parts.ShortFilter;
+import tern.ops.Activation;
+import tern.ops.Ops;
+import tern.ops.Scanned;
+import tern.sequence.BranchContext;
+import tern.sequence.Initialiser;
+import tern.sequence.Mixed;
+import tern.sequence.MixerInput;
+import tern.sequence.ParameterScope;
+import tern.sequence.Role;
+import tern.sequence.SequenceMixer;
+import tern.sequence.Slot;
+import tern.sequence.State;
+import tern.sequence.StateLayout;
+import tern.tensor.Shape;
+import tern.tensor.Tensor;
+
+/**
+ * S ← e^(−Δ e^speed) S + B (Δ x)ᵀ, y = W_o norm((SᵀC + skip·x) ⊙ silu(z)) with Δ = softplus(dt + step) and x, B, C through a
+ * short filter and SiLU (arXiv 2405.21060, sections 3 and 7; starts as released).
+ *
+ * <p>State: the last inputs of the short filter and S [H,N,P]. Parameters, E = H·P and G groups: {@code projection.weight}
+ * [2E + 2GN + H,D], rows of z, x, B, C, dt; {@code short.weight} [E + 2GN,taps], {@code short.bias}; {@code step}, {@code speed},
+ * {@code skip} [H]; {@code norm.gain} [E]; {@code output.weight} [D,E]. Immutable.
+ */
+public final class Mamba2 implements SequenceMixer {
+    private final Mamba2Config config;
+    private final int inner;
+    private final int keys;
+    private final Projection projection;
+    private final ShortFilter filter;
+    private final Tensor step;
+    private final Tensor speed;
+    private final Tensor skip;
+    private final ReadNorm norm;
+    private final Projection output;
+    private final StateLayout layout;
+
+    Mamba2(Mamba2Config config, BranchContext at, ParameterScope scope) {
+        this.config = config;
+        int heads = config.heads();
+        this.inner = heads * config.headWidth();
+        this.keys = config.groups() * config.stateWidth();
+        this.projection = Projection.into(scope.child("projection"), at.width(), 2 * inner + 2 * keys + heads,
+                config.bias());
+        this.filter = new ShortFilter(scope.child("short"), inner + 2 * keys, config.shortFilter(),
+                config.shortBias());
+        this.step = scope.parameter("step", Shape.of(heads), Role.FILTER, DecayStart.steps());
+        this.speed = scope.parameter("speed", Shape.of(heads), Role.FILTER, DecayStart.speeds(1, 16));
+        this.skip = scope.parameter("skip", Shape.of(heads), Role.FILTER, Initialiser.constant(1));
+        int parts = config.normInGroups() ? config.groups() : 1;
+        this.norm = new ReadNorm(parts > 1 ? ReadNorm.Kind.HEAD_GAINS : ReadNorm.Kind.FULL, scope.child("norm"),
+                parts, inner / parts, config.epsilon());
+        this.output = Projection.outOf(scope.child("output"), inner, config.bias(), at);
+        this.layout = StateLayout.of(filter.slot(),
+                new Slot.Fixed("heads", Shape.of(heads, config.stateWidth(), config.headWidth())));
+    }
+
+    @Override
+    public StateLayout stateLayout() {
+        return layout;
+    }
+
+    @Override
+    public Mixed step(Ops ops, MixerInput in, State state) {
+        return chunk(ops, in, state);
+    }
+
+    @Override
+    public Mixed chunk(Ops ops, MixerInput in, State state) {
+        int heads = config.heads();
+        List<Tensor> parts = Heads.cut(ops, projection.apply(ops, in.x()), inner, inner + 2 * keys, heads);
+        Scanned filtered = filter.apply(ops, parts.get(1), state.slot("short"));
+        List<Tensor> streams = Heads.cut(ops, filtered.y(), inner, keys, keys);
+        Tensor x = Heads.split(ops, streams.get(0), heads);
+        Tensor b = Heads.repeat(ops, Heads.split(ops, streams.get(1), config.groups()), heads);
+        Tensor c = Heads.repeat(ops, Heads.split(ops, streams.get(2), config.groups()), heads);
+        Tensor delta = within(ops, DecayStart.step(ops, parts.get(2), step));
+        Tensor g = Heads.split(ops, DecayStart.logDecay(ops, delta, speed), heads);
+        Scanned scanned = ops.gatedScan(c, b, ops.scaleRows(x, Heads.split(ops, delta, heads)), g,
+                state.slot("heads"));
+        Tensor direct = ops.derived(this, "skip", () -> ops.scaleRows(
+                ops.zeros(x.dtype(), Shape.of(heads, config.headWidth())).fill(1),
+                ops.reshape(skip, Shape.of(heads, 1))));
+        Tensor read = Heads.merge(ops, ops.add(scanned.y(), ops.multiply(x, direct)));
+        Tensor z = parts.get(0);
+        Tensor y = config.normBeforeGate() ? ops.gate(z, normalised(ops, read), Activation.SILU)
+                : normalised(ops, ops.gate(z, read, Activation.SILU));
+        return new Mixed(output.apply(ops, y), state.next(filtered.state(), scanned.state()));
+    }
+
+    private Tensor normalised(Ops ops, Tensor rows) {
+        return norm.apply(ops, Heads.split(ops, rows, config.normInGroups() ? config.groups() : 1));
+    }
+
+    /** Steps no shorter and no longer than the limits, where there are any. */
+    private Tensor within(Ops ops, Tensor delta) {
+        Tensor steps = delta;
+        if (config.shortest() > 0) {
+            Tensor least = Heads.constant(ops, this, delta.dtype(), Shape.of(config.heads()), config.shortest());
+            steps = ops.add(ops.activate(ops.add(steps, ops.scale(least, -1)), Activation.RELU), least);
+        }
+        if (config.longest() < Double.MAX_VALUE) {
+            Tensor most = Heads.constant(ops, this, delta.dtype(), Shape.of(config.heads()), config.longest());
+            steps = ops.add(Heads.notAboveZero(ops, ops.add(steps, ops.scale(most, -1))), most);
+        }
+        return steps;
+    }
+}
