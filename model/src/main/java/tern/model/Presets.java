@@ -84,6 +84,7 @@ public final class Presets {
             putOver("goldfinch", size, layer -> c2(headWidth, rank), true);
             putRwkv("gptalpha", size,
                     first -> new GptAlphaConfig(headWidth, rank, Positions.rotary(10_000)), true);
+            MatrixStates.families(size.width).forEach((family, mixer) -> putBalanced(family, size, mixer));
         }
         putOver("gold-over-hyena", Size.TINY, layer -> HyenaConfig.of(2, Size.TINY.filter), false);
         putOver("gold-over-rwkv7", Size.TINY, layer -> new Rwkv7Config(64, 16, 16, 8, 32, layer == 0, 64e-5), false);
@@ -177,6 +178,21 @@ public final class Presets {
         for (int layer = 0; layer < size.layers; layer++) {
             branches.add(sequenceMixer);
             branches.add(GatedMlpConfig.gated(inner, Activation.SILU));
+        }
+        ALL.put(family + "-" + size.name().toLowerCase(Locale.ROOT),
+                StackConfig.of(size.width, size.context, branches));
+    }
+
+    /** As {@link #put}, but what a mixer has more or less than attention, the gated layer has less or more. */
+    private static void putBalanced(String family, Size size, IntFunction<MixerConfig> sequenceMixer) {
+        List<MixerConfig> branches = new ArrayList<>();
+        for (int layer = 0; layer < size.layers; layer++) {
+            MixerConfig mixer = sequenceMixer.apply(layer);
+            long all = 4L * size.width * size.width + 3L * size.width * gatedInner(size);
+            long left = all - parameters(size, mixer);
+            branches.add(mixer);
+            branches.add(GatedMlpConfig.gated(Math.toIntExact((left / (3L * size.width) + 2) / 4 * 4),
+                    Activation.SILU));
         }
         ALL.put(family + "-" + size.name().toLowerCase(Locale.ROOT),
                 StackConfig.of(size.width, size.context, branches));

@@ -14,6 +14,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import tern.kernels.EagerOps;
@@ -169,6 +170,20 @@ class StackTest {
         }
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"nano", "tiny", "small", "base"})
+    void presetsWithMatrixStatesAreWithinTwoPercentOfTheTransformer(String size) {
+        double transformer = count("transformer-" + size);
+        assertThat(MatrixStates.families(64)).hasSize(15);
+        for (String family : MatrixStates.families(64).keySet()) {
+            assertThat(count(family + "-" + size)).as(family).isCloseTo(transformer, within(0.02 * transformer));
+        }
+    }
+
+    static List<String> matrixStates() {
+        return MatrixStates.families(64).keySet().stream().sorted().map(family -> family + "-nano").toList();
+    }
+
     private static double count(String preset) {
         return new Stack(Presets.named(preset), Parameters.Source.shapesOnly()).parameters().count();
     }
@@ -184,6 +199,7 @@ class StackTest {
         "finch-c2-nano",
         "gptalpha-nano", "gold-over-hyena-tiny", "gold-over-rwkv7-tiny", "rwkv4-nano",
         "rwkv5-nano", "rwkv6-nano", "rwkv7-nano"})
+    @MethodSource("matrixStates")
     void anyCutInAnyFormGivesTheSame(String preset) {
         SplittableRandom random = new SplittableRandom(SEED);
         Stack stack = new Stack(Presets.named(preset), Parameters.Source.initialised(SEED, DType.F32, memory));

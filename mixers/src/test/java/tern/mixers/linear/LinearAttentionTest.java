@@ -3,12 +3,14 @@ package tern.mixers.linear;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.within;
+import static tern.mixers.Matrices.map;
 
 import java.util.List;
 
 import org.junit.jupiter.api.Test;
 
 import tern.mixers.Bench;
+import tern.mixers.Plain;
 import tern.mixers.TapedOps;
 import tern.mixers.linear.FeatureMapConfig.Kind;
 import tern.tensor.DType;
@@ -54,9 +56,9 @@ class LinearAttentionTest extends MixerContract {
                 int time = 7;
                 Tensor x = Tensors.normal(DType.F64, Seeds.random(3), bench.memory, 1, time, 6);
                 double[] y = bench.y(x);
-                double[][] q = map(x, bench.parameters.get("query.weight"));
-                double[][] k = map(x, bench.parameters.get("key.weight"));
-                double[][] v = map(x, bench.parameters.get("value.weight"));
+                double[][] q = map(Plain.rows(x), bench.parameters.get("query.weight"));
+                double[][] k = map(Plain.rows(x), bench.parameters.get("key.weight"));
+                double[][] v = map(Plain.rows(x), bench.parameters.get("value.weight"));
                 Tensor output = bench.parameters.get("output.weight");
                 for (int t = 0; t < time; t++) {
                     double[] read = new double[6];
@@ -93,19 +95,6 @@ class LinearAttentionTest extends MixerContract {
         return x > 0 ? x + 1 : Math.exp(x);
     }
 
-    private static double[][] map(Tensor x, Tensor weight) {
-        int in = weight.dim(1);
-        double[][] y = new double[x.dim(1)][weight.dim(0)];
-        for (int t = 0; t < y.length; t++) {
-            for (int o = 0; o < y[t].length; o++) {
-                for (int i = 0; i < in; i++) {
-                    y[t][o] += weight.get((long) o * in + i) * x.get((long) t * in + i);
-                }
-            }
-        }
-        return y;
-    }
-
     /** Products of Taylor features are 1 + q·k/√K + (q·k/√K)²/2; Hedgehog's and T2R's are as defined. */
     @Test
     void featuresAreAsDefined() {
@@ -113,7 +102,8 @@ class LinearAttentionTest extends MixerContract {
             Tensor q = bench.memory.zeros(DType.F64, 1, 1, 1, 4).setAll(0.5, -1, 2, 0.25);
             Tensor k = bench.memory.zeros(DType.F64, 1, 1, 1, 4).setAll(1, 0.75, -0.5, 3);
             double dot = (0.5 - 0.75 - 1 + 0.75) / 2;
-            FeatureMap taylor = new FeatureMap(FeatureMapConfig.of(Kind.TAYLOR), bench.parameters.child("taylor"), 1, 4);
+            FeatureMap taylor = new FeatureMap(FeatureMapConfig.of(Kind.TAYLOR), bench.parameters.child("taylor"), 1,
+                    4);
             assertThat(dot(taylor.apply(bench.ops.eager(), q), taylor.apply(bench.ops.eager(), k)))
                     .isCloseTo(1 + dot + dot * dot / 2, within(1e-12));
             FeatureMap dpfp = new FeatureMap(new FeatureMapConfig(Kind.DPFP, 1, true), bench.parameters.child("dpfp"),

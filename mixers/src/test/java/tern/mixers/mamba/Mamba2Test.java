@@ -1,19 +1,40 @@
 package tern.mixers.mamba;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.within;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static tern.mixers.Matrices.columns;
+import static tern.mixers.Matrices.each;
+import static tern.mixers.Matrices.filtered;
+import static tern.mixers.Matrices.gain;
+import static tern.mixers.Matrices.map;
+import static tern.mixers.Matrices.normalise;
+import static tern.mixers.Matrices.plus;
+import static tern.mixers.Matrices.read;
 
 import java.util.List;
 
 import org.junit.jupiter.api.Test;
 
+import tern.mixers.Bench;
+import tern.mixers.Matrices;
+import tern.mixers.Plain;
 import tern.mixers.TapedOps;
+import tern.sequence.BranchContext;
+import tern.sequence.SequenceMixer;
+import tern.tensor.DType;
+import tern.tensor.Memory;
+import tern.tensor.Tensor;
 import tern.testkit.MixerCase;
 import tern.testkit.MixerContract;
 import tern.testkit.OpsUnderTest;
+import tern.testkit.SeededParameters;
+import tern.testkit.Seeds;
+import tern.testkit.Tensors;
 
-/** The laws. */
+/** The laws, and the equations written out. */
 class Mamba2Test extends MixerContract {
+    private static final int TIME = 9;
+
     @Override
     protected OpsUnderTest ops() {
         return TapedOps.fastest();
@@ -21,7 +42,79 @@ class Mamba2Test extends MixerContract {
 
     @Override
     protected List<MixerCase> cases() {
-        return List.of(MixerCase.of("mamba2", Mamba2Config.of(4, 2, 3), 4, 8, 40), MixerCase.of("groups", new Mamba2Config(4, 3, 5, 2, 3, true, false, 1e-5, 0.01, 0.5, true, true), 6, 8, 40), MixerCase.of("norm before gate", new Mamba2Config(2, 3, 4, 1, 4, false, true, 1e-5, 0, Double.MAX_VALUE, false, false), 6, 8, 40), MixerCase.of("long", Mamba2Config.of(16, 16, 16), 16, 8, 150));
+        return List.of(MixerCase.of("mamba2", Mamba2Config.of(4, 2, 3), 4, 8, 40),
+                MixerCase.of("groups",
+                        new Mamba2Config(4, 3, 5, 2, 3, true, false, 1e-5, 0.01, 0.5, true, true), 6, 8, 40),
+                MixerCase.of("norm before gate",
+                        new Mamba2Config(2, 3, 4, 1, 4, false, true, 1e-5, 0, Double.MAX_VALUE, false, false), 6, 8,
+                        40),
+                MixerCase.of("long", Mamba2Config.of(16, 16, 16), 16, 8, 150));
     }
 
+    @Test
+    void equalsItsEquations() {
+        for (boolean inGroups : new boolean[] {false, true}) {
+            Mamba2Config config = new Mamba2Config(4, 3, 5, 2, 3, inGroups, false, 1e-5, 0.02, 0.6, false, false);
+            try (Bench bench = new Bench(config, 6, 8, 3)) {
+                SeededParameters p = bench.parameters;
+                Tensor x = Tensors.normal(DType.F64, Seeds.random(5), bench.memory, 1, TIME, 6);
+                double[][] all = map(Plain.rows(x), p.get("projection.weight"));
+                double[][] streams = filtered(columns(all, 12, 44), p.get("short.weight"));
+                double[][] delta = each(plus(columns(all, 44, 48), p.get("step")),
+                        value -> Math.min(0.6, Math.max(0.02, Matrices.softplus(value))));
+                double[][] g = new double[TIME][4];
+                for (int t = 0; t < TIME; t++) {
+                    for (int h = 0; h < 4; h++) {
+                        g[t][h] = -Math.exp(p.get("speed").get(h)) * delta[t][h];
+                    }
+                }
+                double[][] signal = columns(streams, 0, 12);
+                double[][] read = read(4, shared(columns(streams, 22, 32)), shared(columns(streams, 12, 22)), signal, g,
+                        delta, 0);
+                for (int t = 0; t < TIME; t++) {
+                    for (int i = 0; i < 12; i++) {
+                        read[t][i] = (read[t][i] + p.get("skip").get(i / 3) * signal[t][i])
+                                * Matrices.silu(all[t][i]);
+                    }
+                }
+                double[][] y = map(gain(normalise(read, inGroups ? 2 : 1, false, 1e-5), p.get("norm.gain")),
+                        p.get("output.weight"));
+                Tensors.assertClose("mamba2", bench.y(x), Plain.flat(y), Tensors.F64_TOLERANCE);
+            }
+        }
+    }
+
+    /** Two groups of 5 for four heads. */
+    private static double[][] shared(double[][] groups) {
+        double[][] y = new double[groups.length][20];
+        for (int t = 0; t < y.length; t++) {
+            for (int i = 0; i < 20; i++) {
+                y[t][i] = groups[t][i / 10 * 5 + i % 5];
+            }
+        }
+        return y;
+    }
+
+    /** The parameters of the 2.7 billion model, layer by layer, and its state. */
+    @Test
+    void isAsLargeAsThePublishedModel() {
+        try (Memory memory = new Memory()) {
+            SeededParameters scope = new SeededParameters(DType.F32, 1, 0, memory);
+            SequenceMixer mixer = Mamba2Config.of(256, 64, 128).build(new BranchContext(256, 8, 0, 2), scope);
+            long count = scope.declared().values().stream().mapToLong(declared -> declared.tensor().elements()).sum();
+            // (2E + 2N + H)·d + (E + 2N)·5 + 3H + E + E·d with E = 512, N = 128, H = 8.
+            assertThat(count).isEqualTo((1024 + 256 + 8) * 256 + 768 * 5 + 24 + 512 + 512 * 256);
+            assertThat(mixer.stateLayout().floats(7)).isEqualTo(8 * 128 * 64 + 3 * 768);
+        }
+    }
+
+    @Test
+    void configsNameWhatTheyExpect() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new Mamba2Config(4, 3, 5, 3, 3, true, false, 1e-5, 0, 1, true, true))
+                .withMessageContaining("groups is 3").withMessageContaining("heads 4");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new Mamba2Config(4, 3, 5, 2, 3, true, false, 1e-5, 1, 1, true, true))
+                .withMessageContaining("shortest 1.0 and longest 1.0");
+    }
 }

@@ -1,0 +1,41 @@
+package tern.train;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import tern.kernels.KernelSet;
+import tern.kernels.ThreadTeam;
+import tern.model.Presets;
+import tern.model.Stack;
+import tern.model.StackConfig;
+import tern.tensor.DType;
+import tern.tensor.Memory;
+
+/** A few steps on one sentence: the loss falls from that of a guess among 256 bytes to less than that of its letters. */
+class EveryPresetLearnsTest {
+    private static final int STEPS = 30;
+
+    @ParameterizedTest
+    @ValueSource(strings = {"linear-attention", "linear-taylor", "t2r", "hedgehog", "linfusion", "retnet",
+        "transnormer",
+        "gla", "hgrn2", "mlstm", "mlstm-sigmoid", "mamba2", "delta-net", "gated-delta-net", "kimi-delta"})
+    void theLossFalls(String family) {
+        StackConfig nano = Presets.named(family + "-nano");
+        StackConfig small = nano.withBranches(nano.branches().subList(0, 4));
+        TrainingConfig training = Tiny.training(4, 32);
+        try (Memory memory = new Memory(); ThreadTeam team = new ThreadTeam(2)) {
+            Stack model = Tiny.model(small, DType.F32, memory);
+            try (Trainer trainer = new Trainer(model, training, KernelSet.fastest(), team)) {
+                double first = trainer.step(Tiny.windows(training), 3e-3).loss();
+                double last = first;
+                for (int step = 1; step < STEPS; step++) {
+                    last = trainer.step(Tiny.windows(training), 3e-3).loss();
+                }
+                assertThat(first).as(family + " at first").isBetween(5.0, 6.5);
+                assertThat(last).as(family + " after %d steps", STEPS).isLessThan(3);
+            }
+        }
+    }
+}
