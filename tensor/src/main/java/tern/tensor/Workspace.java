@@ -10,8 +10,8 @@ import java.util.List;
  * blocks are as large as the step needs and nothing more is asked of the operating system; a step that makes the same
  * calls again gets the very same tensors back, so steady state allocates nothing on the Java heap either.
  *
- * <p>Beside the blocks there are arrays of floats on the Java heap ({@link #floats}), for loops that would check the bounds of
- * a block too often. Contents are undefined after every allocation. Confined to one thread at a time.
+ * <p>Beside the blocks there are arrays on the Java heap ({@link #floats}, {@link #bytes(int)}), for loops that would check the
+ * bounds of a block too often. Contents are undefined after every allocation. Confined to one thread at a time.
  */
 public final class Workspace implements Allocator, AutoCloseable {
     private static final long ALIGNMENT = 64;
@@ -23,7 +23,9 @@ public final class Workspace implements Allocator, AutoCloseable {
     private final List<Tensor> handedOut = new ArrayList<>();
     private final List<Place> places = new ArrayList<>();
     private final List<float[]> arrays = new ArrayList<>();
+    private final List<byte[]> byteArrays = new ArrayList<>();
     private int array;
+    private int byteArray;
     private int cursor;
     private int block;
     private long offset;
@@ -35,7 +37,7 @@ public final class Workspace implements Allocator, AutoCloseable {
     }
 
     /** A point to come back to: everything allocated after it is released together. */
-    public record Mark(int cursor, int block, long offset, int array) {
+    public record Mark(int cursor, int block, long offset, int array, int byteArray) {
     }
 
     private record Place(int block, long offset, int blockAfter, long offsetAfter) {
@@ -122,6 +124,27 @@ public final class Workspace implements Allocator, AutoCloseable {
         return known;
     }
 
+    /**
+     * As {@link #floats}, of bytes.
+     *
+     * @throws IllegalArgumentException if the length is negative or above 2³⁰
+     */
+    public byte[] bytes(int length) {
+        if (length < 0 || length > 1 << 30) {
+            throw new IllegalArgumentException("an array of " + length + " bytes, expected 0.." + (1 << 30));
+        }
+        if (byteArray == byteArrays.size()) {
+            byteArrays.add(new byte[0]);
+        }
+        byte[] known = byteArrays.get(byteArray);
+        if (known.length < length) {
+            known = new byte[Math.max(SMALLEST_ARRAY, Integer.highestOneBit(2 * length - 1))];
+            byteArrays.set(byteArray, known);
+        }
+        byteArray++;
+        return known;
+    }
+
     private MemorySegment take(long bytes) {
         long rounded = bytes + ALIGNMENT - 1 & -ALIGNMENT;
         while (block < blocks.size() && offset + rounded > blocks.get(block).byteSize()) {
@@ -150,7 +173,7 @@ public final class Workspace implements Allocator, AutoCloseable {
 
     /** Where the stack stands now. */
     public Mark mark() {
-        return new Mark(cursor, block, offset, array);
+        return new Mark(cursor, block, offset, array, byteArray);
     }
 
     /** Takes back everything allocated since the mark. */
@@ -159,6 +182,7 @@ public final class Workspace implements Allocator, AutoCloseable {
         block = mark.block;
         offset = mark.offset;
         array = mark.array;
+        byteArray = mark.byteArray;
     }
 
     /** Takes back everything. */
@@ -167,6 +191,7 @@ public final class Workspace implements Allocator, AutoCloseable {
         block = 0;
         offset = 0;
         array = 0;
+        byteArray = 0;
     }
 
     /** Bytes held from the operating system; arrays on the Java heap do not count. */

@@ -3,7 +3,6 @@ package tern.kernels.stored;
 import static jdk.incubator.vector.VectorOperators.LSHR;
 import static tern.kernels.stored.StoredLanes.LENGTH;
 
-import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorMask;
@@ -19,8 +18,8 @@ import tern.tensor.DType;
 final class LargeScales {
     /** Floats of a block: sixteen factors, or eight and eight offsets, or sixteen and sixteen offsets. */
     static final int FLOATS = 32;
-    /** Bytes of a block's factors and offsets. */
-    static final long STRIDE = 4 * FLOATS;
+    /** Bytes that the small scales of a block take where a type packs them. */
+    static final int PACKED = 16;
     private static final VectorMask<Float> UPPER = VectorMask.fromLong(Lanes.SPECIES, -1L << 8);
     private static final int SIX_BITS = 0x3F3F3F3F;
     private static final int FOUR_BITS = 0x0F0F0F0F;
@@ -34,67 +33,63 @@ final class LargeScales {
         return type.blockLength() == 256;
     }
 
-    /** Bytes of scratch for the scales of some blocks, and for the small scales of types that pack them. */
-    static long bytes(int blocks) {
-        return (STRIDE + 16) * blocks;
-    }
-
     /**
      * Makes the scales of some blocks.
      *
-     * @param spare {@link #bytes}; the scales of block b begin at {@link #STRIDE}·b
+     * @param spare {@link #FLOATS} a block, written
+     * @param small room for {@link #PACKED} bytes a block from {@code smallAt} on
      */
-    static void make(DType type, MemorySegment from, long at, int blocks, MemorySegment spare) {
+    static void make(DType type, byte[] from, int at, int blocks, float[] spare, byte[] small, int smallAt) {
         switch (type) {
             case Q2_K -> twos(from, at, blocks, spare);
             case Q3_K -> {
-                unpackThrees(from, at, blocks, spare);
-                threes(from, at, blocks, spare);
+                unpackThrees(from, at, blocks, small, smallAt);
+                threes(from, at, blocks, small, smallAt, spare);
             }
             case Q4_K -> {
-                unpack(from, at, 144, blocks, spare);
-                pairs(from, at, 144, blocks, spare);
+                unpack(from, at, 144, blocks, small, smallAt);
+                pairs(from, at, 144, blocks, small, smallAt, spare);
             }
             case Q5_K -> {
-                unpack(from, at, 176, blocks, spare);
-                pairs(from, at, 176, blocks, spare);
+                unpack(from, at, 176, blocks, small, smallAt);
+                pairs(from, at, 176, blocks, small, smallAt, spare);
             }
             case Q6_K -> sixes(from, at, blocks, spare);
             default -> throw new AssertionError(type + " has no blocks of 256");
         }
     }
 
-    private static void twos(MemorySegment from, long at, int blocks, MemorySegment spare) {
+    private static void twos(byte[] from, int at, int blocks, float[] spare) {
         for (int b = 0; b < blocks; b++) {
-            long block = at + 84L * b, to = STRIDE * b;
+            int block = at + 84 * b, to = FLOATS * b;
             float d = StoredLanes.scale(from, block + 80), least = -StoredLanes.scale(from, block + 82);
             for (int i = 0; i < 16; i += LENGTH) {
                 IntVector both = StoredLanes.unsigned(from, block + i);
-                Lanes.store(StoredLanes.floats(both.and(15)).mul(d), spare, to + 4 * i);
-                Lanes.store(StoredLanes.floats(both.lanewise(LSHR, 4)).mul(least), spare, to + 64 + 4 * i);
+                StoredLanes.floats(both.and(15)).mul(d).intoArray(spare, to + i);
+                StoredLanes.floats(both.lanewise(LSHR, 4)).mul(least).intoArray(spare, to + 16 + i);
             }
         }
     }
 
     /** Sixteen scales of six bits: eight bytes hold the lower four bits, four the upper two. */
-    private static void unpackThrees(MemorySegment from, long at, int blocks, MemorySegment spare) {
+    private static void unpackThrees(byte[] from, int at, int blocks, byte[] small, int smallAt) {
         for (int b = 0; b < blocks; b++) {
-            long block = at + 110L * b + 96, to = STRIDE * blocks + 16 * b;
-            int first = from.get(StoredLanes.WORD, block), second = from.get(StoredLanes.WORD, block + 4);
-            int upper = from.get(StoredLanes.WORD, block + 8);
-            spare.set(StoredLanes.WORD, to, first & FOUR_BITS | (upper & TWO_BITS) << 4);
-            spare.set(StoredLanes.WORD, to + 4, second & FOUR_BITS | (upper >>> 2 & TWO_BITS) << 4);
-            spare.set(StoredLanes.WORD, to + 8, first >>> 4 & FOUR_BITS | (upper >>> 4 & TWO_BITS) << 4);
-            spare.set(StoredLanes.WORD, to + 12, second >>> 4 & FOUR_BITS | (upper >>> 6 & TWO_BITS) << 4);
+            int block = at + 110 * b + 96, to = smallAt + PACKED * b;
+            int first = StoredLanes.word(from, block), second = StoredLanes.word(from, block + 4);
+            int upper = StoredLanes.word(from, block + 8);
+            StoredLanes.word(small, to, first & FOUR_BITS | (upper & TWO_BITS) << 4);
+            StoredLanes.word(small, to + 4, second & FOUR_BITS | (upper >>> 2 & TWO_BITS) << 4);
+            StoredLanes.word(small, to + 8, first >>> 4 & FOUR_BITS | (upper >>> 4 & TWO_BITS) << 4);
+            StoredLanes.word(small, to + 12, second >>> 4 & FOUR_BITS | (upper >>> 6 & TWO_BITS) << 4);
         }
     }
 
-    private static void threes(MemorySegment from, long at, int blocks, MemorySegment spare) {
+    private static void threes(byte[] from, int at, int blocks, byte[] small, int smallAt, float[] spare) {
         for (int b = 0; b < blocks; b++) {
-            float d = StoredLanes.scale(from, at + 110L * b + 108);
+            float d = StoredLanes.scale(from, at + 110 * b + 108);
             for (int i = 0; i < 16; i += LENGTH) {
-                IntVector small = StoredLanes.unsigned(spare, STRIDE * blocks + 16 * b + i).sub(32);
-                Lanes.store(StoredLanes.floats(small).mul(d), spare, STRIDE * b + 4 * i);
+                IntVector own = StoredLanes.unsigned(small, smallAt + PACKED * b + i).sub(32);
+                StoredLanes.floats(own).mul(d).intoArray(spare, FLOATS * b + i);
             }
         }
     }
@@ -103,25 +98,24 @@ final class LargeScales {
      * Eight scales, then eight offsets, of six bits: the first four of each lie in the lower bits of the first eight bytes, of
      * the others the lower four bits share the last four bytes and the upper two lie at the top of the first eight.
      */
-    private static void unpack(MemorySegment from, long at, long bytes, int blocks, MemorySegment spare) {
+    private static void unpack(byte[] from, int at, int bytes, int blocks, byte[] small, int smallAt) {
         for (int b = 0; b < blocks; b++) {
-            long block = at + bytes * b + 4, to = STRIDE * blocks + 16 * b;
-            int scales = from.get(StoredLanes.WORD, block), offsets = from.get(StoredLanes.WORD, block + 4);
-            int both = from.get(StoredLanes.WORD, block + 8);
-            spare.set(StoredLanes.WORD, to, scales & SIX_BITS);
-            spare.set(StoredLanes.WORD, to + 4, both & FOUR_BITS | (scales >>> 6 & TWO_BITS) << 4);
-            spare.set(StoredLanes.WORD, to + 8, offsets & SIX_BITS);
-            spare.set(StoredLanes.WORD, to + 12, both >>> 4 & FOUR_BITS | (offsets >>> 6 & TWO_BITS) << 4);
+            int block = at + bytes * b + 4, to = smallAt + PACKED * b;
+            int scales = StoredLanes.word(from, block), offsets = StoredLanes.word(from, block + 4);
+            int both = StoredLanes.word(from, block + 8);
+            StoredLanes.word(small, to, scales & SIX_BITS);
+            StoredLanes.word(small, to + 4, both & FOUR_BITS | (scales >>> 6 & TWO_BITS) << 4);
+            StoredLanes.word(small, to + 8, offsets & SIX_BITS);
+            StoredLanes.word(small, to + 12, both >>> 4 & FOUR_BITS | (offsets >>> 6 & TWO_BITS) << 4);
         }
     }
 
-    private static void pairs(MemorySegment from, long at, long bytes, int blocks, MemorySegment spare) {
+    private static void pairs(byte[] from, int at, int bytes, int blocks, byte[] small, int smallAt, float[] spare) {
         for (int b = 0; b < blocks; b++) {
             float d = StoredLanes.scale(from, at + bytes * b), least = -StoredLanes.scale(from, at + bytes * b + 2);
             for (int i = 0; i < 16; i += LENGTH) {
-                FloatVector small = StoredLanes
-                        .floats(StoredLanes.unsigned(spare, STRIDE * blocks + 16 * b + i));
-                Lanes.store(small.mul(factor(i, d, least)), spare, STRIDE * b + 4 * i);
+                StoredLanes.floats(StoredLanes.unsigned(small, smallAt + PACKED * b + i)).mul(factor(i, d, least))
+                        .intoArray(spare, FLOATS * b + i);
             }
         }
     }
@@ -131,13 +125,12 @@ final class LargeScales {
         return LENGTH == 16 ? Lanes.all(d).blend(least, UPPER) : Lanes.all(i < 8 ? d : least);
     }
 
-    private static void sixes(MemorySegment from, long at, int blocks, MemorySegment spare) {
+    private static void sixes(byte[] from, int at, int blocks, float[] spare) {
         for (int b = 0; b < blocks; b++) {
-            long block = at + 210L * b;
+            int block = at + 210 * b;
             float d = StoredLanes.scale(from, block + 208);
             for (int i = 0; i < 16; i += LENGTH) {
-                Lanes.store(StoredLanes.floats(StoredLanes.signed(from, block + 192 + i)).mul(d), spare,
-                        STRIDE * b + 4 * i);
+                StoredLanes.floats(StoredLanes.signed(from, block + 192 + i)).mul(d).intoArray(spare, FLOATS * b + i);
             }
         }
     }

@@ -1,8 +1,13 @@
 package tern.kernels.stored;
 
+import static tern.kernels.stored.StoredLanes.LENGTH;
+
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 
 import tern.kernels.ThreadTeam;
+import tern.kernels.lanes.Lanes;
 import tern.kernels.matmul.Gemm;
 import tern.tensor.DType;
 import tern.tensor.Shape;
@@ -16,20 +21,25 @@ import tern.tensor.Workspace;
  * are multiplied by {@link Gemm} with panels of decoded rows. Which way is taken, and how work is cut up, follows from the
  * shape alone, so results are the same bits on any number of threads; up to {@link #FEW} rows of x, also whichever rows
  * stand beside them. Immutable.
+ *
+ * <p>Stored bytes are copied into an array in the nearest cache before they are decoded: while copying a core waits for dozens
+ * of cache lines at once, while decoding only for the few that its many instructions a line leave in sight, and rows are too
+ * short for the memory's own prefetching. Arrays, because loads from them are cheap for the compiler ({@link StoredLanes}).
  */
 public final class VectorStoredWeights implements StoredWeights {
     /** More rows of x than this are worth packing W. */
     static final int FEW = Dots.MOST;
     /** Multiply–adds below which waking others costs more than they save: some 4 µs of one thread. */
     private static final long WORTH_A_REGION = 1L << 18;
-    /**
-     * Stored bytes of a task. They are first copied into the task's own memory, which stays in the nearest caches: while
-     * copying a core waits for dozens of cache lines at once, while decoding only for the few that its many instructions a
-     * line leave in sight, and rows are too short for the memory's own prefetching. Measured on one thread of an AMD EPYC
-     * (Zen 5): bf16 17 to 20 GB/s, q8_0 8 to 13, q4_0 5 to 9, whether weights are mapped in small pages or lie in huge ones.
-     */
-    private static final long TASK_BYTES = 1L << 15;
-    private static final int ENOUGH_TASKS = 24;
+    /** Bytes copied at once: they and the rows of x stay in the first-level cache, from where copying is fastest, too. */
+    private static final int PIECE_BYTES = 12 << 10;
+    /** Bytes of a task at most; a task costs a fraction of a microsecond. */
+    private static final long TASK_BYTES = 1L << 17;
+    private static final int ENOUGH_TASKS = 32;
+    /** Columns that are decoded at once: four rows of them, and of x, stay in the first-level cache. A multiple of 256. */
+    private static final int PART = 1024;
+    /** Numbers decoded at once where rows go to memory. A multiple of 256. */
+    private static final int STRETCH = 4096;
     /** Floats of a panel of decoded rows: as many as a product packs at once. */
     private static final int PANEL_FLOATS = 1 << 21;
     private static final int PANEL_UNIT = 64;
@@ -38,7 +48,6 @@ public final class VectorStoredWeights implements StoredWeights {
     private static final long TABLE_WORTH_A_REGION = 1L << 16;
 
     /** Rooms of a power of two floats: the same objects every time, so the workspace hands out the same tensors. */
-    private static final Shape SPARE = Shape.of(Math.max(Dots.SPARE, Math.max(StoredDots.SPARE, Decoder.SPARE)));
     private static final Shape[] ROOMS = new Shape[31];
 
     static {
@@ -82,65 +91,112 @@ public final class VectorStoredWeights implements StoredWeights {
         }
         DType type = weight.dtype();
         MemorySegment w = weight.data();
-        long row = type.bytes(k);
-        long most = Math.min(TASK_BYTES / Math.max(1, row), (n + ENOUGH_TASKS - 1) / ENOUGH_TASKS);
-        int each = (int) Math.max(Dots.MOST_ROWS, most / Dots.MOST_ROWS * Dots.MOST_ROWS),
-                tasks = (n + each - 1) / each;
+        int row = Math.toIntExact(type.bytes(k));
+        int piece = fours(PIECE_BYTES / Math.max(1, row));
+        int each = fours(Math.min(TASK_BYTES / Math.max(1, row), n / ENOUGH_TASKS));
+        Workspace own = team.scratch();
+        Workspace.Mark mark = own.mark();
+        float[] rows = own.floats(Math.multiplyExact(m, k));
+        MemorySegment.copy(x, Tensor.FLOAT, 0, rows, 0, m * k);
         boolean single = m == 1 && StoredDots.has(type);
-        runIfWorth(team, (long) m * n * k >= WORTH_A_REGION, tasks, (task, scratch) -> {
-            Workspace.Mark mark = scratch.mark();
-            int from = task * each, count = Math.min(n - from, each);
-            MemorySegment spare = scratch.allocate(DType.F32, SPARE).data();
-            // As much for every task, the last one too: the workspace then hands out the same tensor again.
-            MemorySegment near = room(scratch, (each * row + 3) / 4);
-            MemorySegment.copy(w, from * row, near, 0, count * row);
-            if (single && count >= Dots.ROWS) {
-                oneRow(type, k, count, x, near, row, bias, y, 4L * from, spare);
+        runIfWorth(team, (long) m * n * k >= WORTH_A_REGION, (n + each - 1) / each, (task, scratch) -> {
+            int from = task * each, to = Math.min(n, from + each);
+            byte[] near = scratch.bytes(piece * row + Decoder.SMALL);
+            if (single) {
+                oneRow(type, k, rows, w, row, piece, from, to, near, bias, y, scratch);
             } else {
-                part(type, m, k, count, x, near, row, bias, y, 4L * from, 4L * n,
-                        room(scratch, (long) Dots.MOST_ROWS * k), spare);
+                someRows(type, m, k, rows, w, row, piece, from, to, near, bias, y, 4L * n, scratch);
             }
-            scratch.release(mark);
         });
+        own.release(mark);
     }
 
-    /** @param at where the bias and y of the first of {@code count} rows of W lie */
-    private static void oneRow(DType type, int k, int count, MemorySegment x, MemorySegment w, long row,
-            MemorySegment bias, MemorySegment y, long at, MemorySegment spare) {
-        for (int next = 0; next < count; next += Dots.ROWS) {
-            // The last pass may go over rows once more, with the same results.
-            int j = Math.min(next, count - Dots.ROWS);
-            StoredDots.multiply(type, k, x, w, j * row, row, y, at + 4L * j, spare);
-            if (bias.byteSize() > 0) {
-                Dots.addBias(Dots.ROWS, bias, at + 4L * j, y, at + 4L * j);
+    /** The largest multiple of {@link Dots#ROWS} that is not larger, but at least that. */
+    private static int fours(long rows) {
+        return (int) Math.max(Dots.ROWS, rows / Dots.ROWS * Dots.ROWS);
+    }
+
+    /** Rows {@code from} to {@code to} of W with one row of x. */
+    private static void oneRow(DType type, int k, float[] x, MemorySegment w, int row, int piece, int from, int to,
+            byte[] near, MemorySegment bias, MemorySegment y, Workspace scratch) {
+        float[] vectors = scratch.floats((Sums.TOGETHER + 1) * Math.max(LENGTH, Sums.TOGETHER));
+        int sums = Sums.TOGETHER * LENGTH, waiting = 0;
+        for (int next = from, count; next < to; next += count) {
+            count = Math.min(piece, to - next);
+            MemorySegment.copy(w, ValueLayout.JAVA_BYTE, (long) next * row, near, 0, count * row);
+            // Of the last four rows some may be what lay there before; their sums go nowhere.
+            for (int j = 0; j < count; j += Dots.ROWS) {
+                StoredDots.multiply(type, k, x, near, j * row, row, vectors, waiting * LENGTH);
+                waiting += Math.min(Dots.ROWS, count - j);
+                if (Lanes.bound(k) < k) {
+                    Sums.addUp(vectors, 0, sums);
+                    addTails(type, k, x, 0, near, j * row, row, vectors, sums);
+                    write(Math.min(Dots.ROWS, count - j), vectors, sums, bias, next + j, y, 4L * (next + j));
+                    waiting = 0;
+                } else if (waiting == Sums.TOGETHER || next + j + Dots.ROWS >= to) {
+                    Sums.addUp(vectors, 0, sums);
+                    int first = Math.min(to, next + j + Dots.ROWS) - waiting;
+                    write(waiting, vectors, sums, bias, first, y, 4L * first);
+                    waiting = 0;
+                }
             }
         }
     }
 
-    private static void part(DType type, int m, int k, int count, MemorySegment x, MemorySegment w, long row,
-            MemorySegment bias, MemorySegment y, long at, long yRow, MemorySegment decoded, MemorySegment spare) {
-        if (count < Dots.ROWS) {
+    /** Rows {@code from} to {@code to} of W with m rows of x. */
+    private static void someRows(DType type, int m, int k, float[] x, MemorySegment w, int row, int piece, int from,
+            int to, byte[] near, MemorySegment bias, MemorySegment y, long yRow, Workspace scratch) {
+        float[] vectors = scratch.floats(Dots.VECTORS + Sums.TOGETHER);
+        float[] decoded = scratch.floats(Dots.ROWS * PART), scales = scratch.floats(Decoder.SPARE);
+        for (int next = from, count; next < to; next += count) {
+            count = Math.min(piece, to - next);
+            MemorySegment.copy(w, ValueLayout.JAVA_BYTE, (long) next * row, near, 0, count * row);
+            for (int j = 0; j < count; j += Dots.ROWS) {
+                Arrays.fill(vectors, 0, Dots.VECTORS, 0);
+                for (int p = 0; p < k; p += PART) {
+                    int part = Math.min(PART, k - p);
+                    for (int r = 0; r < Dots.ROWS; r++) {
+                        Decoder.decode(type, near, (j + r) * row + (int) type.bytes(p), part, decoded, r * PART, scales,
+                                near, piece * row);
+                    }
+                    Dots.add(m, Lanes.bound(part), x, p, k, decoded, PART, vectors);
+                }
+                for (int i = 0; i < m; i++) {
+                    int four = i % Dots.ROWS * Dots.ROWS;
+                    if (four == 0) {
+                        Sums.addUp(vectors, i * Dots.ROWS * LENGTH, Dots.VECTORS);
+                    }
+                    if (Lanes.bound(k) < k) {
+                        addTails(type, k, x, i * k, near, j * row, row, vectors, Dots.VECTORS + four);
+                    }
+                    write(Math.min(Dots.ROWS, count - j), vectors, Dots.VECTORS + four, bias, next + j, y,
+                            i * yRow + 4L * (next + j));
+                }
+            }
+        }
+    }
+
+    /** Adds what follows the last whole vector, one product after the other; only halves have rows of any length. */
+    private static void addTails(DType type, int k, float[] x, int xAt, byte[] w, int wAt, int row, float[] sums,
+            int at) {
+        for (int j = 0; j < Dots.ROWS; j++) {
+            for (int p = Lanes.bound(k); p < k; p++) {
+                int from = wAt + j * row + 2 * p;
+                sums[at + j] += x[xAt + p]
+                        * (type == DType.BF16 ? StoredLanes.oneBrain(w, from) : StoredLanes.oneHalf(w, from));
+            }
+        }
+    }
+
+    /** Sums to y, each with the number of the bias that belongs to its row of W, of which {@code first} is the first. */
+    private static void write(int count, float[] sums, int at, MemorySegment bias, int first, MemorySegment y,
+            long yAt) {
+        if (bias.byteSize() > 0) {
             for (int j = 0; j < count; j++) {
-                single(type, m, k, x, w, j * row, bias, at + 4L * j, y, at + 4L * j, yRow, decoded, spare);
+                sums[at + j] += bias.get(Tensor.FLOAT, 4L * (first + j));
             }
-            return;
         }
-        for (int next = 0, rows; next < count; next += rows) {
-            rows = count - next >= Dots.MOST_ROWS ? Dots.MOST_ROWS : Dots.ROWS;
-            int j = Math.min(next, count - rows);
-            Decoder.decode(type, w, j * row, rows * k, decoded, 0, spare);
-            Dots.multiply(m, rows, k, x, 0, decoded, bias, at + 4L * j, y, at + 4L * j, yRow, spare);
-        }
-    }
-
-    private static void single(DType type, int m, int k, MemorySegment x, MemorySegment w, long wAt, MemorySegment bias,
-            long biasAt, MemorySegment y, long yAt, long yRow, MemorySegment decoded, MemorySegment spare) {
-        Decoder.decode(type, w, wAt, k, decoded, 0, spare);
-        float added = bias.byteSize() > 0 ? bias.get(Tensor.FLOAT, biasAt) : 0;
-        for (int i = 0; i < m; i++) {
-            float sum = Dots.one(k, x, 4L * i * k, decoded, 0, spare);
-            y.set(Tensor.FLOAT, yAt + i * yRow, bias.byteSize() > 0 ? sum + added : sum);
-        }
+        MemorySegment.copy(sums, at, y, Tensor.FLOAT, yAt, count);
     }
 
     private static void many(ThreadTeam team, StoredShape shape, MemorySegment x, Tensor weight, MemorySegment bias,
@@ -164,22 +220,38 @@ public final class VectorStoredWeights implements StoredWeights {
             int first = begin, count = Math.min(rows, n - begin);
             team.run((count + each - 1) / each, (task, scratch) -> {
                 int from = task * each, part = Math.min(each, count - from);
-                Decoder.decode(type, w, (first + from) * row, part * k, panel, 4L * from * k,
-                        scratch.allocate(DType.F32, SPARE).data());
+                decode(type, w, (first + from) * row, part * k, panel, 4L * from * k, scratch);
             });
             Gemm.multiply(team, m, count, k, x, 0, k, false, panel, 0, k, true, y, 4L * first, n, 1, biased ? 1 : 0);
         }
         team.scratch().release(mark);
     }
 
+    /** Writes {@code count} numbers that follow each other. */
+    private static void decode(DType type, MemorySegment from, long at, int count, MemorySegment to, long toAt,
+            Workspace scratch) {
+        int bytes = (int) type.bytes(STRETCH);
+        byte[] near = scratch.bytes(bytes + Decoder.SMALL);
+        float[] decoded = scratch.floats(STRETCH), scales = scratch.floats(Decoder.SPARE);
+        for (int done = 0; done < count; done += STRETCH) {
+            int part = Math.min(STRETCH, count - done);
+            MemorySegment.copy(from, ValueLayout.JAVA_BYTE, at + type.bytes(done), near, 0, (int) type.bytes(part));
+            Decoder.decode(type, near, 0, part, decoded, 0, scales, near, bytes);
+            MemorySegment.copy(decoded, 0, to, Tensor.FLOAT, toAt + 4L * done, part);
+        }
+    }
+
     /** Tasks on the team, or one after the other where the work is too little to share. */
     private static void runIfWorth(ThreadTeam team, boolean worth, int tasks, ThreadTeam.Task task) {
         if (worth) {
             team.run(tasks, task);
-        } else {
-            for (int index = 0; index < tasks; index++) {
-                task.run(index, team.scratch());
-            }
+            return;
+        }
+        Workspace scratch = team.scratch();
+        Workspace.Mark mark = scratch.mark();
+        for (int index = 0; index < tasks; index++) {
+            task.run(index, scratch);
+            scratch.release(mark);
         }
     }
 
@@ -197,11 +269,10 @@ public final class VectorStoredWeights implements StoredWeights {
         MemorySegment from = table.data(), to = y.data();
         runIfWorth(team, (long) rows * width >= TABLE_WORTH_A_REGION, (rows + each - 1) / each, (task, scratch) -> {
             Workspace.Mark mark = scratch.mark();
-            MemorySegment spare = scratch.allocate(DType.F32, SPARE).data();
             for (int r = task * each; r < Math.min(rows, (task + 1) * each); r++) {
-                Decoder.decode(type, from, ids.getInt(r) * row, width, to, 4L * r * width, spare);
+                decode(type, from, ids.getInt(r) * row, width, to, 4L * r * width, scratch);
+                scratch.release(mark);
             }
-            scratch.release(mark);
         });
     }
 }
