@@ -1,0 +1,50 @@
+package tern.tasks;
+
+import java.util.List;
+
+/** Something a sequence model can be judged by. Immutable; safe for use by several threads. */
+public interface Task {
+    /** What it is called. */
+    String name();
+
+    /** What is to be done, in one line. */
+    String description();
+
+    /** What goes in. */
+    Input input();
+
+    /** What is asked for. */
+    Answer answer();
+
+    /** What it is judged by. */
+    Metric metric();
+
+    /** Positions of the longest sequence that is trained on. */
+    int length();
+
+    /** Lengths that can be tested at, the trained one first: longer ones show what was learnt beyond the length. */
+    List<Integer> testLengths();
+
+    /** Whether reading ahead would give the answer away, so that only causal models may be judged by it. */
+    boolean causal();
+
+    /**
+     * Sequences to train on: a function of its arguments alone. None of them equals a validation or test sequence.
+     *
+     * @param step updates made before
+     */
+    Batch train(long seed, long step, int rows);
+
+    /** Sequences to watch a training by. */
+    List<Example> validation();
+
+    /**
+     * Sequences to judge by.
+     *
+     * @param length one of {@link #testLengths}
+     */
+    List<Example> test(int length);
+
+    /** What trivial guesses get on {@link #test}. */
+    List<Baseline> baselines(int length);
+}
