@@ -8,6 +8,7 @@ module tern.cli {
     requires tern.model;
     requires tern.checkpoint;
     requires tern.text;
+    requires tern.tasks;
     requires tern.inference;
     requires tern.autograd;
     requires tern.train;
@@ -21,4 +22,8 @@ module tern.cli {
     // Commands are filled in, and results written as JSON, through reflection.
     opens tern.cli to info.picocli, tools.jackson.databind;
     opens tern.cli.bench to tools.jackson.databind;
+    opens tern.cli.compare to tools.jackson.databind;
+
+    // Plans are kept as JSON.
+    exports tern.cli.compare to tern.checkpoint;
 }

@@ -2,6 +2,7 @@
 module tern.train {
     requires transitive tern.autograd;
     requires transitive tern.checkpoint;
+    requires transitive tern.tasks;
     requires transitive tern.text;
     requires jdk.management;
     requires tools.jackson.databind;

@@ -37,7 +37,8 @@ class RoomsTest {
             Map.entry("checkpoint", Set.of("model")),
             Map.entry("text", Set.of()),
             Map.entry("inference", Set.of("checkpoint", "kernels", "text")),
-            Map.entry("train", Set.of("autograd", "checkpoint", "text")),
+            Map.entry("tasks", Set.of("text")),
+            Map.entry("train", Set.of("autograd", "checkpoint", "tasks")),
             Map.entry("distil", Set.of("train")),
             Map.entry("huggingface", Set.of("text")),
             Map.entry("cli", Set.of("distil", "inference")));

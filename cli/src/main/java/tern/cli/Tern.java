@@ -28,7 +28,7 @@ import tern.mixers.NearestName;
  */
 @Command(name = "tern", description = "Sequence models in plain Java: train, distil, generate, measure.", mixinStandardHelpOptions = true, versionProvider = Tern.Version.class, sortOptions = false, synopsisSubcommandLabel = "COMMAND", subcommands = {
     QuickstartCommand.class, TrainCommand.class, DistilCommand.class, ConvertCommand.class, GenerateCommand.class,
-    EvalCommand.class,
+    EvalCommand.class, CompareCommand.class, TasksCommand.class,
     LogitsCommand.class, TokenizeCommand.class,
     InspectCommand.class, BenchCommand.class, DoctorCommand.class})
 public final class Tern implements Runnable {

@@ -42,11 +42,13 @@ import tern.sequence.MixerConfig;
 public final class Presets {
     private static final Map<String, StackConfig> ALL = new LinkedHashMap<>();
 
-    /** A size: nano about 0.3 million parameters, tiny 1, small 10, base 100. */
+    /** A size: micro about 0.1 million parameters, for tasks; nano 0.3, tiny 1, small 10, base 100. */
     private enum Size {
-        NANO(64, 6, 256, 2, 4, ImplicitFilterConfig.small()), TINY(128, 5, 512, 4, 4,
-                ImplicitFilterConfig.small()), SMALL(256, 12, 1024, 4, 8,
-                        ImplicitFilterConfig.published()), BASE(768, 14, 1024, 12, 8, ImplicitFilterConfig.published());
+        MICRO(64, 2, 256, 2, 4, ImplicitFilterConfig.small()), NANO(64, 6, 256, 2, 4,
+                ImplicitFilterConfig.small()), TINY(128, 5, 512, 4, 4,
+                        ImplicitFilterConfig.small()), SMALL(256, 12, 1024, 4, 8,
+                                ImplicitFilterConfig.published()), BASE(768, 14, 1024, 12, 8,
+                                        ImplicitFilterConfig.published());
 
         private final int width;
         private final int layers;

@@ -92,7 +92,8 @@ class GeneratorsTest {
             case Answer.Numbers numbers -> 1;
         };
         assertThat(Arrays.stream(batch.ids()).allMatch(id -> id >= 0 && id < vocabulary)).isTrue();
-        assertThat(Arrays.stream(batch.labels()).allMatch(label -> label >= Example.IGNORED && label < answers)).isTrue();
+        assertThat(Arrays.stream(batch.labels()).allMatch(label -> label >= Example.IGNORED && label < answers))
+                .isTrue();
         assertThat(batch.scored()).isPositive();
         assertThat(batch.time()).isLessThanOrEqualTo(task.length());
         if (task.testLengths().size() > 1) {

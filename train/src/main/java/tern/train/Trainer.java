@@ -7,11 +7,15 @@ import tern.autograd.Gradients;
 import tern.autograd.TapeOps;
 import tern.kernels.KernelSet;
 import tern.kernels.ThreadTeam;
+import tern.model.ModelInput;
 import tern.model.ModelState;
 import tern.model.Parameters.Parameter;
 import tern.model.SequenceModel;
 import tern.ops.Ops;
 import tern.sequence.Form;
+import tern.tasks.Batch;
+import tern.tasks.Example;
+import tern.tasks.Task;
 import tern.tensor.DType;
 import tern.tensor.Memory;
 import tern.tensor.Shape;
@@ -106,8 +110,33 @@ public final class Trainer implements AutoCloseable {
      * @throws TrainingDiverged if the loss or a gradient is NaN or infinite; no parameter or moment was changed
      */
     public Step step(Windows windows, double rate) {
-        long number = optimiser.steps() + 1;
         double loss = accumulate(windows);
+        return update(loss, rate, (double) bytesPredicted / config.tokensPerStep());
+    }
+
+    /**
+     * One update from batches of a task, by the mean over all that is scored in them.
+     *
+     * @param batches one or more; each is read from the empty state
+     * @param rate learning rate
+     * @throws TrainingDiverged if the loss or a gradient is NaN or infinite; no parameter or moment was changed
+     */
+    public Step step(List<Batch> batches, Objective objective, double rate) {
+        gradients.zero();
+        long scored = batches.stream().mapToLong(Batch::scored).sum();
+        double loss = 0;
+        for (Batch batch : batches) {
+            Tensor mean = tape.mean(losses(tape, objective, batch), Math.max(1, scored));
+            loss += mean.get(0);
+            tape.backward(mean, 1);
+            tape.clear();
+            results.reset();
+        }
+        return update(loss, rate, 1);
+    }
+
+    private Step update(double loss, double rate, double bytesPerToken) {
+        long number = optimiser.steps() + 1;
         double norm = optimiser.norm(gradients);
         if (!Double.isFinite(loss)) {
             throw diverged(number, "loss", loss);
@@ -121,7 +150,76 @@ public final class Trainer implements AutoCloseable {
             scale = 1;
         }
         optimiser.update(gradients, rate, scale);
-        return new Step(number, loss, norm, rate, (double) bytesPredicted / config.tokensPerStep());
+        return new Step(number, loss, norm, rate, bytesPerToken);
+    }
+
+    private Tensor losses(Ops ops, Objective objective, Batch batch) {
+        return objective.losses(ops, model, read(ops, batch), answers(batch));
+    }
+
+    /** The rows that the head's matrix reads of a batch. */
+    private Tensor read(Ops ops, Batch batch) {
+        Tensor inputs;
+        if (batch.ids().length > 0) {
+            inputs = results.allocate(DType.I32, Shape.of(batch.rows(), batch.time()));
+            Trainer.write(batch.ids(), inputs);
+        } else {
+            int features = batch.values().length / (batch.rows() * batch.time());
+            inputs = numbers(batch.values(), Shape.of(batch.rows(), batch.time(), features));
+        }
+        int[] lengths = batch.isFull() ? new int[0] : batch.lengths();
+        ModelState fresh = ModelState.empty(model.stateLayouts(), dtype, batch.rows(), 0, results);
+        Tensor hidden = model.forward(Form.PARALLEL, ops, ModelInput.padded(inputs, lengths), fresh).hidden();
+        return model.read(ops, hidden, lengths);
+    }
+
+    private Tensor answers(Batch batch) {
+        if (batch.labels().length == 0) {
+            return numbers(batch.targets(), Shape.of(batch.rows(), batch.targets().length / batch.rows()));
+        }
+        Tensor labels = results.allocate(DType.I32, Shape.of(batch.labels().length));
+        Trainer.write(batch.labels(), labels);
+        return labels;
+    }
+
+    private Tensor numbers(float[] values, Shape shape) {
+        Tensor tensor = results.allocate(dtype, shape);
+        for (int i = 0; i < values.length; i++) {
+            tensor.set(i, values[i]);
+        }
+        return tensor;
+    }
+
+    /**
+     * Measures the model as it is on sequences of a task.
+     *
+     * @param examples read in batches of this run's size, or smaller where they are longer
+     */
+    public Scores evaluate(Task task, List<Example> examples) {
+        Objective objective = Objective.of(task);
+        ScoreCount count = new ScoreCount();
+        int longest = examples.stream().mapToInt(example -> example.time(task.input())).max().orElse(1);
+        int rows = Math.clamp((long) config.batch() * config.time() / longest, 1, config.batch());
+        for (int from = 0; from < examples.size(); from += rows) {
+            Batch batch = Batch.of(task, examples.subList(from, Math.min(examples.size(), from + rows)));
+            tape.withoutGradients(() -> {
+                count(count, objective, batch);
+                return batch;
+            });
+            tape.clear();
+            results.reset();
+        }
+        return count.scores();
+    }
+
+    private void count(ScoreCount count, Objective objective, Batch batch) {
+        Tensor read = read(tape, batch);
+        count.addLosses(tape.mean(objective.losses(tape, model, read, answers(batch)), 1).get(0), batch.scored());
+        if (batch.labels().length == 0) {
+            count.addNumbers(batch, model.outputs(tape, read));
+        } else if (batch.scored() > 0) {
+            count.addChosen(batch, model.outputs(tape, ScoreCount.gathered(tape, read, batch)));
+        }
     }
 
     /** Leaves the gradient of the mean over all batches of one update in {@link #gradients}; gives the mean loss. */

@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -23,7 +22,6 @@ import tern.model.Parameters.Parameter;
 import tern.model.Stack;
 import tern.tensor.DType;
 import tern.tensor.Memory;
-import tern.tensor.Tensor;
 import tern.text.RandomWindows;
 import tern.text.Split;
 import tern.text.StreamWindows;
@@ -253,9 +251,7 @@ public final class TrainingRun {
         if (best) {
             saveModel(session, plan.folder(), now);
         }
-        Map<String, Tensor> tensors = new LinkedHashMap<>(session.model.parameters().tensors());
-        tensors.putAll(session.trainer.optimiser().moments());
-        Safetensors.write(last().resolve(STATE_FILE), tensors, now.toMetadata());
+        SavedState.write(last().resolve(STATE_FILE), session.trainer, now.toMetadata());
         saveModel(session, last(), now);
         session.tell(new TrainingEvent.Saved(now.step(), last().toString()));
     }
@@ -279,27 +275,7 @@ public final class TrainingRun {
             throw new IOException(plan.folder() + ": there is no checkpoint to go on from, " + file
                     + " is missing; remove the folder and begin again");
         }
-        try (Safetensors stored = Safetensors.open(file)) {
-            Map<String, Tensor> wanted = new LinkedHashMap<>(trainer.model().parameters().tensors());
-            wanted.putAll(trainer.optimiser().moments());
-            List<String> unknown = new ArrayList<>();
-            stored.tensors().forEach(tensor -> unknown.add(tensor.name()));
-            for (Map.Entry<String, Tensor> entry : wanted.entrySet()) {
-                unknown.remove(entry.getKey());
-                Tensor found = stored.tensor(entry.getKey());
-                if (!found.shape().equals(entry.getValue().shape())) {
-                    throw new IllegalArgumentException(file + ": " + entry.getKey() + " is " + found.shape()
-                            + " but the architecture now has " + entry.getValue().shape()
-                            + "; go on with the settings that the run was begun with");
-                }
-                entry.getValue().copyFrom(found);
-            }
-            if (!unknown.isEmpty()) {
-                throw new IllegalArgumentException(file + ": holds " + unknown.getFirst()
-                        + ", which the architecture now has not; go on with the settings that the run was begun with");
-            }
-            return continued(file, stored.texts(), trainer, windows);
-        }
+        return continued(file, SavedState.read(file, trainer), trainer, windows);
     }
 
     private static Progress continued(Path file, Map<String, String> metadata, Trainer trainer, Windows windows) {

@@ -182,7 +182,8 @@ public record ListOps(int maxDepth, int maxArgs, int shortest, int length, int t
         }
         if (token < 1 || token == CLOSE) {
             throw new IllegalArgumentException(
-                    "listops: token " + token + " at " + (at[0] - 1) + " begins no list, expected a digit or an operator");
+                    "listops: token " + token + " at " + (at[0] - 1)
+                            + " begins no list, expected a digit or an operator");
         }
         List<Integer> values = new ArrayList<>();
         while (at[0] < ids.length && ids[at[0]] != CLOSE) {

@@ -26,7 +26,8 @@ import tern.tasks.Input;
  * @param longer further lengths to test at, in multiples of L, with as many symbols
  */
 public record SelectiveCopying(int vocabulary, int length, int symbols, boolean mad, List<Integer> longer)
-        implements Generator {
+        implements
+            Generator {
     /** Checks ranges. */
     public SelectiveCopying {
         Guesses.require("selective-copy", "vocabulary", vocabulary, vocabulary >= 4,

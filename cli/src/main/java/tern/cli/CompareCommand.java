@@ -1,0 +1,165 @@
+package tern.cli;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParentCommand;
+
+import tern.checkpoint.RecordJson;
+import tern.cli.compare.ComparePlan;
+import tern.cli.compare.Comparison;
+import tern.cli.compare.RunRecord;
+import tern.kernels.ThreadTeam;
+import tern.mixers.NearestName;
+import tern.tasks.Task;
+import tern.tasks.TaskCatalog;
+import tern.tasks.TaskConfig;
+import tern.train.TaskRun;
+import tern.train.TrainingDiverged;
+
+/** {@code tern compare}: trains several architectures on one task and says how they did, in a table and a page. */
+@Command(name = "compare", description = {"Compare architectures on a task: equal parameters, equal steps or time.",
+    "The folder then holds report.html, table.md, results.jsonl and the trained models. A comparison that was broken off"
+            + " goes on where it was when the same is asked for again."}, mixinStandardHelpOptions = true, sortOptions = false)
+final class CompareCommand implements Callable<Integer> {
+    private static final long USUAL_STEPS = 1000;
+    private static final String OF_TASK = "task.";
+
+    @ParentCommand
+    private Tern tern;
+
+    @Option(names = "--task", paramLabel = "NAME", required = true, description = "The task; tern tasks lists them.")
+    private String task;
+
+    @Option(names = "--presets", paramLabel = "A,B,…", required = true, split = ",", description = "Architectures, such as transformer,hyena,rwkv7 (two layers of 64 channels) or with a size, such as hyena-nano. All get as many parameters as the first, by the width of their channel mixing.")
+    private List<String> presets;
+
+    @Option(names = "--seeds", defaultValue = "3", description = "Runs of each (${DEFAULT-VALUE}).")
+    private int seeds;
+
+    @Option(names = "--steps", description = "Updates of each run (" + USUAL_STEPS + " if nothing is said).")
+    private Optional<Long> steps;
+
+    @Option(names = "--budget-minutes", paramLabel = "M", description = "Train each run for so long instead, evaluation left out.")
+    private Optional<Double> minutes;
+
+    @Option(names = "--out", paramLabel = "DIR", required = true, description = "Folder for the results.")
+    private Path out;
+
+    @Option(names = "--set", paramLabel = "KEY=VALUE", arity = "1..*", description = "Change the task (task.length=64 …), all architectures (width=96 …) or the training (learningRate=1e-3, batch=32 …).")
+    private List<String> settings = new ArrayList<>();
+
+    @Option(names = "--data", paramLabel = "DIR", description = "Folder with the data sets of tasks that read files (../shared/data beside Tern).")
+    private Optional<Path> data;
+
+    @Option(names = "--threads", description = "Threads (all cores). Results do not depend on it.")
+    private Optional<Integer> threads;
+
+    @Option(names = "--json", description = "Print events and results as JSON lines.")
+    private boolean json;
+
+    @Override
+    public Integer call() throws IOException {
+        if (steps.isPresent() && minutes.isPresent()) {
+            throw new UserError("--steps and --budget-minutes exclude one another; give one");
+        }
+        if (seeds < 1 || steps.orElse(1L) < 1 || minutes.orElse(1.0) <= 0) {
+            throw new UserError("--seeds, --steps and --budget-minutes take numbers above 0");
+        }
+        if (presets.stream().distinct().count() < presets.size()) {
+            throw new UserError("--presets names one architecture twice: " + String.join(",", presets));
+        }
+        int used = threads.orElse(Runtime.getRuntime().availableProcessors());
+        if (used < 1) {
+            throw new UserError("--threads is " + used + ", expected 1 or more");
+        }
+        List<String> ofTask = settings.stream().filter(setting -> setting.startsWith(OF_TASK))
+                .map(setting -> setting.substring(OF_TASK.length())).toList();
+        List<String> others = settings.stream().filter(setting -> !setting.startsWith(OF_TASK)).toList();
+        ComparePlan plan = new ComparePlan(task, ofTask, presets, seeds,
+                minutes.isPresent() ? 0 : steps.orElse(USUAL_STEPS), minutes.orElse(0.0), others);
+        Task opened = config(ofTask).open(task, data.orElse(TasksCommand.usualData()));
+        try (ThreadTeam team = new ThreadTeam(used); Interrupt interrupt = new Interrupt()) {
+            Comparison comparison = new Comparison(plan, opened, out, team);
+            comparison.run(new Shown(opened), interrupt::isRequested);
+            if (!json) {
+                tern.out().print(java.nio.file.Files.readString(out.resolve("table.md")));
+            }
+            tern.err().println("the report is " + out.resolve("report.html"));
+            return Outcome.OK;
+        } catch (TaskRun.Stopped stopped) {
+            tern.err().println("interrupted: " + stopped.getMessage() + "; the same command goes on");
+            return Outcome.INTERRUPTED;
+        } catch (TrainingDiverged diverged) {
+            throw new UserError(diverged.getMessage() + "; finished runs stay in " + out, diverged);
+        }
+    }
+
+    /** The task's configuration with what is to be changed in it. */
+    private TaskConfig config(List<String> changes) {
+        TaskConfig config = TaskCatalog.find(task).orElseThrow(() -> new UserError("unknown task \"" + task + "\"; "
+                + NearestName.advice(task, TaskCatalog.all().keySet())));
+        return config instanceof Record record ? (TaskConfig) RecordJson.with(record, changes) : config;
+    }
+
+    /** Progress on standard error, or events as lines. */
+    private final class Shown implements Comparison.Sink {
+        private final Task of;
+
+        Shown(Task of) {
+            this.of = of;
+        }
+
+        @Override
+        public void architecture(String preset, long parameters) {
+            if (!json) {
+                tern.err().printf(Locale.ROOT, "%s: %,d parameters%n", preset, parameters);
+            }
+        }
+
+        @Override
+        public void kept(RunRecord run) {
+            tern.err().printf(Locale.ROOT, "%s, seed %d: done before%n", run.preset(), run.seed());
+            line(run);
+        }
+
+        @Override
+        public void look(String preset, long seed, TaskRun.Look look) {
+            if (json) {
+                tern.out().println(Json.line(new LookLine(preset, seed, look)));
+            } else if (tern.isTerminal()) {
+                tern.err().printf(Locale.ROOT, "\r%s, seed %d: step %,d, loss %.4f, %s %s\033[K", preset, seed,
+                        look.step(), look.trainingLoss(), of.metric().title(), shown(look.score()));
+                tern.err().flush();
+            }
+        }
+
+        @Override
+        public void finished(RunRecord run) {
+            tern.err().printf(Locale.ROOT, "%s%s, seed %d: %s %s after %,d steps, %.0f s%n",
+                    tern.isTerminal() && !json ? "\r\033[K" : "", run.preset(), run.seed(), of.metric().title(),
+                    shown(run.score()), run.steps(), run.seconds());
+            line(run);
+        }
+
+        private void line(RunRecord run) {
+            if (json) {
+                tern.out().println(Json.line(run));
+            }
+        }
+
+        private String shown(double score) {
+            return String.format(Locale.ROOT, score < 0.01 ? "%.2e" : "%.4f", score);
+        }
+    }
+
+    private record LookLine(String preset, long seed, TaskRun.Look look) {
+    }
+}

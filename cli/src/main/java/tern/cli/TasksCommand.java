@@ -1,0 +1,58 @@
+package tern.cli;
+
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.ParentCommand;
+
+import tern.checkpoint.RecordJson;
+import tern.mixers.NearestName;
+import tern.tasks.TaskCatalog;
+import tern.tasks.TaskConfig;
+
+/** {@code tern tasks}: what models can be compared on. */
+@Command(name = "tasks", description = "List the tasks that models can be compared on, or explain one.", mixinStandardHelpOptions = true, sortOptions = false)
+final class TasksCommand implements Callable<Integer> {
+    @ParentCommand
+    private Tern tern;
+
+    @Parameters(index = "0", arity = "0..1", paramLabel = "NAME", description = "A task whose settings to show.")
+    private Optional<String> name;
+
+    @Option(names = "--json", description = "Print JSON lines.")
+    private boolean json;
+
+    /** Where data sets lie if nothing else is said: beside the folder of Tern itself. */
+    static Path usualData() {
+        return Path.of(System.getProperty("tern.shared", System.getProperty("tern.root", ".") + "/../shared"), "data")
+                .normalize();
+    }
+
+    @Override
+    public Integer call() {
+        if (name.isPresent()) {
+            TaskConfig task = TaskCatalog.find(name.get())
+                    .orElseThrow(() -> new UserError("unknown task \"" + name.get() + "\"; "
+                            + NearestName.advice(name.get(), TaskCatalog.all().keySet())));
+            show(name.get(), task);
+            if (!json && task instanceof Record record) {
+                tern.out().println("settings (--set task.KEY=VALUE): " + RecordJson.line(record));
+            }
+            return Outcome.OK;
+        }
+        for (Map.Entry<String, TaskConfig> task : TaskCatalog.all().entrySet()) {
+            show(task.getKey(), task.getValue());
+        }
+        return Outcome.OK;
+    }
+
+    private void show(String called, TaskConfig task) {
+        tern.out().println(json ? Json.line(Map.of("name", called, "description", task.description()))
+                : String.format("%-22s %s", called, task.description()));
+    }
+}

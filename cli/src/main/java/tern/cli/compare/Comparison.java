@@ -1,0 +1,231 @@
+package tern.cli.compare;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.BooleanSupplier;
+
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.json.JsonMapper;
+
+import tern.checkpoint.AtomicFiles;
+import tern.checkpoint.RecordJson;
+import tern.cli.UserError;
+import tern.kernels.KernelSet;
+import tern.kernels.ThreadTeam;
+import tern.mixers.NearestName;
+import tern.model.Parameters;
+import tern.model.Presets;
+import tern.model.Stack;
+import tern.model.StackConfig;
+import tern.tasks.Task;
+import tern.train.Budget;
+import tern.train.TaskPlan;
+import tern.train.TaskRun;
+import tern.train.TrainingConfig;
+
+/**
+ * Trains every architecture with every seed and leaves in its folder {@code compare.json} (what was asked for),
+ * {@code results.jsonl}, {@code table.md}, {@code report.html} and {@code runs/}. What is done is not done again. Confined
+ * to one thread.
+ */
+public final class Comparison {
+    private static final String PLAN_FILE = "compare.json";
+    private static final String RESULT_FILE = "result.json";
+    private static final String USUAL_SIZE = "-micro";
+    private static final JsonMapper JSON = new JsonMapper();
+
+    private final ComparePlan plan;
+    private final Task task;
+    private final Path folder;
+    private final ThreadTeam team;
+    private final Map<String, StackConfig> architectures = new LinkedHashMap<>();
+    private final Map<String, Double> decodeMicros = new LinkedHashMap<>();
+
+    /** Is told what happens. */
+    public interface Sink {
+        /** An architecture, fitted to the task and to the first one's number of parameters. */
+        void architecture(String preset, long parameters);
+
+        /** A run was finished earlier. */
+        void kept(RunRecord run);
+
+        /** A run was looked at. */
+        void look(String preset, long seed, TaskRun.Look look);
+
+        /** A run is finished. */
+        void finished(RunRecord run);
+    }
+
+    /**
+     * A comparison that is begun, or gone on with if the folder holds it.
+     *
+     * @param team threads to use; not closed by this object
+     * @throws IllegalArgumentException if a preset is unknown or a setting impossible
+     */
+    public Comparison(ComparePlan plan, Task task, Path folder, ThreadTeam team) {
+        this.plan = plan;
+        this.task = task;
+        this.folder = folder;
+        this.team = team;
+        plan.settings().forEach(this::requireUse);
+        long parameters = 0;
+        for (String preset : plan.presets()) {
+            StackConfig config = architecture(preset);
+            if (architectures.isEmpty()) {
+                parameters = EqualParameters.count(config);
+            }
+            architectures.put(preset, EqualParameters.fitted(config, parameters));
+        }
+    }
+
+    /** Settings of architectures; the others are of the training. */
+    private static boolean isOfArchitecture(String setting) {
+        boolean architecture = RecordJson.knows(StackConfig.class, setting);
+        if (!architecture && !RecordJson.knows(TrainingConfig.class, setting)) {
+            List<String> keys = new ArrayList<>(TrainingConfig.keys());
+            for (var component : StackConfig.class.getRecordComponents()) {
+                keys.add(component.getName());
+            }
+            String key = setting.split("[.=]", 2)[0];
+            throw new UserError("--set " + setting + ": unknown key \"" + key + "\"; "
+                    + NearestName.advice(key, keys) + "; settings of the task begin with task.");
+        }
+        return architecture;
+    }
+
+    private StackConfig architecture(String preset) {
+        StackConfig untied = RecordJson.with(named(preset), List.of("tiedHead=false"));
+        StackConfig config = TaskPlan.fitted(untied, task);
+        for (String setting : plan.settings()) {
+            if (isOfArchitecture(setting) && applies(config, setting)) {
+                config = RecordJson.with(config, List.of(setting));
+            }
+        }
+        return config;
+    }
+
+    /** A preset by its whole name, or by its family alone for the usual size. */
+    private static StackConfig named(String preset) {
+        List<String> known = new ArrayList<>();
+        for (String name : Presets.names()) {
+            if (name.endsWith(USUAL_SIZE)) {
+                known.add(name.substring(0, name.length() - USUAL_SIZE.length()));
+            }
+        }
+        if (known.contains(preset)) {
+            return Presets.named(preset + USUAL_SIZE);
+        }
+        if (!Presets.names().contains(preset)) {
+            Presets.names().stream().filter(name -> !name.endsWith(USUAL_SIZE)).forEach(known::add);
+            throw new UserError("unknown preset \"" + preset + "\"; " + NearestName.advice(preset, known));
+        }
+        return Presets.named(preset);
+    }
+
+    /** What is said of all branches that know a key says nothing of architectures of which none does. */
+    private static boolean applies(StackConfig config, String setting) {
+        String[] path = setting.split("=", 2)[0].strip().split("\\.");
+        return path.length < 3 || !path[0].equals("branches") || !path[1].equals("*") || config.branches().stream()
+                .anyMatch(branch -> branch instanceof Record record && RecordJson.knows(record.getClass(), path[2]));
+    }
+
+    private void requireUse(String setting) {
+        if (isOfArchitecture(setting) && plan.presets().stream().noneMatch(preset -> applies(named(preset), setting))) {
+            throw new UserError("--set " + setting + ": no branch of " + String.join(", ", plan.presets())
+                    + " has this key; tern inspect shows the keys of a model");
+        }
+    }
+
+    /** Runs what is left to do. */
+    public List<RunRecord> run(Sink sink, BooleanSupplier stop) throws IOException, TaskRun.Stopped {
+        claim();
+        architectures.forEach((preset, config) -> sink.architecture(preset, EqualParameters.count(config)));
+        List<RunRecord> runs = new ArrayList<>();
+        for (long seed = 1; seed <= plan.seeds(); seed++) {
+            for (String preset : plan.presets()) {
+                Optional<RunRecord> known = known(preset, seed);
+                if (known.isPresent()) {
+                    runs.add(known.get());
+                    sink.kept(known.get());
+                }
+            }
+        }
+        // Seed by seed, so that a comparison that is broken off has something to say about all.
+        for (long seed = 1; seed <= plan.seeds(); seed++) {
+            for (String preset : plan.presets()) {
+                if (known(preset, seed).isEmpty()) {
+                    RunRecord run = one(preset, seed, sink, stop);
+                    AtomicFiles.write(at(preset, seed).resolve(RESULT_FILE), JSON.writeValueAsString(run) + "\n");
+                    runs.add(run);
+                    sink.finished(run);
+                    write(runs);
+                }
+            }
+        }
+        write(runs);
+        return runs;
+    }
+
+    private void claim() throws IOException {
+        Path file = folder.resolve(PLAN_FILE);
+        if (!Files.exists(file)) {
+            Files.createDirectories(folder);
+            AtomicFiles.write(file, RecordJson.write(plan) + "\n");
+            return;
+        }
+        ComparePlan before = RecordJson.read(ComparePlan.class, Files.readString(file), file.toString());
+        if (!before.equals(plan)) {
+            throw new UserError(folder + ": holds another comparison (" + RecordJson.line(before) + ", now asked for "
+                    + RecordJson.line(plan) + "); say the same to go on with it, or choose another folder");
+        }
+    }
+
+    private Path at(String preset, long seed) {
+        return folder.resolve("runs").resolve(preset + "-" + seed);
+    }
+
+    private Optional<RunRecord> known(String preset, long seed) throws IOException {
+        Path file = at(preset, seed).resolve(RESULT_FILE);
+        if (!Files.exists(file)) {
+            return Optional.empty();
+        }
+        try {
+            return Optional.of(JSON.readValue(Files.readString(file), RunRecord.class));
+        } catch (JacksonException damaged) {
+            throw new IOException(file + ": is not the result of a run (" + damaged.getOriginalMessage()
+                    + "); remove it to run again", damaged);
+        }
+    }
+
+    private RunRecord one(String preset, long seed, Sink sink, BooleanSupplier stop)
+            throws IOException, TaskRun.Stopped {
+        StackConfig config = architectures.getOrDefault(preset, architecture(preset));
+        Budget budget = plan.steps() > 0 ? new Budget.Steps(plan.steps()) : new Budget.Minutes(plan.minutes());
+        TrainingConfig training = RecordJson.with(TaskPlan.usual(task, budget, seed),
+                plan.settings().stream().filter(setting -> !isOfArchitecture(setting)).toList());
+        TaskRun.Result result = new TaskRun(new TaskPlan(task, preset, config, training, budget, at(preset, seed)),
+                KernelSet.fastest(), team).run(look -> sink.look(preset, seed, look), stop);
+        Stack shapes = new Stack(config, Parameters.Source.shapesOnly());
+        double micros = result.causal()
+                ? decodeMicros.computeIfAbsent(preset, key -> DecodeProbe.micros(config, task.length()))
+                : 0;
+        return new RunRecord(task.name(), preset, seed, result.parameters(), result.causal(),
+                result.causal() ? shapes.stateFloats(task.length()) : 0, micros, result.steps(), result.positions(),
+                result.seconds(), result.positionsPerSecond(),
+                result.tests().getFirst().scores().in(task.metric()), result.looks(), result.tests());
+    }
+
+    private void write(List<RunRecord> runs) throws IOException {
+        StringBuilder lines = new StringBuilder();
+        runs.forEach(run -> lines.append(JSON.writeValueAsString(run)).append('\n'));
+        AtomicFiles.write(folder.resolve("results.jsonl"), lines.toString());
+        AtomicFiles.write(folder.resolve("table.md"), new CompareTable(plan, task, runs).markdown());
+        AtomicFiles.write(folder.resolve("report.html"), ComparePage.of(plan, task, runs));
+    }
+}

@@ -1,0 +1,117 @@
+package tern.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+import tern.tasks.TaskCatalog;
+
+class CompareCommandTest {
+    private static final JsonMapper JSON = new JsonMapper();
+
+    @TempDir
+    private Path folder;
+
+    private ByteArrayOutputStream out = new ByteArrayOutputStream();
+    private ByteArrayOutputStream err = new ByteArrayOutputStream();
+
+    private int tern(String... args) {
+        out = new ByteArrayOutputStream();
+        err = new ByteArrayOutputStream();
+        return Tern.run(new PrintStream(out, true, StandardCharsets.UTF_8),
+                new PrintStream(err, true, StandardCharsets.UTF_8), args);
+    }
+
+    private int compare(String... more) {
+        List<String> args = new ArrayList<>(List.of("compare", "--task", "parity", "--presets", "transformer,rwkv4",
+                "--seeds", "2", "--steps", "2", "--threads", "1", "--out", folder.resolve("c").toString(), "--set",
+                "task.length=12", "width=16", "batch=4", "branches.*.heads=2"));
+        args.addAll(List.of(more));
+        return tern(args.toArray(String[]::new));
+    }
+
+    private String said() {
+        return err.toString(StandardCharsets.UTF_8);
+    }
+
+    @Test
+    void leavesATableResultsAndAPage() throws IOException {
+        assertThat(compare()).as(err::toString).isZero();
+        Path all = folder.resolve("c");
+        String table = out.toString(StandardCharsets.UTF_8);
+        assertThat(table).isEqualTo(Files.readString(all.resolve("table.md"))).contains("# parity")
+                .contains("| model | parameters | at 12 | at 24 | at 48 | at 96 |").contains("| transformer |")
+                .contains("| rwkv4 |").contains("| *one of 2 bits* | – | 50.0 |");
+        List<String> lines = Files.readAllLines(all.resolve("results.jsonl"));
+        assertThat(lines).hasSize(4);
+        JsonNode first = JSON.readTree(lines.getFirst());
+        JsonNode second = JSON.readTree(lines.get(1));
+        assertThat(first.path("preset").asString()).isEqualTo("transformer");
+        assertThat(first.path("steps").asLong()).isEqualTo(2);
+        assertThat(first.path("positions").asLong()).isEqualTo(2 * 4 * 12);
+        assertThat(first.path("tests").size()).isEqualTo(4);
+        assertThat(first.path("stateFloats").asLong()).isPositive();
+        assertThat(first.path("decodeMicros").asDouble()).isPositive();
+        assertThat(second.path("parameters").asDouble() / first.path("parameters").asDouble())
+                .as("equal parameters").isBetween(0.97, 1.03);
+        String page = Files.readString(all.resolve("report.html"));
+        assertThat(page).startsWith("<!DOCTYPE html>").contains("\"task\":\"parity\"").contains("\"name\":\"rwkv4\"")
+                .doesNotContain("/*DATA*/").doesNotContain("http://cdn").doesNotContain("src=");
+        // Asked for again, nothing is run again; a run whose result is lost is made again with the same outcome.
+        JsonNode before = JSON.readTree(lines.get(3));
+        Files.delete(all.resolve("runs/rwkv4-2/result.json"));
+        assertThat(compare()).as(err::toString).isZero();
+        assertThat(said()).contains("transformer, seed 1: done before").contains("rwkv4, seed 1: done before")
+                .doesNotContain("rwkv4, seed 2: done before").contains("rwkv4, seed 2: accuracy");
+        JsonNode after = JSON.readTree(Files.readAllLines(all.resolve("results.jsonl")).get(3));
+        assertThat(after.path("tests")).isEqualTo(before.path("tests"));
+        // Another comparison does not overwrite this one.
+        assertThat(compare("learningRate=1e-3")).isEqualTo(2);
+        assertThat(said()).contains("holds another comparison").contains("choose another folder");
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', value = {
+        "compare --task mqr --presets transformer --out x | unknown task \"mqr\"; did you mean \"mqar\"?",
+        "compare --task mqar --presets transfromer --out x | unknown preset \"transfromer\"; did you mean \"transformer",
+        "compare --task mqar --presets hyena,hyena --out x | names one architecture twice",
+        "compare --task mqar --presets hyena --steps 3 --budget-minutes 1 --out x | exclude one another",
+        "compare --task mqar --presets hyena --out x --set task.lenght=3 | unknown key \"lenght\"; did you mean \"length\"?",
+        "compare --task mqar --presets hyena --out x --set task.length=3 | length is 3, expected an even number",
+        "compare --task mqar --presets hyena --out x --set widht=3 | unknown key \"widht\"; did you mean \"width\"?",
+        "compare --task mqar --presets hyena --out x --seeds 0 | take numbers above 0",
+        "tasks parrity | did you mean \"parity\"?"})
+    void mistakesAreOneLine(String command, String message) {
+        assertThat(tern(command.strip().replace("--out x", "--out " + folder.resolve("x")).split(" ")))
+                .isEqualTo(2);
+        assertThat(said()).contains(message.strip());
+        assertThat(said().lines().count()).isEqualTo(1);
+    }
+
+    @Test
+    void tasksAreListed() {
+        assertThat(tern("tasks")).isZero();
+        String list = out.toString(StandardCharsets.UTF_8);
+        assertThat(list.lines().count()).isEqualTo(TaskCatalog.all().size());
+        TaskCatalog.all().keySet().forEach(name -> assertThat(list).contains(name));
+        assertThat(tern("tasks", "mqar")).isZero();
+        assertThat(out.toString(StandardCharsets.UTF_8)).contains("\"vocabulary\":64");
+        assertThat(tern("tasks", "--json")).isZero();
+        assertThat(JSON.readTree(out.toString(StandardCharsets.UTF_8).lines().findFirst().orElseThrow()).path("name")
+                .asString()).isEqualTo("recall");
+    }
+}

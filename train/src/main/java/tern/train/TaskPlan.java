@@ -1,0 +1,69 @@
+package tern.train;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+
+import tern.model.HeadConfig;
+import tern.model.StackConfig;
+import tern.tasks.Answer;
+import tern.tasks.Input;
+import tern.tasks.Task;
+
+/**
+ * What a run on a task is to do.
+ *
+ * @param name what the architecture is called
+ * @param architecture fitted to the task, see {@link #fitted}
+ * @param training rates, batch, seed; {@code validateEvery} is how often the run is looked at and saved
+ * @param folder where the run keeps what it needs to go on
+ */
+public record TaskPlan(Task task, String name, StackConfig architecture, TrainingConfig training, Budget budget,
+        Path folder) {
+    /** Channels of a classifier's layer between pooling and classes, in widths. */
+    private static final int MOST_TOKENS = 1 << 14;
+
+    /** An architecture with the entrance, head and context that a task needs; branches and norms stay. */
+    public static StackConfig fitted(StackConfig architecture, Task task) {
+        int vocabulary = switch (task.answer()) {
+            case Answer.Symbols(int symbols) -> symbols;
+            case Answer.Classes classes -> 1;
+            case Answer.Numbers numbers -> 1;
+        };
+        Optional<Integer> features = Optional.empty();
+        switch (task.input()) {
+            case Input.Tokens(int tokens) -> vocabulary = Math.max(vocabulary, tokens);
+            case Input.Values(int count) -> features = Optional.of(count);
+        }
+        Optional<HeadConfig> head = switch (task.answer()) {
+            case Answer.Symbols symbols -> Optional.empty();
+            case Answer.Classes(int classes) -> Optional.of(HeadConfig.classification(classes, 2
+                    * architecture.width()));
+            case Answer.Numbers(int steps, int channels) -> Optional.of(HeadConfig.forecast(steps, channels));
+        };
+        return new StackConfig(vocabulary, architecture.width(), task.length(), architecture.norm(),
+                architecture.epsilon(), architecture.epsilons(), architecture.embeddingNorm(),
+                architecture.tiedHead() && features.isEmpty() && head.isEmpty(), architecture.branches(), features,
+                head);
+    }
+
+    /** What small models learn the tasks with: AdamW at 2e-3 falling as a cosine, 64 sequences or 16,384 positions. */
+    public static TrainingConfig usual(Task task, Budget budget, long seed) {
+        int batch = Math.clamp(MOST_TOKENS / task.length(), 4, 64);
+        double warmup = budget instanceof Budget.Steps(long steps) ? Math.min(0.1, 100.0 / steps) : 0.05;
+        int every = budget instanceof Budget.Steps(long steps) ? (int) Math.max(1, steps / 20) : 50;
+        return new TrainingConfig(2e-3, 0.9, 0.98, 1e-8, 0.01, warmup, 0.02, 1, batch, task.length(), 1, false, 0, 0.55,
+                WindowOrder.RANDOM, every, 1, seed);
+    }
+
+    /** Checks that the architecture takes what the task gives. */
+    public TaskPlan {
+        List<Object> wanted = List.of(fitted(architecture, task).features(), fitted(architecture, task).readout()
+                .map(HeadConfig::outputs));
+        List<Object> found = List.of(architecture.features(), architecture.readout().map(HeadConfig::outputs));
+        if (!wanted.equals(found) || architecture.vocabulary() < fitted(architecture, task).vocabulary()) {
+            throw new IllegalArgumentException("task " + task.name() + " gives " + task.input() + " and asks for "
+                    + task.answer() + ", which " + name + " does not take; fit the architecture to the task first");
+        }
+    }
+}

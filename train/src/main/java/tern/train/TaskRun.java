@@ -1,0 +1,211 @@
+package tern.train;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
+import java.util.function.LongSupplier;
+
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.json.JsonMapper;
+
+import tern.checkpoint.Checkpoint;
+import tern.kernels.KernelSet;
+import tern.kernels.ThreadTeam;
+import tern.model.Parameters;
+import tern.model.Stack;
+import tern.tasks.Batch;
+import tern.tasks.Task;
+import tern.tensor.DType;
+import tern.tensor.Memory;
+
+/**
+ * Trains one model on one task and judges it. Its folder holds {@code state.safetensors} while the run is under way, and
+ * the model afterwards. A run that was broken off goes on from the last time it was looked at; with a budget of steps to the
+ * very same numbers. Confined to one thread.
+ */
+public final class TaskRun {
+    private static final String STATE_FILE = "state.safetensors";
+    private static final String KEY = "tern.task-run";
+    private static final JsonMapper JSON = new JsonMapper();
+
+    private final TaskPlan plan;
+    private final KernelSet kernels;
+    private final ThreadTeam team;
+    private final LongSupplier nanos;
+
+    /**
+     * A look at a run.
+     *
+     * @param step updates made
+     * @param seconds spent on training
+     * @param trainingLoss mean of the objective since the last look
+     * @param score on the validation set, in the task's metric
+     */
+    public record Look(long step, double seconds, double trainingLoss, double score) {
+    }
+
+    /**
+     * How a model did at one length.
+     *
+     * @param length as the task calls it
+     */
+    public record AtLength(int length, Scores scores) {
+    }
+
+    /**
+     * What came of a run.
+     *
+     * @param parameters trained values
+     * @param causal whether the model can read step by step
+     * @param positions read in training
+     * @param seconds spent on training
+     * @param looks in order
+     * @param tests the trained length first
+     */
+    public record Result(long parameters, boolean causal, long steps, long positions, double seconds, List<Look> looks,
+            List<AtLength> tests) {
+        /** Positions read a second. */
+        public double positionsPerSecond() {
+            return positions / Math.max(1e-9, seconds);
+        }
+    }
+
+    /** Where a run stands, besides its tensors. */
+    record Standing(long step, double seconds, long positions, List<Look> looks) {
+    }
+
+    /**
+     * A run over a plan.
+     *
+     * @param team threads to use; not closed by this object
+     */
+    public TaskRun(TaskPlan plan, KernelSet kernels, ThreadTeam team) {
+        this(plan, kernels, team, System::nanoTime);
+    }
+
+    TaskRun(TaskPlan plan, KernelSet kernels, ThreadTeam team, LongSupplier nanos) {
+        this.plan = plan;
+        this.kernels = kernels;
+        this.team = team;
+        this.nanos = nanos;
+    }
+
+    /** Thrown when a run was asked to stop before its budget was spent; it is saved. */
+    public static final class Stopped extends Exception {
+        private static final long serialVersionUID = 1;
+
+        Stopped(String message) {
+            super(message);
+        }
+    }
+
+    /**
+     * Trains until the budget is spent, from the beginning or from where the folder says, and judges.
+     *
+     * @param sink told of every look
+     * @param stop asked between steps whether to save and leave
+     * @throws Stopped if {@code stop} said so
+     * @throws TrainingDiverged if the loss or a gradient is NaN or infinite
+     */
+    public Result run(Consumer<Look> sink, BooleanSupplier stop) throws IOException, Stopped {
+        Files.createDirectories(plan.folder());
+        try (Memory memory = new Memory()) {
+            Stack model = new Stack(plan.architecture(),
+                    Parameters.Source.initialised(plan.training().seed(), DType.F32, memory));
+            if (plan.task().causal() && !model.causal()) {
+                throw new IllegalArgumentException("task " + plan.task().name() + ": " + plan.name()
+                        + " reads in both directions, and whoever reads ahead sees the answers; choose a causal model");
+            }
+            MemoryNeed.without(model.parameters().count(parameter -> true), model.parameters().count())
+                    .requireAtMost(MemoryNeed.available());
+            try (Trainer trainer = new Trainer(model, plan.training(), kernels, team)) {
+                Standing end = train(trainer, begin(trainer), sink, stop);
+                List<AtLength> tests = new ArrayList<>();
+                for (int length : plan.task().testLengths()) {
+                    tests.add(new AtLength(length, trainer.evaluate(plan.task(), plan.task().test(length))));
+                }
+                Checkpoint.save(plan.folder(), model, Map.of(), Map.of("task", plan.task().name(), "architecture",
+                        plan.name(), "trained_steps", Long.toString(end.step)));
+                Files.deleteIfExists(state());
+                return new Result(model.parameters().count(), model.causal(), end.step, end.positions, end.seconds,
+                        end.looks, tests);
+            }
+        }
+    }
+
+    private Path state() {
+        return plan.folder().resolve(STATE_FILE);
+    }
+
+    private Standing begin(Trainer trainer) throws IOException {
+        if (!Files.exists(state())) {
+            return new Standing(0, 0, 0, List.of());
+        }
+        String text = SavedState.read(state(), trainer).getOrDefault(KEY, "");
+        try {
+            Standing standing = JSON.readValue(text, Standing.class);
+            trainer.optimiser().resumeAfter(standing.step);
+            return standing;
+        } catch (JacksonException damaged) {
+            throw new IOException(state() + ": \"" + KEY + "\" cannot be read: " + damaged.getOriginalMessage()
+                    + "; remove the folder to begin again", damaged);
+        }
+    }
+
+    private Standing train(Trainer trainer, Standing from, Consumer<Look> sink, BooleanSupplier stop)
+            throws IOException, Stopped {
+        Task task = plan.task();
+        TrainingConfig training = plan.training();
+        Schedule schedule = training.schedule();
+        Objective objective = Objective.of(task);
+        List<Look> looks = new ArrayList<>(from.looks);
+        long step = from.step;
+        long positions = from.positions;
+        double seconds = from.seconds;
+        double perStep = 0;
+        double losses = 0;
+        int since = 0;
+        while (!plan.budget().isSpent(step, positions, seconds)) {
+            long begun = nanos.getAsLong();
+            double done = Math.min(1, plan.budget().spent(step + 1, positions, seconds + perStep));
+            List<Batch> batches = batches(task, step);
+            Trainer.Step made = trainer.step(batches, objective, schedule.rate(done));
+            step = made.number();
+            positions += batches.stream().flatMapToInt(batch -> java.util.Arrays.stream(batch.lengths())).sum();
+            perStep = (nanos.getAsLong() - begun) * 1e-9;
+            seconds += perStep;
+            losses += made.loss();
+            since++;
+            boolean over = plan.budget().isSpent(step, positions, seconds);
+            boolean due = training.validateEvery() > 0 && step % training.validateEvery() == 0;
+            if (over || due) {
+                Look look = new Look(step, seconds, losses / since,
+                        trainer.evaluate(task, task.validation()).in(task.metric()));
+                looks.add(look);
+                sink.accept(look);
+                losses = 0;
+                since = 0;
+                Standing now = new Standing(step, seconds, positions, List.copyOf(looks));
+                SavedState.write(state(), trainer, Map.of(KEY, JSON.writeValueAsString(now)));
+            }
+            if (!over && stop.getAsBoolean()) {
+                throw new Stopped(plan.name() + " on " + task.name() + ": stopped after step " + step);
+            }
+        }
+        return new Standing(step, seconds, positions, List.copyOf(looks));
+    }
+
+    private List<Batch> batches(Task task, long step) {
+        TrainingConfig training = plan.training();
+        List<Batch> batches = new ArrayList<>();
+        for (int part = 0; part < training.accumulation(); part++) {
+            batches.add(task.train(training.seed(), step * training.accumulation() + part, training.batch()));
+        }
+        return batches;
+    }
+}
