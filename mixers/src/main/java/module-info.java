@@ -18,4 +18,5 @@ module tern.mixers {
     exports tern.mixers.parts;
     exports tern.mixers.retention;
     exports tern.mixers.rwkv;
+    exports tern.mixers.tcn;
 }

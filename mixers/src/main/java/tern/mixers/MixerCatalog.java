@@ -31,6 +31,9 @@ import tern.mixers.rwkv.Rwkv5Config;
 import tern.mixers.rwkv.Rwkv6Config;
 import tern.mixers.rwkv.Rwkv7Config;
 import tern.mixers.rwkv.RwkvChannelMixConfig;
+import tern.mixers.tcn.DilatedStackConfig;
+import tern.mixers.tcn.TcnBlockConfig;
+import tern.mixers.tcn.TcncaSimpleConfig;
 import tern.sequence.MixerConfig;
 
 /** The kinds of mixers: the name that a saved model uses for each, and the record that configures it. Immutable. */
@@ -53,6 +56,9 @@ public final class MixerCatalog {
         KINDS.put("gold-cache", CompressorConfig.class);
         KINDS.put("gold", GoldConfig.class);
         KINDS.put("gptalpha", GptAlphaConfig.class);
+        KINDS.put("dilated-stack", DilatedStackConfig.class);
+        KINDS.put("tcnca-simple", TcncaSimpleConfig.class);
+        KINDS.put("tcn", TcnBlockConfig.class);
         KINDS.put("mega", GatedAttentionConfig.class);
         KINDS.put("moving-average", MovingAverageConfig.class);
         KINDS.put("normalised-mlp", NormalisedMlpConfig.class);

@@ -32,7 +32,7 @@ class MixerCatalogTest {
                 Class<?> type = component.getType();
                 return type == int.class || type == double.class || type == boolean.class || type == List.class
                         || type.isEnum()
-                        || type.isRecord();
+                        || type.isRecord() || type == MixerConfig.class;
             });
         }
     }

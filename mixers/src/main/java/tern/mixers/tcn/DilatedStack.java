@@ -1,0 +1,175 @@
+package tern.mixers.tcn;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+import tern.ops.Activation;
+import tern.ops.Dilated;
+import tern.ops.Dilations;
+import tern.ops.Ops;
+import tern.sequence.Form;
+import tern.sequence.Initialiser;
+import tern.sequence.Mixed;
+import tern.sequence.MixerInput;
+import tern.sequence.ParameterScope;
+import tern.sequence.Role;
+import tern.sequence.SequenceMixer;
+import tern.sequence.Slot;
+import tern.sequence.State;
+import tern.sequence.StateLayout;
+import tern.tensor.Shape;
+import tern.tensor.Tensor;
+
+/**
+ * The operator of TCNCA in the place of Mega's moving average: g⁰ = x, g^(l+1) = conv_l(g^l) or g^l + SiLU(conv_l(g^l)), y_t =
+ * SiLU(g^n_t + ω ⊙ x_t) (arXiv 2312.05605; what it leaves open as the package says). In both directions g^n is the sum of one
+ * stack that reads from the beginning and one that reads from the end.
+ *
+ * <p>State: of each layer the last (K−1)·f^l inputs, (RF − 1)·D floats together; none in both directions. Parameters: those of
+ * filters {@code layer0.weight} [K,D] …, {@code layer0.bias} [D] …; the same under {@code later.} for the stack from the end;
+ * {@code omega} [D]. Immutable.
+ */
+public final class DilatedStack implements SequenceMixer {
+    private static final double RESIDUAL_DEVIATION = 0.02;
+
+    private final DilatedStackConfig config;
+    private final int width;
+    private final List<Filters> past;
+    private final Optional<List<Filters>> future;
+    private final Tensor omega;
+    private final StateLayout layout;
+
+    DilatedStack(DilatedStackConfig config, int width, ParameterScope scope) {
+        this.config = config;
+        this.width = width;
+        this.past = filters(scope);
+        this.future = config.bidirectional() ? Optional.of(filters(scope.child("later"))) : Optional.empty();
+        this.omega = scope.parameter("omega", Shape.of(width), Role.FILTER, Initialiser.normal(1));
+        this.layout = config.bidirectional() ? StateLayout.STATELESS : rings();
+    }
+
+    private List<Filters> filters(ParameterScope scope) {
+        double inputs = (double) config.taps() * (config.groups() == 0 ? 1 : width / config.groups());
+        double deviation = config.variant() == DilatedVariant.LINEAR ? 1 / Math.sqrt(inputs) : RESIDUAL_DEVIATION;
+        List<Filters> filters = new ArrayList<>();
+        for (int l = 0; l < config.layers(); l++) {
+            filters.add(new Filters(config.taps(), width, config.groups(), config.dilation(l), config.weightNorm(),
+                    deviation, scope.child("layer" + l)));
+        }
+        return filters;
+    }
+
+    private StateLayout rings() {
+        List<Slot> slots = new ArrayList<>();
+        for (int l = 0; l < config.layers(); l++) {
+            slots.add(new Slot.Ring("ring" + l, Shape.of(width), (config.taps() - 1) * config.dilation(l)));
+        }
+        return new StateLayout(slots);
+    }
+
+    @Override
+    public boolean causal() {
+        return !config.bidirectional();
+    }
+
+    @Override
+    public int reach() {
+        return config.bidirectional() ? UNBOUNDED : config.receptiveField() - 1;
+    }
+
+    @Override
+    public StateLayout stateLayout() {
+        return layout;
+    }
+
+    @Override
+    public Mixed step(Ops ops, MixerInput in, State state) {
+        return chunk(ops, in, state);
+    }
+
+    @Override
+    public Mixed chunk(Ops ops, MixerInput in, State state) {
+        if (config.bidirectional()) {
+            SequenceMixer.requireWhole(Form.CHUNK, in.ages());
+        }
+        Dilated dilated = ops.dilatedConvolution(in.x(), layers(ops, past), state.slots(), in.ages());
+        return new Mixed(read(ops, dilated.y(), in.x()), state.next(dilated.rings().toArray(Tensor[]::new)));
+    }
+
+    @Override
+    public Mixed parallel(Ops ops, MixerInput in, State state) {
+        if (future.isEmpty()) {
+            return chunk(ops, in, state);
+        }
+        Tensor x = ops.masked(in.x(), in.lengths());
+        Tensor later = ops.reversed(whole(ops, future.get(), ops.reversed(x, in.lengths())), in.lengths());
+        return new Mixed(read(ops, ops.add(whole(ops, past, x), later), in.x()), state.next());
+    }
+
+    private Tensor whole(Ops ops, List<Filters> filters, Tensor x) {
+        Tensor none = ops.zeros(x.dtype(), x.shape().with(1, 0));
+        return ops.dilatedConvolution(x, layers(ops, filters), filters.stream().map(filter -> none).toList(),
+                new long[x.dim(0)]).y();
+    }
+
+    private Dilations layers(Ops ops, List<Filters> filters) {
+        boolean residual = config.variant() == DilatedVariant.RESIDUAL_SILU;
+        return new Dilations(filters.stream().map(filter -> filter.layer(ops)).toList(),
+                residual ? Activation.SILU : Activation.IDENTITY, residual);
+    }
+
+    private Tensor read(Ops ops, Tensor sum, Tensor x) {
+        return ops.activate(ops.add(sum, ops.multiply(x, omega)), Activation.SILU);
+    }
+
+    /** Whether all layers together are one linear filter for each channel. */
+    public boolean linear() {
+        return config.variant() == DilatedVariant.LINEAR && config.groups() == 0 && !config.bidirectional();
+    }
+
+    /**
+     * What a linear stack's layers do to an impulse, without biases: [RF,D], lag outermost; the convolution of the taps of all
+     * layers, each spread to its dilation.
+     *
+     * @throws IllegalStateException if the stack is not {@link #linear}
+     */
+    public Tensor impulseResponse(Ops ops) {
+        if (!linear()) {
+            throw new IllegalStateException("dilated-stack: only linear layers that read forwards, each channel by itself,"
+                    + " are one filter; this stack is " + config);
+        }
+        Tensor response = ops.zeros(omega.dtype(), Shape.of(config.receptiveField(), width));
+        response.slice(0, 1).fill(1);
+        for (Filters filter : past) {
+            Tensor weight = filter.weight(ops);
+            Tensor next = ops.zeros(omega.dtype(), response.shape());
+            for (int k = 0; k < config.taps(); k++) {
+                for (int lag = 0; lag + k * filter.dilation() < response.dim(0); lag++) {
+                    for (int d = 0; d < width; d++) {
+                        long to = (lag + (long) k * filter.dilation()) * width + d;
+                        next.set(to, next.get(to)
+                                + weight.get((long) k * width + d) * response.get((long) lag * width + d));
+                    }
+                }
+            }
+            response = next;
+        }
+        return response;
+    }
+
+    /** b of each layer [D], from the first. */
+    public List<Tensor> biases() {
+        return past.stream().map(Filters::bias).toList();
+    }
+
+    /** ω [D]. */
+    public Tensor omega() {
+        return omega;
+    }
+
+    /** What was configured. */
+    public DilatedStackConfig config() {
+        return config;
+    }
+}

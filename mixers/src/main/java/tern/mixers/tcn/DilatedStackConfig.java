@@ -1,0 +1,75 @@
+package tern.mixers.tcn;
+
+import tern.mixers.parts.Expect;
+import tern.sequence.BranchContext;
+import tern.sequence.MixerConfig;
+import tern.sequence.ParameterScope;
+
+/**
+ * Dilated causal convolutions one upon the other, layer l with dilation f^l.
+ *
+ * @param taps K of each layer
+ * @param factor f, at most K: above it some distances would be reached by no path
+ * @param layers n
+ * @param variant what a layer makes of its convolution
+ * @param groups of channels that do not see each other; 0 = each channel by itself, 1 = every channel sees all
+ * @param weightNorm whether a filter is a direction and a length (Salimans and Kingma 2016, arXiv 1602.07868)
+ * @param bidirectional whether a second stack reads from the end
+ */
+public record DilatedStackConfig(int taps, int factor, int layers, DilatedVariant variant, int groups,
+        boolean weightNorm, boolean bidirectional) implements MixerConfig {
+    /** Checks the numbers. */
+    public DilatedStackConfig {
+        Expect.atLeast("dilated-stack", "taps", taps, 2, "17 is usual; the current position is one of them");
+        Expect.atLeast("dilated-stack", "factor", factor, 1, "8 is usual, 1 = neighbouring positions only");
+        Expect.atLeast("dilated-stack", "layers", layers, 1, "4 is usual");
+        Expect.atLeast("dilated-stack", "groups", groups, 0, "0 = each channel by itself, 1 = all channels together");
+        Expect.that(factor <= taps, "dilated-stack: factor is " + factor + " but there are only " + taps
+                + " taps, so some distances would never be reached; choose a factor of at most " + taps
+                + " or more taps");
+        Expect.that(receptiveField(taps, factor, layers) <= Integer.MAX_VALUE / 2, "dilated-stack: " + layers
+                + " layers with factor " + factor + " would reach back more than a thousand million positions;"
+                + " choose fewer layers");
+    }
+
+    /** Residual SiLU layers, each channel by itself. */
+    public static DilatedStackConfig of(int taps, int factor, int layers) {
+        return new DilatedStackConfig(taps, factor, layers, DilatedVariant.RESIDUAL_SILU, 0, false, false);
+    }
+
+    /** Linear layers, each channel by itself. */
+    public static DilatedStackConfig linear(int taps, int factor, int layers) {
+        return of(taps, factor, layers).with(DilatedVariant.LINEAR);
+    }
+
+    /** The same with another variant. */
+    public DilatedStackConfig with(DilatedVariant other) {
+        return new DilatedStackConfig(taps, factor, layers, other, groups, weightNorm, bidirectional);
+    }
+
+    private static double receptiveField(int taps, int factor, int layers) {
+        double sum = 0;
+        for (int l = 0; l < layers; l++) {
+            sum += Math.pow(factor, l);
+        }
+        return 1 + (taps - 1) * sum;
+    }
+
+    /** Positions that an output depends on, its own included: 1 + (K−1)·Σ f^l. */
+    public int receptiveField() {
+        return (int) receptiveField(taps, factor, layers);
+    }
+
+    /** f^l. */
+    int dilation(int layer) {
+        return (int) Math.pow(factor, layer);
+    }
+
+    @Override
+    public DilatedStack build(BranchContext at, ParameterScope scope) {
+        if (groups > 0) {
+            Expect.divides("dilated-stack", "groups", groups, "width", at.width());
+        }
+        return new DilatedStack(this, at.width(), scope);
+    }
+}
