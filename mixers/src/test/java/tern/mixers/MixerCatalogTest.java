@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import java.util.List;
+import java.util.Optional;
 
 import org.junit.jupiter.api.Test;
 
@@ -32,7 +33,7 @@ class MixerCatalogTest {
                 Class<?> type = component.getType();
                 return type == int.class || type == double.class || type == boolean.class || type == List.class
                         || type.isEnum()
-                        || type.isRecord() || type == MixerConfig.class;
+                        || type.isRecord() || type == MixerConfig.class || type == Optional.class;
             });
         }
     }
