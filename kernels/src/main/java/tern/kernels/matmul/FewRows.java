@@ -1,7 +1,6 @@
 package tern.kernels.matmul;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
@@ -14,9 +13,9 @@ import tern.tensor.Tensor;
 /**
  * y = x·Wᵀ + bias for few rows of x, as decoding has them: inner products straight from the rows of W, each read once and
  * in order, because then memory is the limit. Eight rows of W a pass (four where there are sixteen vector registers) keep
- * enough loads under way, and two rows of x share them. The lanes of all sums of a pass are added together at its end, in an
- * order that is the same however the methods were compiled and however many rows there are. Nine to sixteen rows fill the
- * lanes of a vector of sixteen instead ({@link #multiplySixteen}). Stateless.
+ * enough loads under way for one row of x or two. More rows share a pass in {@link Wide} tiles, because then arithmetic comes
+ * near to being the limit. The lanes of all sums of a pass are added together at its end, in an order that is the same however
+ * the methods were compiled and however many rows there are. Stateless.
  */
 final class FewRows {
     /** More rows than this are worth packing W. */
@@ -25,7 +24,6 @@ final class FewRows {
     private static final boolean HAS_SIXTEEN = LANES.length() == 16;
     private static final VectorSpecies<Float> SIXTEEN = FloatVector.SPECIES_512;
     private static final long WIDTH = LANES.vectorByteSize();
-    private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
     private static final ByteOrder NATIVE = ByteOrder.nativeOrder();
     private static final VectorShuffle<Float> SWAP_1 = Panels.SWAP_1, SWAP_2 = Panels.SWAP_2, SWAP_4 = Panels.SWAP_4,
             SWAP_8 = Panels.SWAP_8;
@@ -35,8 +33,8 @@ final class FewRows {
 
     /** Rows of W a pass. */
     static final int PASS = HAS_SIXTEEN ? 8 : 4;
-    /** Floats of scratch that a pass needs: two vectors for each row of W. */
-    static final int SPARE = 2 * PASS * LANES.length();
+    /** Floats of scratch that a pass needs: a vector for each sum, and the sums. */
+    static final int SPARE = 32 * LANES.length();
 
     private FewRows() {
     }
@@ -74,79 +72,8 @@ final class FewRows {
         }
     }
 
-    /** Whether {@link #multiplySixteen} is the way for so many rows and columns. */
-    static boolean takesSixteen(int m, int n) {
-        return HAS_SIXTEEN && m > MOST / 2 && m <= MOST && n >= MOST;
-    }
-
-    /**
-     * {@link #multiply} for nine to sixteen rows of x, which fill the lanes of one vector for each step, so that nothing has
-     * to be added up at the end: each number of W is broadcast to them, and a row of W is still read once and in order.
-     *
-     * @param n rows of W, sixteen or more
-     * @param steps x transposed: sixteen numbers for each step ({@link Panels#transpose})
-     * @param block 256 floats
-     */
-    static void multiplySixteen(int m, int n, int k, int from, int to, float[] steps, MemorySegment w, long wAt,
-            long wRow, MemorySegment bias, MemorySegment y, long yAt, long yRow, MemorySegment spare, float[] block) {
-        for (int next = from; next < to; next += MOST) {
-            // The last rows of W are reached by beginning before them; what is not asked for is not stored.
-            int j = Math.min(next, n - MOST);
-            VectorMask<Float> asked = SIXTEEN.indexInRange(0, Math.min(MOST, to - j))
-                    .and(VectorMask.fromLong(SIXTEEN, -1L << next - j));
-            spare.fill((byte) 0);
-            for (int p = 0; p < k; p += Blocking.STEPS) {
-                int part = Math.min(Blocking.STEPS, k - p);
-                long at = wAt + j * wRow + 4L * p;
-                eightBySixteen(part, steps, MOST * p, w, at, wRow, spare, 0);
-                eightBySixteen(part, steps, MOST * p, w, at + 8 * wRow, wRow, spare, 8 * WIDTH);
-            }
-            Panels.transpose(spare, 0, WIDTH, MOST, MOST, block, 0, MOST, true);
-            for (int i = 0; i < m; i++) {
-                FloatVector sum = FloatVector.fromArray(SIXTEEN, block, MOST * i);
-                if (bias.byteSize() > 0) {
-                    sum = sum.add(FloatVector.fromMemorySegment(SIXTEEN, bias, 4L * j, NATIVE, asked));
-                }
-                sum.intoMemorySegment(y, yAt + i * yRow + 4L * j, NATIVE, asked);
-            }
-        }
-    }
-
-    /** Adds one block of steps to eight vectors of sums: eight chains, each number of W broadcast once. */
-    private static void eightBySixteen(int k, float[] steps, int from, MemorySegment w, long wAt, long wRow,
-            MemorySegment spare, long spareAt) {
-        FloatVector a0 = FloatVector.zero(SIXTEEN), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0, a7 = a0;
-        for (int p = 0; p < k; p++) {
-            long wp = wAt + 4L * p;
-            FloatVector x = FloatVector.fromArray(SIXTEEN, steps, from + 16 * p);
-            a0 = FloatVector.broadcast(SIXTEEN, w.get(FLOAT, wp)).fma(x, a0);
-            a1 = FloatVector.broadcast(SIXTEEN, w.get(FLOAT, wp + wRow)).fma(x, a1);
-            a2 = FloatVector.broadcast(SIXTEEN, w.get(FLOAT, wp + 2 * wRow)).fma(x, a2);
-            a3 = FloatVector.broadcast(SIXTEEN, w.get(FLOAT, wp + 3 * wRow)).fma(x, a3);
-            a4 = FloatVector.broadcast(SIXTEEN, w.get(FLOAT, wp + 4 * wRow)).fma(x, a4);
-            a5 = FloatVector.broadcast(SIXTEEN, w.get(FLOAT, wp + 5 * wRow)).fma(x, a5);
-            a6 = FloatVector.broadcast(SIXTEEN, w.get(FLOAT, wp + 6 * wRow)).fma(x, a6);
-            a7 = FloatVector.broadcast(SIXTEEN, w.get(FLOAT, wp + 7 * wRow)).fma(x, a7);
-        }
-        a0.add(FloatVector.fromMemorySegment(SIXTEEN, spare, spareAt, NATIVE)).intoMemorySegment(spare, spareAt,
-                NATIVE);
-        a1.add(FloatVector.fromMemorySegment(SIXTEEN, spare, spareAt + WIDTH, NATIVE)).intoMemorySegment(spare,
-                spareAt + WIDTH, NATIVE);
-        a2.add(FloatVector.fromMemorySegment(SIXTEEN, spare, spareAt + 2 * WIDTH, NATIVE)).intoMemorySegment(spare,
-                spareAt + 2 * WIDTH, NATIVE);
-        a3.add(FloatVector.fromMemorySegment(SIXTEEN, spare, spareAt + 3 * WIDTH, NATIVE)).intoMemorySegment(spare,
-                spareAt + 3 * WIDTH, NATIVE);
-        a4.add(FloatVector.fromMemorySegment(SIXTEEN, spare, spareAt + 4 * WIDTH, NATIVE)).intoMemorySegment(spare,
-                spareAt + 4 * WIDTH, NATIVE);
-        a5.add(FloatVector.fromMemorySegment(SIXTEEN, spare, spareAt + 5 * WIDTH, NATIVE)).intoMemorySegment(spare,
-                spareAt + 5 * WIDTH, NATIVE);
-        a6.add(FloatVector.fromMemorySegment(SIXTEEN, spare, spareAt + 6 * WIDTH, NATIVE)).intoMemorySegment(spare,
-                spareAt + 6 * WIDTH, NATIVE);
-        a7.add(FloatVector.fromMemorySegment(SIXTEEN, spare, spareAt + 7 * WIDTH, NATIVE)).intoMemorySegment(spare,
-                spareAt + 7 * WIDTH, NATIVE);
-    }
     /** Steps after the last whole vector. */
-    private static void addTails(int m, int k, int from, int to, MemorySegment x, long xAt, long xRow, MemorySegment w,
+    static void addTails(int m, int k, int from, int to, MemorySegment x, long xAt, long xRow, MemorySegment w,
             long wAt, long wRow, MemorySegment y, long yAt, long yRow) {
         VectorMask<Float> mask = LANES.indexInRange(0, k);
         for (int i = 0; i < m; i++) {
@@ -344,28 +271,44 @@ final class FewRows {
         }
     }
 
-    /**
-     * Adds up the lanes of sixteen vectors, eight for each of two rows of y: a transposition by halves ({@link Panels}) that
-     * adds the two vectors of each exchange, so that lane i of the last one is the sum of vector i.
-     */
+    /** Adds up the lanes of sixteen vectors, eight for each of two rows of y. */
     private static void storeSixteen(MemorySegment spare, MemorySegment bias, long biasAt, MemorySegment y, long yAt,
             long nextAt) {
-        FloatVector a0 = FloatVector.fromMemorySegment(SIXTEEN, spare, 0, NATIVE);
-        FloatVector a1 = FloatVector.fromMemorySegment(SIXTEEN, spare, WIDTH, NATIVE);
-        FloatVector a2 = FloatVector.fromMemorySegment(SIXTEEN, spare, 2 * WIDTH, NATIVE);
-        FloatVector a3 = FloatVector.fromMemorySegment(SIXTEEN, spare, 3 * WIDTH, NATIVE);
-        FloatVector a4 = FloatVector.fromMemorySegment(SIXTEEN, spare, 4 * WIDTH, NATIVE);
-        FloatVector a5 = FloatVector.fromMemorySegment(SIXTEEN, spare, 5 * WIDTH, NATIVE);
-        FloatVector a6 = FloatVector.fromMemorySegment(SIXTEEN, spare, 6 * WIDTH, NATIVE);
-        FloatVector a7 = FloatVector.fromMemorySegment(SIXTEEN, spare, 7 * WIDTH, NATIVE);
-        FloatVector a8 = FloatVector.fromMemorySegment(SIXTEEN, spare, 8 * WIDTH, NATIVE);
-        FloatVector a9 = FloatVector.fromMemorySegment(SIXTEEN, spare, 9 * WIDTH, NATIVE);
-        FloatVector a10 = FloatVector.fromMemorySegment(SIXTEEN, spare, 10 * WIDTH, NATIVE);
-        FloatVector a11 = FloatVector.fromMemorySegment(SIXTEEN, spare, 11 * WIDTH, NATIVE);
-        FloatVector a12 = FloatVector.fromMemorySegment(SIXTEEN, spare, 12 * WIDTH, NATIVE);
-        FloatVector a13 = FloatVector.fromMemorySegment(SIXTEEN, spare, 13 * WIDTH, NATIVE);
-        FloatVector a14 = FloatVector.fromMemorySegment(SIXTEEN, spare, 14 * WIDTH, NATIVE);
-        FloatVector a15 = FloatVector.fromMemorySegment(SIXTEEN, spare, 15 * WIDTH, NATIVE);
+        addSixteen(spare, 0, 0);
+        FloatVector first = FloatVector.fromMemorySegment(SIXTEEN, spare, 0, NATIVE);
+        FloatVector second = first.rearrange(SWAP_8);
+        if (bias.byteSize() > 0) {
+            FloatVector added = FloatVector.fromMemorySegment(SIXTEEN, bias, biasAt, NATIVE, LOWER);
+            first = first.add(added);
+            second = second.add(added);
+        }
+        first.intoMemorySegment(y, yAt, NATIVE, LOWER);
+        second.intoMemorySegment(y, nextAt, NATIVE, LOWER);
+    }
+
+    /**
+     * Adds up the lanes of sixteen vectors: a transposition by halves ({@link Panels}) that adds the two vectors of each
+     * exchange, so that lane i of the last one is the sum of vector i.
+     *
+     * @param to offset at which the sums are stored; may be {@code from}
+     */
+    static void addSixteen(MemorySegment spare, long from, long to) {
+        FloatVector a0 = FloatVector.fromMemorySegment(SIXTEEN, spare, from, NATIVE);
+        FloatVector a1 = FloatVector.fromMemorySegment(SIXTEEN, spare, from + WIDTH, NATIVE);
+        FloatVector a2 = FloatVector.fromMemorySegment(SIXTEEN, spare, from + 2 * WIDTH, NATIVE);
+        FloatVector a3 = FloatVector.fromMemorySegment(SIXTEEN, spare, from + 3 * WIDTH, NATIVE);
+        FloatVector a4 = FloatVector.fromMemorySegment(SIXTEEN, spare, from + 4 * WIDTH, NATIVE);
+        FloatVector a5 = FloatVector.fromMemorySegment(SIXTEEN, spare, from + 5 * WIDTH, NATIVE);
+        FloatVector a6 = FloatVector.fromMemorySegment(SIXTEEN, spare, from + 6 * WIDTH, NATIVE);
+        FloatVector a7 = FloatVector.fromMemorySegment(SIXTEEN, spare, from + 7 * WIDTH, NATIVE);
+        FloatVector a8 = FloatVector.fromMemorySegment(SIXTEEN, spare, from + 8 * WIDTH, NATIVE);
+        FloatVector a9 = FloatVector.fromMemorySegment(SIXTEEN, spare, from + 9 * WIDTH, NATIVE);
+        FloatVector a10 = FloatVector.fromMemorySegment(SIXTEEN, spare, from + 10 * WIDTH, NATIVE);
+        FloatVector a11 = FloatVector.fromMemorySegment(SIXTEEN, spare, from + 11 * WIDTH, NATIVE);
+        FloatVector a12 = FloatVector.fromMemorySegment(SIXTEEN, spare, from + 12 * WIDTH, NATIVE);
+        FloatVector a13 = FloatVector.fromMemorySegment(SIXTEEN, spare, from + 13 * WIDTH, NATIVE);
+        FloatVector a14 = FloatVector.fromMemorySegment(SIXTEEN, spare, from + 14 * WIDTH, NATIVE);
+        FloatVector a15 = FloatVector.fromMemorySegment(SIXTEEN, spare, from + 15 * WIDTH, NATIVE);
         FloatVector b0 = a0.blend(a1.rearrange(SWAP_1), ODD_1).add(a0.rearrange(SWAP_1).blend(a1, ODD_1));
         FloatVector b1 = a2.blend(a3.rearrange(SWAP_1), ODD_1).add(a2.rearrange(SWAP_1).blend(a3, ODD_1));
         FloatVector b2 = a4.blend(a5.rearrange(SWAP_1), ODD_1).add(a4.rearrange(SWAP_1).blend(a5, ODD_1));
@@ -380,27 +323,30 @@ final class FewRows {
         FloatVector c3 = b6.blend(b7.rearrange(SWAP_2), ODD_2).add(b6.rearrange(SWAP_2).blend(b7, ODD_2));
         FloatVector d0 = c0.blend(c1.rearrange(SWAP_4), ODD_4).add(c0.rearrange(SWAP_4).blend(c1, ODD_4));
         FloatVector d1 = c2.blend(c3.rearrange(SWAP_4), ODD_4).add(c2.rearrange(SWAP_4).blend(c3, ODD_4));
-        FloatVector e0 = d0.blend(d1.rearrange(SWAP_8), ODD_8).add(d0.rearrange(SWAP_8).blend(d1, ODD_8));
-        FloatVector second = e0.rearrange(SWAP_8);
-        if (bias.byteSize() > 0) {
-            FloatVector added = FloatVector.fromMemorySegment(SIXTEEN, bias, biasAt, NATIVE, LOWER);
-            e0 = e0.add(added);
-            second = second.add(added);
-        }
-        e0.intoMemorySegment(y, yAt, NATIVE, LOWER);
-        second.intoMemorySegment(y, nextAt, NATIVE, LOWER);
+        d0.blend(d1.rearrange(SWAP_8), ODD_8).add(d0.rearrange(SWAP_8).blend(d1, ODD_8)).intoMemorySegment(spare, to,
+                NATIVE);
     }
 
     /** {@link #storeSixteen} for one row of y. */
     private static void storeEight(MemorySegment spare, MemorySegment bias, long biasAt, MemorySegment y, long yAt) {
-        FloatVector a0 = FloatVector.fromMemorySegment(SIXTEEN, spare, 0, NATIVE);
-        FloatVector a1 = FloatVector.fromMemorySegment(SIXTEEN, spare, WIDTH, NATIVE);
-        FloatVector a2 = FloatVector.fromMemorySegment(SIXTEEN, spare, 2 * WIDTH, NATIVE);
-        FloatVector a3 = FloatVector.fromMemorySegment(SIXTEEN, spare, 3 * WIDTH, NATIVE);
-        FloatVector a4 = FloatVector.fromMemorySegment(SIXTEEN, spare, 4 * WIDTH, NATIVE);
-        FloatVector a5 = FloatVector.fromMemorySegment(SIXTEEN, spare, 5 * WIDTH, NATIVE);
-        FloatVector a6 = FloatVector.fromMemorySegment(SIXTEEN, spare, 6 * WIDTH, NATIVE);
-        FloatVector a7 = FloatVector.fromMemorySegment(SIXTEEN, spare, 7 * WIDTH, NATIVE);
+        addEight(spare, 0, 0);
+        FloatVector sum = FloatVector.fromMemorySegment(SIXTEEN, spare, 0, NATIVE);
+        if (bias.byteSize() > 0) {
+            sum = sum.add(FloatVector.fromMemorySegment(SIXTEEN, bias, biasAt, NATIVE, LOWER));
+        }
+        sum.intoMemorySegment(y, yAt, NATIVE, LOWER);
+    }
+
+    /** {@link #addSixteen} for eight vectors; their sums are stored twice, side by side. */
+    static void addEight(MemorySegment spare, long from, long to) {
+        FloatVector a0 = FloatVector.fromMemorySegment(SIXTEEN, spare, from, NATIVE);
+        FloatVector a1 = FloatVector.fromMemorySegment(SIXTEEN, spare, from + WIDTH, NATIVE);
+        FloatVector a2 = FloatVector.fromMemorySegment(SIXTEEN, spare, from + 2 * WIDTH, NATIVE);
+        FloatVector a3 = FloatVector.fromMemorySegment(SIXTEEN, spare, from + 3 * WIDTH, NATIVE);
+        FloatVector a4 = FloatVector.fromMemorySegment(SIXTEEN, spare, from + 4 * WIDTH, NATIVE);
+        FloatVector a5 = FloatVector.fromMemorySegment(SIXTEEN, spare, from + 5 * WIDTH, NATIVE);
+        FloatVector a6 = FloatVector.fromMemorySegment(SIXTEEN, spare, from + 6 * WIDTH, NATIVE);
+        FloatVector a7 = FloatVector.fromMemorySegment(SIXTEEN, spare, from + 7 * WIDTH, NATIVE);
         FloatVector b0 = a0.blend(a1.rearrange(SWAP_1), ODD_1).add(a0.rearrange(SWAP_1).blend(a1, ODD_1));
         FloatVector b1 = a2.blend(a3.rearrange(SWAP_1), ODD_1).add(a2.rearrange(SWAP_1).blend(a3, ODD_1));
         FloatVector b2 = a4.blend(a5.rearrange(SWAP_1), ODD_1).add(a4.rearrange(SWAP_1).blend(a5, ODD_1));
@@ -408,10 +354,6 @@ final class FewRows {
         FloatVector c0 = b0.blend(b1.rearrange(SWAP_2), ODD_2).add(b0.rearrange(SWAP_2).blend(b1, ODD_2));
         FloatVector c1 = b2.blend(b3.rearrange(SWAP_2), ODD_2).add(b2.rearrange(SWAP_2).blend(b3, ODD_2));
         FloatVector d0 = c0.blend(c1.rearrange(SWAP_4), ODD_4).add(c0.rearrange(SWAP_4).blend(c1, ODD_4));
-        FloatVector sum = d0.add(d0.rearrange(SWAP_8));
-        if (bias.byteSize() > 0) {
-            sum = sum.add(FloatVector.fromMemorySegment(SIXTEEN, bias, biasAt, NATIVE, LOWER));
-        }
-        sum.intoMemorySegment(y, yAt, NATIVE, LOWER);
+        d0.add(d0.rearrange(SWAP_8)).intoMemorySegment(spare, to, NATIVE);
     }
 }

@@ -110,37 +110,42 @@ public final class VectorMatmul implements Matmul {
         if (m == 0 || n == 0 || batch == 0) {
             return;
         }
-        if (batch == 1 && FewRows.takesSixteen(m, n)) {
-            sixteenRows(team, m, n, k, x, w, bias, y);
+        if (batch == 1 && Wide.takes(m, n)) {
+            wide(team, m, n, k, x, w, bias, y);
             return;
         }
-        int most = Math.clamp(TASK_BYTES / 4 / Math.max(1, k), FewRows.PASS, Integer.MAX_VALUE / 2);
-        int columns = Math.min(n, most - most % FewRows.PASS), parts = (n + columns - 1) / columns;
+        // The last part takes what is left over, since a part of less than a pass would add lanes up in another order.
+        int columns = columnsOfTask(n, k, FewRows.PASS), parts = n / columns;
         boolean worth = 4L * batch * n * k >= WORTH_A_REGION_BYTES
                 || (long) batch * m * n * k >= Blocking.WORTH_A_REGION;
         runIfWorth(team, worth, batch * parts, (task, scratch) -> {
             long z = task / parts;
-            int from = task % parts * columns;
+            int part = task % parts, from = part * columns, to = part == parts - 1 ? n : from + columns;
             Workspace.Mark mark = scratch.mark();
-            FewRows.multiply(m, k, from, Math.min(n, from + columns), x, 4 * z * m * k, 4L * k, w, 4 * z * n * k,
+            FewRows.multiply(m, k, from, to, x, 4 * z * m * k, 4L * k, w, 4 * z * n * k,
                     4L * k, bias,
                     y, 4 * z * m * n, 4L * n, scratch.allocate(DType.F32, SPARE).data());
             scratch.release(mark);
         });
     }
 
-    private static void sixteenRows(ThreadTeam team, int m, int n, int k, MemorySegment x, MemorySegment w,
-            MemorySegment bias, MemorySegment y) {
+    /** Rows of W that a task reads, in whole passes, or all of them. */
+    private static int columnsOfTask(int n, int k, int unit) {
+        int most = Math.clamp(TASK_BYTES / 4 / Math.max(1, k), unit, Integer.MAX_VALUE / 2);
+        return Math.min(n, most - most % unit);
+    }
+
+    private static void wide(ThreadTeam team, int m, int n, int k, MemorySegment x, MemorySegment w, MemorySegment bias,
+            MemorySegment y) {
         Workspace own = team.scratch();
         Workspace.Mark before = own.mark();
-        float[] steps = own.floats(FewRows.MOST * k);
-        Panels.transpose(x, 0, 4L * k, m, k, steps, 0, FewRows.MOST, true);
-        int most = Math.clamp(TASK_BYTES / 4 / Math.max(1, k), FewRows.MOST, Integer.MAX_VALUE / 2);
-        int columns = Math.min(n, most - most % FewRows.MOST);
+        MemorySegment left = own.floatMemory(Wide.leftFloats(m, k));
+        Wide.pack(m, k, x, 0, 4L * k, left);
+        int columns = columnsOfTask(n, k, Wide.ACROSS);
         runIfWorth(team, (long) m * n * k >= Blocking.WORTH_A_REGION, (n + columns - 1) / columns, (task, scratch) -> {
             Workspace.Mark mark = scratch.mark();
-            FewRows.multiplySixteen(m, n, k, task * columns, Math.min(n, (task + 1) * columns), steps, w, 0, 4L * k,
-                    bias, y, 0, 4L * n, scratch.allocate(DType.F32, SPARE).data(), scratch.floats(256));
+            Wide.multiply(m, n, k, task * columns, Math.min(n, (task + 1) * columns), left, x, 0, 4L * k, w, 0, 4L * k,
+                    bias, y, 0, 4L * n, scratch.allocate(DType.F32, SPARE).data());
             scratch.release(mark);
         });
         own.release(before);

@@ -125,6 +125,28 @@ class VectorMatmulTest {
         }
     }
 
+    @Test
+    void aRowOfFewDoesNotDependOnHowManyThereAre() {
+        long seed = Long.getLong("tern.seed", 20261122);
+        try (KernelLaw law = new KernelLaw(seed)) {
+            ThreadTeam team = law.team(3);
+            for (int out : new int[] {FewRows.PASS, 61, 700}) {
+                int in = 1 + law.random().nextInt(900);
+                Tensor x = law.gaussian(DType.F32, FewRows.MOST, in), weight = law.gaussian(DType.F32, out, in);
+                Tensor bias = law.gaussian(DType.F32, out), alone = law.blank(DType.F32, FewRows.MOST, out);
+                for (int i = 0; i < FewRows.MOST; i++) {
+                    vector.linear(team, x.slice(i, i + 1), weight, bias, alone.slice(i, i + 1));
+                }
+                for (int rows = 2; rows <= FewRows.MOST; rows++) {
+                    Tensor together = law.blank(DType.F32, rows, out);
+                    vector.linear(team, x.slice(0, rows), weight, bias, together);
+                    law.assertSame(rows + " rows, in " + in + " out " + out, together, alone.slice(0, rows));
+                }
+            }
+            law.assertGuardsUntouched();
+        }
+    }
+
     private void checkMultiply(KernelLaw law, ThreadTeam one, ThreadTeam several, int batch, int m, int n, int k,
             int form,
             float keep) {
