@@ -19,5 +19,6 @@ module tern.kernels {
     exports tern.kernels.norm;
     exports tern.kernels.optimise;
     exports tern.kernels.recurrence;
+    exports tern.kernels.steady;
     exports tern.kernels.stored;
 }

@@ -31,6 +31,13 @@ public final class Engine implements AutoCloseable {
         this.ops = new EagerOps(kernels, team, results);
     }
 
+    /**
+     * An engine on which what a model computes is a function of the tokens alone, bit for bit: see {@link KernelSet#steady}.
+     */
+    public static Engine steady(int threads) {
+        return new Engine(threads, KernelSet.steady());
+    }
+
     /** An engine on all cores. */
     public static Engine onAllCores() {
         return new Engine(Runtime.getRuntime().availableProcessors());

@@ -813,6 +813,10 @@ public final class EagerOps implements Ops, AutoCloseable {
         Tensor none = scratch.allocate(key.dtype(), key.shape().with(1, 0));
         Tensor noValues = scratch.allocate(value.dtype(), value.shape().with(1, 0));
         requireAttention(query, key, value, none, noValues, new long[query.dim(0)]);
+        if (set(query).attention().positionsAlone() && query.dim(1) > 1) {
+            return new LonePositions(set(query).attention(), team, scratch, results).tiled(query, key, value, rows,
+                    tiles, ages);
+        }
         Tensor y = results.allocate(query.dtype(), query.shape().withLast(value.shape().last()));
         Workspace.Mark kept = scratch.mark();
         Tensor logSum = scratch.allocate(query.dtype(), Shape.of(query.dim(0), query.dim(2), query.dim(1)));

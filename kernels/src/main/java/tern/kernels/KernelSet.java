@@ -78,6 +78,22 @@ public record KernelSet(String name, Matmul matmul, StoredWeights stored, Elemen
         return Chosen.FASTEST;
     }
 
+    /**
+     * The bodies of {@link #fastest} that give a position of a sequence the same bits whatever stands beside it: whichever
+     * sequences share the batch, wherever time is cut into calls, and whether a call steps or reads a whole prompt. So what
+     * a model computes is a function of the tokens alone. Forward only as fast as that allows: linear layers keep about
+     * two thirds of their speed, recurrences step, attention reads its keys once for each position. Backward passes are those of
+     * {@link #fastest}.
+     */
+    public static KernelSet steady() {
+        return Chosen.STEADY;
+    }
+
+    /** {@link #steady} of the plain bodies. */
+    public static KernelSet steadyReference() {
+        return SteadyBodies.overPlain(REFERENCE);
+    }
+
     /** Why the plain bodies were chosen, and what changes that; empty if the vector bodies are in use. */
     public static Optional<String> whyNotVector() {
         return Chosen.WHY_NOT;
@@ -87,6 +103,7 @@ public record KernelSet(String name, Matmul matmul, StoredWeights stored, Elemen
     private static final class Chosen {
         private static final Optional<String> WHY_NOT = VectorSupport.missing();
         private static final KernelSet FASTEST = choose();
+        private static final KernelSet STEADY = WHY_NOT.isEmpty() ? VectorBodies.steady() : SteadyBodies.overPlain(REFERENCE);
 
         private static KernelSet choose() {
             if (WHY_NOT.isEmpty()) {

@@ -12,6 +12,7 @@ import tern.kernels.convolution.VectorShortConvolution;
 import tern.kernels.elementwise.VectorElementwise;
 import tern.kernels.embedding.VectorEmbedding;
 import tern.kernels.loss.VectorCrossEntropy;
+import tern.kernels.matmul.RowwiseMatmul;
 import tern.kernels.matmul.VectorMatmul;
 import tern.kernels.modal.VectorModalScan;
 import tern.kernels.norm.VectorNorm;
@@ -36,5 +37,14 @@ final class VectorBodies {
             new VectorAdamW());
 
     private VectorBodies() {
+    }
+
+    /** The set whose bits do not depend on what stands beside a position. */
+    static KernelSet steady() {
+        return SteadyBodies.over(new KernelSet("vector, steady", new RowwiseMatmul(),
+                new VectorStoredWeights(Integer.MAX_VALUE), SET.elementwise(), SET.norm(), SET.channels(), SET.heads(),
+                SET.embedding(), SET.shortConvolution(), SET.longConvolution(), SET.headConvolution(), SET.filters(),
+                VectorModalScan.stepping(), new VectorStateScan(Integer.MAX_VALUE), SET.averageScan(),
+                VectorAttention.positionByPosition(), SET.crossEntropy(), SET.adamW()));
     }
 }

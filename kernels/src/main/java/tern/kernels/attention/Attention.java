@@ -20,6 +20,11 @@ public interface Attention {
     void forward(ThreadTeam team, Tensor query, Tensor key, Tensor value, Tensor keys, Tensor values, long[] ages,
             Tensor y, Tensor logSum);
 
+    /** Whether {@link #forward} gives a position the same bits whatever stands beside it and wherever time is cut. */
+    default boolean positionsAlone() {
+        return false;
+    }
+
     /**
      * dQuery, dKey, dValue written; dKeys and dValues accumulated in rows before {@code ages}; O(T) memory, by recomputing
      * scores tile by tile.

@@ -41,8 +41,28 @@ public final class VectorAttention implements Attention {
     // Floats below which a region's start would cost more than the second thread gains.
     private static final long WORTH_A_REGION = 1 << 15;
 
-    /** A body without state. */
+    private final boolean alone;
+
+    /** A body that takes many positions in tiles. */
     public VectorAttention() {
+        this(false);
+    }
+
+    private VectorAttention(boolean alone) {
+        this.alone = alone;
+    }
+
+    /**
+     * A body whose forward pass takes every position as if it were the only one, so that its bits do not depend on where
+     * time is cut or on what stands beside it. A pass over 256 keys is shared by the queries that follow each other.
+     */
+    public static VectorAttention positionByPosition() {
+        return new VectorAttention(true);
+    }
+
+    @Override
+    public boolean positionsAlone() {
+        return alone;
     }
 
     // ── forward ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -56,7 +76,7 @@ public final class VectorAttention implements Attention {
         boolean kept = keys.dim(1) > 0;
         Tensor allKeys = kept ? keys : key;
         Tensor allValues = kept ? values : value;
-        if (query.dim(1) == 1) {
+        if (alone || query.dim(1) == 1) {
             step(team, query, allKeys, allValues, ages, y, logSum);
         } else {
             tiles(team, query, allKeys, allValues, ages, y, logSum);
@@ -213,41 +233,50 @@ public final class VectorAttention implements Attention {
 
     // ── one position ────────────────────────────────────────────────────────────────────────────────────────────────
 
+    /** Row r is position {@code r % time} of sequence {@code r / time}; tasks of the same keys follow each other. */
     private static void step(ThreadTeam team, Tensor query, Tensor keys, Tensor values, long[] ages, Tensor y,
             Tensor logSum) {
         int batch = query.dim(0);
+        int time = query.dim(1);
         int heads = query.dim(2);
         int groups = keys.dim(2);
         int valueWidth = values.dim(3);
         long oldest = 0;
         long positions = 0;
         for (long age : ages) {
-            oldest = Math.max(oldest, age + 1);
-            positions += age + 1;
+            oldest = Math.max(oldest, age + time);
+            positions += time * (age + 1) + (long) time * (time - 1) / 2;
         }
         int parts = Math.toIntExact((oldest + DECODE_KEYS - 1) / DECODE_KEYS);
+        int rows = batch * time;
         long partBytes = 4L * (2 + valueWidth);
         Workspace.Mark mark = team.scratch().mark();
-        MemorySegment found = floats(team.scratch(), Math.multiplyExact(batch * parts, heads * (2 + valueWidth)));
+        MemorySegment found = floats(team.scratch(),
+                Math.multiplyExact(Math.multiplyExact(rows, parts), heads * (2 + valueWidth)));
         ThreadTeam.Task part = (index, scratch) -> {
-            int b = index / parts;
-            long from = (long) (index % parts) * DECODE_KEYS;
-            int count = (int) Math.min(DECODE_KEYS, ages[b] + 1 - from);
+            int b = index / (parts * time);
+            int row = b * time + index % time;
+            int which = index / time % parts;
+            long from = (long) which * DECODE_KEYS;
+            int count = (int) Math.min(DECODE_KEYS, ages[b] + index % time + 1 - from);
             if (count > 0) {
-                stepPart(query, keys, values, b, from, count, found, index * heads * partBytes, scratch);
+                stepPart(query, keys, values, b, row, from, count, found,
+                        ((long) row * parts + which) * heads * partBytes, scratch);
             }
         };
         if (positions * groups * (keys.dim(3) + valueWidth) < WORTH_A_REGION) {
-            alone(team, batch * parts, part);
+            alone(team, rows * parts, part);
         } else {
-            team.run(batch * parts, part);
+            team.run(rows * parts, part);
         }
-        for (int row = 0; row < batch * heads; row++) {
-            int b = row / heads;
-            long at = ((long) b * parts * heads + row % heads) * partBytes;
-            join(found, at, heads * partBytes, (int) (ages[b] / DECODE_KEYS) + 1, valueWidth, y.data(),
-                    4L * row * valueWidth,
-                    logSum.data(), 4L * row);
+        for (int index = 0; index < rows * heads; index++) {
+            int row = index / heads;
+            int h = index % heads;
+            int t = row % time;
+            int b = row / time;
+            long at = ((long) row * parts * heads + h) * partBytes;
+            join(found, at, heads * partBytes, (int) ((ages[b] + t) / DECODE_KEYS) + 1, valueWidth, y.data(),
+                    4L * index * valueWidth, logSum.data(), 4L * (((long) b * heads + h) * time + t));
         }
         team.scratch().release(mark);
     }
@@ -262,9 +291,8 @@ public final class VectorAttention implements Attention {
 
     // For each head the highest score, the sum of weights under it, and the weighted sum of values, of some keys. Rows of the
     // history are taken a few at a time, all heads of them together: with head after head alone, memory did not keep up.
-    private static void stepPart(Tensor query, Tensor keys, Tensor values, int b, long from, int count,
-            MemorySegment found,
-            long foundAt, Workspace scratch) {
+    private static void stepPart(Tensor query, Tensor keys, Tensor values, int b, int row, long from, int count,
+            MemorySegment found, long foundAt, Workspace scratch) {
         int heads = query.dim(2);
         int groups = keys.dim(2);
         int width = query.dim(3);
@@ -279,7 +307,7 @@ public final class VectorAttention implements Attention {
         for (int s = 0; s < count; s += STEP_ROWS) {
             int rows = Math.min(STEP_ROWS, count - s);
             for (int h = 0; h < heads; h++) {
-                dots(query.data(), 4L * (b * heads + h) * width, keys.data(),
+                dots(query.data(), 4L * ((long) row * heads + h) * width, keys.data(),
                         keyAt + 4L * (s * groups + h / perGroup) * width, 4L * groups * width, rows, width, scale,
                         scores,
                         4L * (h * DECODE_KEYS + s));

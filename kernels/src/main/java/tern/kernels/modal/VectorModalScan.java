@@ -21,8 +21,22 @@ public final class VectorModalScan implements ModalScan {
     private static final long WORTH_A_REGION = 1 << 15;
     private static final int STEP_TASKS = 16;
 
-    /** A body without state. */
+    private final int many;
+    private final int manyOfHeads;
+
+    /** A body that chooses the form by the number of positions. */
     public VectorModalScan() {
+        this(MANY, MANY_OF_HEADS);
+    }
+
+    private VectorModalScan(int many, int manyOfHeads) {
+        this.many = many;
+        this.manyOfHeads = manyOfHeads;
+    }
+
+    /** A body whose forward pass steps however many positions there are, so that bits do not depend on where time is cut. */
+    public static VectorModalScan stepping() {
+        return new VectorModalScan(Integer.MAX_VALUE, Integer.MAX_VALUE);
     }
 
     @Override
@@ -33,7 +47,7 @@ public final class VectorModalScan implements ModalScan {
         int time = x.dim(1);
         if (time == 0) {
             keep(state, nextState);
-        } else if (time < MANY) {
+        } else if (time < many) {
             int parts = Math.min(STEP_TASKS, modes.filters());
             run(team, batch * parts, (long) batch * time * modes.order(),
                     (index, scratch) -> ModalStep.scalar(x, modes, poles,
@@ -57,7 +71,7 @@ public final class VectorModalScan implements ModalScan {
         long work = (long) batch * time * modes.order() * width * width;
         if (time == 0) {
             keep(state, nextState);
-        } else if (time < MANY_OF_HEADS) {
+        } else if (time < manyOfHeads) {
             int parts = Math.min(STEP_TASKS, modes.filters());
             run(team, batch * parts, work,
                     (index, scratch) -> ModalStep.heads(query, key, value, modes, poles, passThrough,

@@ -57,9 +57,21 @@ public final class VectorStoredWeights implements StoredWeights {
     }
 
     private final ReferenceStoredWeights plain = new ReferenceStoredWeights();
+    private final int few;
 
-    /** Keeps no state. */
+    /** A body that chooses the way by the number of rows. */
     public VectorStoredWeights() {
+        this(FEW);
+    }
+
+    /**
+     * A body that is told up to how many rows of x it takes the way of few rows, whose bits do not depend on the rows
+     * beside them.
+     *
+     * @param few rows; {@link Integer#MAX_VALUE} for always
+     */
+    public VectorStoredWeights(int few) {
+        this.few = few;
     }
 
     private static MemorySegment room(Workspace scratch, long floats) {
@@ -76,16 +88,21 @@ public final class VectorStoredWeights implements StoredWeights {
         StoredShape shape = StoredShape.of(x, weight, bias, y);
         if (y.dtype() != DType.F32) {
             plain.linear(team, x, weight, bias, y);
-        } else if (shape.rows() <= FEW) {
-            few(team, shape, x.data(), weight, shape.biased() ? bias.data() : MemorySegment.NULL, y.data());
+        } else if (shape.rows() <= few) {
+            MemorySegment added = shape.biased() ? bias.data() : MemorySegment.NULL;
+            for (int from = 0; from < shape.rows(); from += FEW) {
+                few(team, Math.min(FEW, shape.rows() - from), shape, x.data().asSlice(4L * from * shape.in()), weight,
+                        added, y.data().asSlice(4L * from * shape.out()));
+            }
         } else {
             many(team, shape, x.data(), weight, shape.biased() ? bias.data() : MemorySegment.NULL, y.data());
         }
     }
 
-    private static void few(ThreadTeam team, StoredShape shape, MemorySegment x, Tensor weight, MemorySegment bias,
-            MemorySegment y) {
-        int m = shape.rows(), k = shape.in(), n = shape.out();
+    /** @param m rows of x, at most {@link #FEW} */
+    private static void few(ThreadTeam team, int m, StoredShape shape, MemorySegment x, Tensor weight,
+            MemorySegment bias, MemorySegment y) {
+        int k = shape.in(), n = shape.out();
         if (m == 0 || n == 0) {
             return;
         }

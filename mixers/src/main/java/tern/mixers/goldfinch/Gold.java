@@ -157,7 +157,8 @@ public final class Gold implements SequenceMixer {
         TokenShift.Shifted shifted = shift.apply(ops, in.x(), state.slot("shift"));
         Tensor q = turned(ops, split(ops, queryNorm.apply(ops, query.apply(ops, shifted.inputs().getFirst()))),
                 in.ages());
-        KeysAndValues own = own(ops, in.wires(), in.ages());
+        KeysAndValues made = own(ops, in.wires(), in.ages());
+        KeysAndValues own = asStored(ops, made);
         Tensor attended;
         State next;
         if (config.cache().rebuilds()) {
@@ -170,8 +171,8 @@ public final class Gold implements SequenceMixer {
             attended = found.y();
             next = state.next(shifted.before(), found.keys(), found.values());
         } else {
-            Tensor keys = append(ops, own.keys(), state.slot(KEYS), in.ages());
-            Tensor values = append(ops, own.values(), state.slot(VALUES), in.ages());
+            Tensor keys = append(ops, made.keys(), state.slot(KEYS), in.ages());
+            Tensor values = append(ops, made.values(), state.slot(VALUES), in.ages());
             attended = ops.tiledAttention(q, own.keys(), own.values(), TILE, tile -> {
                 int from = tile * TILE;
                 int to = end(in.ages(), from);
@@ -204,8 +205,12 @@ public final class Gold implements SequenceMixer {
         MixerWires from = new MixerWires(wires);
         Tensor ofTokens = ofTokens(ops, from.get(Compressor.TOKEN), from.get(Compressor.TOKEN_BEFORE));
         Tensor key = key(ops, from.get(Compressor.KEY), from.get(Compressor.KEY_BEFORE), ofTokens);
-        KeysAndValues own = new KeysAndValues(turned(ops, split(ops, key), ages),
+        return new KeysAndValues(turned(ops, split(ops, key), ages),
                 split(ops, ops.slice(ofTokens, -1, width, 2 * width)));
+    }
+
+    /** What {@link #append} stores and {@code recall} gives back: rounding what was rounded might round again. */
+    private KeysAndValues asStored(Ops ops, KeysAndValues own) {
         if (config.cache().rebuilds() || config.cache().type() == CacheType.F32) {
             return own;
         }

@@ -1,0 +1,34 @@
+package tern.kernels;
+
+import tern.kernels.steady.SteadyAttention;
+import tern.kernels.steady.SteadyAverageScan;
+import tern.kernels.steady.SteadyElementwise;
+import tern.kernels.steady.SteadyHeadConvolution;
+import tern.kernels.steady.SteadyLongConvolution;
+import tern.kernels.steady.SteadyModalScan;
+import tern.kernels.steady.SteadyStateScan;
+
+/** What makes a set steady whose other bodies are: see {@link KernelSet#steady}. */
+final class SteadyBodies {
+    private SteadyBodies() {
+    }
+
+    /** On top of bodies whose matrix products and recurrences are steady already. */
+    static KernelSet over(KernelSet set) {
+        return new KernelSet(set.name(), set.matmul(), set.stored(), new SteadyElementwise(set.elementwise()),
+                set.norm(), set.channels(), set.heads(), set.embedding(), set.shortConvolution(),
+                new SteadyLongConvolution(set.longConvolution()), new SteadyHeadConvolution(set.headConvolution()),
+                set.filters(), set.modal(), set.stateScan(), set.averageScan(),
+                set.attention().positionsAlone() ? set.attention() : new SteadyAttention(set.attention()),
+                set.crossEntropy(), set.adamW());
+    }
+
+    /** On top of the plain bodies, whose recurrences keep their states in double precision within a call. */
+    static KernelSet overPlain(KernelSet set) {
+        return over(new KernelSet(set.name() + ", steady", set.matmul(), set.stored(), set.elementwise(), set.norm(),
+                set.channels(), set.heads(), set.embedding(), set.shortConvolution(), set.longConvolution(),
+                set.headConvolution(), set.filters(), new SteadyModalScan(set.modal()),
+                new SteadyStateScan(set.stateScan()), new SteadyAverageScan(set.averageScan()), set.attention(),
+                set.crossEntropy(), set.adamW()));
+    }
+}
