@@ -41,7 +41,8 @@ class RoomsTest {
             Map.entry("train", Set.of("autograd", "checkpoint", "tasks")),
             Map.entry("distil", Set.of("train")),
             Map.entry("huggingface", Set.of("text")),
-            Map.entry("cli", Set.of("distil", "inference")));
+            Map.entry("serve", Set.of("inference")),
+            Map.entry("cli", Set.of("distil", "serve")));
 
     private static final JavaClasses CLASSES = new ClassFileImporter()
             .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)

@@ -26,9 +26,9 @@ import tern.mixers.NearestName;
  * <p>A subcommand is one class, named in the list below. It reaches the streams through a {@code @ParentCommand} field of
  * this type, throws {@link UserError} or lets the rooms' exceptions pass, and returns its exit status.
  */
-@Command(name = "tern", description = "Sequence models in plain Java: train, distil, generate, measure.", mixinStandardHelpOptions = true, versionProvider = Tern.Version.class, sortOptions = false, synopsisSubcommandLabel = "COMMAND", subcommands = {
+@Command(name = "tern", description = "Sequence models in plain Java: train, distil, generate, serve, measure.", mixinStandardHelpOptions = true, versionProvider = Tern.Version.class, sortOptions = false, synopsisSubcommandLabel = "COMMAND", subcommands = {
     QuickstartCommand.class, TrainCommand.class, DistilCommand.class, ConvertCommand.class, GenerateCommand.class,
-    EvalCommand.class, CompareCommand.class, TasksCommand.class,
+    ServeCommand.class, EvalCommand.class, CompareCommand.class, TasksCommand.class,
     LogitsCommand.class, TokenizeCommand.class,
     InspectCommand.class, BenchCommand.class, DoctorCommand.class})
 public final class Tern implements Runnable {

@@ -1,5 +1,6 @@
 package tern.inference;
 
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -16,7 +17,7 @@ import tern.tensor.Tensor;
 public final class LiveBatch implements AutoCloseable {
     private final LanguageModel model;
     private final Running running;
-    private final int seats;
+    private int seats;
     private final List<Seat> taken = new ArrayList<>();
 
     LiveBatch(LanguageModel model, int seats) {
@@ -89,6 +90,25 @@ public final class LiveBatch implements AutoCloseable {
         running.reserve(positions);
     }
 
+    /** Number of seats, taken or not. */
+    public int seats() {
+        return seats;
+    }
+
+    /**
+     * Changes the number of seats, and the memory held with it; those who sit stay where they are.
+     *
+     * @throws IllegalArgumentException if there are fewer than are taken, or none
+     */
+    public void resize(int count) {
+        if (count < Math.max(1, taken.size())) {
+            throw new IllegalArgumentException(
+                    "batch: " + count + " seats, expected at least the " + taken.size() + " that are taken, and one");
+        }
+        running.resize(count, taken.size());
+        seats = count;
+    }
+
     /**
      * A fresh sequence joins.
      *
@@ -141,13 +161,13 @@ public final class LiveBatch implements AutoCloseable {
      * Every sequence reads one token.
      *
      * @param ids one token a row, in the order of {@link Seat#row()}
-     * @param logits [size · vocabulary] written, row by row
+     * @param logits [size · vocabulary] or longer; written from the beginning, row by row
      * @throws IllegalArgumentException if the number of tokens is not {@link #size} or one is outside the vocabulary; no
      *             state has changed
      */
     public void step(int[] ids, float[] logits) {
         int vocabulary = model.network().config().vocabulary();
-        if (ids.length != taken.size() || logits.length != ids.length * vocabulary || ids.length == 0) {
+        if (ids.length != taken.size() || logits.length < ids.length * vocabulary || ids.length == 0) {
             throw new IllegalArgumentException("batch step: expected one token for each of " + taken.size()
                     + " sequences and room for " + taken.size() * vocabulary + " logits, found " + ids.length + " and "
                     + logits.length);
@@ -158,8 +178,8 @@ public final class LiveBatch implements AutoCloseable {
             for (int row = 0; row < ids.length; row++) {
                 tokens.data().setAtIndex(Tensor.INT, row, ids[row]);
             }
-            LiveSequence.copy(running.lastLogits(running.advance(Form.STEP, tokens, 0, ids.length, Outputs.LAST)), 0,
-                    logits);
+            Tensor found = running.lastLogits(running.advance(Form.STEP, tokens, 0, ids.length, Outputs.LAST));
+            MemorySegment.copy(found.data(), Tensor.FLOAT, 0, logits, 0, ids.length * vocabulary);
             return logits;
         });
     }

@@ -147,6 +147,11 @@ public final class LiveSequence implements AutoCloseable {
         return Snapshot.of(model, running.state(), 0, latest);
     }
 
+    /** {@link #snapshot()} that does not know the logits, which take memory of their own. */
+    public Snapshot snapshotWithoutLogits() {
+        return Snapshot.of(model, running.state(), 0, new float[0]);
+    }
+
     /**
      * Puts the sequence where a snapshot was taken.
      *

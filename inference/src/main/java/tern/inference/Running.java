@@ -25,7 +25,7 @@ final class Running implements AutoCloseable {
     private final SequenceModel model;
     private final Engine engine;
     private final boolean grows;
-    private final int rows;
+    private int rows;
     private Memory memory = new Memory();
     private ModelState state;
 
@@ -66,14 +66,23 @@ final class Running implements AutoCloseable {
         if (!grows || state.capacity() >= positions) {
             return;
         }
-        int capacity = Math.toIntExact(Math.max(positions, state.capacity() + state.capacity() / 2L));
-        Memory larger = new Memory();
-        ModelState moved = ModelState.empty(model.stateLayouts(), DType.F32, rows, capacity, larger);
-        for (int row = 0; row < rows; row++) {
+        move(rows, Math.toIntExact(Math.max(positions, state.capacity() + state.capacity() / 2L)), rows);
+    }
+
+    /** Room for so many sequences, of which the first {@code used} are kept. */
+    void resize(int count, int used) {
+        move(count, grows ? state.capacity() : 0, used);
+        rows = count;
+    }
+
+    private void move(int count, int capacity, int used) {
+        Memory other = new Memory();
+        ModelState moved = ModelState.empty(model.stateLayouts(), DType.F32, count, capacity, other);
+        for (int row = 0; row < used; row++) {
             moved.copySequence(state, row, row);
         }
         memory.close();
-        memory = larger;
+        memory = other;
         state = moved;
     }
 

@@ -2,12 +2,15 @@ package tern.inference;
 
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.TreeMap;
+import java.util.zip.CRC32C;
 
 import tern.checkpoint.MalformedFileException;
 import tern.checkpoint.StateFile;
@@ -26,6 +29,9 @@ import tern.tensor.Tensor;
  */
 public final class Snapshot implements AutoCloseable {
     private static final String LOGITS = "logits";
+    private static final String TOKENS = "tokens";
+    private static final String CHECKSUM = "crc32c";
+    private static final long LARGEST_BUFFER = 1L << 30;
 
     private final String fingerprint;
     private final long position;
@@ -112,12 +118,32 @@ public final class Snapshot implements AutoCloseable {
         return logits.clone();
     }
 
+    /** Whether {@link #logits} are known. */
+    public boolean hasLogits() {
+        return logits.length > 0;
+    }
+
+    /** How many {@link #logits} are known. */
+    public int logitCount() {
+        return logits.length;
+    }
+
     /**
      * Writes the snapshot as a safetensors file, atomically.
      *
      * @throws IOException if writing fails; a file that was there before is then unchanged
      */
     public void save(Path path) throws IOException {
+        save(path, new int[0], Map.of());
+    }
+
+    /**
+     * {@link #save(Path)} with what else the reader wants to know, and a checksum over all.
+     *
+     * @param tokens that were read, from the first on; empty for none
+     * @param notes anything worth keeping
+     */
+    public void save(Path path, int[] tokens, Map<String, String> notes) throws IOException {
         try (Memory scratch = new Memory()) {
             Map<String, Tensor> all = new LinkedHashMap<>();
             for (int branch = 0; branch < slots.size(); branch++) {
@@ -130,7 +156,46 @@ public final class Snapshot implements AutoCloseable {
                 MemorySegment.copy(logits, 0, tensor.data(), Tensor.FLOAT, 0, logits.length);
                 all.put(LOGITS, tensor);
             }
-            new StateFile(fingerprint, position, all, Map.of()).save(path);
+            if (tokens.length > 0) {
+                Tensor tensor = scratch.allocate(DType.I32, Shape.of(tokens.length));
+                MemorySegment.copy(tokens, 0, tensor.data(), Tensor.INT, 0, tokens.length);
+                all.put(TOKENS, tensor);
+            }
+            Map<String, String> noted = new TreeMap<>(notes);
+            noted.put(CHECKSUM, checksum(position, all, notes));
+            new StateFile(fingerprint, position, all, noted).save(path);
+        }
+    }
+
+    /** CRC-32C over names, contents and notes: a flipped bit in a state would otherwise go unnoticed. */
+    private static String checksum(long position, Map<String, Tensor> all, Map<String, String> notes) {
+        CRC32C sum = new CRC32C();
+        sum.update(Long.toString(position).getBytes(StandardCharsets.UTF_8));
+        new TreeMap<>(all).forEach((name, tensor) -> {
+            sum.update(name.getBytes(StandardCharsets.UTF_8));
+            long bytes = tensor.bytes();
+            for (long at = 0; at < bytes; at += LARGEST_BUFFER) {
+                sum.update(tensor.data().asSlice(at, Math.min(LARGEST_BUFFER, bytes - at)).asByteBuffer());
+            }
+        });
+        new TreeMap<>(notes).forEach((name, note) -> sum.update((name + "=" + note).getBytes(StandardCharsets.UTF_8)));
+        return Long.toHexString(sum.getValue());
+    }
+
+    /**
+     * A snapshot read from a file, with what was saved beside it.
+     *
+     * @param tokens that were read, or none if they were not saved
+     */
+    public record Saved(Snapshot snapshot, int[] tokens, Map<String, String> notes) {
+        @Override
+        public boolean equals(Object other) {
+            return this == other;
+        }
+
+        @Override
+        public int hashCode() {
+            return System.identityHashCode(this);
         }
     }
 
@@ -140,9 +205,21 @@ public final class Snapshot implements AutoCloseable {
      * @throws IOException if the file cannot be read, is damaged, or belongs to another model (both fingerprints are named)
      */
     public static Snapshot load(Path path, LanguageModel model) throws IOException {
+        return loadSaved(path, model).snapshot();
+    }
+
+    /** {@link #load} with what was saved beside the state. */
+    public static Saved loadSaved(Path path, LanguageModel model) throws IOException {
         Memory memory = new Memory();
         try {
             StateFile file = StateFile.load(path, model.fingerprint(), memory);
+            Map<String, String> notes = new TreeMap<>(file.notes());
+            String expectedSum = notes.remove(CHECKSUM);
+            if (expectedSum != null && !expectedSum.equals(checksum(file.position(), file.slots(), notes))) {
+                throw new MalformedFileException(path
+                        + ": the contents do not have the checksum that was saved with them; the file is damaged, take"
+                        + " another copy");
+            }
             List<List<Tensor>> branches = new ArrayList<>();
             List<StateLayout> layouts = model.network().stateLayouts();
             for (int branch = 0; branch < layouts.size(); branch++) {
@@ -163,8 +240,11 @@ public final class Snapshot implements AutoCloseable {
                 branches.add(own);
             }
             Tensor logits = file.slots().get(LOGITS);
-            return new Snapshot(file.fingerprint(), file.position(), memory, branches,
+            Tensor tokens = file.slots().get(TOKENS);
+            Snapshot snapshot = new Snapshot(file.fingerprint(), file.position(), memory, branches,
                     logits == null ? new float[0] : logits.toFloats());
+            return new Saved(snapshot,
+                    tokens == null ? new int[0] : tokens.data().asSlice(0, tokens.bytes()).toArray(Tensor.INT), notes);
         } catch (IOException | RuntimeException refused) {
             memory.close();
             throw refused;

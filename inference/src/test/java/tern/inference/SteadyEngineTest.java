@@ -64,7 +64,7 @@ class SteadyEngineTest {
         LanguageModel model = new LanguageModel(stack, ByteTokenizer.ALL, "test-" + kind, engine);
         return kind.endsWith("+bytes") ? model.remembering(new GoldCache(CacheTier.FULL, CacheType.INT8))
                 : kind.endsWith("+rebuilt") ? model.remembering(new GoldCache(CacheTier.COMPRESSED, CacheType.F32))
-                        : kind.endsWith("+keys") ? model.remembering(new GoldCache(CacheTier.KEYS, CacheType.BF16)) : model;
+                : kind.endsWith("+keys") ? model.remembering(new GoldCache(CacheTier.KEYS, CacheType.BF16)) : model;
     }
 
     private static StackConfig config(String kind) {
@@ -104,10 +104,13 @@ class SteadyEngineTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"odd-attention", "odd-hyena", "odd-multihyena", "odd-modal", "odd-heads", "transformer-nano",
-            "hyena-nano", "multihyena-nano", "modal-nano", "rwkv4-nano", "rwkv5-nano", "rwkv6-nano", "rwkv7-nano",
-            "finch-c2-nano", "goldfinch-nano", "goldfinch-nano+bytes", "goldfinch-nano+rebuilt", "goldfinch-nano+keys", "gptalpha-nano",
-            "odd-attention+plain", "odd-modal+plain", "odd-heads+plain", "odd-hyena+plain", "rwkv4-nano+plain", "rwkv7-nano+plain"})
+    @ValueSource(strings = {"odd-attention", "odd-hyena", "odd-multihyena", "odd-modal", "odd-heads",
+        "transformer-nano",
+        "hyena-nano", "multihyena-nano", "modal-nano", "rwkv4-nano", "rwkv5-nano", "rwkv6-nano", "rwkv7-nano",
+        "finch-c2-nano", "goldfinch-nano", "goldfinch-nano+bytes", "goldfinch-nano+rebuilt", "goldfinch-nano+keys",
+        "gptalpha-nano",
+        "odd-attention+plain", "odd-modal+plain", "odd-heads+plain", "odd-hyena+plain", "rwkv4-nano+plain",
+        "rwkv7-nano+plain"})
     void logitsAreAFunctionOfTheTokens(String kind) {
         Engine engine = kind.endsWith("+plain") ? new Engine(1, KernelSet.steadyReference()) : Engine.steady(3);
         int length = kind.endsWith("+plain") ? 40 : 330;

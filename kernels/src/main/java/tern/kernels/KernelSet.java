@@ -103,7 +103,8 @@ public record KernelSet(String name, Matmul matmul, StoredWeights stored, Elemen
     private static final class Chosen {
         private static final Optional<String> WHY_NOT = VectorSupport.missing();
         private static final KernelSet FASTEST = choose();
-        private static final KernelSet STEADY = WHY_NOT.isEmpty() ? VectorBodies.steady() : SteadyBodies.overPlain(REFERENCE);
+        private static final KernelSet STEADY = WHY_NOT.isEmpty() ? VectorBodies.steady()
+                : SteadyBodies.overPlain(REFERENCE);
 
         private static KernelSet choose() {
             if (WHY_NOT.isEmpty()) {

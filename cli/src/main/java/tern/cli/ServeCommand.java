@@ -1,0 +1,181 @@
+package tern.cli;
+
+import java.io.IOException;
+import java.io.PrintStream;
+import java.net.InetAddress;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParentCommand;
+
+import tern.inference.Engine;
+import tern.inference.LanguageModel;
+import tern.serve.TernServer;
+import tern.serve.engine.Batcher;
+import tern.serve.http.ApiKeys;
+import tern.serve.http.Limits;
+
+/** {@code tern serve}: models over HTTP, until it is told to end. */
+@Command(name = "serve", description = "Serve models over HTTP, with OpenAI's API and sessions of Tern's own.", mixinStandardHelpOptions = true, sortOptions = false)
+final class ServeCommand implements Callable<Integer> {
+    private static final Pattern SIZE = Pattern.compile("([0-9]{1,12})\\s*([kmgt]?)(i?b)?", Pattern.CASE_INSENSITIVE);
+    private static final long POLL_MILLIS = 50;
+
+    @ParentCommand
+    private Tern tern;
+
+    @Option(names = "--model", required = true, paramLabel = "[NAME=]PATH", description = "A model's folder or file; may be given several times. Requests use the name, by default that of the folder or file.")
+    private List<String> models;
+
+    @Option(names = "--port", defaultValue = "8080", description = "Port; 0 for any that is free (${DEFAULT-VALUE}).")
+    private int port;
+
+    @Option(names = "--bind", defaultValue = "127.0.0.1", description = "Address to listen on (${DEFAULT-VALUE}, this machine only).")
+    private String bind;
+
+    @Option(names = "--state-dir", paramLabel = "DIR", description = "Where sessions and states of prompts go, so that they survive a restart and memory may be small.")
+    private @Nullable Path stateFolder;
+
+    @Option(names = "--api-key-file", paramLabel = "FILE", description = "Keys of the API, one a line; without it everybody who reaches the port is served.")
+    private @Nullable Path keyFile;
+
+    @Option(names = "--max-memory", paramLabel = "SIZE", description = "Memory for states, such as 8g: half for running streams, half for states kept (a quarter of the machine's).")
+    private @Nullable String memory;
+
+    @Option(names = "--max-disk", paramLabel = "SIZE", defaultValue = "32g", description = "What states of prompts may take in --state-dir (${DEFAULT-VALUE}).")
+    private String disk;
+
+    @Option(names = "--max-streams", defaultValue = "1024", description = "Continuations that run at the same time (${DEFAULT-VALUE}).")
+    private int streams;
+
+    @Option(names = "--max-waiting", defaultValue = "4096", description = "Requests that wait for them; more are refused with status 429 (${DEFAULT-VALUE}).")
+    private int waiting;
+
+    @Option(names = "--max-tokens", defaultValue = "1048576", description = "Most tokens of a prompt and its continuation together (${DEFAULT-VALUE}).")
+    private int tokens;
+
+    @Option(names = "--max-seconds", defaultValue = "1800", description = "How long a request may take (${DEFAULT-VALUE}).")
+    private int seconds;
+
+    @Option(names = "--drain-seconds", defaultValue = "30", description = "How long requests under way are waited for at the end (${DEFAULT-VALUE}).")
+    private int drainSeconds;
+
+    @Option(names = "--threads", defaultValue = "0", description = "Threads; 0 for all cores.")
+    private int threads;
+
+    @Override
+    public Integer call() throws Exception {
+        requireRange("--port", port, 0, 65535);
+        requireRange("--threads", threads, 0, 1024);
+        requireRange("--max-streams", streams, 1, 1 << 20);
+        requireRange("--max-waiting", waiting, 0, 1 << 24);
+        requireRange("--max-tokens", tokens, 2, 1 << 30);
+        requireRange("--max-seconds", seconds, 1, 1 << 30);
+        requireRange("--drain-seconds", drainSeconds, 0, 1 << 20);
+        Map<String, Path> paths = paths();
+        ApiKeys keys = keys();
+        Limits usual = Limits.USUAL;
+        Limits limits = new Limits(usual.bodyBytes(), usual.stateBytes(), usual.headerBytes(),
+                Duration.ofSeconds(seconds), usual.idle(), usual.choices(), usual.defaultTokens(), usual.embeddings());
+        Batcher.Settings batch = new Batcher.Settings(streams, waiting, 8, tokens, 0, 0.03);
+        TernServer.Options options = new TernServer.Options(bind, port, Optional.ofNullable(stateFolder), keys,
+                memory == null ? Machine.usableMemory() / 4 : size("--max-memory", memory), size("--max-disk", disk),
+                limits, batch, Duration.ofSeconds(drainSeconds));
+        int cores = threads == 0 ? Runtime.getRuntime().availableProcessors() : threads;
+        Map<String, LanguageModel> opened = new LinkedHashMap<>();
+        try (Interrupt interrupt = new Interrupt(); Engine engine = Engine.steady(cores)) {
+            try {
+                for (Map.Entry<String, Path> entry : paths.entrySet()) {
+                    opened.put(entry.getKey(), LanguageModel.open(entry.getValue(), engine));
+                }
+                try (TernServer server = TernServer.start(options, opened)) {
+                    greet(server, paths);
+                    while (!interrupt.isRequested()) {
+                        Thread.sleep(POLL_MILLIS);
+                    }
+                    tern.err().println("tern: going down: requests under way are answered first");
+                }
+            } finally {
+                opened.values().forEach(LanguageModel::close);
+            }
+        }
+        return Outcome.OK;
+    }
+
+    private void greet(TernServer server, Map<String, Path> paths) throws IOException {
+        PrintStream err = tern.err();
+        if (keyFile == null && !InetAddress.getByName(bind).isLoopbackAddress()) {
+            err.println("tern: everybody who reaches " + bind + " is served; --api-key-file asks for keys");
+        }
+        if (stateFolder == null) {
+            err.println("tern: sessions end with this process; --state-dir keeps them");
+        }
+        String host = bind.contains(":") ? "[" + bind + "]" : bind;
+        err.println("tern: serving " + String.join(", ", paths.keySet()) + " at http://" + host + ":" + server.port());
+        err.flush();
+    }
+
+    private Map<String, Path> paths() {
+        Map<String, Path> paths = new LinkedHashMap<>();
+        for (String model : models) {
+            int equals = model.indexOf('=');
+            boolean named = equals > 0 && !Files.exists(Path.of(model));
+            Path path = Path.of(named ? model.substring(equals + 1) : model);
+            String name = named ? model.substring(0, equals) : nameOf(path);
+            if (!name.matches("[A-Za-z0-9._:-]{1,100}")) {
+                throw new UserError("--model: \"" + name
+                        + "\" cannot be a name in requests, expected letters, digits and . _ : -; give one: NAME=PATH");
+            }
+            if (paths.putIfAbsent(name, path) != null) {
+                throw new UserError("--model: two models are called " + name + "; give them names: NAME=PATH");
+            }
+        }
+        return paths;
+    }
+
+    private static String nameOf(Path path) {
+        Path last = path.toAbsolutePath().normalize().getFileName();
+        String name = last == null ? "model" : last.toString();
+        return Files.isDirectory(path) ? name : name.replaceFirst("\\.(safetensors|gguf|pth|bin)$", "");
+    }
+
+    private ApiKeys keys() throws IOException {
+        if (keyFile == null) {
+            return ApiKeys.NONE;
+        }
+        List<String> keys = Files.readAllLines(keyFile).stream().map(String::strip)
+                .filter(line -> !line.isEmpty() && !line.startsWith("#")).toList();
+        if (keys.isEmpty()) {
+            throw new UserError("--api-key-file: " + keyFile + " has no key, expected one a line");
+        }
+        return new ApiKeys(keys);
+    }
+
+    private static long size(String option, String text) {
+        Matcher matcher = SIZE.matcher(text.strip());
+        if (!matcher.matches()) {
+            throw new UserError(option + " is \"" + text + "\", expected a size such as 512m or 8g");
+        }
+        int power = "kmgt".indexOf(matcher.group(2).toLowerCase(Locale.ROOT).isEmpty() ? '-'
+                : matcher.group(2).toLowerCase(Locale.ROOT).charAt(0)) + 1;
+        return Math.multiplyExact(Long.parseLong(matcher.group(1)), 1L << 10 * power);
+    }
+
+    private static void requireRange(String option, int value, int least, int most) {
+        if (value < least || value > most) {
+            throw new UserError(option + " is " + value + ", expected " + least + " to " + most);
+        }
+    }
+}

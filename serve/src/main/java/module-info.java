@@ -1,0 +1,20 @@
+/** Serving models over HTTP: many sequences at a time, states kept by the tokens that led to them, sessions. */
+module tern.serve {
+    requires transitive tern.inference;
+    requires java.logging;
+    requires micrometer.core;
+    requires micrometer.registry.prometheus;
+    requires org.eclipse.jetty.http;
+    requires org.eclipse.jetty.io;
+    requires org.eclipse.jetty.server;
+    requires org.eclipse.jetty.util;
+    requires tools.jackson.databind;
+    requires static org.jspecify;
+
+    exports tern.serve;
+    exports tern.serve.engine;
+    exports tern.serve.http;
+
+    // Resources of the page, and records written as JSON.
+    opens tern.serve.http to tools.jackson.databind;
+}

@@ -1,0 +1,39 @@
+package tern.serve.http;
+
+import java.util.function.BooleanSupplier;
+
+import org.eclipse.jetty.server.Handler;
+import org.eclipse.jetty.server.Request;
+
+/** What a server needs of this package. */
+public final class Access {
+    private Access() {
+    }
+
+    /** A handler of all addresses. */
+    public static Handler router(Models models, Limits limits, ApiKeys keys, boolean localOnly,
+            BooleanSupplier ready) {
+        Metrics metrics = new Metrics();
+        models.all().forEach(served -> metrics.watch(served.name(), served.batcher()));
+        return new Router(models, limits, keys, metrics, localOnly, ready);
+    }
+
+    /** Errors that arise before a request is understood, in the shape of all others and without a word of the inside. */
+    public static Request.Handler errors() {
+        return (request, response, callback) -> {
+            int status = response.getStatus() < 400 ? 500 : response.getStatus();
+            String message = switch (status) {
+                case 400 -> "the request is not HTTP as it should be";
+                case 413, 431 -> "the headers are too large";
+                case 414 -> "the address is too long";
+                default -> "the request could not be answered";
+            };
+            response.getHeaders().put("Content-Type", "application/json");
+            org.eclipse.jetty.io.Content.Sink.write(response, true,
+                    new String(Json.bytes(ApiError.of(status, "bad_request", message).body()),
+                            java.nio.charset.StandardCharsets.UTF_8),
+                    callback);
+            return true;
+        };
+    }
+}

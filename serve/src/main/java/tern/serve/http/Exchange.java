@@ -1,0 +1,155 @@
+package tern.serve.http;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.Optional;
+
+import org.eclipse.jetty.http.HttpFields;
+import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.io.Content;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+
+/** One request and its answer, with blocking reads and writes. Confined to the request's thread. */
+final class Exchange {
+    private static final int BUFFER = 1 << 16;
+
+    private final Request request;
+    private final Response response;
+    private final int mostBytes;
+    private Optional<OutputStream> out = Optional.empty();
+
+    Exchange(Request request, Response response, int mostBytes) {
+        this.request = request;
+        this.response = response;
+        this.mostBytes = mostBytes;
+    }
+
+    String method() {
+        return request.getMethod();
+    }
+
+    String path() {
+        return Request.getPathInContext(request);
+    }
+
+    Optional<String> header(String name) {
+        return Optional.ofNullable(request.getHeaders().get(name));
+    }
+
+    Optional<String> query(String name) {
+        return Optional.ofNullable(Request.extractQueryParameters(request).getValue(name));
+    }
+
+    /** Who asks, for taking turns: the key if there is one, else the address. */
+    String client() {
+        return header("Authorization").map(key -> "key " + key.hashCode())
+                .orElseGet(() -> "host " + Request.getRemoteAddr(request));
+    }
+
+    /**
+     * The fields of a JSON body.
+     *
+     * @throws ApiError if it is not said to be JSON, is too large, or is no object
+     */
+    Fields fields() throws IOException {
+        String type = header("Content-Type").orElse("");
+        // Insisting on the type also keeps pages of other origins from posting forms here.
+        if (!type.split(";", 2)[0].strip().equalsIgnoreCase("application/json")) {
+            throw ApiError.of(415, "unsupported_media_type",
+                    "the body must be JSON; send it with Content-Type: application/json");
+        }
+        return new Fields(Json.read(body()));
+    }
+
+    private byte[] body() throws IOException {
+        requireLength(mostBytes);
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        copy(bytes, mostBytes);
+        return bytes.toByteArray();
+    }
+
+    /** Refuses a body that says that it is longer. */
+    void requireLength(long most) {
+        if (request.getLength() > most) {
+            throw tooLarge(most);
+        }
+    }
+
+    private static ApiError tooLarge(long most) {
+        return ApiError.of(413, "request_too_large", "the body is larger than " + most + " bytes, which is the limit");
+    }
+
+    /** Copies the body; refuses more than so many bytes. */
+    void copy(OutputStream to, long most) throws IOException {
+        try (InputStream in = Content.Source.asInputStream(request)) {
+            byte[] buffer = new byte[BUFFER];
+            long total = 0;
+            for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {
+                total += read;
+                if (total > most) {
+                    throw tooLarge(most);
+                }
+                to.write(buffer, 0, read);
+            }
+        }
+    }
+
+    void set(String header, String value) {
+        response.getHeaders().put(header, value);
+    }
+
+    boolean isCommitted() {
+        return response.isCommitted();
+    }
+
+    /** A whole JSON answer. */
+    void json(int status, Object value) throws IOException {
+        send(status, "application/json", Json.bytes(value));
+    }
+
+    void send(int status, String type, byte[] bytes) throws IOException {
+        begin(status, type);
+        response.getHeaders().put(HttpHeader.CONTENT_LENGTH, bytes.length);
+        if (!method().equals("HEAD")) {
+            write(bytes);
+        }
+        finish();
+    }
+
+    /** Begins an answer that is written piece by piece. */
+    void begin(int status, String type) {
+        response.setStatus(status);
+        HttpFields.Mutable headers = response.getHeaders();
+        headers.put(HttpHeader.CONTENT_TYPE, type);
+        headers.put("X-Content-Type-Options", "nosniff");
+        if (!headers.contains(HttpHeader.CACHE_CONTROL)) {
+            headers.put(HttpHeader.CACHE_CONTROL, "no-store");
+        }
+        out = Optional.of(Content.Sink.asOutputStream(response));
+    }
+
+    void write(byte[] bytes) throws IOException {
+        out.orElseThrow().write(bytes);
+    }
+
+    /** One event of a stream of server-sent events; not flushed. */
+    void event(Object value) throws IOException {
+        write(("data: " + Json.text(value) + "\n\n").getBytes(StandardCharsets.UTF_8));
+    }
+
+    OutputStream stream() {
+        return out.orElseThrow();
+    }
+
+    void flush() throws IOException {
+        out.orElseThrow().flush();
+    }
+
+    void finish() throws IOException {
+        out.orElseThrow().close();
+    }
+}

@@ -1,0 +1,22 @@
+package tern.serve.http;
+
+import tern.inference.LanguageModel;
+import tern.serve.engine.Batcher;
+
+/**
+ * A model that is served.
+ *
+ * @param name what requests call it
+ * @param created when it was opened, seconds since 1970
+ */
+public record Served(String name, LanguageModel model, Batcher batcher, long created) {
+    TokenTexts texts() {
+        return new TokenTexts(model.tokenizer());
+    }
+
+    /** What tells its answers from those of other models and versions. */
+    String fingerprint() {
+        String whole = model.fingerprint();
+        return "tern-" + whole.substring(0, Math.min(16, whole.length()));
+    }
+}
