@@ -42,6 +42,8 @@ import tern.serve.http.Served;
  */
 public final class TernServer implements AutoCloseable {
     private static final System.Logger LOG = System.getLogger("tern.serve");
+    // Held here, because a logger that nobody holds forgets its level.
+    private static final Logger JETTY = Logger.getLogger("org.eclipse.jetty");
     // The usual backlog makes bursts of connections wait for a second.
     private static final int BACKLOG = 1024;
     private static final int THREADS = 64;
@@ -114,7 +116,7 @@ public final class TernServer implements AutoCloseable {
      * @throws IOException if the address cannot be listened on or the folder cannot be used
      */
     public static TernServer start(Options options, Map<String, LanguageModel> models) throws IOException {
-        Logger.getLogger("org.eclipse.jetty").setLevel(java.util.logging.Level.WARNING);
+        JETTY.setLevel(java.util.logging.Level.WARNING);
         long each = options.memory() / Math.max(1, models.size());
         List<Served> served = new ArrayList<>();
         for (Map.Entry<String, LanguageModel> entry : models.entrySet()) {

@@ -529,7 +529,8 @@ public final class Batcher implements AutoCloseable {
         }
         if (--work.open == 0) {
             double seconds = (System.nanoTime() - work.ticket.takenNanos()) * 1e-9;
-            secondsPerJob += FORGETTING * (seconds - secondsPerJob);
+            double before = secondsPerJob;
+            secondsPerJob = before + FORGETTING * (seconds - before);
             work.listener().done(work.kept);
             work.kept = Optional.empty();
         }

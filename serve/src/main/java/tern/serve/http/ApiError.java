@@ -49,16 +49,17 @@ final class ApiError extends RuntimeException {
     /** What the engine refused. */
     static ApiError of(Refusal refusal) {
         int retry = refusal.retryAfterSeconds();
+        String message = String.valueOf(refusal.getMessage());
         return switch (refusal.kind()) {
-            case IMPOSSIBLE -> new ApiError(400, INVALID, refusal.getMessage(), Optional.empty(),
+            case IMPOSSIBLE -> new ApiError(400, INVALID, message, Optional.empty(),
                     Optional.of("context_length_exceeded"), 0);
-            case BUSY -> new ApiError(429, "rate_limit_error", refusal.getMessage(), Optional.empty(),
+            case BUSY -> new ApiError(429, "rate_limit_error", message, Optional.empty(),
                     Optional.of("rate_limit_exceeded"), retry);
-            case CLOSING -> new ApiError(503, "server_error", refusal.getMessage(), Optional.empty(),
+            case CLOSING -> new ApiError(503, "server_error", message, Optional.empty(),
                     Optional.of("unavailable"), retry);
-            case TOO_SLOW -> new ApiError(408, "server_error", refusal.getMessage(), Optional.empty(),
+            case TOO_SLOW -> new ApiError(408, "server_error", message, Optional.empty(),
                     Optional.of("timeout"), 0);
-            case FAULT -> new ApiError(500, "server_error", refusal.getMessage(), Optional.empty(),
+            case FAULT -> new ApiError(500, "server_error", message, Optional.empty(),
                     Optional.of("model_failed"), 0);
         };
     }
