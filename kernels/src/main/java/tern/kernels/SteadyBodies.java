@@ -3,6 +3,9 @@ package tern.kernels;
 import tern.kernels.steady.SteadyAttention;
 import tern.kernels.steady.SteadyAverageScan;
 import tern.kernels.steady.SteadyElementwise;
+import tern.kernels.steady.SteadyChunkedAttention;
+import tern.kernels.steady.SteadyDiagonalScan;
+import tern.kernels.steady.SteadyDilatedConvolution;
 import tern.kernels.steady.SteadyHeadConvolution;
 import tern.kernels.steady.SteadyLongConvolution;
 import tern.kernels.steady.SteadyModalScan;
@@ -17,18 +20,21 @@ final class SteadyBodies {
     static KernelSet over(KernelSet set) {
         return new KernelSet(set.name(), set.matmul(), set.stored(), new SteadyElementwise(set.elementwise()),
                 set.norm(), set.channels(), set.heads(), set.embedding(), set.shortConvolution(),
+                new SteadyDilatedConvolution(set.dilatedConvolution()),
                 new SteadyLongConvolution(set.longConvolution()), new SteadyHeadConvolution(set.headConvolution()),
                 set.filters(), set.modal(), set.stateScan(), set.averageScan(),
+                new SteadyDiagonalScan(set.diagonalScan()),
                 set.attention().positionsAlone() ? set.attention() : new SteadyAttention(set.attention()),
-                set.crossEntropy(), set.adamW());
+                new SteadyChunkedAttention(set.chunkedAttention()), set.crossEntropy(), set.adamW());
     }
 
     /** On top of the plain bodies, whose recurrences keep their states in double precision within a call. */
     static KernelSet overPlain(KernelSet set) {
         return over(new KernelSet(set.name() + ", steady", set.matmul(), set.stored(), set.elementwise(), set.norm(),
-                set.channels(), set.heads(), set.embedding(), set.shortConvolution(), set.longConvolution(),
-                set.headConvolution(), set.filters(), new SteadyModalScan(set.modal()),
-                new SteadyStateScan(set.stateScan()), new SteadyAverageScan(set.averageScan()), set.attention(),
+                set.channels(), set.heads(), set.embedding(), set.shortConvolution(),
+                set.dilatedConvolution(), set.longConvolution(), set.headConvolution(), set.filters(),
+                new SteadyModalScan(set.modal()), new SteadyStateScan(set.stateScan()),
+                new SteadyAverageScan(set.averageScan()), set.diagonalScan(), set.attention(), set.chunkedAttention(),
                 set.crossEntropy(), set.adamW()));
     }
 }

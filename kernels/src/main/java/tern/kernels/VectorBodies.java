@@ -43,8 +43,10 @@ final class VectorBodies {
     static KernelSet steady() {
         return SteadyBodies.over(new KernelSet("vector, steady", new RowwiseMatmul(),
                 new VectorStoredWeights(Integer.MAX_VALUE), SET.elementwise(), SET.norm(), SET.channels(), SET.heads(),
-                SET.embedding(), SET.shortConvolution(), SET.longConvolution(), SET.headConvolution(), SET.filters(),
-                VectorModalScan.stepping(), new VectorStateScan(Integer.MAX_VALUE), SET.averageScan(),
-                VectorAttention.positionByPosition(), SET.crossEntropy(), SET.adamW()));
+                SET.embedding(), SET.shortConvolution(),
+                new VectorDilatedConvolution(new RowwiseMatmul(), new VectorElementwise()), SET.longConvolution(),
+                SET.headConvolution(), SET.filters(), VectorModalScan.stepping(),
+                new VectorStateScan(Integer.MAX_VALUE), SET.averageScan(), SET.diagonalScan(),
+                VectorAttention.positionByPosition(), SET.chunkedAttention(), SET.crossEntropy(), SET.adamW()));
     }
 }
