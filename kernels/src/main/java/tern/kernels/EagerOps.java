@@ -1,6 +1,7 @@
 package tern.kernels;
 
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.IdentityHashMap;
@@ -27,6 +28,7 @@ import tern.ops.Dilated;
 import tern.ops.Dilations;
 import tern.ops.FilterNorm;
 import tern.ops.KeysAndValues;
+import tern.ops.LinearMap;
 import tern.ops.Modes;
 import tern.ops.Ops;
 import tern.ops.Scanned;
@@ -42,6 +44,9 @@ import tern.tensor.Workspace;
  * workspace given; state tensors are updated in place. Confined to one thread (the team's threads are its own affair).
  */
 public final class EagerOps implements Ops, AutoCloseable {
+    /** Up to so many rows of x the bodies of a linear map do nothing after their one region, which may then be put off. */
+    private static final int MOST_ROWS_TOGETHER = 8;
+
     private final KernelSet fast;
     private final KernelSet reference = KernelSet.reference();
     private final ThreadTeam team;
@@ -408,6 +413,22 @@ public final class EagerOps implements Ops, AutoCloseable {
             set(x).stored().linear(team, asRows(x), weight, bias, asRows(y));
         }
         return y;
+    }
+
+    @Override
+    public List<Tensor> linears(List<LinearMap> maps) {
+        for (LinearMap map : maps) {
+            if (map.x().dtype() != DType.F32 || map.x().shape().rows() > MOST_ROWS_TOGETHER) {
+                return Ops.super.linears(maps);
+            }
+        }
+        List<Tensor> results = new ArrayList<>(maps.size());
+        team.together(() -> {
+            for (LinearMap map : maps) {
+                results.add(linear(map.x(), map.weight(), map.bias().orElseGet(() -> none(DType.F32))));
+            }
+        });
+        return results;
     }
 
     @Override

@@ -1,5 +1,6 @@
 package tern.kernels;
 
+import java.util.Arrays;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.concurrent.atomic.AtomicReference;
@@ -44,6 +45,9 @@ public final class ThreadTeam implements AutoCloseable {
     private final AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
     private final Worker[] workers;
     private final long longestSpin;
+
+    private final Gathered gathered = new Gathered();
+    private @Nullable Thread gatherer;
 
     // Written by the caller before it opens a region by storing CLAIMS, which is what makes them visible.
     private @Nullable Task task;
@@ -106,7 +110,9 @@ public final class ThreadTeam implements AutoCloseable {
             return;
         }
         Thread current = Thread.currentThread();
-        if (current instanceof Worker worker && worker.team == this) {
+        if (current.equals(gatherer)) {
+            gathered.add(tasks, task);
+        } else if (current instanceof Worker worker && worker.team == this) {
             runInline(tasks, task, worker.scratch);
         } else if (current.equals(caller.getPlain())) {
             runInline(tasks, task, scratch);
@@ -122,6 +128,37 @@ public final class ThreadTeam implements AutoCloseable {
                 caller.setRelease(null);
             }
         }
+    }
+
+    /**
+     * Carries out what {@code calls} hands to {@link #run} in one region at its end, so that small regions need not wait for each
+     * other. The calls themselves return before their tasks have run: only for those that do nothing afterwards, and whose
+     * scratch memory, taken from {@link #scratch}, is not released by them ({@link #gathers}) but by this method. Within a task the calls are
+     * carried out as they come.
+     */
+    public void together(Runnable calls) {
+        Thread current = Thread.currentThread();
+        boolean inside = current instanceof Worker worker && worker.team == this || current.equals(caller.getPlain());
+        if (inside || gathers()) {
+            calls.run();
+            return;
+        }
+        Workspace.Mark mark = scratch.mark();
+        gatherer = current;
+        try {
+            calls.run();
+            gatherer = null;
+            run(gathered.tasks(), gathered);
+        } finally {
+            gatherer = null;
+            gathered.clear();
+            scratch.release(mark);
+        }
+    }
+
+    /** Whether this thread is within {@link #together}, outside of tasks. */
+    public boolean gathers() {
+        return Thread.currentThread().equals(gatherer);
     }
 
     private void enter(Thread current) {
@@ -283,6 +320,41 @@ public final class ThreadTeam implements AutoCloseable {
         scratch.close();
         if (interrupted) {
             Thread.currentThread().interrupt();
+        }
+    }
+
+    /** The tasks of several regions as those of one. */
+    private static final class Gathered implements Task {
+        private @Nullable Task[] parts = new Task[8];
+        private int[] ends = new int[8];
+        private int count;
+
+        void add(int tasks, Task part) {
+            if (count == parts.length) {
+                parts = Arrays.copyOf(parts, 2 * count);
+                ends = Arrays.copyOf(ends, 2 * count);
+            }
+            parts[count] = part;
+            ends[count] = tasks() + tasks;
+            count++;
+        }
+
+        int tasks() {
+            return count == 0 ? 0 : ends[count - 1];
+        }
+
+        void clear() {
+            Arrays.fill(parts, null);
+            count = 0;
+        }
+
+        @Override
+        public void run(int index, Workspace scratch) {
+            int part = 0;
+            while (index >= ends[part]) {
+                part++;
+            }
+            Objects.requireNonNull(parts[part]).run(part == 0 ? index : index - ends[part - 1], scratch);
         }
     }
 

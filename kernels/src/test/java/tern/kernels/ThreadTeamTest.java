@@ -64,6 +64,52 @@ class ThreadTeamTest {
 
     @ParameterizedTest
     @ValueSource(ints = {1, 4})
+    void regionsTogetherRunEveryTaskOnceAtTheEnd(int threads) {
+        try (ThreadTeam team = new ThreadTeam(threads)) {
+            for (int round = 0; round < 50; round++) {
+                AtomicIntegerArray runs = new AtomicIntegerArray(60);
+                AtomicInteger early = new AtomicInteger();
+                team.together(() -> {
+                    for (int part = 0; part < 12; part++) {
+                        int first = 5 * part;
+                        assertThat(team.gathers()).isTrue();
+                        team.run(part % 3 == 0 ? 0 : 5, (index, scratch) -> {
+                            assertThat(team.gathers()).isFalse();
+                            scratch.zeros(DType.F32, 7);
+                            runs.incrementAndGet(first + index);
+                        });
+                        early.addAndGet(runs.get(first));
+                    }
+                });
+                assertThat(team.gathers()).isFalse();
+                assertThat(early.get()).as("tasks run before the end").isZero();
+                for (int i = 0; i < 60; i++) {
+                    assertThat(runs.get(i)).as("task %d", i).isEqualTo(i / 5 % 3 == 0 ? 0 : 1);
+                }
+            }
+        }
+    }
+
+    @Test
+    void withinATaskRegionsTogetherRunAsTheyCome() {
+        try (ThreadTeam team = new ThreadTeam(2)) {
+            AtomicInteger inner = new AtomicInteger();
+            team.run(4, (index, scratch) -> team.together(() -> {
+                int before = inner.get();
+                team.run(3, (i, own) -> inner.incrementAndGet());
+                assertThat(inner.get()).isGreaterThanOrEqualTo(before + 3);
+            }));
+            assertThat(inner.get()).isEqualTo(12);
+            assertThatThrownBy(() -> team.together(() -> {
+                throw new IllegalStateException("between");
+            })).hasMessage("between");
+            team.run(5, (i, own) -> inner.incrementAndGet());
+            assertThat(inner.get()).as("nothing is put off any more").isEqualTo(17);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 4})
     void theFirstExceptionReachesTheCallerAndTheTeamStaysUsable(int threads) {
         try (ThreadTeam team = new ThreadTeam(threads)) {
             for (int round = 0; round < 100; round++) {

@@ -155,6 +155,15 @@ public interface Ops {
     Tensor linear(Tensor x, Tensor weight, Tensor bias);
 
     /**
+     * What {@link #linear(Tensor, Tensor, Tensor)} gives for each of several maps, in their order. They do not wait for each other,
+     * so that a body may carry them out together: a step of decoding has a dozen small ones a layer.
+     */
+    default List<Tensor> linears(List<LinearMap> maps) {
+        return maps.stream().map(map -> map.bias().isPresent() ? linear(map.x(), map.weight(), map.bias().get())
+                : linear(map.x(), map.weight())).toList();
+    }
+
+    /**
      * Rows of a table: ids [B,T] of {@link DType#I32}, each within 0..rows−1, table [V,D], y [B,T,D].
      *
      * @param table of a computed type; or, where nothing is trained, as a file holds it: then y is F32

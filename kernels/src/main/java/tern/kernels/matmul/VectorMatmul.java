@@ -78,7 +78,7 @@ public final class VectorMatmul implements Matmul {
 
     /** Tasks on the team, or one after the other where the work is too little to share. */
     private static void runIfWorth(ThreadTeam team, boolean worth, int tasks, ThreadTeam.Task task) {
-        if (worth) {
+        if (worth || team.gathers()) {
             team.run(tasks, task);
         } else {
             for (int index = 0; index < tasks; index++) {

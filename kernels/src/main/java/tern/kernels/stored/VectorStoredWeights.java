@@ -125,7 +125,9 @@ public final class VectorStoredWeights implements StoredWeights {
                 someRows(type, m, k, rows, w, row, piece, from, to, near, bias, y, 4L * n, scratch);
             }
         });
-        own.release(mark);
+        if (!team.gathers()) {
+            own.release(mark);
+        }
     }
 
     /** The largest multiple of {@link Dots#ROWS} that is not larger, but at least that. */
@@ -260,7 +262,7 @@ public final class VectorStoredWeights implements StoredWeights {
 
     /** Tasks on the team, or one after the other where the work is too little to share. */
     private static void runIfWorth(ThreadTeam team, boolean worth, int tasks, ThreadTeam.Task task) {
-        if (worth) {
+        if (worth || team.gathers()) {
             team.run(tasks, task);
             return;
         }

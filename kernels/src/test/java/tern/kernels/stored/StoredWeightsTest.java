@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 
 import org.junit.jupiter.api.Test;
@@ -16,6 +18,7 @@ import tern.kernels.EagerOps;
 import tern.kernels.KernelLaw;
 import tern.kernels.KernelSet;
 import tern.kernels.ThreadTeam;
+import tern.ops.LinearMap;
 import tern.tensor.DType;
 import tern.tensor.Shape;
 import tern.tensor.Tensor;
@@ -191,6 +194,29 @@ class StoredWeightsTest {
                     1e-4);
             assertThatThrownBy(() -> ops.linear(embedded, law.blank(DType.I32, 96, 64)))
                     .hasMessageContaining("linear: weight I32[96, 64] is not of a type that weights are stored in");
+        }
+    }
+
+    @Test
+    void mapsTogetherGiveTheBitsOfEachAlone() {
+        for (int rows : new int[] {1, 3, 8, 9}) {
+            try (KernelLaw law = new KernelLaw(12);
+                    Workspace results = new Workspace();
+                    EagerOps ops = new EagerOps(KernelSet.fastest(), law.team(4), results)) {
+                Tensor x = law.gaussian(DType.F32, rows, 256), narrow = law.gaussian(DType.F32, rows, 64);
+                List<LinearMap> maps = List.of(
+                        new LinearMap(x, law.stored(DType.Q8_0, 300, 256), Optional.empty()),
+                        new LinearMap(narrow, law.stored(DType.BF16, 19, 64), Optional.of(law.gaussian(DType.F32, 19))),
+                        new LinearMap(x, law.gaussian(DType.F32, 40, 256), Optional.empty()),
+                        new LinearMap(x, law.stored(DType.Q4_K, 33, 256), Optional.of(law.gaussian(DType.F32, 33))));
+                List<Tensor> together = ops.linears(maps);
+                assertThat(together).hasSize(4);
+                for (int i = 0; i < maps.size(); i++) {
+                    LinearMap map = maps.get(i);
+                    Tensor alone = ops.linear(map.x(), map.weight(), map.bias().orElse(EagerOps.none(DType.F32)));
+                    law.assertSame("map " + i + " of " + rows + " rows", together.get(i), alone);
+                }
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 package tern.mixers.channel;
 
+import java.util.List;
 import java.util.Optional;
 
 import tern.mixers.parts.Projection;
@@ -51,10 +52,13 @@ public final class GatedMlp implements SequenceMixer {
 
     @Override
     public Mixed chunk(Ops ops, MixerInput in, State state) {
-        Tensor content = value.apply(ops, in.x());
-        Tensor inner = gate.isPresent()
-                ? ops.gate(gate.get().apply(ops, in.x()), content, activation)
-                : ops.activate(content, activation);
+        Tensor inner;
+        if (gate.isPresent()) {
+            List<Tensor> both = Projection.applyAll(ops, List.of(value, gate.get()), List.of(in.x(), in.x()));
+            inner = ops.gate(both.get(1), both.get(0), activation);
+        } else {
+            inner = ops.activate(value.apply(ops, in.x()), activation);
+        }
         return new Mixed(output.apply(ops, inner), state.next());
     }
 }

@@ -1,7 +1,10 @@
 package tern.mixers.parts;
 
+import java.util.List;
 import java.util.Optional;
+import java.util.stream.IntStream;
 
+import tern.ops.LinearMap;
 import tern.ops.Ops;
 import tern.sequence.BranchContext;
 import tern.sequence.Initialiser;
@@ -73,6 +76,12 @@ public final class Projection {
 
     private static double deviation(int in) {
         return PUBLISHED_DEVIATION * Math.sqrt((double) PUBLISHED_WIDTH / in);
+    }
+
+    /** What each of several maps gives for an input of its own; the maps do not wait for each other. */
+    public static List<Tensor> applyAll(Ops ops, List<Projection> maps, List<Tensor> inputs) {
+        return ops.linears(IntStream.range(0, maps.size())
+                .mapToObj(i -> new LinearMap(inputs.get(i), maps.get(i).weight, maps.get(i).bias)).toList());
     }
 
     /** y [...,out] from x [...,in]. */

@@ -30,12 +30,9 @@ import tern.tensor.Tensor;
  */
 public final class Rwkv6 implements SequenceMixer {
     private final TokenShift shift;
-    private final Projection receptance;
-    private final Projection key;
-    private final Projection value;
-    private final Projection gate;
+    /** The lower half of the decay, key, value, receptance and gate: as the mixtures are ordered. */
+    private final List<Projection> intoMaps;
     private final Projection output;
-    private final Projection decayDown;
     private final Projection decayUp;
     private final Tensor bonus;
     private final RwkvHeads heads;
@@ -50,15 +47,16 @@ public final class Rwkv6 implements SequenceMixer {
                         new Mixture("value", start.valueShare()),
                         new Mixture("receptance", start.share(start.above() / 2)),
                         new Mixture("gate", start.share(start.above() / 2))));
-        this.receptance = Projection.matrix(scope.child("receptance"), width, width, Initialiser.orthogonal(1));
-        this.key = Projection.matrix(scope.child("key"), width, width, Initialiser.orthogonal(0.1));
-        this.value = Projection.matrix(scope.child("value"), width, width, Initialiser.orthogonal(1));
-        this.gate = Projection.matrix(scope.child("gate"), width, width, Initialiser.orthogonal(0.1));
+        Projection receptance = Projection.matrix(scope.child("receptance"), width, width, Initialiser.orthogonal(1));
+        Projection key = Projection.matrix(scope.child("key"), width, width, Initialiser.orthogonal(0.1));
+        Projection value = Projection.matrix(scope.child("value"), width, width, Initialiser.orthogonal(1));
+        Projection gate = Projection.matrix(scope.child("gate"), width, width, Initialiser.orthogonal(0.1));
         this.output = Projection.matrix(scope.child("output"), width, width, Initialiser.constant(0));
-        this.decayDown = Projection.lowRank(scope.child("decayDown"), width, config.decayRank(),
+        Projection decayDown = Projection.lowRank(scope.child("decayDown"), width, config.decayRank(),
                 Initialiser.constant(0));
         this.decayUp = Projection.lowRank(scope.child("decayUp"), config.decayRank(), width,
                 Initialiser.uniform(-0.01, 0.01), start.decay());
+        this.intoMaps = List.of(decayDown, key, value, receptance, gate);
         this.bonus = scope.parameter("bonus", Shape.of(headCount, config.headWidth()), Role.FILTER, start.bonus());
         this.heads = new RwkvHeads(scope.child("norm"), headCount, config.headWidth(), config.groupEpsilon(), start);
         this.layout = StateLayout.of(shift.slot(), heads.slot());
@@ -77,13 +75,14 @@ public final class Rwkv6 implements SequenceMixer {
     @Override
     public Mixed chunk(Ops ops, MixerInput in, State state) {
         TokenShift.Shifted shifted = shift.apply(ops, in.x(), state.slot("shift"));
-        Tensor g = ops.scale(ops.activate(decayUp.apply(ops,
-                ops.activate(decayDown.apply(ops, shifted.inputs().get(0)), Activation.TANH)), Activation.EXP), -1);
-        Tensor k = heads.split(ops, key.apply(ops, shifted.inputs().get(1)));
-        Tensor v = heads.split(ops, value.apply(ops, shifted.inputs().get(2)));
-        Tensor r = heads.split(ops, receptance.apply(ops, shifted.inputs().get(3)));
+        List<Tensor> into = Projection.applyAll(ops, intoMaps, shifted.inputs());
+        Tensor g = ops.scale(
+                ops.activate(decayUp.apply(ops, ops.activate(into.get(0), Activation.TANH)), Activation.EXP), -1);
+        Tensor k = heads.split(ops, into.get(1));
+        Tensor v = heads.split(ops, into.get(2));
+        Tensor r = heads.split(ops, into.get(3));
         Scanned scanned = ops.bonusScan(r, k, v, heads.split(ops, g), bonus, state.slot("heads"));
-        Tensor gated = ops.gate(gate.apply(ops, shifted.inputs().get(4)), heads.normalised(ops, scanned.y()),
+        Tensor gated = ops.gate(into.get(4), heads.normalised(ops, scanned.y()),
                 Activation.SILU);
         return new Mixed(output.apply(ops, gated), state.next(shifted.before(), scanned.state()));
     }

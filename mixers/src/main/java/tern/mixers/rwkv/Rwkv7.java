@@ -1,9 +1,11 @@
 package tern.mixers.rwkv;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 
 import tern.mixers.parts.Projection;
 import tern.mixers.rwkv.TokenShift.Mixture;
@@ -40,14 +42,12 @@ public final class Rwkv7 implements SequenceMixer {
     private static final double SMALLEST_NORM = 1e-12;
 
     private final TokenShift shift;
-    private final Projection receptance;
-    private final Projection key;
-    private final Projection value;
     private final Projection output;
-    private final LowRank decay;
-    private final LowRank rate;
     private final Optional<LowRank> residual;
-    private final LowRank gate;
+    /** Receptance, key, value, and the lower halves of decay, rate, gate and, not in the first layer, value residual. */
+    private final List<Projection> intoMaps;
+    /** The upper halves of decay, rate, gate and value residual. */
+    private final List<Projection> upMaps;
     private final Tensor removalScale;
     private final Tensor keyRate;
     private final Tensor bonus;
@@ -62,10 +62,6 @@ public final class Rwkv7 implements SequenceMixer {
             return new LowRank(down, bias.isPresent() ? Projection.lowRank(up, rank, width, start, bias.get())
                     : Projection.lowRank(up, rank, width, start));
         }
-
-        Tensor apply(Ops ops, Tensor x, Activation between) {
-            return up.apply(ops, ops.activate(down.apply(ops, x), between));
-        }
     }
 
     Rwkv7(Rwkv7Config config, int headCount, BranchContext at, ParameterScope scope) {
@@ -77,20 +73,23 @@ public final class Rwkv7 implements SequenceMixer {
                 new Mixture("decay", start.share(0.9 * above)), new Mixture("key", start.share(0.7 * above)),
                 new Mixture("value", start.share(0.7 * above)), new Mixture("rate", start.share(0.9 * above)),
                 new Mixture("gate", start.share(0.2 * above))));
-        this.receptance = Projection.matrix(scope.child("receptance"), width, width, Initialiser.orthogonal(1));
-        this.key = Projection.matrix(scope.child("key"), width, width, Initialiser.orthogonal(0.1));
-        this.value = Projection.matrix(scope.child("value"), width, width, Initialiser.orthogonal(1));
+        Projection receptance = Projection.matrix(scope.child("receptance"), width, width, Initialiser.orthogonal(1));
+        Projection key = Projection.matrix(scope.child("key"), width, width, Initialiser.orthogonal(0.1));
+        Projection value = Projection.matrix(scope.child("value"), width, width, Initialiser.orthogonal(1));
         this.output = Projection.matrix(scope.child("output"), width, width, Initialiser.constant(0));
         double last = Math.max(1, width - 1);
-        this.decay = LowRank.of(scope, "decay", width, config.decayRank(), Optional.of(Initialiser.of(
+        LowRank decay = LowRank.of(scope, "decay", width, config.decayRank(), Optional.of(Initialiser.of(
                 n -> -6 + 6 * Math.pow(n / last, 1 + Math.pow(start.depth(), 0.3)) + 0.5
                         + 2.5 * zigzag(n, headWidth))));
-        this.rate = LowRank.of(scope, "rate", width, config.rateRank(),
+        LowRank rate = LowRank.of(scope, "rate", width, config.rateRank(),
                 Optional.of(Initialiser.of(n -> -0.19 + 0.3 * zigzag(n, headWidth) + 0.4 * (n / last - 0.5))));
         this.residual = config.first() ? Optional.empty()
                 : Optional.of(LowRank.of(scope, "residual", width, config.valueRank(),
                         Optional.of(Initialiser.of(n -> 0.73 - 0.4 * (n / last - 0.5)))));
-        this.gate = LowRank.of(scope, "gate", width, config.gateRank(), Optional.empty());
+        LowRank gate = LowRank.of(scope, "gate", width, config.gateRank(), Optional.empty());
+        List<LowRank> pairs = Stream.concat(Stream.of(decay, rate, gate), residual.stream()).toList();
+        this.intoMaps = Stream.concat(Stream.of(receptance, key, value), pairs.stream().map(LowRank::down)).toList();
+        this.upMaps = pairs.stream().map(LowRank::up).toList();
         Shape channels = Shape.of(width);
         this.removalScale = scope.parameter("removalScale", channels, Role.VECTOR,
                 Initialiser.of(n -> 0.71 - 0.1 * (n / last - 0.5)));
@@ -131,25 +130,29 @@ public final class Rwkv7 implements SequenceMixer {
     public Mixed chunk(Ops ops, MixerInput in, State state) {
         TokenShift.Shifted shifted = shift.apply(ops, in.x(), state.slot("shift"));
         List<Tensor> x = shifted.inputs();
-        Tensor r = heads.split(ops, receptance.apply(ops, x.get(0)));
-        Tensor logDecay = ops.scale(
-                ops.activate(decay.apply(ops, x.get(1), Activation.TANH), Activation.SIGMOID), FASTEST);
-        Tensor plainKey = key.apply(ops, x.get(2));
-        Tensor ownValue = value.apply(ops, x.get(3));
+        List<Tensor> into = Projection.applyAll(ops, intoMaps,
+                List.of(x.get(0), x.get(2), x.get(3), x.get(1), x.get(4), x.get(5), x.get(3)).subList(0,
+                        intoMaps.size()));
+        Tensor r = heads.split(ops, into.get(0));
+        Tensor plainKey = into.get(1);
+        Tensor ownValue = into.get(2);
+        List<Tensor> inner = new ArrayList<>(List.of(ops.activate(into.get(3), Activation.TANH), into.get(4),
+                ops.activate(into.get(5), Activation.SIGMOID)));
+        inner.addAll(into.subList(6, into.size()));
+        List<Tensor> made = Projection.applyAll(ops, upMaps, inner);
+        Tensor logDecay = ops.scale(ops.activate(made.get(0), Activation.SIGMOID), FASTEST);
+        Tensor a = ops.activate(made.get(1), Activation.SIGMOID);
         Tensor mixedValue = residual.isPresent()
-                ? ops.interpolate(ownValue, in.wire(FIRST_VALUE),
-                        ops.activate(residual.get().apply(ops, x.get(3), Activation.IDENTITY), Activation.SIGMOID))
+                ? ops.interpolate(ownValue, in.wire(FIRST_VALUE), ops.activate(made.get(3), Activation.SIGMOID))
                 : ownValue;
         Tensor v = heads.split(ops, mixedValue);
-        Tensor a = ops.activate(rate.apply(ops, x.get(4), Activation.IDENTITY), Activation.SIGMOID);
         Tensor removal = ops.unit(heads.split(ops, ops.multiply(plainKey, removalScale)), SMALLEST_NORM);
         // k ⊙ (1 + (a − 1) ⊙ keyRate)
         Tensor k = heads.split(ops, ops.interpolate(plainKey, ops.multiply(plainKey, a), keyRate));
         Scanned scanned = ops.rankOneScan(r, k, v, heads.split(ops, logDecay), ops.scale(removal, -1),
                 ops.multiply(removal, heads.split(ops, a)), state.slot("heads"));
         Tensor own = ops.reshape(ops.bonus(r, k, bonus, v), in.x().shape());
-        Tensor y = ops.multiply(ops.add(heads.normalised(ops, scanned.y()), own),
-                gate.apply(ops, x.get(5), Activation.SIGMOID));
+        Tensor y = ops.multiply(ops.add(heads.normalised(ops, scanned.y()), own), made.get(2));
         State next = state.next(shifted.before(), scanned.state());
         return new Mixed(output.apply(ops, y), next,
                 residual.isPresent() ? Map.of() : Map.of(FIRST_VALUE, ownValue));

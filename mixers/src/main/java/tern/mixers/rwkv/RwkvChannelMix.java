@@ -2,7 +2,6 @@ package tern.mixers.rwkv;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 
 import tern.mixers.parts.Projection;
 import tern.mixers.rwkv.TokenShift.Mixture;
@@ -27,9 +26,9 @@ import tern.tensor.Tensor;
  */
 public final class RwkvChannelMix implements SequenceMixer {
     private final TokenShift shift;
-    private final Projection key;
     private final Projection value;
-    private final Optional<Projection> receptance;
+    /** Key and, where there is one, receptance: as the mixtures are ordered. */
+    private final List<Projection> intoMaps;
     private final StateLayout layout;
 
     RwkvChannelMix(RwkvChannelMixConfig config, BranchContext at, ParameterScope scope) {
@@ -41,11 +40,11 @@ public final class RwkvChannelMix implements SequenceMixer {
             mixtures.add(new Mixture("receptance", start.share(power)));
         }
         this.shift = TokenShift.constant(scope, width, mixtures);
-        this.key = Projection.matrix(scope.child("key"), width, config.inner(), Initialiser.orthogonal(1));
+        Projection key = Projection.matrix(scope.child("key"), width, config.inner(), Initialiser.orthogonal(1));
         this.value = Projection.matrix(scope.child("value"), config.inner(), width, Initialiser.constant(0));
-        this.receptance = config.receptance()
-                ? Optional.of(Projection.matrix(scope.child("receptance"), width, width, Initialiser.constant(0)))
-                : Optional.empty();
+        this.intoMaps = config.receptance()
+                ? List.of(key, Projection.matrix(scope.child("receptance"), width, width, Initialiser.constant(0)))
+                : List.of(key);
         this.layout = StateLayout.of(shift.slot());
     }
 
@@ -67,10 +66,10 @@ public final class RwkvChannelMix implements SequenceMixer {
     @Override
     public Mixed chunk(Ops ops, MixerInput in, State state) {
         TokenShift.Shifted shifted = shift.apply(ops, in.x(), state.slot("shift"));
-        Tensor inner = ops.activate(key.apply(ops, shifted.inputs().getFirst()), Activation.RELU_SQUARED);
-        Tensor y = value.apply(ops, inner);
-        if (receptance.isPresent()) {
-            y = ops.gate(receptance.get().apply(ops, shifted.inputs().get(1)), y, Activation.SIGMOID);
+        List<Tensor> into = Projection.applyAll(ops, intoMaps, shifted.inputs());
+        Tensor y = value.apply(ops, ops.activate(into.getFirst(), Activation.RELU_SQUARED));
+        if (into.size() > 1) {
+            y = ops.gate(into.get(1), y, Activation.SIGMOID);
         }
         return new Mixed(y, state.next(shifted.before()));
     }

@@ -91,10 +91,10 @@ public final class TokenShift {
         }
         Tensor inner = ops.activate(down.getFirst().apply(ops, ops.interpolate(x, previous, base.getFirst())),
                 Activation.TANH);
-        List<Tensor> inputs = IntStream.range(0, shares.size()).mapToObj(c -> {
-            Tensor own = ops.slice(inner, -1, c * rank, (c + 1) * rank);
-            return ops.interpolate(x, previous, ops.add(up.get(c).apply(ops, own), shares.get(c)));
-        }).toList();
+        List<Tensor> own = Projection.applyAll(ops, up, IntStream.range(0, shares.size())
+                .mapToObj(c -> ops.slice(inner, -1, c * rank, (c + 1) * rank)).toList());
+        List<Tensor> inputs = IntStream.range(0, shares.size())
+                .mapToObj(c -> ops.interpolate(x, previous, ops.add(own.get(c), shares.get(c)))).toList();
         return new Shifted(inputs, shifted.state());
     }
 }
