@@ -1,0 +1,71 @@
+package tern.checkpoint.naming;
+
+import java.util.Collections;
+import java.util.Map;
+import java.util.Optional;
+
+import tern.checkpoint.MalformedFileException;
+import tern.checkpoint.TensorFile;
+import tern.mixers.mamba.Mamba2Config;
+import tern.model.NormKind;
+import tern.model.StackConfig;
+
+/**
+ * Mamba-2 as released and as Hugging Face transformers save it. Widths follow from shapes; how many groups share keys, and what
+ * bounds the steps, only the configuration tells. Hugging Face's library normalises over all channels, the released one over
+ * each group's.
+ */
+final class Mamba2Family implements Family {
+    private static final double EPSILON = 1e-5;
+    private static final int CONTEXT = 2048;
+    private static final String MIXER = "backbone.layers.{i}.mixer.";
+    private static final String FIRST = "backbone.layers.0.mixer.";
+
+    @Override
+    public String name() {
+        return "Mamba-2";
+    }
+
+    @Override
+    public Optional<Blueprint> recognise(TensorFile file) throws MalformedFileException {
+        Shapes shapes = new Shapes(file);
+        if (!shapes.has(FIRST + "dt_bias") || !shapes.has(FIRST + "in_proj.weight")) {
+            return Optional.empty();
+        }
+        boolean plural = shapes.has("backbone.embeddings.weight");
+        HuggingFaceConfig told = new HuggingFaceConfig(file);
+        String embedding = plural ? "backbone.embeddings.weight" : "backbone.embedding.weight";
+        int width = shapes.length(embedding, 1);
+        int inner = shapes.length(FIRST + "norm.weight", 0);
+        int heads = shapes.elements(FIRST + "A_log");
+        int layers = shapes.layers(MIXER + "in_proj.weight");
+        int channels = shapes.length(FIRST + "conv1d.weight", 0);
+        int groups = Math.max(1, (int) told.whole("n_groups", 1));
+        boolean bias = shapes.has(FIRST + "in_proj.bias");
+        boolean shortBias = shapes.has(FIRST + "conv1d.bias");
+        if (inner % heads != 0 || (channels - inner) % (2 * groups) != 0 || heads % groups != 0) {
+            throw new MalformedFileException(file.path() + ": " + heads + " heads of \"" + FIRST + "A_log\" in "
+                    + groups + " groups do not fit " + inner + " channels of \"" + FIRST + "norm.weight\" and "
+                    + channels + " of \"" + FIRST + "conv1d.weight\"; n_groups of config.json may be wrong");
+        }
+        double epsilon = told.number("layer_norm_epsilon", EPSILON);
+        double longest = told.entry("time_step_limit", 1, Double.MAX_VALUE);
+        Mamba2Config mixer = new Mamba2Config(heads, inner / heads, (channels - inner) / 2 / groups, groups,
+                shapes.length(FIRST + "conv1d.weight", -1), !plural, false, epsilon,
+                told.entry("time_step_limit", 0, 0), Math.min(longest, Double.MAX_VALUE), shortBias, bias);
+        boolean tied = !shapes.has("lm_head.weight") || told.is("tie_word_embeddings", !plural);
+        StackConfig config = new StackConfig(shapes.length(embedding, 0), width, CONTEXT, NormKind.RMS, epsilon, tied,
+                Collections.nCopies(layers, mixer));
+        NamingTable names = NamingTable.read("mamba2", layers, 1, (word, layer) -> switch (word) {
+            case "plural" -> plural;
+            case "single" -> !plural;
+            case "tied" -> tied;
+            case "untied" -> !tied;
+            case "bias" -> bias;
+            case "shortBias" -> shortBias;
+            default -> throw new IllegalArgumentException("unknown condition [" + word + "]");
+        });
+        return Optional.of(new Blueprint("Mamba-2, " + (plural ? "naming of Hugging Face" : "as released"), config,
+                names, 0, Map.of()));
+    }
+}
