@@ -19,9 +19,9 @@ import tern.kernels.ThreadTeam;
 import tern.kernels.attention.Caches;
 import tern.kernels.attention.TiledAttention;
 import tern.kernels.attention.Turning;
+import tern.kernels.convolution.DilatedConvolution;
 import tern.kernels.maximum.MaximumScan;
 import tern.kernels.recurrence.Damping;
-import tern.kernels.convolution.DilatedConvolution;
 import tern.kernels.recurrence.ScanInputs;
 import tern.ops.Activation;
 import tern.ops.Attended;
@@ -1213,16 +1213,17 @@ public final class TapeOps implements Ops, AutoCloseable {
     // ── losses ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     @Override
-    public Tensor crossEntropy(Tensor hidden, Tensor head, Tensor targets) {
+    public Tensor crossEntropy(Tensor hidden, Tensor head, Tensor targets, double cap) {
         EagerOps.requireCrossEntropy(hidden, head, targets);
         requireTrainable("crossEntropy", "head", head);
         Tensor losses = results.allocate(hidden.dtype(), targets.shape());
         Tensor logSum = results.allocate(hidden.dtype(), targets.shape());
-        set(hidden).crossEntropy().forward(team, hidden, head, targets, losses, logSum);
+        set(hidden).crossEntropy().forward(team, hidden, head, targets, cap, losses, logSum);
         record(List.of(hidden, head), List.of(losses), List.of(hidden, head, targets, logSum), () -> {
             Tensor dHidden = like(hidden);
             Tensor dHead = target(head);
-            set(hidden).crossEntropy().backward(team, hidden, head, targets, logSum, given(losses), dHidden, dHead);
+            set(hidden).crossEntropy().backward(team, hidden, head, targets, cap, logSum, given(losses), dHidden,
+                    dHead);
             contribute(hidden, dHidden);
             settle(head, dHead);
         });

@@ -410,7 +410,7 @@ class TapeOpsTest {
         Tensor targets = ids(4, -1, 0, 2);
         assertGradients(ops -> {
             Tensor losses = ops.crossEntropy(hidden, head, targets);
-            return List.of(losses, ops.mean(losses, 3));
+            return List.of(losses, ops.mean(losses, 3), ops.crossEntropy(hidden, head, targets, 0.7));
         });
     }
 

@@ -41,7 +41,7 @@ final class OwnText {
                 var passed = model.forward(Form.STEP, ops, ids, state);
                 state = passed.state();
                 int width = passed.hidden().dim(2);
-                Tensor predicted = ops.linear(passed.hidden().reshape(rows, width), model.head());
+                Tensor predicted = model.outputs(ops, passed.hidden().reshape(rows, width));
                 for (int row = 0; row < rows; row++) {
                     for (int v = 0; v < vocabulary; v++) {
                         logits[v] = predicted.data().get(Tensor.FLOAT, 4 * ((long) row * vocabulary + v));

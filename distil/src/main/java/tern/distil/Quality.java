@@ -116,7 +116,7 @@ public record Quality(long tokens, long bytes, double bitsBefore, double bitsAft
         Tensor ids = ops.results().allocate(DType.I32, Shape.of(rows, time));
         MemorySegment.copy(inputs, 0, ids.data(), Tensor.INT, 0, rows * time);
         Tensor hidden = model.forward(Form.PARALLEL, ops, ids, empty).hidden();
-        return ops.linear(hidden.reshape(rows * time, hidden.dim(2)), model.head());
+        return model.outputs(ops, hidden.reshape(rows * time, hidden.dim(2)));
     }
 
     /** Running sums over positions. */

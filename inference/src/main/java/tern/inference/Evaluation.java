@@ -107,7 +107,7 @@ public record Evaluation(long tokens, long bytes, double nats, double seconds) {
     private static double sum(LanguageModel model, Tensor hidden, Tensor targets) {
         Ops ops = model.engine().ops();
         int rows = hidden.dim(0) * hidden.dim(1);
-        Tensor losses = ops.crossEntropy(hidden.reshape(rows, hidden.dim(2)), model.network().head(),
+        Tensor losses = model.network().crossEntropy(ops, hidden.reshape(rows, hidden.dim(2)),
                 targets.reshape(rows));
         double nats = 0;
         for (int i = 0; i < rows; i++) {

@@ -131,12 +131,12 @@ final class Running implements AutoCloseable {
     Tensor lastLogits(Tensor hidden) {
         int time = hidden.dim(1);
         Tensor last = engine.ops().slice(hidden, 1, time - 1, time);
-        return engine.ops().linear(last.reshape(Shape.of(hidden.dim(0), hidden.dim(2))), model.head());
+        return model.outputs(engine.ops(), last.reshape(Shape.of(hidden.dim(0), hidden.dim(2))));
     }
 
     /** What {@link #advance} gave back [1,T,D], turned into logits [T,V]. */
     Tensor allLogits(Tensor hidden) {
-        return engine.ops().linear(hidden.reshape(Shape.of(hidden.dim(1), hidden.dim(2))), model.head());
+        return model.outputs(engine.ops(), hidden.reshape(Shape.of(hidden.dim(1), hidden.dim(2))));
     }
 
     @Override

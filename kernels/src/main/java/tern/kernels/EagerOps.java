@@ -933,12 +933,12 @@ public final class EagerOps implements Ops, AutoCloseable {
     // ── losses ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     @Override
-    public Tensor crossEntropy(Tensor hidden, Tensor head, Tensor targets) {
+    public Tensor crossEntropy(Tensor hidden, Tensor head, Tensor targets, double cap) {
         requireCrossEntropy(hidden, head, targets);
         Tensor losses = results.allocate(hidden.dtype(), targets.shape());
         Workspace.Mark kept = scratch.mark();
         Tensor logSum = scratch.allocate(hidden.dtype(), targets.shape());
-        set(hidden).crossEntropy().forward(team, hidden, head, targets, losses, logSum);
+        set(hidden).crossEntropy().forward(team, hidden, head, targets, cap, losses, logSum);
         scratch.release(kept);
         return losses;
     }

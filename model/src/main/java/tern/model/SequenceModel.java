@@ -73,8 +73,13 @@ public interface SequenceModel {
      */
     Tensor read(Ops ops, Tensor hidden, int... lengths);
 
-    /** What the head says of rows that {@link #read} gave: logits [R,V], or values. */
+    /** What the head says of rows that {@link #read} gave: logits [R,V], capped where {@link StackConfig#logitCap} says so, or values. */
     Tensor outputs(Ops ops, Tensor rows);
+
+    /** {@link Ops#crossEntropy} of the logits that {@link #outputs} would give for these rows [R,D]. */
+    default Tensor crossEntropy(Ops ops, Tensor rows, Tensor targets) {
+        return ops.crossEntropy(rows, head(), targets, config().logitCap().orElse(0.0));
+    }
 
     /** Bytes of state per sequence after {@code time} positions. */
     default long stateBytes(long time) {

@@ -11,6 +11,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 
+import tern.ops.Activation;
 import tern.ops.Ops;
 import tern.sequence.BranchContext;
 import tern.sequence.Form;
@@ -161,7 +162,15 @@ public final class Stack implements SequenceModel {
 
     @Override
     public Tensor outputs(Ops ops, Tensor rows) {
-        return readout.isPresent() ? readout.get().outputs(ops, rows) : ops.linear(rows, head);
+        if (readout.isPresent()) {
+            return readout.get().outputs(ops, rows);
+        }
+        Tensor logits = ops.linear(rows, head);
+        if (config.logitCap().isEmpty()) {
+            return logits;
+        }
+        double cap = config.logitCap().get();
+        return ops.scale(ops.activate(ops.scale(logits, 1 / cap), Activation.TANH), cap);
     }
 
     /** The mixers, from the bottom. */

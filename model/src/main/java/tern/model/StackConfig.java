@@ -21,10 +21,12 @@ import tern.sequence.MixerConfig;
  * @param features number of real values that a position is read as, by a projection x·w + b, in place of a token; the
  *            vocabulary is then that of the head alone
  * @param readout the head, where it does not name the next token
+ * @param logitCap logits pass cap·tanh(·/cap), where there is one (xLSTM, RecurrentGemma: 30)
  */
 public record StackConfig(int vocabulary, int width, int context, NormKind norm, double epsilon,
         Optional<List<Double>> epsilons, Optional<NormKind> embeddingNorm, boolean tiedHead,
-        List<MixerConfig> branches, Optional<Integer> features, Optional<HeadConfig> readout) {
+        List<MixerConfig> branches, Optional<Integer> features, Optional<HeadConfig> readout,
+        Optional<Double> logitCap) {
     /** Checks ranges. */
     public StackConfig {
         requirePositive("vocabulary", vocabulary);
@@ -43,6 +45,12 @@ public record StackConfig(int vocabulary, int width, int context, NormKind norm,
                     "stack: tiedHead is true, but a stack that reads real values has no table"
                             + " of tokens to share; set tiedHead=false");
         }
+        logitCap.ifPresent(cap -> {
+            if (!(cap > 0 && Double.isFinite(cap))) {
+                throw new IllegalArgumentException(
+                        "stack: logitCap is " + cap + ", expected a number above 0; leave it out for no cap");
+            }
+        });
         branches = List.copyOf(branches);
         epsilons = epsilons.map(List::copyOf);
         if (epsilons.isPresent() && epsilons.get().size() != branches.size() + 1) {
@@ -54,6 +62,14 @@ public record StackConfig(int vocabulary, int width, int context, NormKind norm,
     /** Epsilon of the norm in front of a branch; that of the head for the number of branches. */
     public double epsilonOf(int branch) {
         return epsilons.isPresent() ? epsilons.get().get(branch) : epsilon;
+    }
+
+    /** A stack whose logits are as they come. */
+    public StackConfig(int vocabulary, int width, int context, NormKind norm, double epsilon,
+            Optional<List<Double>> epsilons, Optional<NormKind> embeddingNorm, boolean tiedHead,
+            List<MixerConfig> branches, Optional<Integer> features, Optional<HeadConfig> readout) {
+        this(vocabulary, width, context, norm, epsilon, epsilons, embeddingNorm, tiedHead, branches, features, readout,
+                Optional.empty());
     }
 
     /** A stack from tokens to next tokens. */
@@ -84,8 +100,13 @@ public record StackConfig(int vocabulary, int width, int context, NormKind norm,
     /** The same stack with other branches. */
     public StackConfig withBranches(List<MixerConfig> others) {
         return new StackConfig(vocabulary, width, context, norm, epsilon, epsilons, embeddingNorm, tiedHead, others,
-                features,
-                readout);
+                features, readout, logitCap);
+    }
+
+    /** The same stack whose logits pass cap·tanh(·/cap). */
+    public StackConfig withLogitCap(double cap) {
+        return new StackConfig(vocabulary, width, context, norm, epsilon, epsilons, embeddingNorm, tiedHead, branches,
+                features, readout, Optional.of(cap));
     }
 
     /** Whether this is a language model: reads tokens and names the next one. */

@@ -541,7 +541,12 @@ public interface Ops {
      * @param targets [R] of {@link DType#I32}, within 0..V−1, or −1 for a row that does not count (loss 0, gradient 0)
      * @return [R]
      */
-    Tensor crossEntropy(Tensor hidden, Tensor head, Tensor targets);
+    default Tensor crossEntropy(Tensor hidden, Tensor head, Tensor targets) {
+        return crossEntropy(hidden, head, targets, 0);
+    }
+
+    /** {@link #crossEntropy(Tensor, Tensor, Tensor)} of logits that pass cap·tanh(·/cap); 0 for none. */
+    Tensor crossEntropy(Tensor hidden, Tensor head, Tensor targets, double cap);
 
     /** The sum of all elements divided by {@code count}, as [1]; summed in double precision in a fixed order. */
     Tensor mean(Tensor x, double count);

@@ -286,7 +286,7 @@ public final class Trainer implements AutoCloseable {
         Tensor hidden = model.forward(Form.PARALLEL, ops, inputs, fresh).hidden();
         int rows = hidden.shape().rows();
         Tensor flat = ops.reshape(hidden, Shape.of(rows, hidden.shape().last()));
-        Tensor losses = ops.crossEntropy(flat, model.head(), predict.reshape(rows));
+        Tensor losses = model.crossEntropy(ops, flat, predict.reshape(rows));
         return ops.mean(losses, count);
     }
 

@@ -14,18 +14,19 @@ public final class ReferenceCrossEntropy implements CrossEntropy {
     }
 
     @Override
-    public void forward(ThreadTeam team, Tensor hidden, Tensor head, Tensor targets, Tensor losses, Tensor logSum) {
+    public void forward(ThreadTeam team, Tensor hidden, Tensor head, Tensor targets, double cap,
+            Tensor losses, Tensor logSum) {
         LossShape shape = LossShape.of(hidden, head, targets, losses, logSum);
         if (!head.dtype().isComputed()) {
             // Once for all rows: an element of a block costs as much as its block.
             Tensor decoded = Tensor.over(DType.F32, head.shape(), MemorySegment.ofArray(head.toFloats()));
-            forward(team, hidden, hidden.dtype() == DType.F32 ? decoded : wide(decoded), targets, losses, logSum);
+            forward(team, hidden, hidden.dtype() == DType.F32 ? decoded : wide(decoded), targets, cap, losses, logSum);
             return;
         }
         for (int r = 0; r < shape.rows(); r++) {
             double largest = Double.NEGATIVE_INFINITY, sum = 0;
             for (int v = 0; v < shape.vocabulary(); v++) {
-                double logit = logit(hidden, r, head, v, shape.width());
+                double logit = capped(logit(hidden, r, head, v, shape.width()), cap);
                 if (logit > largest) {
                     sum *= Math.exp(largest - logit);
                     largest = logit;
@@ -35,13 +36,13 @@ public final class ReferenceCrossEntropy implements CrossEntropy {
             double log = largest + Math.log(sum);
             logSum.set(r, log);
             int target = targets.getInt(r);
-            losses.set(r, target < 0 ? 0 : log - logit(hidden, r, head, target, shape.width()));
+            losses.set(r, target < 0 ? 0 : log - capped(logit(hidden, r, head, target, shape.width()), cap));
         }
     }
 
     @Override
-    public void backward(ThreadTeam team, Tensor hidden, Tensor head, Tensor targets, Tensor logSum, Tensor dLosses,
-            Tensor dHidden, Tensor dHead) {
+    public void backward(ThreadTeam team, Tensor hidden, Tensor head, Tensor targets, double cap, Tensor logSum,
+            Tensor dLosses, Tensor dHidden, Tensor dHead) {
         LossShape shape = LossShape.ofBackward(hidden, head, targets, logSum, dLosses, dHidden, dHead);
         int width = shape.width();
         double[] dRow = new double[width];
@@ -50,8 +51,9 @@ public final class ReferenceCrossEntropy implements CrossEntropy {
             int target = targets.getInt(r);
             double dLoss = target < 0 ? 0 : dLosses.get(r);
             for (int v = 0; v < shape.vocabulary() && dLoss != 0; v++) {
-                double probability = Math.exp(logit(hidden, r, head, v, width) - logSum.get(r));
-                double dLogit = dLoss * (probability - (v == target ? 1 : 0));
+                double logit = capped(logit(hidden, r, head, v, width), cap);
+                double slope = cap == 0 ? 1 : 1 - logit / cap * (logit / cap);
+                double dLogit = dLoss * slope * (Math.exp(logit - logSum.get(r)) - (v == target ? 1 : 0));
                 for (int d = 0; d < width; d++) {
                     dRow[d] += dLogit * head.get((long) v * width + d);
                     long at = (long) v * width + d;
@@ -66,6 +68,10 @@ public final class ReferenceCrossEntropy implements CrossEntropy {
 
     private static Tensor wide(Tensor x) {
         return Tensor.over(DType.F64, x.shape(), MemorySegment.ofArray(x.toDoubles()));
+    }
+
+    private static double capped(double logit, double cap) {
+        return cap == 0 ? logit : cap * Math.tanh(logit / cap);
     }
 
     private static double logit(Tensor hidden, int row, Tensor head, int word, int width) {

@@ -43,10 +43,11 @@ public final class VectorCrossEntropy implements CrossEntropy {
     }
 
     @Override
-    public void forward(ThreadTeam team, Tensor hidden, Tensor head, Tensor targets, Tensor losses, Tensor logSum) {
+    public void forward(ThreadTeam team, Tensor hidden, Tensor head, Tensor targets, double cap,
+            Tensor losses, Tensor logSum) {
         LossShape shape = LossShape.of(hidden, head, targets, losses, logSum);
         if (!isSingle(hidden, losses, logSum) || shape.vocabulary() == 0) {
-            plain.forward(team, hidden, head, targets, losses, logSum);
+            plain.forward(team, hidden, head, targets, cap, losses, logSum);
             return;
         }
         int vocabulary = shape.vocabulary(), most = tileRows(shape), each = taskRows(shape);
@@ -58,6 +59,7 @@ public final class VectorCrossEntropy implements CrossEntropy {
             team.run((rows + each - 1) / each, (task, scratch) -> {
                 for (int r = task * each; r < Math.min(rows, (task + 1) * each); r++) {
                     long at = 4L * r * vocabulary;
+                    capRow(vocabulary, tile, at, (float) cap);
                     float log = logSumOfRow(vocabulary, tile, at);
                     int target = targets.getInt(first + r);
                     logSum.data().set(Tensor.FLOAT, 4L * (first + r), log);
@@ -70,11 +72,11 @@ public final class VectorCrossEntropy implements CrossEntropy {
     }
 
     @Override
-    public void backward(ThreadTeam team, Tensor hidden, Tensor head, Tensor targets, Tensor logSum, Tensor dLosses,
-            Tensor dHidden, Tensor dHead) {
+    public void backward(ThreadTeam team, Tensor hidden, Tensor head, Tensor targets, double cap, Tensor logSum,
+            Tensor dLosses, Tensor dHidden, Tensor dHead) {
         LossShape shape = LossShape.ofBackward(hidden, head, targets, logSum, dLosses, dHidden, dHead);
         if (!isSingle(hidden, dLosses, logSum) || shape.vocabulary() == 0) {
-            plain.backward(team, hidden, head, targets, logSum, dLosses, dHidden, dHead);
+            plain.backward(team, hidden, head, targets, cap, logSum, dLosses, dHidden, dHead);
             return;
         }
         int vocabulary = shape.vocabulary(), width = shape.width(), most = tileRows(shape), each = taskRows(shape);
@@ -91,9 +93,16 @@ public final class VectorCrossEntropy implements CrossEntropy {
                     if (dLoss == 0) {
                         tile.asSlice(at, 4L * vocabulary).fill((byte) 0);
                     } else {
-                        gradientOfRow(vocabulary, tile, at, logSum.data().get(Tensor.FLOAT, one), dLoss);
                         long hit = at + 4L * target;
-                        tile.set(Tensor.FLOAT, hit, tile.get(Tensor.FLOAT, hit) - dLoss);
+                        capRow(vocabulary, tile, at, (float) cap);
+                        float slope = slope(tile.get(Tensor.FLOAT, hit), (float) cap);
+                        float log = logSum.data().get(Tensor.FLOAT, one);
+                        if (cap == 0) {
+                            gradientOfRow(vocabulary, tile, at, log, dLoss);
+                        } else {
+                            gradientOfCappedRow(vocabulary, tile, at, log, dLoss, (float) cap);
+                        }
+                        tile.set(Tensor.FLOAT, hit, tile.get(Tensor.FLOAT, hit) - slope * dLoss);
                     }
                 }
             });
@@ -135,6 +144,34 @@ public final class VectorCrossEntropy implements CrossEntropy {
         Gemm.multiply(team, rows, vocabulary, width, hidden.data(), 4L * first * width, width, false, head.data(), 0,
                 width,
                 true, tile, 0, vocabulary, 1, 0);
+    }
+
+    /** Each logit becomes cap·tanh(logit/cap), unless the cap is 0. */
+    private static void capRow(int n, MemorySegment row, long at, float cap) {
+        if (cap == 0) {
+            return;
+        }
+        int lanes = LANES.length(), i = 0;
+        for (; i <= n - lanes; i += lanes) {
+            long x = at + 4L * i;
+            Lanes.tanh(FloatVector.fromMemorySegment(LANES, row, x, NATIVE).mul(1 / cap)).mul(cap)
+                    .intoMemorySegment(row, x, NATIVE);
+        }
+        if (i < n) {
+            capRest(n, i, row, at, cap);
+        }
+    }
+
+    private static void capRest(int n, int i, MemorySegment row, long at, float cap) {
+        VectorMask<Float> mask = LANES.indexInRange(i, n);
+        long x = at + 4L * i;
+        Lanes.tanh(FloatVector.fromMemorySegment(LANES, row, x, NATIVE, mask).mul(1 / cap)).mul(cap)
+                .intoMemorySegment(row, x, NATIVE, mask);
+    }
+
+    /** d capped / d logit at a capped logit. */
+    private static float slope(float capped, float cap) {
+        return cap == 0 ? 1 : 1 - capped / cap * (capped / cap);
     }
 
     /** log Σ exp of n numbers, the largest taken out first. */
@@ -185,6 +222,32 @@ public final class VectorCrossEntropy implements CrossEntropy {
         if (i < n) {
             gradientOfRest(n, i, row, at, logSum, dLoss);
         }
+    }
+
+    /** Capped logits become dLoss·exp(logit − logSum)·(1 − (logit/cap)²). */
+    private static void gradientOfCappedRow(int n, MemorySegment row, long at, float logSum, float dLoss, float cap) {
+        FloatVector shift = FloatVector.broadcast(LANES, logSum);
+        int lanes = LANES.length(), i = 0;
+        for (; i <= n - lanes; i += lanes) {
+            long x = at + 4L * i;
+            FloatVector logit = FloatVector.fromMemorySegment(LANES, row, x, NATIVE);
+            FloatVector share = logit.mul(1 / cap);
+            Lanes.exp(logit.sub(shift)).mul(dLoss).mul(share.mul(share).neg().add(1)).intoMemorySegment(row, x,
+                    NATIVE);
+        }
+        if (i < n) {
+            gradientOfCappedRest(n, i, row, at, logSum, dLoss, cap);
+        }
+    }
+
+    private static void gradientOfCappedRest(int n, int i, MemorySegment row, long at, float logSum, float dLoss,
+            float cap) {
+        VectorMask<Float> mask = LANES.indexInRange(i, n);
+        long x = at + 4L * i;
+        FloatVector logit = FloatVector.fromMemorySegment(LANES, row, x, NATIVE, mask);
+        FloatVector share = logit.mul(1 / cap);
+        Lanes.exp(logit.sub(logSum)).mul(dLoss).mul(share.mul(share).neg().add(1)).intoMemorySegment(row, x, NATIVE,
+                mask);
     }
 
     private static void gradientOfRest(int n, int i, MemorySegment row, long at, float logSum, float dLoss) {

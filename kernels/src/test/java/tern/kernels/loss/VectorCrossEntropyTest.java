@@ -51,6 +51,36 @@ class VectorCrossEntropyTest {
         }
     }
 
+    /** Capped logits: the plain loops' values and gradients, for every remainder of the vocabulary. */
+    @Test
+    void cappedLogitsEqualThePlainLoops() {
+        KernelLaw.lengths().filter(words -> words > 1).forEach(words -> {
+            try (KernelLaw law = new KernelLaw(700 + words)) {
+                ThreadTeam team = law.team(2);
+                Tensor hidden = law.gaussian(DType.F32, 7, 5);
+                Tensor head = law.gaussian(DType.F32, words, 5);
+                Tensor targets = law.zeros(DType.I32, 7).setAll(0, 1, -1, words - 1, 1, 0, 0);
+                Tensor dLosses = law.gaussian(DType.F32, 7);
+                Tensor[][] got = new Tensor[2][];
+                for (int i = 0; i < 2; i++) {
+                    CrossEntropy body = i == 0 ? plain : vector;
+                    got[i] = new Tensor[] {law.blank(DType.F32, 7), law.blank(DType.F32, 7),
+                        law.blank(DType.F32, 7, 5), law.zeros(DType.F32, words, 5)};
+                    body.forward(team, hidden, head, targets, 1.5, got[i][0], got[i][1]);
+                    body.backward(team, hidden, head, targets, 1.5, got[i][1], dLosses, got[i][2], got[i][3]);
+                }
+                for (int o = 0; o < 4; o++) {
+                    law.assertClose("output " + o + " of " + words + " words", got[1][o], got[0][o]);
+                }
+                // No logit lies beyond the cap, so no word is less likely than e^-3 of the likeliest.
+                for (double loss : got[1][0].toDoubles()) {
+                    assertThat(loss).isBetween(0.0, 3 + Math.log(words));
+                }
+                law.assertGuardsUntouched();
+            }
+        });
+    }
+
     @Test
     void aLogitThatIsNotANumberShowsInTheLoss() {
         try (KernelLaw law = new KernelLaw(1)) {
