@@ -288,8 +288,9 @@ public final class ConvolutionBench {
 
     /** The ceilings of the machine, in one line for people. */
     public String ceilings() {
-        return "ceilings of %d threads: %.1f GB/s read from memory, %.0f GFLOP/s of multiply-adds on registers".formatted(
-                threads, bandwidth / 1e9, peak / 1e9);
+        return "ceilings of %d threads: %.1f GB/s read from memory, %.0f GFLOP/s of multiply-adds on registers"
+                .formatted(
+                        threads, bandwidth / 1e9, peak / 1e9);
     }
 
     /** The results as a table for people. */

@@ -6,7 +6,6 @@ import static tern.kernels.lanes.Lanes.LENGTH;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 
-import tern.kernels.elementwise.ActivationLanes;
 import tern.kernels.lanes.Lanes;
 import tern.ops.Activation;
 import tern.tensor.Tensor;
@@ -79,7 +78,7 @@ record DilatedBackward(DilatedPlan plan, Tensor x, List<Tensor> inner, List<Tens
             int rows = Math.min(plan.block(), plan.time() - t);
             column.gatherCall(dy, t, rows, parts.gradient, 0);
             for (int l = own.length - 1; l >= 0; l--) {
-                block(own[l], l, column, t, rows, parts, scratch);
+                block(own[l], l, column, t, rows, parts);
             }
             column.scatterCall(parts.gradient, 0, rows, slopes.dx(), t);
         }
@@ -116,7 +115,7 @@ record DilatedBackward(DilatedPlan plan, Tensor x, List<Tensor> inner, List<Tens
     }
 
     /** One layer of one block: the gradient of its output becomes that of its input. */
-    private void block(Layer own, int l, DilatedPlan.Column column, int t, int rows, Parts parts, Workspace scratch) {
+    private void block(Layer own, int l, DilatedPlan.Column column, int t, int rows, Parts parts) {
         int before = plan.before()[l];
         int count = plan.taps()[l];
         long step = plan.step(l);
@@ -128,9 +127,8 @@ record DilatedBackward(DilatedPlan plan, Tensor x, List<Tensor> inner, List<Tens
         if (f == Activation.IDENTITY) {
             MemorySegment.copy(parts.gradient, 0, dc, dcAt, (long) rows * BYTES);
         } else {
-            DilatedRows.convolve(own.g.rows, at, step, own.taps, 0, count, (long) count * BYTES, rows, dc, dcAt);
-            ActivationLanes.slope(f, dc, dcAt, dc, dcAt, rows * LENGTH, scratch);
-            DilatedRows.multiply(parts.gradient, 0, rows, dc, dcAt);
+            DilatedRows.convolve(own.g.rows, at, step, own.taps, 0, count, (long) count * BYTES, rows, dc, dcAt,
+                    new DilatedRows.Ending.Slope(f, parts.gradient, 0));
         }
         DilatedRows.slopes(dc, dcAt, own.g.rows, at, step, count, rows, parts.slopes, 0);
         addSums(column, l, parts.slopes, count);
@@ -148,7 +146,7 @@ record DilatedBackward(DilatedPlan plan, Tensor x, List<Tensor> inner, List<Tens
         int count = plan.taps()[l];
         // Behind the bias there is a row of zeros.
         DilatedRows.convolve(own.dc.rows, dcAt, -plan.step(l), own.taps, 0, count, (count + 1L) * BYTES, rows, into,
-                0);
+                0, DilatedForward.NOTHING);
     }
 
     /** What the gradient of the next ring says of rows of the call. */

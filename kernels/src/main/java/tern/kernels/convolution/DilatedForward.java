@@ -6,7 +6,6 @@ import static tern.kernels.lanes.Lanes.LENGTH;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 
-import tern.kernels.elementwise.ActivationLanes;
 import tern.kernels.lanes.Lanes;
 import tern.ops.Activation;
 import tern.tensor.Tensor;
@@ -14,6 +13,9 @@ import tern.tensor.Workspace;
 
 /** Depthwise layers forward, a {@link DilatedPlan.Column} a task. */
 record DilatedForward(DilatedPlan plan, Tensor x, List<Tensor> inner, List<Tensor> rings, long[] ages, Tensor y) {
+
+    /** Sums that stay what they are. */
+    static final DilatedRows.Ending NOTHING = new DilatedRows.Ending.Nothing();
 
     /** What one layer has in scratch: taps and bias, and rows of its input. */
     private static final class Layer {
@@ -53,7 +55,7 @@ record DilatedForward(DilatedPlan plan, Tensor x, List<Tensor> inner, List<Tenso
             own[0].makeRoom(rows);
             column.gatherCall(x, t, rows, own[0].window, (long) own[0].end * BYTES);
             for (int l = 0; l < own.length; l++) {
-                block(own, l, column, t, rows, last, scratch);
+                block(own, l, column, t, rows, last);
             }
             column.scatterCall(last, 0, rows, y, t);
         }
@@ -95,8 +97,7 @@ record DilatedForward(DilatedPlan plan, Tensor x, List<Tensor> inner, List<Tenso
     }
 
     /** One layer of one block: its input stands at the end of its window, its output goes to the next one's. */
-    private void block(Layer[] own, int l, DilatedPlan.Column column, int t, int rows, MemorySegment last,
-            Workspace scratch) {
+    private void block(Layer[] own, int l, DilatedPlan.Column column, int t, int rows, MemorySegment last) {
         Layer layer = own[l];
         boolean isLast = l == own.length - 1;
         if (!isLast) {
@@ -106,14 +107,11 @@ record DilatedForward(DilatedPlan plan, Tensor x, List<Tensor> inner, List<Tenso
         long to = isLast ? 0 : (long) own[l + 1].end * BYTES;
         long at = (long) layer.end * BYTES;
         int count = plan.taps()[l];
+        DilatedRows.Ending ending = plan.layers().activation() == Activation.IDENTITY && !plan.layers().residual()
+                ? NOTHING
+                : new DilatedRows.Ending.Value(plan.layers().activation(), plan.layers().residual(), layer.window, at);
         DilatedRows.convolve(layer.window, at, plan.step(l), layer.taps, 0, count, (long) count * BYTES, rows, out,
-                to);
-        if (plan.layers().activation() != Activation.IDENTITY) {
-            ActivationLanes.value(plan.layers().activation(), out, to, out, to, rows * LENGTH, scratch);
-        }
-        if (plan.layers().residual()) {
-            DilatedRows.add(layer.window, at, rows, out, to);
-        }
+                to, ending);
         layer.end += rows;
         if (!isLast && !inner.isEmpty()) {
             column.scatterCall(out, to, rows, inner.get(l), t);

@@ -2,6 +2,7 @@ package tern.kernels.convolution;
 
 import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 import static tern.kernels.lanes.Lanes.BYTES;
+import static tern.kernels.lanes.Lanes.LENGTH;
 import static tern.kernels.lanes.Lanes.ORDER;
 import static tern.kernels.lanes.Lanes.SPECIES;
 
@@ -9,12 +10,18 @@ import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 
+import tern.kernels.elementwise.ActivationLanes;
+import tern.ops.Activation;
+
 /**
  * Dilated sums over rows of one vector of channels that lie one after another. Taps are rows too, tap 0 first. A step is in
  * bytes and may be negative: then taps meet later rows instead of earlier ones. Every output is summed from the bias on in
  * the order of the taps, so a value does not depend on the loop that made it.
  */
 final class DilatedRows {
+    /** Rows of a tile that stays in the first cache while it is made and ended. */
+    private static final int TILE = 128;
+
     private DilatedRows() {
     }
 
@@ -61,52 +68,103 @@ final class DilatedRows {
         }
     }
 
-    /** into ← into ⊙ from. */
-    static void multiply(MemorySegment from, long at, int rows, MemorySegment into, long to) {
-        for (int i = 0; i < rows; i++) {
-            long row = (long) i * BYTES;
-            fromMemorySegment(SPECIES, from, at + row, ORDER)
-                    .mul(fromMemorySegment(SPECIES, into, to + row, ORDER)).intoMemorySegment(into, to + row, ORDER);
+    /** What becomes of sums while they are still in cache; addresses in bytes. */
+    sealed interface Ending {
+        /** Rows of the output from {@code row} on are made. */
+        void made(MemorySegment out, long outAt, long row, int rows);
+
+        /** The sums are left as they are. */
+        record Nothing() implements Ending {
+            @Override
+            public void made(MemorySegment out, long outAt, long row, int rows) {
+                // They are what is wanted.
+            }
+        }
+
+        /** out ← f(out), plus the rows beside if residual. */
+        record Value(Activation f, boolean residual, MemorySegment beside, long besideAt) implements Ending {
+            @Override
+            public void made(MemorySegment out, long outAt, long row, int rows) {
+                ActivationLanes.valueAndAdd(f, out, outAt + row, residual, beside, besideAt + row, rows * LENGTH);
+            }
+        }
+
+        /** out ← f'(out) ⊙ the rows beside. */
+        record Slope(Activation f, MemorySegment beside, long besideAt) implements Ending {
+            @Override
+            public void made(MemorySegment out, long outAt, long row, int rows) {
+                ActivationLanes.slopeTimes(f, out, outAt + row, beside, besideAt + row, rows * LENGTH);
+            }
         }
     }
 
     /** Bias + Σ_k tap_k·g_(t − k steps) for {@code rows} rows from {@code at} on, by whichever loop reads least. */
     static void convolve(MemorySegment g, long at, long step, MemorySegment taps, long firstTap, int count, long bias,
-            int rows, MemorySegment out, long outAt) {
+            int rows, MemorySegment out, long outAt, Ending ending) {
         int apart = (int) (Math.abs(step) / BYTES);
-        int groups = count >= 3 ? rows / (4 * apart) : 0;
-        // Of outputs against the step the first is the last in time.
-        long first = step < 0 ? -3 * step : 0;
-        fourApart(g, at + first, step, taps, firstTap, count, bias, groups, out, outAt + first);
-        int done = groups * 4 * apart;
-        int fours = (rows - done) / 4;
-        long more = (long) done * BYTES;
-        fourTogether(g, at + more, step, taps, firstTap, count, bias, fours, out, outAt + more);
-        for (int row = done + 4 * fours; row < rows; row++) {
-            long o = (long) row * BYTES;
-            one(g, at + o, step, taps, firstTap, count, bias, out, outAt + o);
+        int done = 0;
+        int group = 4 * apart;
+        if (count >= 3 && rows >= group) {
+            int together = Math.max(1, TILE / group) * group;
+            for (; rows - done >= group; done += Math.min(together, (rows - done) / group * group)) {
+                int tile = Math.min(together, (rows - done) / group * group);
+                fourApart(g, at, step, taps, firstTap, count, bias, done, tile / group, out, outAt, ending);
+            }
+        }
+        for (int tile; done < rows; done += tile) {
+            tile = Math.min(TILE, rows - done);
+            long o = (long) done * BYTES;
+            int fours = tile / 4;
+            fourTogether(g, at + o, step, taps, firstTap, count, bias, fours, out, outAt + o);
+            for (int row = 4 * fours; row < tile; row++) {
+                long last = o + (long) row * BYTES;
+                one(g, at + last, step, taps, firstTap, count, bias, out, outAt + last);
+            }
+            ending.made(out, outAt, o, tile);
         }
     }
 
-    /** Groups of four outputs t, t + d, t + 2d, t + 3d, two groups at a time while there are two. */
+    /**
+     * Groups of four outputs t, t + d, t + 2d, t + 3d from a row on, two at a time while there are two: such a group reads 3 more
+     * rows than one output would.
+     */
     private static void fourApart(MemorySegment g, long at, long step, MemorySegment taps, long firstTap, int count,
-            long bias, int groups, MemorySegment out, long outAt) {
+            long bias, int row, int groups, MemorySegment out, long outAt, Ending ending) {
         long span = Math.abs(step);
-        int group = 0;
-        if (span == BYTES) {
+        int apart = (int) (span / BYTES);
+        // Of outputs against the step the first is the last in time.
+        long first = (long) row * BYTES + (step < 0 ? 3 * span : 0);
+        if (apart == 1) {
             // Neighbouring groups; their rows lie four apart.
             int pairs = groups / 2;
-            eight(g, at, step, 4 * span, taps, firstTap, count, bias, pairs, 8 * span, out, outAt);
-            group = 2 * pairs;
-        }
-        for (; group < groups; group++) {
-            long o = 4 * group * span;
-            int pairs = (int) (span / (2 * BYTES));
-            eight(g, at + o, step, BYTES, taps, firstTap, count, bias, pairs, 2 * BYTES, out, outAt + o);
-            if (2L * pairs * BYTES < span) {
-                long last = o + span - BYTES;
-                four(g, at + last, step, taps, firstTap, count, bias, out, outAt + last);
+            eight(g, at + first, step, 4 * span, taps, firstTap, count, bias, pairs, 8 * span, out, outAt + first);
+            if (groups % 2 == 1) {
+                long o = first + 8 * span * pairs;
+                four(g, at + o, step, taps, firstTap, count, bias, out, outAt + o);
             }
+            ending.made(out, outAt, (long) row * BYTES, 4 * groups);
+            return;
+        }
+        int each = Math.max(2, TILE / 4);
+        for (int group = 0; group < groups; group++) {
+            long begin = 4 * group * span;
+            for (int from = 0; from < apart; from += each) {
+                int width = Math.min(each, apart - from);
+                long o = first + begin + (long) from * BYTES;
+                eight(g, at + o, step, BYTES, taps, firstTap, count, bias, width / 2, 2 * BYTES, out, outAt + o);
+                if (width % 2 == 1) {
+                    long last = o + (width - 1L) * BYTES;
+                    four(g, at + last, step, taps, firstTap, count, bias, out, outAt + last);
+                }
+                if (4 * apart > TILE) {
+                    for (int i = 0; i < 4; i++) {
+                        ending.made(out, outAt, (long) row * BYTES + begin + i * span + (long) from * BYTES, width);
+                    }
+                }
+            }
+        }
+        if (4 * apart <= TILE) {
+            ending.made(out, outAt, (long) row * BYTES, 4 * groups * apart);
         }
     }
 

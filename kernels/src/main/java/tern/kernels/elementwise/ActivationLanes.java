@@ -119,6 +119,59 @@ public final class ActivationLanes {
         }
     }
 
+    /** x ← f(x) + beside, or f(x) if nothing is added, for {@code n} floats of whole vectors at byte offsets. */
+    public static void valueAndAdd(Activation f, MemorySegment x, long at, boolean add, MemorySegment beside,
+            long besideAt, int n) {
+        if (f == Activation.SILU && add) {
+            addSilu(x, at, beside, besideAt, n);
+            return;
+        }
+        if (f != Activation.IDENTITY) {
+            run(VALUES, f, x, at, x, at, n);
+        }
+        if (add) {
+            add(x, at, beside, besideAt, n);
+        }
+    }
+
+    /** x ← f'(x) ⊙ beside, for {@code n} floats of whole vectors at byte offsets. */
+    public static void slopeTimes(Activation f, MemorySegment x, long at, MemorySegment beside, long besideAt, int n) {
+        if (f == Activation.SILU) {
+            timesSiluSlope(x, at, beside, besideAt, n);
+            return;
+        }
+        run(SLOPES, f, x, at, x, at, n);
+        for (int i = 0; i < n; i += LENGTH) {
+            fromMemorySegment(SPECIES, x, at + 4L * i, ORDER)
+                    .mul(fromMemorySegment(SPECIES, beside, besideAt + 4L * i, ORDER))
+                    .intoMemorySegment(x, at + 4L * i, ORDER);
+        }
+    }
+
+    private static void addSilu(MemorySegment x, long at, MemorySegment beside, long besideAt, int n) {
+        for (int i = 0; i < n; i += LENGTH) {
+            silu(fromMemorySegment(SPECIES, x, at + 4L * i, ORDER))
+                    .add(fromMemorySegment(SPECIES, beside, besideAt + 4L * i, ORDER))
+                    .intoMemorySegment(x, at + 4L * i, ORDER);
+        }
+    }
+
+    private static void add(MemorySegment x, long at, MemorySegment beside, long besideAt, int n) {
+        for (int i = 0; i < n; i += LENGTH) {
+            fromMemorySegment(SPECIES, x, at + 4L * i, ORDER)
+                    .add(fromMemorySegment(SPECIES, beside, besideAt + 4L * i, ORDER))
+                    .intoMemorySegment(x, at + 4L * i, ORDER);
+        }
+    }
+
+    private static void timesSiluSlope(MemorySegment x, long at, MemorySegment beside, long besideAt, int n) {
+        for (int i = 0; i < n; i += LENGTH) {
+            siluSlope(fromMemorySegment(SPECIES, x, at + 4L * i, ORDER))
+                    .mul(fromMemorySegment(SPECIES, beside, besideAt + 4L * i, ORDER))
+                    .intoMemorySegment(x, at + 4L * i, ORDER);
+        }
+    }
+
     private static MemorySegment tail(MemorySegment x, long at, int n, Workspace scratch) {
         MemorySegment tail = scratch.floatMemory(LENGTH).fill((byte) 0);
         MemorySegment.copy(x, at, tail, 0, 4L * n);

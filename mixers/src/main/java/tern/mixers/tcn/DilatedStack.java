@@ -136,8 +136,9 @@ public final class DilatedStack implements SequenceMixer {
      */
     public Tensor impulseResponse(Ops ops) {
         if (!linear()) {
-            throw new IllegalStateException("dilated-stack: only linear layers that read forwards, each channel by itself,"
-                    + " are one filter; this stack is " + config);
+            throw new IllegalStateException(
+                    "dilated-stack: only linear layers that read forwards, each channel by itself,"
+                            + " are one filter; this stack is " + config);
         }
         Tensor response = ops.zeros(omega.dtype(), Shape.of(config.receptiveField(), width));
         response.slice(0, 1).fill(1);

@@ -51,7 +51,8 @@ public final class TcncaSimple implements SequenceMixer {
         this.width = at.width();
         this.mover = config.mover().build(at, scope.child("move"));
         Expect.that(mover.reads().isEmpty() && mover.recalls().isEmpty() && mover.publishes().isEmpty()
-                && mover.shares().isEmpty(), "tcnca-simple: the mover " + config.mover()
+                && mover.shares().isEmpty(),
+                "tcnca-simple: the mover " + config.mover()
                         + " speaks to other branches; expected one that reads its input alone");
         Initialiser start = Initialiser.normal(DEVIATION);
         this.query = Projection.matrix(scope.child("query"), width, config.keyWidth(), start);
