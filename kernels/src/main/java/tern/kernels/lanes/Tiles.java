@@ -21,9 +21,6 @@ public final class Tiles {
     // Vectors of a row in one pass: 4 × 4 sums need 16 of 32 registers; machines with 8 lanes have 16 registers in all.
     private static final int WIDEST = LENGTH == 8 ? 2 : 4;
 
-    // Rows that decay at once: enough for a long loop, few enough that their sums stay beside C in the first-level cache.
-    private static final int DECAYED_ROWS = 16;
-
     private Tiles() {
     }
 
@@ -78,68 +75,6 @@ public final class Tiles {
                 add(scratch, row, vectors, c, cAt + i * cRow + 4L * j, cRow);
             }
             j += vectors * LENGTH;
-        }
-    }
-
-    /**
-     * C ← diag(decay)·C + A·B, as {@link #product}.
-     *
-     * @param decay a float for each row of C
-     * @param scratch {@link #decayScratchLength} floats
-     */
-    public static void decay(MemorySegment decay, long decayAt, MemorySegment a, long aAt, long aRow, long aStep,
-            MemorySegment b, long bAt, long bRow, MemorySegment c, long cAt, long cRow, int m, int n, int k,
-            MemorySegment scratch) {
-        for (int i = 0; i < m; i += DECAYED_ROWS) {
-            int rows = Math.min(DECAYED_ROWS, m - i);
-            product(a, aAt + i * aRow, aRow, aStep, b, bAt, bRow, scratch, 0, 4L * n, rows, n, k);
-            int j = 0;
-            for (; j + 4 * LENGTH <= n; j += 4 * LENGTH) {
-                addFourToDecayed(decay, decayAt + 4L * i, scratch, 4L * j, 4L * n, c, cAt + i * cRow + 4L * j, cRow,
-                        rows);
-            }
-            for (; j < n; j += LENGTH) {
-                addToDecayed(decay, decayAt + 4L * i, scratch, 4L * j, 4L * n, c, cAt + i * cRow + 4L * j, cRow, rows);
-            }
-        }
-    }
-
-    /** Floats of scratch that {@link #decay} needs for n columns. */
-    public static int decayScratchLength(int n) {
-        return DECAYED_ROWS * n;
-    }
-
-    // Four vectors of columns.
-    private static void addFourToDecayed(MemorySegment decay, long decayAt, MemorySegment added, long addedAt,
-            long addedRow, MemorySegment c, long cAt, long cRow, int m) {
-        for (int i = 0; i < m; i++) {
-            long at = cAt + i * cRow;
-            long from = addedAt + i * addedRow;
-            FloatVector factor = broadcast(decay, decayAt + 4L * i);
-            FloatVector c0 = factor.fma(fromMemorySegment(SPECIES, c, at, ORDER),
-                    fromMemorySegment(SPECIES, added, from, ORDER));
-            FloatVector c1 = factor.fma(fromMemorySegment(SPECIES, c, at + BYTES, ORDER),
-                    fromMemorySegment(SPECIES, added, from + BYTES, ORDER));
-            FloatVector c2 = factor.fma(fromMemorySegment(SPECIES, c, at + 2L * BYTES, ORDER),
-                    fromMemorySegment(SPECIES, added, from + 2L * BYTES, ORDER));
-            FloatVector c3 = factor.fma(fromMemorySegment(SPECIES, c, at + 3L * BYTES, ORDER),
-                    fromMemorySegment(SPECIES, added, from + 3L * BYTES, ORDER));
-            c0.intoMemorySegment(c, at, ORDER);
-            c1.intoMemorySegment(c, at + BYTES, ORDER);
-            c2.intoMemorySegment(c, at + 2L * BYTES, ORDER);
-            c3.intoMemorySegment(c, at + 3L * BYTES, ORDER);
-        }
-    }
-
-    // One vector of columns.
-    private static void addToDecayed(MemorySegment decay, long decayAt, MemorySegment added, long addedAt,
-            long addedRow, MemorySegment c, long cAt, long cRow, int m) {
-        for (int i = 0; i < m; i++) {
-            long at = cAt + i * cRow;
-            broadcast(decay, decayAt + 4L * i)
-                    .fma(fromMemorySegment(SPECIES, c, at, ORDER),
-                            fromMemorySegment(SPECIES, added, addedAt + i * addedRow, ORDER))
-                    .intoMemorySegment(c, at, ORDER);
         }
     }
 

@@ -3,8 +3,7 @@ package tern.kernels.recurrence;
 import static tern.kernels.lanes.Lanes.LENGTH;
 import static tern.kernels.lanes.Lanes.ORDER;
 import static tern.kernels.lanes.Lanes.SPECIES;
-import static tern.kernels.lanes.Lanes.broadcast;
-import static tern.kernels.lanes.Lanes.load;
+import static tern.kernels.recurrence.PanelProducts.PANEL;
 
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
@@ -13,11 +12,10 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShuffle;
 
 import tern.kernels.lanes.Lanes;
-import tern.tensor.Tensor;
 
 /**
  * What a chunk does with matrices that have a row a position: channels in the lanes, one vector of channels along all
- * positions, so that loops are long. Rows are whole vectors; offsets and strides are bytes. Stateless.
+ * positions. Matrices lie in panels ({@link PanelProducts}); n columns are whole vectors. Stateless.
  */
 final class ChunkRows {
     private static final VectorShuffle<Float> SWAP_1 = swap(1);
@@ -52,202 +50,384 @@ final class ChunkRows {
         return LENGTH >= 16 ? all.add(all.rearrange(SWAP_8)) : all;
     }
 
-    /** A float for each row at {@code to} ← x_r·y_r; rows in groups of four. */
-    static void dots(MemorySegment x, long xAt, long xRow, MemorySegment y, long yAt, long yRow, int rows, int n,
-            MemorySegment into, long to) {
-        for (int r = 0; r < rows; r += 4) {
-            dotFour(x, xAt + r * xRow, xRow, y, yAt + r * yRow, yRow, n, into, to + 4L * r);
-        }
+    /** Where a column begins in panels of so many rows. */
+    static int column(int i, int rows) {
+        return i / PANEL * PANEL * rows + i % PANEL;
     }
 
-    private static void dotFour(MemorySegment x, long xAt, long xRow, MemorySegment y, long yAt, long yRow, int n,
-            MemorySegment into, long to) {
-        FloatVector a = FloatVector.zero(SPECIES);
-        FloatVector b = a;
-        FloatVector c = a;
-        FloatVector d = a;
-        for (int i = 0; i < n; i += LENGTH) {
-            long left = xAt + 4L * i;
-            long right = yAt + 4L * i;
-            a = load(x, left).fma(load(y, right), a);
-            b = load(x, left + xRow).fma(load(y, right + yRow), b);
-            c = load(x, left + 2 * xRow).fma(load(y, right + 2 * yRow), c);
-            d = load(x, left + 3 * xRow).fma(load(y, right + 3 * yRow), d);
-        }
-        sums(a, b, c, d).intoMemorySegment(into, to, ORDER, FIRST_FOUR);
-    }
+    // ── between tensors and panels ──────────────────────────────────────────────────────────────────────────────────
 
     /**
-     * left_t ← c ⊙ x_t, where c is the product of decays up to position t, or of those before it.
+     * Copies rows of a tensor; what is left of the chunk and of the last vector becomes 0.
      *
-     * @param inclusive whether the position's own decay counts
-     * @param total [n] ← the product of all
+     * @param at byte offset of the first row, {@code step} bytes before the next
+     * @param length rows that there are, of {@code rows}
+     * @param first row of the panels that they go to
      */
-    static void scaleByPrefix(MemorySegment x, MemorySegment w, boolean inclusive, int rows, int n, MemorySegment left,
-            long leftRow, MemorySegment total) {
-        long row = 4L * n;
-        for (int i = 0; i < n; i += LENGTH) {
-            FloatVector c = FloatVector.broadcast(SPECIES, 1);
-            for (int t = 0; t < rows; t++) {
-                long at = t * row + 4L * i;
-                FloatVector next = c.mul(load(w, at));
-                load(x, at).mul(inclusive ? next : c).intoMemorySegment(left, t * leftRow + 4L * i, ORDER);
-                c = next;
+    static void pack(MemorySegment x, long at, long step, int length, int rows, int width, float[] to, int first,
+            int panelRows) {
+        int i = 0;
+        for (; i + 4 * LENGTH <= width; i += 4 * LENGTH) {
+            packFour(x, at + 4L * i, step, length, to, column(i, panelRows) + first * PANEL,
+                    column(i + 2 * LENGTH, panelRows) + first * PANEL);
+        }
+        for (; i < width; i += LENGTH) {
+            VectorMask<Float> valid = Lanes.first(width - i);
+            int into = column(i, panelRows) + first * PANEL;
+            for (int t = 0; t < length; t++) {
+                FloatVector.fromMemorySegment(SPECIES, x, at + 4L * i + t * step, ORDER, valid)
+                        .intoArray(to, into + t * PANEL);
             }
-            c.intoMemorySegment(total, 4L * i, ORDER);
+        }
+        for (i = 0; i < width && length < rows; i += LENGTH) {
+            fill(0, to, column(i, panelRows) + (first + length) * PANEL, rows - length);
         }
     }
 
-    /** aged_j ← key_j ⊙ w_(j+1) ⊙ … for all rows, keys as they are after the last; total ← w_0 ⊙ w_1 ⊙ …. */
-    static void ageToEnd(MemorySegment key, MemorySegment w, int rows, int n, MemorySegment aged, MemorySegment total) {
-        long row = 4L * n;
-        for (int i = 0; i < n; i += LENGTH) {
-            FloatVector later = FloatVector.broadcast(SPECIES, 1);
-            for (int j = rows - 1; j >= 0; j--) {
-                long at = j * row + 4L * i;
-                load(key, at).mul(later).intoMemorySegment(aged, at, ORDER);
-                later = later.mul(load(w, at));
-            }
-            later.intoMemorySegment(total, 4L * i, ORDER);
+    // A panel may be two vectors wide.
+    private static void packFour(MemorySegment x, long at, long step, int length, float[] to, int into, int second) {
+        for (int t = 0; t < length; t++) {
+            long from = at + t * step;
+            FloatVector.fromMemorySegment(SPECIES, x, from, ORDER).intoArray(to, into + t * PANEL);
+            FloatVector.fromMemorySegment(SPECIES, x, from + 4L * LENGTH, ORDER).intoArray(to,
+                    into + t * PANEL + LENGTH);
+            FloatVector.fromMemorySegment(SPECIES, x, from + 8L * LENGTH, ORDER).intoArray(to, second + t * PANEL);
+            FloatVector.fromMemorySegment(SPECIES, x, from + 12L * LENGTH, ORDER).intoArray(to,
+                    second + t * PANEL + LENGTH);
         }
     }
 
-    /** y ← y + Σ_r factor_r·row_r. */
-    static void addRows(MemorySegment factors, long factorsAt, long step, int count, MemorySegment rows, long at,
-            long row, int n, MemorySegment y, long yAt) {
-        for (int i = 0; i < n; i += LENGTH) {
-            FloatVector sum = load(y, yAt + 4L * i);
-            long here = at + 4L * i;
-            for (int r = 0; r < count; r++) {
-                sum = broadcast(factors, factorsAt + r * step).fma(load(rows, here + r * row), sum);
-            }
-            sum.intoMemorySegment(y, yAt + 4L * i, ORDER);
+    /** Copies rows to a tensor. */
+    static void unpack(float[] from, int first, int panelRows, int length, int width, MemorySegment y, long at,
+            long step) {
+        int i = 0;
+        for (; i + 4 * LENGTH <= width; i += 4 * LENGTH) {
+            unpackFour(from, column(i, panelRows) + first * PANEL, column(i + 2 * LENGTH, panelRows) + first * PANEL,
+                    length, y, at + 4L * i, step);
         }
-    }
-
-    /** z ← x ⊙ y, all rows of y the same. */
-    static void scale(MemorySegment x, MemorySegment y, int rows, int n, MemorySegment z) {
-        for (int i = 0; i < n; i += LENGTH) {
-            FloatVector factor = load(y, 4L * i);
-            for (int t = 0; t < rows; t++) {
-                long at = 4L * (t * n + i);
-                load(x, at).mul(factor).intoMemorySegment(z, at, ORDER);
+        for (; i < width; i += LENGTH) {
+            VectorMask<Float> valid = Lanes.first(width - i);
+            int out = column(i, panelRows) + first * PANEL;
+            for (int t = 0; t < length; t++) {
+                FloatVector.fromArray(SPECIES, from, out + t * PANEL)
+                        .intoMemorySegment(y, at + 4L * i + t * step, ORDER, valid);
             }
         }
     }
 
-    /** x ← x ⊙ y, everything after one another. */
-    static void multiply(MemorySegment x, MemorySegment y, int count) {
+    private static void unpackFour(float[] from, int out, int second, int length, MemorySegment y, long at, long step) {
+        for (int t = 0; t < length; t++) {
+            long to = at + t * step;
+            FloatVector.fromArray(SPECIES, from, out + t * PANEL).intoMemorySegment(y, to, ORDER);
+            FloatVector.fromArray(SPECIES, from, out + t * PANEL + LENGTH).intoMemorySegment(y, to + 4L * LENGTH,
+                    ORDER);
+            FloatVector.fromArray(SPECIES, from, second + t * PANEL).intoMemorySegment(y, to + 8L * LENGTH, ORDER);
+            FloatVector.fromArray(SPECIES, from, second + t * PANEL + LENGTH).intoMemorySegment(y, to + 12L * LENGTH,
+                    ORDER);
+        }
+    }
+
+    /** x ← e^x, everything after one another. */
+    static void exponentials(float[] x, int count) {
         for (int i = 0; i < count; i += LENGTH) {
-            load(x, 4L * i).mul(load(y, 4L * i)).intoMemorySegment(x, 4L * i, ORDER);
+            Lanes.exp(FloatVector.fromArray(SPECIES, x, i)).intoArray(x, i);
         }
     }
 
-    /** z ← z + x ⊙ y, everything after one another. */
-    static void addProduct(MemorySegment x, MemorySegment y, MemorySegment z, int count) {
-        for (int i = 0; i < count; i += LENGTH) {
-            load(x, 4L * i).fma(load(y, 4L * i), load(z, 4L * i)).intoMemorySegment(z, 4L * i, ORDER);
-        }
-    }
-
-    /** y ← y + x, everything after one another. */
-    static void add(MemorySegment x, MemorySegment y, int count) {
-        for (int i = 0; i < count; i += LENGTH) {
-            load(y, 4L * i).add(load(x, 4L * i)).intoMemorySegment(y, 4L * i, ORDER);
-        }
-    }
-
-    /** One vector of each row from one place to another. */
-    static void copy(MemorySegment from, long at, long row, int rows, MemorySegment into, long to, long intoRow) {
-        for (int t = 0; t < rows; t++) {
-            load(from, at + t * row).intoMemorySegment(into, to + t * intoRow, ORDER);
-        }
-    }
-
-    /** {@link #copy} of exponentials. */
-    static void packExponentials(MemorySegment from, long at, long row, int rows, MemorySegment into, long to,
-            long intoRow) {
-        for (int t = 0; t < rows; t++) {
-            Lanes.exp(load(from, at + t * row)).intoMemorySegment(into, to + t * intoRow, ORDER);
-        }
-    }
-
-    /** n times the exponential of one number. */
-    static void fillExponential(MemorySegment from, long at, MemorySegment into, long to, int n) {
-        FloatVector values = Lanes.exp(broadcast(from, at));
+    /** Exponentials of a vector's numbers, each in all n columns of its row. */
+    static void spreadExponentials(float[] g, float[] to, int n, int panelRows) {
+        Lanes.exp(FloatVector.fromArray(SPECIES, g, 0)).intoArray(g, 0);
         for (int i = 0; i < n; i += LENGTH) {
-            values.intoMemorySegment(into, to + 4L * i, ORDER);
+            int at = column(i, panelRows);
+            for (int t = 0; t < LENGTH; t++) {
+                FloatVector.broadcast(SPECIES, g[t]).intoArray(to, at + t * PANEL);
+            }
         }
     }
 
-    /** y ← value, n numbers. */
-    static void fill(float value, MemorySegment y, long yAt, int n) {
+    /** One vector of each of some rows ← value. */
+    static void fill(float value, float[] y, int at, int rows) {
         FloatVector values = FloatVector.broadcast(SPECIES, value);
-        for (int i = 0; i < n; i += LENGTH) {
-            values.intoMemorySegment(y, yAt + 4L * i, ORDER);
+        for (int t = 0; t < rows; t++) {
+            values.intoArray(y, at + t * PANEL);
         }
     }
 
-    /** sum_t ← sum_t + Σ_(j&lt;t) x_j ⊙ dx_j: what was written before a position and is read after the chunk crosses it. */
-    static void addBefore(MemorySegment x, MemorySegment dx, int rows, int n, MemorySegment sum) {
+    // ── decays ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /**
+     * aged_j ← key_j ⊙ w_(j+1) ⊙ …, keys as they are after the last position.
+     *
+     * @param key in panels of {@code keyRows} rows, its first rows; so is aged
+     * @param later [rows,n] ← w_(j+1) ⊙ …
+     * @param total [n] ← the product of all
+     * @param inverse [n] ← 1/total, or 0 where that is so small that it would be of no use
+     * @return whether there is such a channel
+     */
+    static boolean suffix(float[] key, float[] w, int rows, int n, int keyRows, float[] aged, float[] later,
+            float[] total, float[] inverse, float smallest) {
+        boolean any = false;
+        FloatVector one = FloatVector.broadcast(SPECIES, 1);
         for (int i = 0; i < n; i += LENGTH) {
-            FloatVector run = FloatVector.zero(SPECIES);
+            int at = column(i, rows);
+            int keyAt = column(i, keyRows);
+            FloatVector run = one;
+            for (int j = rows - 1; j >= 0; j--) {
+                run.intoArray(later, at + j * PANEL);
+                FloatVector.fromArray(SPECIES, key, keyAt + j * PANEL).mul(run).intoArray(aged, keyAt + j * PANEL);
+                run = run.mul(FloatVector.fromArray(SPECIES, w, at + j * PANEL));
+            }
+            run.intoArray(total, i);
+            VectorMask<Float> slow = run.compare(VectorOperators.LT, smallest);
+            one.div(run).blend(0, slow).intoArray(inverse, i);
+            any |= slow.anyTrue();
+        }
+        return any;
+    }
+
+    /** c_t ← w_0 ⊙ … ⊙ w_(t−1), one row more than w has: the first is ones, the last the product of all. */
+    static void prefix(float[] w, int rows, int n, float[] c) {
+        for (int i = 0; i < n; i += LENGTH) {
+            int at = column(i, rows);
+            int to = column(i, rows + 1);
+            FloatVector run = FloatVector.broadcast(SPECIES, 1);
+            run.intoArray(c, to);
             for (int t = 0; t < rows; t++) {
-                long at = 4L * (t * n + i);
-                load(sum, at).add(run).intoMemorySegment(sum, at, ORDER);
-                run = load(x, at).fma(load(dx, at), run);
+                run = run.mul(FloatVector.fromArray(SPECIES, w, at + t * PANEL));
+                run.intoArray(c, to + (t + 1) * PANEL);
             }
         }
     }
 
-    /**
-     * sum_t ← sum_t + Σ_(s≥t) x_s ⊙ dx_s, or over s &gt; t: what is read at or after a position.
-     *
-     * @param sign 1 or −1
-     */
-    static void addFrom(float sign, boolean inclusive, MemorySegment x, MemorySegment dx, int rows, int n,
-            MemorySegment sum) {
+    /** z ← x ⊙ y. Rows begin at {@code first} for x and z, in panels of {@code panelRows}, and at {@code yFirst} for y. */
+    static void multiply(float[] x, int first, int panelRows, float[] y, int yFirst, int yRows, int rows, int n,
+            float[] z) {
         for (int i = 0; i < n; i += LENGTH) {
+            int at = column(i, panelRows) + first * PANEL;
+            int yAt = column(i, yRows) + yFirst * PANEL;
+            for (int t = 0; t < rows; t++) {
+                FloatVector.fromArray(SPECIES, x, at + t * PANEL)
+                        .mul(FloatVector.fromArray(SPECIES, y, yAt + t * PANEL)).intoArray(z, at + t * PANEL);
+            }
+        }
+    }
+
+    /** z ← x ⊙ y as {@link #multiply}, and scaled ← z ⊙ s, where all rows of s are the same; z has rows of any length. */
+    static void multiplyTwice(float[] x, int first, int panelRows, float[] y, int yFirst, int yRows, float[] s,
+            int rows,
+            int n, float[] z, int zAt, int zRow, float[] scaled) {
+        for (int i = 0; i < n; i += LENGTH) {
+            int at = column(i, panelRows) + first * PANEL;
+            int yAt = column(i, yRows) + yFirst * PANEL;
+            int to = zAt + i;
+            FloatVector factor = FloatVector.fromArray(SPECIES, s, i);
+            for (int t = 0; t < rows; t++) {
+                FloatVector product = FloatVector.fromArray(SPECIES, x, at + t * PANEL)
+                        .mul(FloatVector.fromArray(SPECIES, y, yAt + t * PANEL));
+                product.intoArray(z, to + t * zRow);
+                product.mul(factor).intoArray(scaled, at + t * PANEL);
+            }
+        }
+    }
+
+    /** z ← x ⊙ s, all rows of s the same; x and z each with their first row and rows in a panel. */
+    static void scale(float[] x, int first, int panelRows, float[] s, int rows, int n, float[] z, int zFirst,
+            int zRows) {
+        for (int i = 0; i < n; i += LENGTH) {
+            int at = column(i, panelRows) + first * PANEL;
+            int to = column(i, zRows) + zFirst * PANEL;
+            FloatVector factor = FloatVector.fromArray(SPECIES, s, i);
+            for (int t = 0; t < rows; t++) {
+                FloatVector.fromArray(SPECIES, x, at + t * PANEL).mul(factor).intoArray(z, to + t * PANEL);
+            }
+        }
+    }
+
+    /** The first number of each row ← the sum of the row. */
+    static void sumRows(float[] x, int rows, int n) {
+        for (int t = 0; t < rows; t++) {
+            FloatVector sum = FloatVector.zero(SPECIES);
+            for (int i = 0; i < n; i += LENGTH) {
+                sum = sum.add(FloatVector.fromArray(SPECIES, x, column(i, rows) + t * PANEL));
+            }
+            x[t * PANEL] = Lanes.sum(sum);
+        }
+    }
+
+    /** A float for each row ← x_r·y_r; rows in groups of four, x in panels of {@code xRows} rows, y of {@code yRows}. */
+    static void dots(float[] x, int xRows, float[] y, int yRows, int rows, int n, float[] into) {
+        for (int r = 0; r < rows; r += 4) {
+            FloatVector a = FloatVector.zero(SPECIES);
+            FloatVector b = a;
+            FloatVector c = a;
+            FloatVector d = a;
+            for (int i = 0; i < n; i += LENGTH) {
+                int at = column(i, xRows) + r * PANEL;
+                int to = column(i, yRows) + r * PANEL;
+                a = FloatVector.fromArray(SPECIES, x, at).fma(FloatVector.fromArray(SPECIES, y, to), a);
+                b = FloatVector.fromArray(SPECIES, x, at + PANEL).fma(FloatVector.fromArray(SPECIES, y, to + PANEL), b);
+                c = FloatVector.fromArray(SPECIES, x, at + 2 * PANEL)
+                        .fma(FloatVector.fromArray(SPECIES, y, to + 2 * PANEL), c);
+                d = FloatVector.fromArray(SPECIES, x, at + 3 * PANEL)
+                        .fma(FloatVector.fromArray(SPECIES, y, to + 3 * PANEL), d);
+            }
+            sums(a, b, c, d).intoArray(into, r, FIRST_FOUR);
+        }
+    }
+
+    // ── gradients ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /**
+     * x ← c ⊙ (x + s ⊙ pairs), the gradients of queries from the state and from pairs; all rows of s are the same. Rows of x and
+     * pairs begin at {@code first} in panels of {@code panelRows}, those of c at {@code cFirst}.
+     */
+    static void addPairs(float[] x, float[] pairs, int first, int panelRows, float[] c, int cFirst, int cRows,
+            float[] s,
+            int rows, int n) {
+        for (int i = 0; i < n; i += LENGTH) {
+            int at = column(i, panelRows) + first * PANEL;
+            int cAt = column(i, cRows) + cFirst * PANEL;
+            FloatVector factor = FloatVector.fromArray(SPECIES, s, i);
+            for (int t = 0; t < rows; t++) {
+                FloatVector.fromArray(SPECIES, pairs, at + t * PANEL)
+                        .fma(factor, FloatVector.fromArray(SPECIES, x, at + t * PANEL))
+                        .mul(FloatVector.fromArray(SPECIES, c, cAt + t * PANEL)).intoArray(x, at + t * PANEL);
+            }
+        }
+    }
+
+    /** x ← c ⊙ x + pairs, likewise. */
+    static void addDecayedPairs(float[] x, float[] pairs, int first, int panelRows, float[] c, int cFirst, int cRows,
+            int rows, int n) {
+        for (int i = 0; i < n; i += LENGTH) {
+            int at = column(i, panelRows) + first * PANEL;
+            int cAt = column(i, cRows) + cFirst * PANEL;
+            for (int t = 0; t < rows; t++) {
+                FloatVector.fromArray(SPECIES, c, cAt + t * PANEL)
+                        .fma(FloatVector.fromArray(SPECIES, x, at + t * PANEL),
+                                FloatVector.fromArray(SPECIES, pairs, at + t * PANEL))
+                        .intoArray(x, at + t * PANEL);
+            }
+        }
+    }
+
+    /** sum ← total ⊙ Σ x_r ⊙ y_r over all rows, in two chains of sums. */
+    static void decayedDots(float[] x, float[] y, int rows, int n, float[] total, float[] sum) {
+        for (int i = 0; i < n; i += LENGTH) {
+            int at = column(i, rows);
+            FloatVector even = FloatVector.zero(SPECIES);
+            FloatVector odd = even;
+            for (int r = 0; r < rows; r += 2) {
+                int next = at + r * PANEL;
+                even = FloatVector.fromArray(SPECIES, x, next).fma(FloatVector.fromArray(SPECIES, y, next), even);
+                odd = FloatVector.fromArray(SPECIES, x, next + PANEL)
+                        .fma(FloatVector.fromArray(SPECIES, y, next + PANEL), odd);
+            }
+            even.add(odd).mul(FloatVector.fromArray(SPECIES, total, i)).intoArray(sum, i);
+        }
+    }
+
+    /** sum_t ← Σ_(s&ge;t) x_s ⊙ dx_s − y_s ⊙ dy_s, or of x over s &gt; t: what is read at or after a position. */
+    static void readAfter(boolean inclusive, float[] x, float[] dx, float[] y, float[] dy, int first, int panelRows,
+            int rows, int n, float[] sum) {
+        for (int i = 0; i < n; i += LENGTH) {
+            int at = column(i, panelRows) + first * PANEL;
+            int to = column(i, rows);
             FloatVector run = FloatVector.zero(SPECIES);
             for (int t = rows - 1; t >= 0; t--) {
-                long at = 4L * (t * n + i);
-                FloatVector next = load(x, at).mul(sign).fma(load(dx, at), run);
-                load(sum, at).add(inclusive ? next : run).intoMemorySegment(sum, at, ORDER);
+                int here = at + t * PANEL;
+                run = FloatVector.fromArray(SPECIES, y, here).neg().fma(FloatVector.fromArray(SPECIES, dy, here), run);
+                FloatVector next = FloatVector.fromArray(SPECIES, x, here)
+                        .fma(FloatVector.fromArray(SPECIES, dx, here), run);
+                FloatVector crossing = inclusive ? next : run;
+                (first == 0 ? crossing : crossing.add(FloatVector.fromArray(SPECIES, sum, to + t * PANEL)))
+                        .intoArray(sum, to + t * PANEL);
                 run = next;
             }
         }
     }
 
-    /** sum ← sum + y in every row, then 0 where w is 0. */
-    static void addWhereAlive(MemorySegment y, MemorySegment w, int rows, int n, MemorySegment sum) {
+    /**
+     * sum_t ← sum_t + begin + Σ_(j&lt;t) y_j ⊙ dy_j, what was written before a position and is read after the chunk; then 0
+     * where w is 0.
+     *
+     * @param begin [n], or nothing if there is a row before the first
+     */
+    static void writtenBefore(float[] y, float[] dy, int first, int panelRows, float[] begin, float[] w, int rows,
+            int n,
+            float[] sum) {
         FloatVector zero = FloatVector.zero(SPECIES);
         for (int i = 0; i < n; i += LENGTH) {
-            FloatVector all = load(y, 4L * i);
+            int at = column(i, panelRows) + first * PANEL;
+            int to = column(i, rows);
+            FloatVector run = first == 0 ? FloatVector.fromArray(SPECIES, begin, i) : zero;
             for (int t = 0; t < rows; t++) {
-                long at = 4L * (t * n + i);
-                FloatVector whole = load(sum, at).add(all);
-                whole.blend(zero, load(w, at).compare(VectorOperators.EQ, 0)).intoMemorySegment(sum, at, ORDER);
+                FloatVector whole = FloatVector.fromArray(SPECIES, sum, to + t * PANEL).add(run);
+                whole.blend(zero, FloatVector.fromArray(SPECIES, w, to + t * PANEL).compare(VectorOperators.EQ, 0))
+                        .intoArray(sum, to + t * PANEL);
+                run = FloatVector.fromArray(SPECIES, y, at + t * PANEL)
+                        .fma(FloatVector.fromArray(SPECIES, dy, at + t * PANEL), run);
             }
         }
     }
 
-    /** z_t ← z_t + factor_t·(x ⊙ y_t), all rows of x the same. */
-    static void addScaled(MemorySegment factors, MemorySegment x, MemorySegment y, int rows, int n, MemorySegment z) {
+    /** x ← x + y, rows from {@code first} on, in panels of {@code panelRows}. */
+    static void add(float[] x, float[] y, int first, int panelRows, int rows, int n) {
         for (int i = 0; i < n; i += LENGTH) {
-            FloatVector common = load(x, 4L * i);
+            int at = column(i, panelRows) + first * PANEL;
             for (int t = 0; t < rows; t++) {
-                long at = 4L * (t * n + i);
-                broadcast(factors, 4L * t).mul(common).fma(load(y, at), load(z, at)).intoMemorySegment(z, at, ORDER);
+                FloatVector.fromArray(SPECIES, x, at + t * PANEL)
+                        .add(FloatVector.fromArray(SPECIES, y, at + t * PANEL)).intoArray(x, at + t * PANEL);
             }
         }
     }
 
-    /** The first number of a row ← the sum of all. */
-    static void sumRow(MemorySegment x, long at, int n) {
-        FloatVector sum = FloatVector.zero(SPECIES);
+    /** x_t ← x_t + factor_t·y_t, x's rows from {@code first} on, y's from {@code yFirst} on. */
+    static void addOwn(float[] factors, float[] y, int yFirst, float[] x, int first, int panelRows, int rows, int n) {
         for (int i = 0; i < n; i += LENGTH) {
-            sum = sum.add(load(x, at + 4L * i));
+            int at = column(i, panelRows) + first * PANEL;
+            int from = column(i, panelRows) + yFirst * PANEL;
+            for (int t = 0; t < rows; t++) {
+                FloatVector.broadcast(SPECIES, factors[t])
+                        .fma(FloatVector.fromArray(SPECIES, y, from + t * PANEL),
+                                FloatVector.fromArray(SPECIES, x, at + t * PANEL))
+                        .intoArray(x, at + t * PANEL);
+            }
         }
-        x.set(Tensor.FLOAT, at, Lanes.sum(sum));
+    }
+
+    /** Likewise, factor_t·(s ⊙ y_t), all rows of s the same. */
+    static void addOwn(float[] factors, float[] s, float[] y, float[] x, int panelRows, int rows, int n) {
+        for (int i = 0; i < n; i += LENGTH) {
+            int at = column(i, panelRows);
+            FloatVector common = FloatVector.fromArray(SPECIES, s, i);
+            for (int t = 0; t < rows; t++) {
+                FloatVector.broadcast(SPECIES, factors[t]).mul(common)
+                        .fma(FloatVector.fromArray(SPECIES, y, at + t * PANEL),
+                                FloatVector.fromArray(SPECIES, x, at + t * PANEL))
+                        .intoArray(x, at + t * PANEL);
+            }
+        }
+    }
+
+    /** sum ← sum + Σ_t factor_t·x_t ⊙ y_t. */
+    static void addProducts(float[] factors, float[] x, float[] y, int panelRows, int rows, int n, float[] sum) {
+        for (int i = 0; i < n; i += LENGTH) {
+            int at = column(i, panelRows);
+            FloatVector run = FloatVector.fromArray(SPECIES, sum, i);
+            for (int t = 0; t < rows; t++) {
+                run = FloatVector.broadcast(SPECIES, factors[t]).mul(FloatVector.fromArray(SPECIES, x, at + t * PANEL))
+                        .fma(FloatVector.fromArray(SPECIES, y, at + t * PANEL), run);
+            }
+            run.intoArray(sum, i);
+        }
+    }
+
+    /** A narrow matrix's rows ⊙ one row of lanes. */
+    static void decayLanes(float[] x, float[] lanes, int rows, float[] z) {
+        FloatVector factor = FloatVector.fromArray(SPECIES, lanes, 0);
+        for (int i = 0; i < rows; i++) {
+            FloatVector.fromArray(SPECIES, x, i * LENGTH).mul(factor).intoArray(z, i * LENGTH);
+        }
     }
 }

@@ -16,7 +16,7 @@ import tern.tensor.Workspace;
  */
 public final class VectorStateScan implements StateScan {
     /** Positions in a chunk. */
-    public static final int CHUNK = ChunkScan.CHUNK;
+    public static final int CHUNK = ChunkParts.CHUNK;
     // Entries of a state, and positions, from which on chunks are the faster form.
     private static final int WIDE = 128 * 128;
     private static final int WIDE_RANK_ONE = 256 * 256;
@@ -74,7 +74,7 @@ public final class VectorStateScan implements StateScan {
         Tensor dBonuses = team.scratch().zeros(DType.F64, Shape.of(batch, heads, keys));
         Tensor dLogDecay = sharedByBatch && !sharedByTime
                 ? team.scratch().allocate(DType.F32, Shape.of(batch, in.time(), heads, width)) : dIn.logDecay();
-        run(team, in, (index, scratch) -> new ChunkScan(in, index % heads, scratch).backward(state, dy,
+        run(team, in, (index, scratch) -> new ChunkBackward(in, index % heads, scratch).run(state, dy,
                 dNextState, dIn, dState, dLogDecay, dDecays.data().asSlice(8L * index * width, 8L * width),
                 dBonuses.data().asSlice(8L * index * keys, 8L * keys), index / heads, scratch));
         if (sharedByTime || sharedByBatch) {
