@@ -156,6 +156,34 @@ public final class Lanes {
         return q.fma(r.mul(r), r).add(1).mul(power);
     }
 
+    /**
+     * x ← e^x for a multiple of {@link #LENGTH} numbers, the same bits as {@link #exp}. It is written out, because a loop around
+     * that method keeps its vectors on the heap, at a tenth of the speed, whenever the compiler has come to the method first.
+     */
+    public static void exponentials(float[] x, int count) {
+        FloatVector log2 = FloatVector.broadcast(SPECIES, LOG2_E);
+        FloatVector round = FloatVector.broadcast(SPECIES, ROUND);
+        FloatVector high = FloatVector.broadcast(SPECIES, -LN2_HIGH);
+        FloatVector small = FloatVector.broadcast(SPECIES, -LN2_LOW);
+        FloatVector p6 = FloatVector.broadcast(SPECIES, EXP_6);
+        FloatVector p5 = FloatVector.broadcast(SPECIES, EXP_5);
+        FloatVector p4 = FloatVector.broadcast(SPECIES, EXP_4);
+        FloatVector p3 = FloatVector.broadcast(SPECIES, EXP_3);
+        FloatVector p2 = FloatVector.broadcast(SPECIES, EXP_2);
+        for (int i = 0; i < count; i += LENGTH) {
+            FloatVector given = FloatVector.fromArray(SPECIES, x, i);
+            FloatVector low = given.blend(EXP_LOWEST, given.compare(VectorOperators.LT, EXP_LOWEST));
+            FloatVector in = low.blend(EXP_HIGHEST, low.compare(VectorOperators.GT, EXP_HIGHEST));
+            FloatVector rounded = in.mul(log2).add(round);
+            FloatVector n = rounded.sub(round);
+            FloatVector r = n.fma(small, n.fma(high, in));
+            FloatVector q = r.fma(p6, p5).fma(r, p4).fma(r, p3).fma(r, p2);
+            FloatVector power = rounded.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23).add(0x3F800000)
+                    .reinterpretAsFloats();
+            q.fma(r.mul(r), r).add(1).mul(power).intoArray(x, i);
+        }
+    }
+
     /** e^x − 1, its relative error small near 0 too; −1 for x below −87.7 and +∞ for x above 88.4. */
     public static FloatVector expm1(FloatVector x) {
         FloatVector p = x.fma(all(ONE_40320TH), all(ONE_5040TH));

@@ -1,9 +1,9 @@
 package tern.kernels.recurrence;
 
+import static jdk.incubator.vector.VectorOperators.LT;
 import static jdk.incubator.vector.VectorOperators.MUL;
 import static tern.kernels.lanes.Lanes.LENGTH;
 import static tern.kernels.lanes.Lanes.SPECIES;
-import static tern.kernels.lanes.Lanes.first;
 import static tern.kernels.recurrence.PanelProducts.PANEL;
 
 import jdk.incubator.vector.FloatVector;
@@ -16,7 +16,14 @@ import jdk.incubator.vector.VectorMask;
  * that every pair meets the product of the decays between its two positions. Stateless.
  */
 final class AgeChains {
+    private static final FloatVector POSITIONS = FloatVector.zero(SPECIES).addIndex(1);
+
     private AgeChains() {
+    }
+
+    // The lanes of positions before this one.
+    private static VectorMask<Float> first(int position) {
+        return POSITIONS.compare(LT, (float) position);
     }
 
     /** Scores ← 0 where a query is before the key or, unless it sees what it writes, at it; into rows of any length. */

@@ -8,6 +8,7 @@ import static tern.tensor.Tensor.FLOAT;
 
 import java.lang.foreign.MemorySegment;
 
+import tern.kernels.lanes.Lanes;
 import tern.tensor.Tensor;
 import tern.tensor.Workspace;
 
@@ -144,7 +145,7 @@ final class ChunkParts {
             ChunkRows.spreadExponentials(lanes, decay, n, CHUNK);
         } else {
             ChunkRows.pack(g, at, step, length, CHUNK, keys, decay, 0, CHUNK);
-            ChunkRows.exponentials(decay, length(CHUNK, n));
+            Lanes.exponentials(decay, length(CHUNK, n));
         }
     }
 
@@ -154,7 +155,6 @@ final class ChunkParts {
         if (rankOne) {
             ChunkRows.multiply(key, CHUNK, rows, later, 0, CHUNK, CHUNK, n, aged);
         }
-        ChunkRows.prefix(decay, CHUNK, n, earlier);
         if (shared) {
             AgeChains.decays(decay, between);
         }
@@ -162,11 +162,16 @@ final class ChunkParts {
 
     /** Queries (reader 0) or probes (1) as they read the state before the chunk: rows of {@code leftRow} numbers. */
     void read(float[] left, int leftRow, int reader) {
-        ChunkRows.multiplyTwice(query, reader * CHUNK, rows, earlier, before || reader == 1 ? 0 : 1, CHUNK + 1, inverse,
-                CHUNK, n, left, reader * CHUNK * leftRow, leftRow, pairing);
+        ChunkRows.multiplyByPrefix(query, reader * CHUNK, rows, decay, !before && reader == 0, inverse, CHUNK, n, left,
+                reader * CHUNK * leftRow, leftRow, pairing);
     }
 
-    /** The same into panels. */
+    /** Products of decays up to each position, for {@link #read(float[],int)} and {@link #addPairs}. */
+    void prefix() {
+        ChunkRows.prefix(decay, CHUNK, n, earlier);
+    }
+
+    /** The same into panels, after {@link #prefix}. */
     void read(float[] reading, int reader) {
         ChunkRows.multiply(query, reader * CHUNK, rows, earlier, before || reader == 1 ? 0 : 1, CHUNK + 1, CHUNK, n,
                 reading);

@@ -127,16 +127,9 @@ final class ChunkRows {
         }
     }
 
-    /** x ← e^x, everything after one another. */
-    static void exponentials(float[] x, int count) {
-        for (int i = 0; i < count; i += LENGTH) {
-            Lanes.exp(FloatVector.fromArray(SPECIES, x, i)).intoArray(x, i);
-        }
-    }
-
     /** Exponentials of a vector's numbers, each in all n columns of its row. */
     static void spreadExponentials(float[] g, float[] to, int n, int panelRows) {
-        Lanes.exp(FloatVector.fromArray(SPECIES, g, 0)).intoArray(g, 0);
+        Lanes.exponentials(g, LENGTH);
         for (int i = 0; i < n; i += LENGTH) {
             int at = column(i, panelRows);
             for (int t = 0; t < LENGTH; t++) {
@@ -212,20 +205,24 @@ final class ChunkRows {
         }
     }
 
-    /** z ← x ⊙ y as {@link #multiply}, and scaled ← z ⊙ s, where all rows of s are the same; z has rows of any length. */
-    static void multiplyTwice(float[] x, int first, int panelRows, float[] y, int yFirst, int yRows, float[] s,
-            int rows,
+    /**
+     * z_t ← x_t ⊙ w_0 ⊙ … up to the position or before it, into rows of any length, and scaled ← z ⊙ s, where all rows of s
+     * are the same.
+     */
+    static void multiplyByPrefix(float[] x, int first, int panelRows, float[] w, boolean inclusive, float[] s, int rows,
             int n, float[] z, int zAt, int zRow, float[] scaled) {
         for (int i = 0; i < n; i += LENGTH) {
             int at = column(i, panelRows) + first * PANEL;
-            int yAt = column(i, yRows) + yFirst * PANEL;
+            int wAt = column(i, rows);
             int to = zAt + i;
             FloatVector factor = FloatVector.fromArray(SPECIES, s, i);
+            FloatVector run = FloatVector.broadcast(SPECIES, 1);
             for (int t = 0; t < rows; t++) {
-                FloatVector product = FloatVector.fromArray(SPECIES, x, at + t * PANEL)
-                        .mul(FloatVector.fromArray(SPECIES, y, yAt + t * PANEL));
+                FloatVector next = run.mul(FloatVector.fromArray(SPECIES, w, wAt + t * PANEL));
+                FloatVector product = FloatVector.fromArray(SPECIES, x, at + t * PANEL).mul(inclusive ? next : run);
                 product.intoArray(z, to + t * zRow);
                 product.mul(factor).intoArray(scaled, at + t * PANEL);
+                run = next;
             }
         }
     }

@@ -53,29 +53,36 @@ final class ChunkScan {
         this.product = scratch.floats(length(CHUNK, m));
     }
 
-    /** All positions of sequence b. */
-    void forward(Tensor state, Tensor y, Tensor nextState, int b) {
-        int keys = in.keyWidth();
-        int values = in.valueWidth();
-        long stateAt = 4L * (b * in.heads() + h) * keys * values;
-        long row = 4L * values;
-        ChunkRows.pack(state.data(), stateAt, row, keys, n, values, stack, 0, stackRows);
-        for (int start = 0; start < in.time(); start += CHUNK) {
-            int length = Math.min(CHUNK, in.time() - start);
-            product[0] = StepScan.fetch(in, y, b, start, length, h);
-            parts.pack(b, start, length);
-            parts.packValues(in.value(), b, start, length, stack, n, stackRows);
-            parts.age();
-            pairs();
-            rewritten();
-            PanelProducts.rows(left, 0, leftRow, stack, 0, stackRows, product, 0, CHUNK, CHUNK, m, leftRow, false,
-                    parts.spare);
-            ChunkRows.unpack(product, 0, CHUNK, length, values, y.data(), 4 * in.valueAt(b, start, h),
-                    row * in.heads());
-            PanelProducts.decayRows(parts.aged, parts.rows, stack, n, stackRows, parts.total, stack, stackRows, n, m,
-                    parts.rows, parts.spare);
-        }
-        ChunkRows.unpack(stack, 0, stackRows, keys, values, nextState.data(), stateAt, row);
+    /** The state before the first position of sequence b. */
+    void begin(Tensor state, int b) {
+        ChunkRows.pack(state.data(), stateAt(b), 4L * in.valueWidth(), in.keyWidth(), n, in.valueWidth(), stack, 0,
+                stackRows);
+    }
+
+    /** The state after the last. */
+    void end(Tensor nextState, int b) {
+        ChunkRows.unpack(stack, 0, stackRows, in.keyWidth(), in.valueWidth(), nextState.data(), stateAt(b),
+                4L * in.valueWidth());
+    }
+
+    private long stateAt(int b) {
+        return 4L * (b * in.heads() + h) * in.keyWidth() * in.valueWidth();
+    }
+
+    /** The next positions of sequence b. */
+    void chunk(Tensor y, int b, int start) {
+        int length = Math.min(CHUNK, in.time() - start);
+        parts.pack(b, start, length);
+        parts.packValues(in.value(), b, start, length, stack, n, stackRows);
+        parts.age();
+        pairs();
+        rewritten();
+        PanelProducts.rows(left, 0, leftRow, stack, 0, stackRows, product, 0, CHUNK, CHUNK, m, leftRow, false,
+                parts.spare);
+        ChunkRows.unpack(product, 0, CHUNK, length, in.valueWidth(), y.data(), 4 * in.valueAt(b, start, h),
+                4L * in.heads() * in.valueWidth());
+        PanelProducts.decayRows(parts.aged, parts.rows, stack, n, stackRows, parts.total, stack, stackRows, n, m,
+                parts.rows, parts.spare);
     }
 
     private void pairs() {

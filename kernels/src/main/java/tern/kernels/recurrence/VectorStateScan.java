@@ -52,11 +52,25 @@ public final class VectorStateScan implements StateScan {
                 ? goesInChunks(in.time(), in.keyWidth(), in.valueWidth(), in.hasRankOne())
                 : in.time() >= fewest;
         if (chunks) {
-            run(team, in, (index, scratch) -> new ChunkScan(in, index % in.heads(), scratch).forward(state, y,
-                    nextState, index / in.heads()));
+            heads(team, in, (b, first, count, scratch) -> {
+                ChunkScan[] scans = new ChunkScan[count];
+                for (int i = 0; i < count; i++) {
+                    scans[i] = new ChunkScan(in, first + i, scratch);
+                    scans[i].begin(state, b);
+                }
+                for (int start = 0; start < in.time(); start += CHUNK) {
+                    for (ChunkScan scan : scans) {
+                        scan.chunk(y, b, start);
+                    }
+                }
+                for (ChunkScan scan : scans) {
+                    scan.end(nextState, b);
+                }
+            });
         } else {
-            run(team, in, (index, scratch) -> StepScan.forward(in, state, y, nextState, index / in.heads(),
-                    index % in.heads(), scratch));
+            run(team, in, in.batch() * in.heads(),
+                    (index, scratch) -> StepScan.forward(in, state, y, nextState, index / in.heads(),
+                            index % in.heads(), scratch));
         }
     }
 
@@ -74,9 +88,10 @@ public final class VectorStateScan implements StateScan {
         Tensor dBonuses = team.scratch().zeros(DType.F64, Shape.of(batch, heads, keys));
         Tensor dLogDecay = sharedByBatch && !sharedByTime
                 ? team.scratch().allocate(DType.F32, Shape.of(batch, in.time(), heads, width)) : dIn.logDecay();
-        run(team, in, (index, scratch) -> new ChunkBackward(in, index % heads, scratch).run(state, dy,
-                dNextState, dIn, dState, dLogDecay, dDecays.data().asSlice(8L * index * width, 8L * width),
-                dBonuses.data().asSlice(8L * index * keys, 8L * keys), index / heads, scratch));
+        run(team, in, batch * heads, (index, scratch) -> new ChunkBackward(in, index % heads, dIn, dLogDecay,
+                dDecays.data().asSlice(8L * index * width, 8L * width),
+                dBonuses.data().asSlice(8L * index * keys, 8L * keys), scratch).run(state, dy, dNextState, dState,
+                        index / heads));
         if (sharedByTime || sharedByBatch) {
             sum(sharedByTime ? dDecays : dLogDecay, dIn.logDecay());
         }
@@ -105,9 +120,26 @@ public final class VectorStateScan implements StateScan {
         }
     }
 
-    private static void run(ThreadTeam team, ScanInputs in, ThreadTeam.Task task) {
-        int tasks = in.batch() * in.heads();
-        long work = (long) tasks * in.time() * in.keyWidth() * in.valueWidth();
+    /** Some heads of a sequence. */
+    private interface Heads {
+        void run(int b, int first, int count, Workspace scratch);
+    }
+
+    // As many heads that lie side by side are a task as leave each thread one: they go through the chunks together, because a
+    // whole row of heads comes from memory sooner than the same in pieces. Measured on one core, 4 heads of 64 by 4,096
+    // positions: 0.83 of the time; backward, with states of more chunks to keep, gains nothing. Heads know nothing of each other, so results do not depend on it.
+    private static void heads(ThreadTeam team, ScanInputs in, Heads task) {
+        int threads = (team.threads() + in.batch() - 1) / Math.max(1, in.batch());
+        int together = (in.heads() + threads - 1) / threads;
+        int groups = (in.heads() + together - 1) / together;
+        run(team, in, in.batch() * groups, (index, scratch) -> {
+            int first = index % groups * together;
+            task.run(index / groups, first, Math.min(together, in.heads() - first), scratch);
+        });
+    }
+
+    private static void run(ThreadTeam team, ScanInputs in, int tasks, ThreadTeam.Task task) {
+        long work = (long) in.batch() * in.heads() * in.time() * in.keyWidth() * in.valueWidth();
         if (work >= WORTH_A_REGION) {
             team.run(tasks, task);
             return;
