@@ -13,6 +13,7 @@ import tern.cli.bench.KernelBench;
 import tern.cli.bench.KernelCase;
 import tern.cli.bench.Measured;
 import tern.cli.bench.peer.Fftw;
+import tern.cli.bench.peer.JTransforms;
 import tern.cli.bench.peer.OpenBlas;
 import tern.cli.bench.peer.Peer;
 import tern.kernels.KernelSet;
@@ -40,6 +41,9 @@ final class KernelBenchCommand implements Callable<Integer> {
 
     @Option(names = "--fftw", paramLabel = "LIB", description = "Measure long convolutions against this FFTW library (libfftw3f), in turn.")
     private Path fftw;
+
+    @Option(names = "--jtransforms", paramLabel = "JARS", description = "Measure long convolutions against JTransforms, in turn: its jar and those of JLargeArrays and commons-math3, as a class path.")
+    private String jTransforms;
 
     @Override
     public Integer call() {
@@ -76,6 +80,9 @@ final class KernelBenchCommand implements Callable<Integer> {
             }
             if (fftw != null) {
                 peers.add(new Fftw(fftw));
+            }
+            if (jTransforms != null) {
+                peers.add(new JTransforms(jTransforms));
             }
         } catch (IllegalArgumentException refused) {
             throw new UserError(String.valueOf(refused.getMessage()), refused);

@@ -14,7 +14,7 @@ class KernelBenchCommandTest {
     @Test
     void aLibraryThatIsNotThereIsNamed() {
         ByteArrayOutputStream out = new ByteArrayOutputStream(), err = new ByteArrayOutputStream();
-        for (String option : List.of("--openblas", "--fftw")) {
+        for (String option : List.of("--openblas", "--fftw", "--jtransforms")) {
             err.reset();
             int status = Tern.run(new PrintStream(out, true, StandardCharsets.UTF_8),
                     new PrintStream(err, true, StandardCharsets.UTF_8), "bench", "kernels", "--only", "sgemm NT 256",

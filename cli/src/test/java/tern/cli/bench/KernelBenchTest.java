@@ -13,6 +13,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 
 import tern.cli.bench.peer.Fftw;
+import tern.cli.bench.peer.JTransforms;
 import tern.cli.bench.peer.OpenBlas;
 import tern.cli.bench.peer.Peer;
 import tern.cli.bench.peer.Twin;
@@ -83,6 +84,8 @@ class KernelBenchTest {
                 .hasMessageContainingAll(other.toString(), "cblas_sgemm", "OpenBLAS");
         assertThatThrownBy(() -> new Fftw(other)).isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContainingAll(other.toString(), "fftwf_plan_many_dft_r2c", "FFTW");
+        assertThatThrownBy(() -> new JTransforms(other.toString())).isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContainingAll(other.toString(), "JTransforms", "JLargeArrays");
     }
 
     @Test
