@@ -63,7 +63,7 @@ public final class JTransforms implements Peer {
     private static URL place(Path jar) {
         if (!Files.isRegularFile(jar)) {
             throw new IllegalArgumentException(
-                    "no file %s; name the jars of JTransforms, JLargeArrays and commons-math3"
+                    "no file %s; name the jars of JTransforms, JLargeArrays and commons-math3, the library to measure against"
                             .formatted(jar));
         }
         try {
