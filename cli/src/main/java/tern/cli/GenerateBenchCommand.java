@@ -18,7 +18,7 @@ final class GenerateBenchCommand implements Callable<Integer> {
     @ParentCommand
     private BenchCommand bench;
 
-    @Option(names = "--models", split = ",", defaultValue = "rwkv6,rwkv7,transformer", description = "Models (${DEFAULT-VALUE}).")
+    @Option(names = "--models", split = ",", defaultValue = "rwkv6,rwkv7,transformer,goldfinch", description = "Models (${DEFAULT-VALUE}); goldfinch-keys and goldfinch-compressed keep less of each position.")
     private List<String> models;
 
     @Option(names = "--shapes", split = ",", defaultValue = "12x768", paramLabel = "LAYERSxWIDTH", description = "Shapes (${DEFAULT-VALUE}).")
@@ -55,7 +55,7 @@ final class GenerateBenchCommand implements Callable<Integer> {
                 types.stream().map(GenerateBenchCommand::type).toList(),
                 threads.stream().map(count -> count > 0 ? count : cores).distinct().toList(), prompts, decode, batches);
         if (!json) {
-            bench.tern().out().printf("%-12s %-8s %-5s %7s %-8s %6s %12s %10s %10s%n", "model", "shape", "type",
+            bench.tern().out().printf("%-20s %-8s %-5s %7s %-8s %6s %12s %10s %10s%n", "model", "shape", "type",
                     "threads", "pass", "count", "tokens/s", "weights", "of limit");
         }
         new GenerateBench(setting).run(this::show);
@@ -66,7 +66,7 @@ final class GenerateBenchCommand implements Callable<Integer> {
         if (json) {
             bench.tern().out().println(Json.line(row));
         } else {
-            bench.tern().out().printf("%-12s %-8s %-5s %7d %-8s %6d %12.1f %7.1fGB/s %9.0f%%%n", row.model(),
+            bench.tern().out().printf("%-20s %-8s %-5s %7d %-8s %6d %12.1f %7.1fGB/s %9.0f%%%n", row.model(),
                     row.shape(),
                     row.type(), row.threads(), row.pass(), row.count(), row.tokensPerSecond(),
                     row.weightGigabytesPerSecond(), 100 * row.fractionOfLimit());

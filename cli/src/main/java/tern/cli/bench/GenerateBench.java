@@ -1,6 +1,10 @@
 package tern.cli.bench;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -8,6 +12,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 
 import tern.inference.Engine;
 import tern.inference.LanguageModel;
@@ -16,9 +21,14 @@ import tern.inference.LiveSequence;
 import tern.kernels.machine.MachineProbe;
 import tern.mixers.attention.AttentionConfig;
 import tern.mixers.channel.GatedMlpConfig;
+import tern.mixers.goldfinch.CacheTier;
+import tern.mixers.goldfinch.CacheType;
+import tern.mixers.goldfinch.GoldCache;
 import tern.mixers.rwkv.Rwkv6Config;
 import tern.mixers.rwkv.Rwkv7Config;
 import tern.mixers.rwkv.RwkvChannelMixConfig;
+import tern.model.GoldCaches;
+import tern.model.GoldFinches;
 import tern.model.NormKind;
 import tern.model.Parameters;
 import tern.model.Stack;
@@ -39,8 +49,9 @@ import tern.text.Tokenizer;
  * second, how many bytes of weights that reads per second, and what part of the machine's limits it is.
  */
 public final class GenerateBench {
-    /** Models that can be asked for. */
-    public static final List<String> MODELS = List.of("rwkv6", "rwkv7", "transformer");
+    /** Models that can be asked for; GoldFinch keeps keys and values of every layer unless its name says what else. */
+    public static final List<String> MODELS = List.of("rwkv6", "rwkv7", "transformer", "goldfinch", "goldfinch-keys",
+            "goldfinch-compressed");
     private static final long PROBE_MILLIS = 300;
     private static final long PROBE_BYTES = 1L << 28;
     private static final int HEAD_WIDTH = 64;
@@ -70,10 +81,15 @@ public final class GenerateBench {
      * @param tokensPerSecond of all sequences together
      * @param weightGigabytesPerSecond bytes of weights that a pass reads, by passes per second
      * @param fractionOfLimit that rate relative to the measured read bandwidth for decoding one sequence; for the rest two
-     *            floating-point operations a weight and token, relative to the measured multiply–add peak
+     *            floating-point operations a weight that every token meets, relative to the measured multiply–add peak (the
+     *            embedding counts for none, the head only for tokens generated)
+     * @param modelBytes of all weights, as a file would hold them
+     * @param stateBytes of all sequences at the end
+     * @param residentBytes of the whole process then, the JVM and its compilers included; 0 where the system does not tell
      */
     public record Row(String model, String shape, String type, int threads, String pass, int count, long parameters,
-            long weightBytes, double tokensPerSecond, double weightGigabytesPerSecond, double fractionOfLimit) {
+            long weightBytes, double tokensPerSecond, double weightGigabytesPerSecond, double fractionOfLimit,
+            long modelBytes, long stateBytes, long residentBytes) {
     }
 
     /** A measurement with these settings. */
@@ -90,7 +106,7 @@ public final class GenerateBench {
                         long[] bytes = {0};
                         Stack network = new Stack(config(name, shape), random(type, memory, bytes));
                         for (int threads : setting.threads) {
-                            measure(new Case(name, shape, type, threads, network, bytes[0]), sink);
+                            measure(new Case(name, shape, type, threads, network, bytes[0], memory.bytes()), sink);
                         }
                     }
                 }
@@ -98,15 +114,21 @@ public final class GenerateBench {
         }
     }
 
-    private record Case(String model, String shape, DType type, int threads, Stack network, long weightBytes) {
-        Row row(String pass, int count, double tokensPerSecond, double passesPerSecond, double limit) {
+    private record Case(String model, String shape, DType type, int threads, Stack network, long weightBytes,
+            long modelBytes) {
+        Row row(String pass, int count, double tokensPerSecond, double passesPerSecond, double limit, Memories memories) {
             double gigabytes = weightBytes * passesPerSecond * 1e-9;
-            long parameters = network.parameters().count();
+            long parameters = network.parameters().count(), table = network.head().elements();
+            long met = parameters - table - (pass.equals("decode") ? 0 : table);
             boolean reading = pass.equals("decode") && count == 1;
-            double rate = reading ? gigabytes : 2e-9 * parameters * tokensPerSecond;
-            return new Row(model, shape, type.name().toLowerCase(Locale.ROOT), threads, pass, count,
-                    parameters, weightBytes, tokensPerSecond, gigabytes, rate / limit);
+            double rate = reading ? gigabytes : 2e-9 * met * tokensPerSecond;
+            return new Row(model, shape, type.name().toLowerCase(Locale.ROOT), threads, pass, count, parameters,
+                    weightBytes, tokensPerSecond, gigabytes, rate / limit, modelBytes, memories.state, memories.resident);
         }
+    }
+
+    /** Bytes, and in how many seconds what needed them was done. */
+    private record Memories(double seconds, long state, long resident) {
     }
 
     private void measure(Case of, Consumer<Row> sink) {
@@ -116,32 +138,44 @@ public final class GenerateBench {
         try (Engine engine = new Engine(of.threads);
                 LanguageModel model = new LanguageModel(of.network, Tokenizer.unknown(vocabulary), of.model, engine)) {
             for (int prompt : setting.prompts) {
-                double seconds = prefill(model, prompt);
-                sink.accept(of.row("prefill", prompt, prompt / seconds, 1 / seconds, peak));
+                Memories found = prefill(model, prompt);
+                sink.accept(of.row("prefill", prompt, prompt / found.seconds, 1 / found.seconds, peak, found));
             }
             for (int batch : setting.batches) {
-                double seconds = decode(model, batch);
-                sink.accept(of.row("decode", batch, batch / seconds, 1 / seconds, batch == 1 ? bandwidth : peak));
+                Memories found = decode(model, batch);
+                sink.accept(of.row("decode", batch, batch / found.seconds, 1 / found.seconds,
+                        batch == 1 ? bandwidth : peak, found));
             }
         }
     }
 
+    private static long resident() {
+        try (Stream<String> lines = Files.lines(Path.of("/proc/self/status"))) {
+            return lines.filter(line -> line.startsWith("VmRSS:"))
+                    .mapToLong(line -> 1024 * Long.parseLong(line.replaceAll("[^0-9]", ""))).findFirst().orElse(0);
+        } catch (IOException | UncheckedIOException elsewhere) {
+            return 0;
+        }
+    }
+
     /** Seconds to read a prompt: the best of three. */
-    private static double prefill(LanguageModel model, int prompt) {
+    private static Memories prefill(LanguageModel model, int prompt) {
         int[] ids = new SplittableRandom(prompt).ints(prompt, 0, model.network().config().vocabulary()).toArray();
         double best = Double.POSITIVE_INFINITY;
+        long state = 0;
         for (int run = 0; run < 3; run++) {
             try (LiveSequence sequence = model.sequence()) {
                 long begun = System.nanoTime();
                 sequence.prefill(Form.PARALLEL, ids);
                 best = Math.min(best, (System.nanoTime() - begun) * 1e-9);
+                state = sequence.stateBytes();
             }
         }
-        return best;
+        return new Memories(best, state, resident());
     }
 
     /** Seconds of one step of a batch, after some to warm up: the median of as many steps as asked for. */
-    private double decode(LanguageModel model, int batch) {
+    private Memories decode(LanguageModel model, int batch) {
         int vocabulary = model.network().config().vocabulary();
         SplittableRandom random = new SplittableRandom(batch);
         try (LiveBatch sequences = model.batch(batch)) {
@@ -163,7 +197,7 @@ public final class GenerateBench {
                 }
             }
             Arrays.sort(seconds);
-            return seconds[seconds.length / 2];
+            return new Memories(seconds[seconds.length / 2], sequences.stateBytes(), resident());
         }
     }
 
@@ -183,6 +217,14 @@ public final class GenerateBench {
         } catch (NumberFormatException | ArrayIndexOutOfBoundsException bad) {
             throw new IllegalArgumentException(
                     "shape \"" + shape + "\" is not layers x width, such as 12x768", bad);
+        }
+        if (name.startsWith("goldfinch") && MODELS.contains(name)) {
+            StackConfig full = GoldFinches.goldFinch(new GoldFinches.Size(layers, width, 1024), 16);
+            return switch (name) {
+                case "goldfinch-keys" -> GoldCaches.with(full, new GoldCache(CacheTier.KEYS, CacheType.F32));
+                case "goldfinch-compressed" -> GoldCaches.with(full, new GoldCache(CacheTier.COMPRESSED, CacheType.F32));
+                default -> full;
+            };
         }
         boolean recurrent = !name.equals("transformer");
         MixerConfig channelMix = switch (name) {
