@@ -2,10 +2,10 @@ package tern.kernels;
 
 import tern.kernels.steady.SteadyAttention;
 import tern.kernels.steady.SteadyAverageScan;
-import tern.kernels.steady.SteadyElementwise;
 import tern.kernels.steady.SteadyChunkedAttention;
 import tern.kernels.steady.SteadyDiagonalScan;
 import tern.kernels.steady.SteadyDilatedConvolution;
+import tern.kernels.steady.SteadyElementwise;
 import tern.kernels.steady.SteadyHeadConvolution;
 import tern.kernels.steady.SteadyLongConvolution;
 import tern.kernels.steady.SteadyModalScan;

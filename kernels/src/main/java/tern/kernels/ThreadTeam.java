@@ -132,9 +132,9 @@ public final class ThreadTeam implements AutoCloseable {
 
     /**
      * Carries out what {@code calls} hands to {@link #run} in one region at its end, so that small regions need not wait for each
-     * other. The calls themselves return before their tasks have run: only for those that do nothing afterwards, and whose
-     * scratch memory, taken from {@link #scratch}, is not released by them ({@link #gathers}) but by this method. Within a task the calls are
-     * carried out as they come.
+     * other. The calls return before their tasks have run: only for those that do nothing afterwards. What they take from
+     * {@link #scratch} is kept until the tasks have run, whether they release it or not. Within a task the calls are carried out as
+     * they come.
      */
     public void together(Runnable calls) {
         Thread current = Thread.currentThread();
@@ -145,13 +145,16 @@ public final class ThreadTeam implements AutoCloseable {
         }
         Workspace.Mark mark = scratch.mark();
         gatherer = current;
+        scratch.hold(true);
         try {
             calls.run();
             gatherer = null;
+            scratch.hold(false);
             run(gathered.tasks(), gathered);
         } finally {
             gatherer = null;
             gathered.clear();
+            scratch.hold(false);
             scratch.release(mark);
         }
     }

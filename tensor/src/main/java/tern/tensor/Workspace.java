@@ -26,6 +26,7 @@ public final class Workspace implements Allocator, AutoCloseable {
     private final List<byte[]> byteArrays = new ArrayList<>();
     private int array;
     private int byteArray;
+    private boolean held;
     private int cursor;
     private int block;
     private long offset;
@@ -176,8 +177,19 @@ public final class Workspace implements Allocator, AutoCloseable {
         return new Mark(cursor, block, offset, array, byteArray);
     }
 
+    /**
+     * Whether {@link #release} does nothing from now on: for as long as what was allocated may still be needed after those who
+     * allocated it have returned.
+     */
+    public void hold(boolean all) {
+        held = all;
+    }
+
     /** Takes back everything allocated since the mark. */
     public void release(Mark mark) {
+        if (held) {
+            return;
+        }
         cursor = mark.cursor;
         block = mark.block;
         offset = mark.offset;

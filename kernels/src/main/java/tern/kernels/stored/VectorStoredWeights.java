@@ -125,9 +125,7 @@ public final class VectorStoredWeights implements StoredWeights {
                 someRows(type, m, k, rows, w, row, piece, from, to, near, bias, y, 4L * n, scratch);
             }
         });
-        if (!team.gathers()) {
-            own.release(mark);
-        }
+        own.release(mark);
     }
 
     /** The largest multiple of {@link Dots#ROWS} that is not larger, but at least that. */

@@ -199,7 +199,7 @@ class StoredWeightsTest {
 
     @Test
     void mapsTogetherGiveTheBitsOfEachAlone() {
-        for (int rows : new int[] {1, 3, 8, 9}) {
+        for (int rows : new int[] {1, 2, 3, 5, 8, 9}) {
             try (KernelLaw law = new KernelLaw(12);
                     Workspace results = new Workspace();
                     EagerOps ops = new EagerOps(KernelSet.fastest(), law.team(4), results)) {
@@ -208,9 +208,10 @@ class StoredWeightsTest {
                         new LinearMap(x, law.stored(DType.Q8_0, 300, 256), Optional.empty()),
                         new LinearMap(narrow, law.stored(DType.BF16, 19, 64), Optional.of(law.gaussian(DType.F32, 19))),
                         new LinearMap(x, law.gaussian(DType.F32, 40, 256), Optional.empty()),
+                        new LinearMap(narrow, law.gaussian(DType.F32, 200, 64), Optional.empty()),
                         new LinearMap(x, law.stored(DType.Q4_K, 33, 256), Optional.of(law.gaussian(DType.F32, 33))));
                 List<Tensor> together = ops.linears(maps);
-                assertThat(together).hasSize(4);
+                assertThat(together).hasSize(5);
                 for (int i = 0; i < maps.size(); i++) {
                     LinearMap map = maps.get(i);
                     Tensor alone = ops.linear(map.x(), map.weight(), map.bias().orElse(EagerOps.none(DType.F32)));
