@@ -28,6 +28,8 @@ import tern.mixers.hyena.HyenaConfig;
 import tern.mixers.hyena.ImplicitFilterConfig;
 import tern.mixers.hyena.MultiHyenaConfig;
 import tern.mixers.modal.ModalRecurrenceConfig;
+import tern.mixers.rwkv.Rwkv6Config;
+import tern.mixers.rwkv.Rwkv7Config;
 import tern.model.HeadConfig;
 import tern.model.NormKind;
 import tern.model.Parameters;
@@ -68,6 +70,8 @@ class LiveSequenceTest {
             case "hyena" -> HyenaConfig.of(3, ImplicitFilterConfig.small());
             case "multihyena" -> MultiHyenaConfig.of(4, ImplicitFilterConfig.small());
             case "modal" -> ModalRecurrenceConfig.of(2, 2, 3, List.of(3), List.of(1));
+            case "rwkv6" -> Rwkv6Config.of(8);
+            case "rwkv7" -> Rwkv7Config.of(8, 16, true);
             default -> throw new IllegalArgumentException(kind);
         };
         StackConfig config = StackConfig.of(16, 64, List.of(mixer, GatedMlpConfig.gated(32, Activation.SILU), mixer));
@@ -313,9 +317,10 @@ class LiveSequenceTest {
     }
 
     /** Decoding takes the same memory at token 100 and at token 200,000, on the heap and off it. */
-    @Test
-    void decodingARecurrenceGrowsNothing() {
-        try (LanguageModel model = model("modal"); LiveSequence sequence = model.sequence()) {
+    @ParameterizedTest
+    @ValueSource(strings = {"modal", "rwkv6", "rwkv7"})
+    void decodingARecurrenceGrowsNothing(String kind) {
+        try (LanguageModel model = model(kind); LiveSequence sequence = model.sequence()) {
             float[] logits = new float[256];
             long early = 0;
             long earlyHeap = 0;

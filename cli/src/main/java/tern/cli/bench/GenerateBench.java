@@ -116,14 +116,16 @@ public final class GenerateBench {
 
     private record Case(String model, String shape, DType type, int threads, Stack network, long weightBytes,
             long modelBytes) {
-        Row row(String pass, int count, double tokensPerSecond, double passesPerSecond, double limit, Memories memories) {
+        Row row(String pass, int count, double tokensPerSecond, double passesPerSecond, double limit,
+                Memories memories) {
             double gigabytes = weightBytes * passesPerSecond * 1e-9;
             long parameters = network.parameters().count(), table = network.head().elements();
             long met = parameters - table - (pass.equals("decode") ? 0 : table);
             boolean reading = pass.equals("decode") && count == 1;
             double rate = reading ? gigabytes : 2e-9 * met * tokensPerSecond;
             return new Row(model, shape, type.name().toLowerCase(Locale.ROOT), threads, pass, count, parameters,
-                    weightBytes, tokensPerSecond, gigabytes, rate / limit, modelBytes, memories.state, memories.resident);
+                    weightBytes, tokensPerSecond, gigabytes, rate / limit, modelBytes, memories.state,
+                    memories.resident);
         }
     }
 
@@ -222,7 +224,8 @@ public final class GenerateBench {
             StackConfig full = GoldFinches.goldFinch(new GoldFinches.Size(layers, width, 1024), 16);
             return switch (name) {
                 case "goldfinch-keys" -> GoldCaches.with(full, new GoldCache(CacheTier.KEYS, CacheType.F32));
-                case "goldfinch-compressed" -> GoldCaches.with(full, new GoldCache(CacheTier.COMPRESSED, CacheType.F32));
+                case "goldfinch-compressed" ->
+                    GoldCaches.with(full, new GoldCache(CacheTier.COMPRESSED, CacheType.F32));
                 default -> full;
             };
         }
