@@ -2,8 +2,10 @@ package tern.cli;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.stream.IntStream;
 
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -33,6 +35,9 @@ final class GenerateCommand implements Callable<Integer> {
 
     @Option(names = "--prompt", paramLabel = "TEXT|@FILE|-", description = "What to continue: a text, @ and a file, or - for standard input.")
     private @Nullable String prompt;
+
+    @Option(names = "--read-twice", description = "Read the prompt twice before going on: what a recurrence keeps of it then depends less on its order (Just Read Twice).")
+    private boolean readTwice;
 
     @Option(names = "--tokens", defaultValue = "200", description = "How many tokens to generate (${DEFAULT-VALUE}).")
     private int tokens;
@@ -88,7 +93,8 @@ final class GenerateCommand implements Callable<Integer> {
         }
         try (Engine engine = run.engine();
                 LanguageModel opened = run.open(engine)) {
-            int[] ids = prompt == null ? new int[0] : Prompts.encode(opened.tokenizer(), prompt);
+            int[] once = prompt == null ? new int[0] : Prompts.encode(opened.tokenizer(), prompt);
+            int[] ids = readTwice ? IntStream.concat(Arrays.stream(once), Arrays.stream(once)).toArray() : once;
             generate(cache.apply(opened, (long) ids.length + tokens), ids, request);
         }
         return Outcome.OK;

@@ -93,6 +93,18 @@ class CacheOptionsTest {
                 .contains("this model has none");
     }
 
+    /** A prompt read twice is the same as the doubled prompt. */
+    @Test
+    void readTwiceDoublesThePrompt() {
+        String model = folder.resolve("transformer-nano").toString();
+        Run twice = tern("generate", model, "--prompt", "abc", "--read-twice", "--tokens", "5", "--json");
+        Run doubled = tern("generate", model, "--prompt", "abcabc", "--tokens", "5", "--json");
+        assertThat(twice.code).as(twice.err).isZero();
+        JsonNode found = JsonMapper.shared().readTree(twice.out);
+        assertThat(found.get("promptTokens").asInt()).isEqualTo(6);
+        assertThat(found.get("ids")).isEqualTo(JsonMapper.shared().readTree(doubled.out).get("ids"));
+    }
+
     /** Bytes as the paper counts them, and one line for each step and prompt measured. */
     @Test
     void theBenchCountsAndMeasures() {

@@ -18,6 +18,7 @@ import tern.mixers.goldfinch.GptAlphaConfig;
 import tern.mixers.hyena.HyenaConfig;
 import tern.mixers.hyena.MultiHyenaConfig;
 import tern.mixers.linear.LinearAttentionConfig;
+import tern.mixers.linear.PrefixLinearAttentionConfig;
 import tern.mixers.mamba.Mamba2Config;
 import tern.mixers.mega.GatedAttentionConfig;
 import tern.mixers.mega.MovingAverageConfig;
@@ -63,6 +64,7 @@ public final class MixerCatalog {
         KINDS.put("moving-average", MovingAverageConfig.class);
         KINDS.put("normalised-mlp", NormalisedMlpConfig.class);
         KINDS.put("linear-attention", LinearAttentionConfig.class);
+        KINDS.put("prefix-linear-attention", PrefixLinearAttentionConfig.class);
         KINDS.put("retnet", RetNetConfig.class);
         KINDS.put("transnormer", TransNormerConfig.class);
         KINDS.put("gla", GlaConfig.class);

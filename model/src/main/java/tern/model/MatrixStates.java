@@ -11,6 +11,7 @@ import tern.mixers.linear.FeatureMapConfig;
 import tern.mixers.linear.FeatureMapConfig.Kind;
 import tern.mixers.linear.LinearAttentionConfig;
 import tern.mixers.linear.Normaliser;
+import tern.mixers.linear.PrefixLinearAttentionConfig;
 import tern.mixers.mamba.Mamba2Config;
 import tern.mixers.mlstm.MlstmConfig;
 import tern.mixers.retention.RetNetConfig;
@@ -26,8 +27,9 @@ final class MatrixStates {
      * The families at a width: the mixer of each layer, by the family's name.
      *
      * @param width D
+     * @param context positions trained on; half of them are the prefix of {@code jrt}
      */
-    static Map<String, IntFunction<MixerConfig>> families(int width) {
+    static Map<String, IntFunction<MixerConfig>> families(int width, int context) {
         int headWidth = Math.min(64, width / 2);
         int heads = width / headWidth;
         Map<String, IntFunction<MixerConfig>> families = new LinkedHashMap<>();
@@ -39,6 +41,8 @@ final class MatrixStates {
         all(families, "hedgehog", new LinearAttentionConfig(heads, headWidth,
                 FeatureMapConfig.learned(Kind.HEDGEHOG, headWidth), Normaliser.SUM, 0));
         all(families, "linfusion", LinearAttentionConfig.linFusion(heads, headWidth, width / 4));
+        all(families, "jrt", new PrefixLinearAttentionConfig(heads, 16, FeatureMapConfig.of(Kind.TAYLOR),
+                context / 2, false));
         all(families, "retnet", new RetNetConfig(heads, 2));
         families.put("transnormer", layer -> new TransNormerConfig(heads, layer == 0));
         all(families, "gla", GlaConfig.of(heads, headWidth / 2));

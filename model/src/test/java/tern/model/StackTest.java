@@ -174,14 +174,14 @@ class StackTest {
     @ValueSource(strings = {"nano", "tiny", "small", "base"})
     void presetsWithMatrixStatesAreWithinTwoPercentOfTheTransformer(String size) {
         double transformer = count("transformer-" + size);
-        assertThat(MatrixStates.families(64)).hasSize(15);
-        for (String family : MatrixStates.families(64).keySet()) {
+        assertThat(MatrixStates.families(64, 256)).hasSize(16);
+        for (String family : MatrixStates.families(64, 256).keySet()) {
             assertThat(count(family + "-" + size)).as(family).isCloseTo(transformer, within(0.02 * transformer));
         }
     }
 
     static List<String> matrixStates() {
-        return MatrixStates.families(64).keySet().stream().sorted().map(family -> family + "-nano").toList();
+        return MatrixStates.families(64, 256).keySet().stream().sorted().map(family -> family + "-nano").toList();
     }
 
     private static double count(String preset) {

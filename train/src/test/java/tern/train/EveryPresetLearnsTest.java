@@ -18,7 +18,7 @@ class EveryPresetLearnsTest {
     private static final int STEPS = 30;
 
     @ParameterizedTest
-    @ValueSource(strings = {"linear-attention", "linear-taylor", "t2r", "hedgehog", "linfusion", "retnet",
+    @ValueSource(strings = {"linear-attention", "linear-taylor", "t2r", "hedgehog", "linfusion", "jrt", "retnet",
         "transnormer",
         "gla", "hgrn2", "mlstm", "mlstm-sigmoid", "mamba2", "delta-net", "gated-delta-net", "kimi-delta"})
     void theLossFalls(String family) {

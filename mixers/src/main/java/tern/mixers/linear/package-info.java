@@ -6,6 +6,7 @@
  * S ← S + φ(k) vᵀ,  z ← z + φ(k),  y = Sᵀφ(q) / (φ(q)·z + ε)          normaliser SUM: Katharopoulos, T2R, Hedgehog
  *                                  y = Sᵀφ(q) / (φ(q)·z + ε·n)        normaliser MEAN: LinFusion, n positions seen
  *                                  y = norm(Sᵀφ(q))                   normaliser NONE
+ * a prefix written twice, the second time with keys and values of its own               JRT
  * </pre>
  *
  * <p>Glossary. <em>Features</em> φ: what queries and keys are turned into; see {@link tern.mixers.linear.FeatureMapConfig}.
