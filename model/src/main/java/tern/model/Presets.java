@@ -86,7 +86,8 @@ public final class Presets {
             putOver("goldfinch", size, layer -> c2(headWidth, rank), true);
             putRwkv("gptalpha", size,
                     first -> new GptAlphaConfig(headWidth, rank, Positions.rotary(10_000)), true);
-            MatrixStates.families(size.width, size.context).forEach((family, mixer) -> putBalanced(family, size, mixer));
+            MatrixStates.families(size.width, size.context)
+                    .forEach((family, mixer) -> putBalanced(family, size, mixer));
         }
         putOver("gold-over-hyena", Size.TINY, layer -> HyenaConfig.of(2, Size.TINY.filter), false);
         putOver("gold-over-rwkv7", Size.TINY, layer -> new Rwkv7Config(64, 16, 16, 8, 32, layer == 0, 64e-5), false);

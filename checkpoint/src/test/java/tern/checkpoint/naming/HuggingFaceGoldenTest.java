@@ -80,8 +80,9 @@ class HuggingFaceGoldenTest {
     void configurationsAreRead() throws IOException {
         try (TensorFile mamba = TensorFile.open(SharedData.require("hf-tiny/mamba2").resolve("model.safetensors"));
                 TensorFile xlstm = TensorFile.open(SharedData.require("hf-tiny/xlstm").resolve("model.safetensors"))) {
-            assertThat(Families.recognise(mamba).config().branches()).containsOnly(new Mamba2Config(8, 8, 16, 2, 4, false,
-                    false, 1e-5, 0, Double.MAX_VALUE, true, false));
+            assertThat(Families.recognise(mamba).config().branches())
+                    .containsOnly(new Mamba2Config(8, 8, 16, 2, 4, false,
+                            false, 1e-5, 0, Double.MAX_VALUE, true, false));
             Blueprint found = Families.recognise(xlstm);
             assertThat(found.config().logitCap()).contains(30.0);
             assertThat(found.config().branches()).first().isEqualTo(MlstmConfig.exponential(2, 16));
