@@ -1,7 +1,7 @@
 package tern.kernels;
 
-import tern.kernels.attention.ReferenceChunkedAttention;
 import tern.kernels.attention.VectorAttention;
+import tern.kernels.attention.VectorChunkedAttention;
 import tern.kernels.channels.VectorChannels;
 import tern.kernels.channels.VectorHeads;
 import tern.kernels.convolution.VectorDilatedConvolution;
@@ -17,8 +17,8 @@ import tern.kernels.matmul.VectorMatmul;
 import tern.kernels.modal.VectorModalScan;
 import tern.kernels.norm.VectorNorm;
 import tern.kernels.optimise.VectorAdamW;
-import tern.kernels.recurrence.ReferenceDiagonalScan;
 import tern.kernels.recurrence.VectorAverageScan;
+import tern.kernels.recurrence.VectorDiagonalScan;
 import tern.kernels.recurrence.VectorStateScan;
 import tern.kernels.stored.VectorStoredWeights;
 
@@ -32,7 +32,7 @@ final class VectorBodies {
             new VectorLongConvolution(),
             new VectorHeadConvolution(),
             new VectorFilterShaping(), new VectorModalScan(), new VectorStateScan(), new VectorAverageScan(),
-            new ReferenceDiagonalScan(), new VectorAttention(), new ReferenceChunkedAttention(),
+            new VectorDiagonalScan(), new VectorAttention(), new VectorChunkedAttention(),
             new VectorCrossEntropy(),
             new VectorAdamW());
 

@@ -154,11 +154,7 @@ public final class VectorAttention implements Attention {
                         Tiles.ROWS, lanes, width);
             }
             hide(scores, lanes, columns, first - age - from);
-            boolean moved = false;
-            for (int lane = 0; lane < lanes; lane += LENGTH) {
-                moved |= weigh(scores, laneBytes, 4L * lane, columns, highest, sums, factors);
-            }
-            if (moved && first > 0) {
+            if (weighTile(scores, laneBytes, lanes, columns, highest, sums, factors) && first > 0) {
                 rescale(mixed, valueBytes, factors, rows, valueLanes);
             }
             pack(values.data(), valueAt + first * valueStride, valueStride, columns, valueWidth, 1, packedValues,
@@ -184,6 +180,16 @@ public final class VectorAttention implements Attention {
                 scores.set(FLOAT, 4L * ((long) c * lanes + r), Float.NEGATIVE_INFINITY);
             }
         }
+    }
+
+    // Scores of a tile become weights under the new maxima; true if one is higher than the old one.
+    static boolean weighTile(MemorySegment scores, long row, int lanes, int columns, MemorySegment highest,
+            MemorySegment sums, MemorySegment factors) {
+        boolean moved = false;
+        for (int lane = 0; lane < lanes; lane += LENGTH) {
+            moved |= weigh(scores, row, 4L * lane, columns, highest, sums, factors);
+        }
+        return moved;
     }
 
     // One vector of queries: scores become weights under the new maximum; true if that is higher than the old one anywhere.
@@ -221,7 +227,7 @@ public final class VectorAttention implements Attention {
         sum.intoMemorySegment(sums, lane, ORDER);
     }
 
-    private static void rescale(MemorySegment mixed, long row, MemorySegment factors, int rows, int columns) {
+    static void rescale(MemorySegment mixed, long row, MemorySegment factors, int rows, int columns) {
         for (int r = 0; r < rows; r++) {
             FloatVector factor = broadcast(factors, 4L * r);
             for (int j = 0; j < columns; j += LENGTH) {
@@ -281,7 +287,7 @@ public final class VectorAttention implements Attention {
         team.scratch().release(mark);
     }
 
-    private static void alone(ThreadTeam team, int tasks, ThreadTeam.Task task) {
+    static void alone(ThreadTeam team, int tasks, ThreadTeam.Task task) {
         for (int index = 0; index < tasks; index++) {
             Workspace.Mark mark = team.scratch().mark();
             task.run(index, team.scratch());
@@ -331,7 +337,7 @@ public final class VectorAttention implements Attention {
     }
 
     // The scores of a few positions for one head.
-    private static void dots(MemorySegment query, long queryAt, MemorySegment keys, long keyAt, long stride, int rows,
+    static void dots(MemorySegment query, long queryAt, MemorySegment keys, long keyAt, long stride, int rows,
             int width, float scale, MemorySegment scores, long scoreAt) {
         int whole = bound(width);
         for (int s = 0; s < rows; s++) {
@@ -350,7 +356,7 @@ public final class VectorAttention implements Attention {
     }
 
     // Scores of one head become weights; found ← their maximum and sum.
-    private static void weights(MemorySegment scores, long at, int count, MemorySegment found, long foundAt) {
+    static void weights(MemorySegment scores, long at, int count, MemorySegment found, long foundAt) {
         float high = Float.NEGATIVE_INFINITY;
         for (int s = 0; s < count; s++) {
             high = Math.max(high, scores.get(FLOAT, at + 4L * s));
@@ -370,7 +376,7 @@ public final class VectorAttention implements Attention {
     }
 
     // mixed += Σ weight·value over a few positions, for one head.
-    private static void mix(MemorySegment weights, long weightAt, int rows, MemorySegment values, long valueAt,
+    static void mix(MemorySegment weights, long weightAt, int rows, MemorySegment values, long valueAt,
             long stride,
             MemorySegment mixed, long mixedAt, int width) {
         int j = 0;
@@ -413,7 +419,7 @@ public final class VectorAttention implements Attention {
         sum.intoMemorySegment(mixed, mixedAt, ORDER);
     }
 
-    private static void join(MemorySegment found, long at, long stride, int parts, int width, MemorySegment y, long yAt,
+    static void join(MemorySegment found, long at, long stride, int parts, int width, MemorySegment y, long yAt,
             MemorySegment logSum, long logSumAt) {
         float high = Float.NEGATIVE_INFINITY;
         for (int p = 0; p < parts; p++) {
@@ -572,7 +578,7 @@ public final class VectorAttention implements Attention {
     }
 
     // Scores of one query become weights, and the gradients of weights those of scores; unseen keys get 0.
-    private static void weightRow(MemorySegment weights, MemorySegment dScores, long at, int lanes, int seen,
+    static void weightRow(MemorySegment weights, MemorySegment dScores, long at, int lanes, int seen,
             float total,
             float mean) {
         FloatVector totals = FloatVector.broadcast(SPECIES, total);
@@ -637,7 +643,7 @@ public final class VectorAttention implements Attention {
         }
     }
 
-    private static void pack(MemorySegment from, long at, long stride, int rows, int width, float scale,
+    static void pack(MemorySegment from, long at, long stride, int rows, int width, float scale,
             MemorySegment into,
             long row) {
         FloatVector scales = FloatVector.broadcast(SPECIES, scale);
@@ -656,7 +662,7 @@ public final class VectorAttention implements Attention {
     }
 
     // into[i, r] ← scale·from[r, i]; lanes beyond the rows become 0.
-    private static void transpose(MemorySegment from, long at, long stride, int rows, int width, float scale,
+    static void transpose(MemorySegment from, long at, long stride, int rows, int width, float scale,
             MemorySegment into, int lanes) {
         for (int i = 0; i < width; i++) {
             for (int r = 0; r < rows; r++) {
@@ -668,7 +674,7 @@ public final class VectorAttention implements Attention {
         }
     }
 
-    private static void scaled(MemorySegment from, long at, float scale, MemorySegment into, long intoAt, int n) {
+    static void scaled(MemorySegment from, long at, float scale, MemorySegment into, long intoAt, int n) {
         FloatVector scales = FloatVector.broadcast(SPECIES, scale);
         int i = 0;
         for (int bound = bound(n); i < bound; i += LENGTH) {
@@ -680,7 +686,7 @@ public final class VectorAttention implements Attention {
         }
     }
 
-    private static void addScaled(MemorySegment from, long at, float scale, MemorySegment into, long intoAt, int n) {
+    static void addScaled(MemorySegment from, long at, float scale, MemorySegment into, long intoAt, int n) {
         FloatVector scales = FloatVector.broadcast(SPECIES, scale);
         int i = 0;
         for (int bound = bound(n); i < bound; i += LENGTH) {
@@ -694,7 +700,7 @@ public final class VectorAttention implements Attention {
         }
     }
 
-    private static float dot(MemorySegment a, long aAt, MemorySegment b, long bAt, int n) {
+    static float dot(MemorySegment a, long aAt, MemorySegment b, long bAt, int n) {
         FloatVector sums = FloatVector.broadcast(SPECIES, 0);
         int i = 0;
         for (int bound = bound(n); i < bound; i += LENGTH) {
@@ -708,7 +714,7 @@ public final class VectorAttention implements Attention {
         return sum;
     }
 
-    private static void fill(MemorySegment floats, int n, float value) {
+    static void fill(MemorySegment floats, int n, float value) {
         for (int i = 0; i < n; i++) {
             floats.set(FLOAT, 4L * i, value);
         }

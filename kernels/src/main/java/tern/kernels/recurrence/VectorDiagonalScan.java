@@ -1,0 +1,592 @@
+package tern.kernels.recurrence;
+
+import static tern.kernels.lanes.Lanes.BYTES;
+import static tern.kernels.lanes.Lanes.LENGTH;
+import static tern.kernels.lanes.Lanes.first;
+import static tern.kernels.lanes.Lanes.load;
+import static tern.kernels.lanes.Lanes.store;
+
+import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
+
+import tern.kernels.ThreadTeam;
+import tern.kernels.lanes.Lanes;
+import tern.ops.Diagonal;
+import tern.tensor.DType;
+import tern.tensor.Shape;
+import tern.tensor.Tensor;
+import tern.tensor.Workspace;
+
+/**
+ * Vector bodies for F32: channels in the lanes, time in blocks. Within a block two modes at a time keep their states in
+ * registers and add to the block's outputs, which stay in the first-level cache. Forward: a task is a group of channels of
+ * one sequence. Backward: a task is a group of channels of all sequences; it keeps the states at the beginnings of blocks, and
+ * computes those in between again. Gradients of parameters are sums of a block in F32, of all blocks in F64.
+ */
+public final class VectorDiagonalScan implements DiagonalScan {
+    private static final int BLOCK = 64;
+    /** Taps between two powers in double precision. */
+    private static final int ANCHOR = 16;
+    // Floats below which a region's start would cost more than the second thread gains.
+    private static final long WORTH_A_REGION = 1 << 15;
+
+    /** A body without state. */
+    public VectorDiagonalScan() {
+    }
+
+    private static int groups(int width) {
+        return (width + LENGTH - 1) / LENGTH;
+    }
+
+    private static void run(ThreadTeam team, int tasks, long work, ThreadTeam.Task task) {
+        if (work >= WORTH_A_REGION) {
+            team.run(tasks, task);
+            return;
+        }
+        for (int index = 0; index < tasks; index++) {
+            Workspace.Mark mark = team.scratch().mark();
+            task.run(index, team.scratch());
+            team.scratch().release(mark);
+        }
+    }
+
+    // ── forward ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @Override
+    public void forward(ThreadTeam team, Tensor x, Diagonal system, Tensor state, Tensor y, Tensor nextState) {
+        int groups = groups(x.dim(2));
+        if (nextState != state) {
+            nextState.copyFrom(state);
+        }
+        run(team, x.dim(0) * groups, x.elements() * system.order(), (index, scratch) -> {
+            int d = index % groups * LENGTH;
+            forward(x, system, nextState, y, index / groups, d, first(x.dim(2) - d), scratch);
+        });
+    }
+
+    private static void forward(Tensor x, Diagonal system, Tensor state, Tensor y, int b, int d,
+            VectorMask<Float> mask, Workspace scratch) {
+        int time = x.dim(1);
+        int width = x.dim(2);
+        long stride = 4L * width;
+        int modes = system.modes();
+        MemorySegment inputs = scratch.floatMemory(BLOCK * LENGTH);
+        MemorySegment sums = scratch.floatMemory(BLOCK * LENGTH);
+        long stateAt = 4L * ((long) b * system.order() * width + d);
+        for (int from = 0; from < time; from += BLOCK) {
+            int count = Math.min(BLOCK, time - from);
+            long at = 4L * (((long) b * time + from) * width + d);
+            gather(x.data(), at, stride, inputs, count, mask);
+            sums.fill((byte) 0);
+            for (int n = 0; n < modes; n++) {
+                long mode = stride * n + 4L * d;
+                long own = stateAt + stride * n;
+                if (system.complex()) {
+                    turn(system, mode, inputs, sums, count, state.data(), own, own + stride * modes, mask);
+                } else if (n + 1 < modes) {
+                    advanceTwo(system, mode, stride, inputs, sums, count, state.data(), own, mask);
+                    n++;
+                } else {
+                    advance(system, mode, inputs, sums, count, state.data(), own, mask);
+                }
+            }
+            scatter(sums, y.data(), at, stride, count, mask);
+        }
+    }
+
+    private static void gather(MemorySegment from, long at, long stride, MemorySegment into, int count,
+            VectorMask<Float> mask) {
+        for (int t = 0; t < count; t++) {
+            store(load(from, at + t * stride, mask), into, (long) t * BYTES);
+        }
+    }
+
+    private static void scatter(MemorySegment from, MemorySegment into, long at, long stride, int count,
+            VectorMask<Float> mask) {
+        for (int t = 0; t < count; t++) {
+            store(load(from, (long) t * BYTES), into, at + t * stride, mask);
+        }
+    }
+
+    private static void advance(Diagonal system, long mode, MemorySegment inputs, MemorySegment sums, int count,
+            MemorySegment state, long stateAt, VectorMask<Float> mask) {
+        FloatVector decay = load(system.decay().data(), mode, mask);
+        FloatVector gain = load(system.gain().data(), mode, mask);
+        FloatVector weight = load(system.weight().data(), mode, mask);
+        FloatVector h = load(state, stateAt, mask);
+        for (int t = 0; t < count; t++) {
+            long row = (long) t * BYTES;
+            h = decay.fma(h, gain.mul(load(inputs, row)));
+            store(weight.fma(h, load(sums, row)), sums, row);
+        }
+        store(h, state, stateAt, mask);
+    }
+
+    private static void advanceTwo(Diagonal system, long mode, long next, MemorySegment inputs, MemorySegment sums,
+            int count, MemorySegment state, long stateAt, VectorMask<Float> mask) {
+        FloatVector decay = load(system.decay().data(), mode, mask);
+        FloatVector gain = load(system.gain().data(), mode, mask);
+        FloatVector weight = load(system.weight().data(), mode, mask);
+        FloatVector decay1 = load(system.decay().data(), mode + next, mask);
+        FloatVector gain1 = load(system.gain().data(), mode + next, mask);
+        FloatVector weight1 = load(system.weight().data(), mode + next, mask);
+        FloatVector h = load(state, stateAt, mask);
+        FloatVector h1 = load(state, stateAt + next, mask);
+        for (int t = 0; t < count; t++) {
+            long row = (long) t * BYTES;
+            FloatVector x = load(inputs, row);
+            h = decay.fma(h, gain.mul(x));
+            h1 = decay1.fma(h1, gain1.mul(x));
+            store(weight1.fma(h1, weight.fma(h, load(sums, row))), sums, row);
+        }
+        store(h, state, stateAt, mask);
+        store(h1, state, stateAt + next, mask);
+    }
+
+    private static void turn(Diagonal system, long mode, MemorySegment inputs, MemorySegment sums, int count,
+            MemorySegment state, long realAt, long imaginaryAt, VectorMask<Float> mask) {
+        FloatVector decay = load(system.decay().data(), mode, mask);
+        FloatVector turn = load(system.decayImaginary().data(), mode, mask);
+        FloatVector gain = load(system.gain().data(), mode, mask);
+        FloatVector weight = load(system.weight().data(), mode, mask);
+        FloatVector against = load(system.weightImaginary().data(), mode, mask).neg();
+        FloatVector back = turn.neg();
+        FloatVector real = load(state, realAt, mask);
+        FloatVector imaginary = load(state, imaginaryAt, mask);
+        for (int t = 0; t < count; t++) {
+            long row = (long) t * BYTES;
+            FloatVector turned = decay.fma(real, back.fma(imaginary, gain.mul(load(inputs, row))));
+            imaginary = decay.fma(imaginary, turn.mul(real));
+            real = turned;
+            store(against.fma(imaginary, weight.fma(real, load(sums, row))), sums, row);
+        }
+        store(real, state, realAt, mask);
+        store(imaginary, state, imaginaryAt, mask);
+    }
+
+    // ── backward ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    // What one mode adds to the gradients of its parameters: decay, turn, gain, weight, imaginary weight.
+    private static final int PARTS = 5;
+
+    @Override
+    public void backward(ThreadTeam team, Tensor x, Diagonal system, Tensor state, Tensor dy, Tensor dNextState,
+            Tensor dx, Diagonal dSystem, Tensor dState) {
+        int groups = groups(x.dim(2));
+        dState.copyFrom(dNextState);
+        run(team, groups, x.elements() * system.order(), (index, scratch) -> {
+            int d = index * LENGTH;
+            VectorMask<Float> mask = first(x.dim(2) - d);
+            Tensor totals = scratch.allocate(DType.F64, Shape.of(PARTS * system.modes(), LENGTH)).fill(0);
+            for (int b = 0; b < x.dim(0); b++) {
+                Workspace.Mark mark = scratch.mark();
+                backward(x, system, state, dy, dx, dState, totals, b, d, mask, scratch);
+                scratch.release(mark);
+            }
+            for (int n = 0; n < system.modes(); n++) {
+                add(totals, n, 0, dSystem.decay(), d);
+                add(totals, n, 2, dSystem.gain(), d);
+                add(totals, n, 3, dSystem.weight(), d);
+                if (system.complex()) {
+                    add(totals, n, 1, dSystem.decayImaginary(), d);
+                    add(totals, n, 4, dSystem.weightImaginary(), d);
+                }
+            }
+        });
+    }
+
+    private static void add(Tensor totals, int n, int part, Tensor into, int d) {
+        int width = into.dim(1);
+        for (int lane = 0; lane < Math.min(LENGTH, width - d); lane++) {
+            long at = (long) n * width + d + lane;
+            into.set(at, into.get(at) + totals.get(((long) n * PARTS + part) * LENGTH + lane));
+        }
+    }
+
+    private static void backward(Tensor x, Diagonal system, Tensor state, Tensor dy, Tensor dx, Tensor dState,
+            Tensor totals, int b, int d, VectorMask<Float> mask, Workspace scratch) {
+        int time = x.dim(1);
+        int width = x.dim(2);
+        long stride = 4L * width;
+        int order = system.order();
+        int modes = system.modes();
+        int blocks = (time + BLOCK - 1) / BLOCK;
+        long rowBytes = (long) order * BYTES;
+        MemorySegment begins = scratch.floatMemory(Math.multiplyExact(blocks + 1, order * LENGTH));
+        MemorySegment inputs = scratch.floatMemory(BLOCK * LENGTH);
+        MemorySegment given = scratch.floatMemory(BLOCK * LENGTH);
+        MemorySegment found = scratch.floatMemory(BLOCK * LENGTH);
+        MemorySegment states = scratch.floatMemory(2 * (BLOCK + 1) * LENGTH);
+        MemorySegment parts = scratch.floatMemory(PARTS * LENGTH);
+        long stateAt = 4L * ((long) b * order * width + d);
+        gather(state.data(), stateAt, stride, begins, order, mask);
+        for (int block = 0; block + 1 < blocks; block++) {
+            gather(x.data(), 4L * (((long) b * time + block * BLOCK) * width + d), stride, inputs, BLOCK, mask);
+            for (int n = 0; n < modes; n++) {
+                long at = block * rowBytes + (long) n * BYTES;
+                states(system, stride * n + 4L * d, inputs, BLOCK, begins, at, at + (long) modes * BYTES, begins,
+                        at + rowBytes, 0, mask);
+            }
+        }
+        for (int block = blocks - 1; block >= 0; block--) {
+            int from = block * BLOCK;
+            int count = Math.min(BLOCK, time - from);
+            long at = 4L * (((long) b * time + from) * width + d);
+            gather(x.data(), at, stride, inputs, count, mask);
+            gather(dy.data(), at, stride, given, count, mask);
+            found.fill((byte) 0);
+            for (int n = 0; n < modes; n++) {
+                long mode = stride * n + 4L * d;
+                long begin = block * rowBytes + (long) n * BYTES;
+                long own = stateAt + stride * n;
+                states(system, mode, inputs, count, begins, begin, begin + (long) modes * BYTES, states, 2L * BYTES,
+                        2L * BYTES, mask);
+                if (system.complex()) {
+                    turnBack(system, mode, inputs, given, found, count, states, dState.data(), own,
+                            own + stride * modes, parts, mask);
+                } else {
+                    retreat(system, mode, inputs, given, found, count, states, dState.data(), own, parts, mask);
+                }
+                total(parts, totals, n, system.complex());
+            }
+            scatter(found, dx.data(), at, stride, count, mask);
+        }
+    }
+
+    // From one mode's state before a block: after each position a row (real, imaginary), or the last one over and over if
+    // step is 0, then as a row of begins.
+    private static void states(Diagonal system, long mode, MemorySegment inputs, int count, MemorySegment begins,
+            long realAt, long imaginaryAt, MemorySegment into, long intoAt, long step, VectorMask<Float> mask) {
+        if (system.complex()) {
+            turningStates(system, mode, inputs, count, begins, realAt, imaginaryAt, into, intoAt, step,
+                    step == 0 ? imaginaryAt - realAt : BYTES, mask);
+            return;
+        }
+        FloatVector decay = load(system.decay().data(), mode, mask);
+        FloatVector gain = load(system.gain().data(), mode, mask);
+        FloatVector h = load(begins, realAt);
+        if (step > 0) {
+            store(h, into, intoAt - step);
+        }
+        for (int t = 0; t < count; t++) {
+            h = decay.fma(h, gain.mul(load(inputs, (long) t * BYTES)));
+            store(h, into, intoAt + t * step);
+        }
+    }
+
+    private static void turningStates(Diagonal system, long mode, MemorySegment inputs, int count,
+            MemorySegment begins, long realAt, long imaginaryAt, MemorySegment into, long intoAt, long step,
+            long imaginaryStep, VectorMask<Float> mask) {
+        FloatVector decay = load(system.decay().data(), mode, mask);
+        FloatVector turn = load(system.decayImaginary().data(), mode, mask);
+        FloatVector back = turn.neg();
+        FloatVector gain = load(system.gain().data(), mode, mask);
+        FloatVector real = load(begins, realAt);
+        FloatVector imaginary = load(begins, imaginaryAt);
+        if (step > 0) {
+            store(real, into, intoAt - step);
+            store(imaginary, into, intoAt - step + imaginaryStep);
+        }
+        for (int t = 0; t < count; t++) {
+            FloatVector turned = decay.fma(real, back.fma(imaginary, gain.mul(load(inputs, (long) t * BYTES))));
+            imaginary = decay.fma(imaginary, turn.mul(real));
+            real = turned;
+            store(real, into, intoAt + t * step);
+            store(imaginary, into, intoAt + t * step + imaginaryStep);
+        }
+    }
+
+    // λ_t = w·dy_t + q·λ_(t+1): what reaches the state after position t.
+    private static void retreat(Diagonal system, long mode, MemorySegment inputs, MemorySegment given,
+            MemorySegment found, int count, MemorySegment states, MemorySegment dState, long dStateAt,
+            MemorySegment parts, VectorMask<Float> mask) {
+        FloatVector decay = load(system.decay().data(), mode, mask);
+        FloatVector gain = load(system.gain().data(), mode, mask);
+        FloatVector weight = load(system.weight().data(), mode, mask);
+        FloatVector dDecay = FloatVector.zero(Lanes.SPECIES);
+        FloatVector dGain = FloatVector.zero(Lanes.SPECIES);
+        FloatVector dWeight = FloatVector.zero(Lanes.SPECIES);
+        FloatVector carried = load(dState, dStateAt, mask);
+        for (int t = count - 1; t >= 0; t--) {
+            long row = (long) t * BYTES;
+            FloatVector dy = load(given, row);
+            dWeight = dy.fma(load(states, 2 * row + 2L * BYTES), dWeight);
+            carried = weight.fma(dy, carried);
+            store(gain.fma(carried, load(found, row)), found, row);
+            dGain = carried.fma(load(inputs, row), dGain);
+            dDecay = carried.fma(load(states, 2 * row), dDecay);
+            carried = decay.mul(carried);
+        }
+        store(carried, dState, dStateAt, mask);
+        store(dDecay, parts, 0);
+        store(dGain, parts, 2L * BYTES);
+        store(dWeight, parts, 3L * BYTES);
+    }
+
+    private static void turnBack(Diagonal system, long mode, MemorySegment inputs, MemorySegment given,
+            MemorySegment found, int count, MemorySegment states, MemorySegment dState, long realAt, long imaginaryAt,
+            MemorySegment parts, VectorMask<Float> mask) {
+        FloatVector decay = load(system.decay().data(), mode, mask);
+        FloatVector turn = load(system.decayImaginary().data(), mode, mask);
+        FloatVector gain = load(system.gain().data(), mode, mask);
+        FloatVector weight = load(system.weight().data(), mode, mask);
+        FloatVector against = load(system.weightImaginary().data(), mode, mask).neg();
+        FloatVector dDecay = FloatVector.zero(Lanes.SPECIES);
+        FloatVector dTurn = FloatVector.zero(Lanes.SPECIES);
+        FloatVector dGain = FloatVector.zero(Lanes.SPECIES);
+        FloatVector dWeight = FloatVector.zero(Lanes.SPECIES);
+        FloatVector dAgainst = FloatVector.zero(Lanes.SPECIES);
+        FloatVector real = load(dState, realAt, mask);
+        FloatVector imaginary = load(dState, imaginaryAt, mask);
+        for (int t = count - 1; t >= 0; t--) {
+            long row = (long) t * BYTES;
+            FloatVector dy = load(given, row);
+            dWeight = dy.fma(load(states, 2 * row + 2L * BYTES), dWeight);
+            dAgainst = dy.fma(load(states, 2 * row + 3L * BYTES), dAgainst);
+            real = weight.fma(dy, real);
+            imaginary = against.fma(dy, imaginary);
+            store(gain.fma(real, load(found, row)), found, row);
+            dGain = real.fma(load(inputs, row), dGain);
+            FloatVector before = load(states, 2 * row);
+            FloatVector beforeImaginary = load(states, 2 * row + BYTES);
+            dDecay = real.fma(before, imaginary.fma(beforeImaginary, dDecay));
+            dTurn = imaginary.fma(before, dTurn).sub(real.mul(beforeImaginary));
+            FloatVector back = decay.fma(real, turn.mul(imaginary));
+            imaginary = decay.mul(imaginary).sub(turn.mul(real));
+            real = back;
+        }
+        store(real, dState, realAt, mask);
+        store(imaginary, dState, imaginaryAt, mask);
+        store(dDecay, parts, 0);
+        store(dTurn, parts, BYTES);
+        store(dGain, parts, 2L * BYTES);
+        store(dWeight, parts, 3L * BYTES);
+        store(dAgainst.neg(), parts, 4L * BYTES);
+    }
+
+    private static void total(MemorySegment parts, Tensor totals, int n, boolean complex) {
+        MemorySegment into = totals.data();
+        for (int part = 0; part < PARTS; part++) {
+            if (complex || part != 1 && part != 4) {
+                for (int lane = 0; lane < LENGTH; lane++) {
+                    long at = 8L * (((long) n * PARTS + part) * LENGTH + lane);
+                    into.set(Tensor.DOUBLE, at, into.get(Tensor.DOUBLE, at)
+                            + parts.get(Tensor.FLOAT, (long) part * BYTES + 4L * lane));
+                }
+            }
+        }
+    }
+
+    // ── taps ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    // λ^(16a + b) is a power that is carried on in double precision, exact every 256 lags, times one of 16 small powers.
+    @Override
+    public void taps(ThreadTeam team, Tensor logDecay, Tensor phase, Tensor gain, Tensor weight, Tensor weightImaginary,
+            Tensor taps) {
+        int width = gain.dim(1);
+        int modes = gain.dim(0);
+        run(team, groups(width), taps.elements() * modes, (index, scratch) -> {
+            int d = index * LENGTH;
+            VectorMask<Float> mask = first(width - d);
+            Powers powers = new Powers(logDecay, phase, d, scratch);
+            MemorySegment large = scratch.floatMemory(2 * modes * LENGTH);
+            for (int anchor = 0; anchor < taps.dim(0); anchor += ANCHOR) {
+                powers.moveTo(anchor);
+                for (int n = 0; n < modes; n++) {
+                    powers.weighted(gain, weight, weightImaginary, n, large);
+                }
+                for (int lag = 0; lag < Math.min(ANCHOR, taps.dim(0) - anchor); lag++) {
+                    tap(large, powers.small, 2L * lag * BYTES, modes, powers.complex, taps.data(),
+                            4L * ((long) (anchor + lag) * width + d), mask);
+                }
+            }
+        });
+    }
+
+    private static void tap(MemorySegment large, MemorySegment small, long smallAt, int modes, boolean complex,
+            MemorySegment taps, long at, VectorMask<Float> mask) {
+        FloatVector sum = FloatVector.zero(Lanes.SPECIES);
+        for (int n = 0; n < modes; n++) {
+            long power = smallAt + 2L * n * ANCHOR * BYTES;
+            sum = load(large, 2L * n * BYTES).fma(load(small, power), sum);
+            if (complex) {
+                sum = sum.sub(load(large, (2L * n + 1) * BYTES).mul(load(small, power + BYTES)));
+            }
+        }
+        store(sum, taps, at, mask);
+    }
+
+    @Override
+    public void tapsBackward(ThreadTeam team, Tensor logDecay, Tensor phase, Tensor gain, Tensor weight,
+            Tensor weightImaginary, Tensor dTaps, Tensor dLogDecay, Tensor dPhase, Tensor dGain, Tensor dWeight,
+            Tensor dWeightImaginary) {
+        int width = gain.dim(1);
+        int modes = gain.dim(0);
+        run(team, groups(width), dTaps.elements() * modes, (index, scratch) -> {
+            int d = index * LENGTH;
+            VectorMask<Float> mask = first(width - d);
+            Powers powers = new Powers(logDecay, phase, d, scratch);
+            MemorySegment block = scratch.floatMemory(ANCHOR * LENGTH);
+            MemorySegment found = scratch.floatMemory(4 * LENGTH);
+            Tensor totals = scratch.allocate(DType.F64, Shape.of(4 * modes, LENGTH)).fill(0);
+            for (int anchor = 0; anchor < dTaps.dim(0); anchor += ANCHOR) {
+                int count = Math.min(ANCHOR, dTaps.dim(0) - anchor);
+                powers.moveTo(anchor);
+                gather(dTaps.data(), 4L * ((long) anchor * width + d), 4L * width, block, count, mask);
+                for (int n = 0; n < modes; n++) {
+                    correlate(block, powers.small, 2L * n * ANCHOR * BYTES, count, powers.complex, found);
+                    powers.join(found, n, anchor, totals);
+                }
+            }
+            for (int n = 0; n < modes; n++) {
+                for (int lane = 0; lane < Math.min(LENGTH, width - d); lane++) {
+                    long at = (long) n * width + d + lane;
+                    long from = 4L * n * LENGTH + lane;
+                    double real = totals.get(from);
+                    double imaginary = totals.get(from + LENGTH);
+                    double laterReal = totals.get(from + 2L * LENGTH);
+                    double laterImaginary = totals.get(from + 3L * LENGTH);
+                    double b = gain.get(at);
+                    double w = weight.get(at);
+                    double v = powers.complex ? weightImaginary.get(at) : 0;
+                    dWeight.set(at, dWeight.get(at) + b * real);
+                    dGain.set(at, dGain.get(at) + w * real - v * imaginary);
+                    dLogDecay.set(at, dLogDecay.get(at) + b * (w * laterReal - v * laterImaginary));
+                    if (powers.complex) {
+                        dWeightImaginary.set(at, dWeightImaginary.get(at) - b * imaginary);
+                        dPhase.set(at, dPhase.get(at) - b * (w * laterImaginary + v * laterReal));
+                    }
+                }
+            }
+        });
+    }
+
+    // Σ dk·λ^b and Σ b·dk·λ^b over one anchor's lags b: real parts, imaginary parts, likewise of the second.
+    private static void correlate(MemorySegment dTaps, MemorySegment small, long smallAt, int count, boolean complex,
+            MemorySegment found) {
+        FloatVector real = FloatVector.zero(Lanes.SPECIES);
+        FloatVector imaginary = FloatVector.zero(Lanes.SPECIES);
+        FloatVector laterReal = FloatVector.zero(Lanes.SPECIES);
+        FloatVector laterImaginary = FloatVector.zero(Lanes.SPECIES);
+        for (int lag = 0; lag < count; lag++) {
+            FloatVector given = load(dTaps, (long) lag * BYTES);
+            FloatVector part = given.mul(load(small, smallAt + 2L * lag * BYTES));
+            real = real.add(part);
+            laterReal = part.fma(Lanes.all(lag), laterReal);
+            if (complex) {
+                FloatVector turned = given.mul(load(small, smallAt + (2L * lag + 1) * BYTES));
+                imaginary = imaginary.add(turned);
+                laterImaginary = turned.fma(Lanes.all(lag), laterImaginary);
+            }
+        }
+        store(real, found, 0);
+        store(imaginary, found, BYTES);
+        store(laterReal, found, 2L * BYTES);
+        store(laterImaginary, found, 3L * BYTES);
+    }
+
+    /** Powers of λ for one group of channels: large ones that move on by 16 lags at a time, and the 16 small ones. */
+    private static final class Powers {
+        private static final int EXACT_EVERY = 16 * ANCHOR;
+
+        private final Tensor logDecay;
+        private final Tensor phase;
+        private final boolean complex;
+        private final int modes;
+        private final int width;
+        private final int d;
+        private final int lanes;
+        /** λ^b, b = 0 … 15, for each mode: real parts and imaginary parts. */
+        private final MemorySegment small;
+        /** λ^16 and the current power, for each mode: real parts and imaginary parts. */
+        private final Tensor stride;
+        private final Tensor current;
+
+        Powers(Tensor logDecay, Tensor phase, int d, Workspace scratch) {
+            this.logDecay = logDecay;
+            this.phase = phase;
+            this.complex = phase.dim(0) > 0;
+            this.modes = logDecay.dim(0);
+            this.width = logDecay.dim(1);
+            this.d = d;
+            this.lanes = Math.min(LENGTH, width - d);
+            this.small = scratch.floatMemory(2 * modes * ANCHOR * LENGTH).fill((byte) 0);
+            this.stride = scratch.allocate(DType.F64, Shape.of(2 * modes, LENGTH)).fill(0);
+            this.current = scratch.allocate(DType.F64, Shape.of(2 * modes, LENGTH)).fill(0);
+            evaluate(ANCHOR, stride);
+            for (int lag = 0; lag < ANCHOR; lag++) {
+                evaluate(lag, current);
+                for (int n = 0; n < modes; n++) {
+                    for (int lane = 0; lane < lanes; lane++) {
+                        long at = 2L * (n * ANCHOR + lag) * BYTES + 4L * lane;
+                        small.set(Tensor.FLOAT, at, (float) current.get(2L * n * LENGTH + lane));
+                        small.set(Tensor.FLOAT, at + BYTES, (float) current.get((2L * n + 1) * LENGTH + lane));
+                    }
+                }
+            }
+        }
+
+        private void evaluate(int lag, Tensor into) {
+            for (int n = 0; n < modes; n++) {
+                for (int lane = 0; lane < lanes; lane++) {
+                    long at = (long) n * width + d + lane;
+                    double size = Math.exp(lag * logDecay.get(at));
+                    double angle = complex ? lag * phase.get(at) : 0;
+                    into.set(2L * n * LENGTH + lane, size * Math.cos(angle));
+                    into.set((2L * n + 1) * LENGTH + lane, size * Math.sin(angle));
+                }
+            }
+        }
+
+        /** The next anchor: 0, 16, 32 … in order. */
+        void moveTo(int anchor) {
+            if (anchor % EXACT_EVERY == 0) {
+                evaluate(anchor, current);
+                return;
+            }
+            for (int n = 0; n < modes; n++) {
+                for (long at = 2L * n * LENGTH; at < 2L * n * LENGTH + lanes; at++) {
+                    double real = current.get(at);
+                    double imaginary = current.get(at + LENGTH);
+                    double stepReal = stride.get(at);
+                    double stepImaginary = stride.get(at + LENGTH);
+                    current.set(at, real * stepReal - imaginary * stepImaginary);
+                    current.set(at + LENGTH, real * stepImaginary + imaginary * stepReal);
+                }
+            }
+        }
+
+        /** w·b·λ^anchor of one mode, rounded once. */
+        void weighted(Tensor gain, Tensor weight, Tensor weightImaginary, int n, MemorySegment into) {
+            for (int lane = 0; lane < LENGTH; lane++) {
+                long at = (long) n * width + d + lane;
+                boolean own = lane < lanes;
+                double b = own ? gain.get(at) : 0;
+                double w = own ? b * weight.get(at) : 0;
+                double v = own && complex ? b * weightImaginary.get(at) : 0;
+                double real = current.get(2L * n * LENGTH + lane);
+                double imaginary = current.get((2L * n + 1) * LENGTH + lane);
+                into.set(Tensor.FLOAT, 2L * n * BYTES + 4L * lane, (float) (w * real - v * imaginary));
+                into.set(Tensor.FLOAT, (2L * n + 1) * BYTES + 4L * lane, (float) (w * imaginary + v * real));
+            }
+        }
+
+        /** Adds what one anchor's lags found to sums over all lags τ: of dk·λ^τ and of τ·dk·λ^τ. */
+        void join(MemorySegment found, int n, int anchor, Tensor totals) {
+            for (int lane = 0; lane < lanes; lane++) {
+                double real = found.get(Tensor.FLOAT, 4L * lane);
+                double imaginary = found.get(Tensor.FLOAT, BYTES + 4L * lane);
+                double laterReal = anchor * real + found.get(Tensor.FLOAT, 2L * BYTES + 4L * lane);
+                double laterImaginary = anchor * imaginary + found.get(Tensor.FLOAT, 3L * BYTES + 4L * lane);
+                double x = current.get(2L * n * LENGTH + lane);
+                double y = current.get((2L * n + 1) * LENGTH + lane);
+                long at = 4L * n * LENGTH + lane;
+                totals.set(at, totals.get(at) + x * real - y * imaginary);
+                totals.set(at + LENGTH, totals.get(at + LENGTH) + x * imaginary + y * real);
+                totals.set(at + 2L * LENGTH, totals.get(at + 2L * LENGTH) + x * laterReal - y * laterImaginary);
+                totals.set(at + 3L * LENGTH, totals.get(at + 3L * LENGTH) + x * laterImaginary + y * laterReal);
+            }
+        }
+    }
+}
