@@ -5,5 +5,7 @@ public enum NormKind {
     /** Root mean square, with a gain. */
     RMS,
     /** Mean and variance, with a gain and a bias. */
-    LAYER
+    LAYER,
+    /** Mean and variance, nothing trained. */
+    LAYER_PLAIN
 }

@@ -24,6 +24,10 @@ import tern.mixers.goldfinch.Positions;
 import tern.mixers.hyena.HyenaConfig;
 import tern.mixers.hyena.ImplicitFilterConfig;
 import tern.mixers.hyena.MultiHyenaConfig;
+import tern.mixers.mega.GatedAttentionConfig;
+import tern.mixers.mega.MovingAverageConfig;
+import tern.mixers.mega.Normalisation;
+import tern.mixers.mega.NormalisedMlpConfig;
 import tern.mixers.modal.ModalRecurrenceConfig;
 import tern.mixers.rwkv.Rwkv4Config;
 import tern.mixers.rwkv.Rwkv5Config;
@@ -88,9 +92,12 @@ public final class Presets {
                     first -> new GptAlphaConfig(headWidth, rank, Positions.rotary(10_000)), true);
             MatrixStates.families(size.width, size.context)
                     .forEach((family, mixer) -> putBalanced(family, size, mixer));
+            putMega(size);
+            MatrixStates.families(size.width).forEach((family, mixer) -> putBalanced(family, size, mixer));
         }
         putOver("gold-over-hyena", Size.TINY, layer -> HyenaConfig.of(2, Size.TINY.filter), false);
         putOver("gold-over-rwkv7", Size.TINY, layer -> new Rwkv7Config(64, 16, 16, 8, 32, layer == 0, 64e-5), false);
+        ALL.put("mega-enwik8", mega(512, 12, 4096, 128, 1024, 1024, 2048));
         putReleased("12x768", new GoldFinches.Size(12, 768, 1024));
         putReleased("24x2048", new GoldFinches.Size(24, 2048, 4096));
     }
@@ -199,6 +206,33 @@ public final class Presets {
         }
         ALL.put(family + "-" + size.name().toLowerCase(Locale.ROOT),
                 StackConfig.of(size.width, size.context, branches));
+    }
+
+    /** Mega as published for language but for its sizes: z = D/4, h = 2D, about 2D in the feed-forward blocks. */
+    private static void putMega(Size size) {
+        int chunk = Math.min(512, size.context / 2);
+        MixerConfig attention = GatedAttentionConfig.language(MovingAverageConfig.of(16), size.width / 4,
+                2 * size.width, chunk);
+        long all = 4L * size.width * size.width + 3L * size.width * gatedInner(size);
+        long left = all - parameters(size, attention);
+        int inner = Math.toIntExact((left / (2L * size.width) + 4) / 8 * 8);
+        ALL.put("mega-" + size.name().toLowerCase(Locale.ROOT), mega(size.width, size.layers, size.context,
+                size.width / 4, 2 * size.width, inner, chunk));
+    }
+
+    /**
+     * Mega for language (arXiv 2209.10655, appendix): 16 averages a channel, rotary bias, layer norms in front, a last norm
+     * without parameters, embeddings scaled by √D.
+     */
+    private static StackConfig mega(int width, int layers, int context, int keyWidth, int valueWidth, int inner,
+            int chunk) {
+        List<MixerConfig> branches = new ArrayList<>();
+        for (int layer = 0; layer < layers; layer++) {
+            branches.add(GatedAttentionConfig.language(MovingAverageConfig.of(16), keyWidth, valueWidth, chunk));
+            branches.add(new NormalisedMlpConfig(inner, Normalisation.LAYER, true));
+        }
+        return new StackConfig(256, width, context, NormKind.LAYER_PLAIN, 1e-5, Optional.empty(), Optional.empty(),
+                true, branches, Optional.empty(), Optional.empty(), Optional.empty(), Optional.of(Math.sqrt(width)));
     }
 
     /** All names, family by family within a size. */

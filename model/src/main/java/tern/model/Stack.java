@@ -92,7 +92,8 @@ public final class Stack implements SequenceModel {
 
     /** An embedding that is normalised starts tiny, so that its rows soon turn where they are wanted (RWKV's init). */
     private static Initialiser embeddingStart(StackConfig config) {
-        return config.embeddingNorm().isPresent() ? Initialiser.uniform(-1e-4, 1e-4) : Initialiser.normal(0.02);
+        return config.embeddingNorm().isPresent() ? Initialiser.uniform(-1e-4, 1e-4)
+                : Initialiser.normal(config.embeddingScale().isPresent() ? 1 / Math.sqrt(config.width()) : 0.02);
     }
 
     /** The head of such a stack starts orthogonal: logits then deviate by about 1/2 whatever the sizes. */
@@ -290,7 +291,8 @@ public final class Stack implements SequenceModel {
     }
 
     private Tensor embedded(Ops ops, Tensor ids) {
-        Tensor rows = entrance.rows(ops, ids);
+        Tensor found = entrance.rows(ops, ids);
+        Tensor rows = config.embeddingScale().isPresent() ? ops.scale(found, config.embeddingScale().get()) : found;
         return embeddingNorm.isPresent() ? embeddingNorm.get().apply(ops, rows) : rows;
     }
 

@@ -22,11 +22,13 @@ import tern.sequence.MixerConfig;
  *            vocabulary is then that of the head alone
  * @param readout the head, where it does not name the next token
  * @param logitCap logits pass cap·tanh(·/cap), where there is one (xLSTM, RecurrentGemma: 30)
+ * @param embeddingScale what rows of the table of tokens are multiplied by when they are looked up; the table then starts with
+ *            the deviation 1/√width (Mega: √width)
  */
 public record StackConfig(int vocabulary, int width, int context, NormKind norm, double epsilon,
         Optional<List<Double>> epsilons, Optional<NormKind> embeddingNorm, boolean tiedHead,
         List<MixerConfig> branches, Optional<Integer> features, Optional<HeadConfig> readout,
-        Optional<Double> logitCap) {
+        Optional<Double> logitCap, Optional<Double> embeddingScale) {
     /** Checks ranges. */
     public StackConfig {
         requirePositive("vocabulary", vocabulary);
@@ -51,6 +53,10 @@ public record StackConfig(int vocabulary, int width, int context, NormKind norm,
                         "stack: logitCap is " + cap + ", expected a number above 0; leave it out for no cap");
             }
         });
+        if (embeddingScale.isPresent() && !(embeddingScale.get() > 0 && features.isEmpty())) {
+            throw new IllegalArgumentException("stack: embeddingScale is " + embeddingScale.get()
+                    + ", expected a number above 0, in a stack that reads tokens");
+        }
         branches = List.copyOf(branches);
         epsilons = epsilons.map(List::copyOf);
         if (epsilons.isPresent() && epsilons.get().size() != branches.size() + 1) {
@@ -62,6 +68,15 @@ public record StackConfig(int vocabulary, int width, int context, NormKind norm,
     /** Epsilon of the norm in front of a branch; that of the head for the number of branches. */
     public double epsilonOf(int branch) {
         return epsilons.isPresent() ? epsilons.get().get(branch) : epsilon;
+    }
+
+    /** A stack whose embedding is taken as it is. */
+    public StackConfig(int vocabulary, int width, int context, NormKind norm, double epsilon,
+            Optional<List<Double>> epsilons, Optional<NormKind> embeddingNorm, boolean tiedHead,
+            List<MixerConfig> branches, Optional<Integer> features, Optional<HeadConfig> readout,
+            Optional<Double> logitCap) {
+        this(vocabulary, width, context, norm, epsilon, epsilons, embeddingNorm, tiedHead, branches, features, readout,
+                logitCap, Optional.empty());
     }
 
     /** A stack whose logits are as they come. */
@@ -100,13 +115,13 @@ public record StackConfig(int vocabulary, int width, int context, NormKind norm,
     /** The same stack with other branches. */
     public StackConfig withBranches(List<MixerConfig> others) {
         return new StackConfig(vocabulary, width, context, norm, epsilon, epsilons, embeddingNorm, tiedHead, others,
-                features, readout, logitCap);
+                features, readout, logitCap, embeddingScale);
     }
 
     /** The same stack whose logits pass cap·tanh(·/cap). */
     public StackConfig withLogitCap(double cap) {
         return new StackConfig(vocabulary, width, context, norm, epsilon, epsilons, embeddingNorm, tiedHead, branches,
-                features, readout, Optional.of(cap));
+                features, readout, Optional.of(cap), embeddingScale);
     }
 
     /** Whether this is a language model: reads tokens and names the next one. */

@@ -57,7 +57,7 @@ class StackTest {
     @CsvSource({"nano, 0.3e6", "tiny, 1.0e6", "small, 10e6", "base, 100e6"})
     void presetsOfOneSizeHaveEqualParameters(String size, double about) {
         for (String family : List.of("transformer", "hyena", "multihyena", "modal", "rwkv4", "rwkv5", "rwkv6",
-                "rwkv7", "goldfinch", "finch-c2", "gptalpha")) {
+                "rwkv7", "goldfinch", "finch-c2", "gptalpha", "mega")) {
             long count = new Stack(Presets.named(family + "-" + size), Parameters.Source.shapesOnly()).parameters()
                     .count();
             assertThat((double) count).as(family + "-" + size).isCloseTo(about, within(0.2 * about));
@@ -165,7 +165,8 @@ class StackTest {
     @ValueSource(strings = {"nano", "tiny", "small", "base"})
     void recurrentPresetsAreWithinTwoPercentOfTheTransformer(String size) {
         double transformer = count("transformer-" + size);
-        for (String family : List.of("rwkv4", "rwkv5", "rwkv6", "rwkv7", "goldfinch", "finch-c2", "gptalpha")) {
+        for (String family : List.of("rwkv4", "rwkv5", "rwkv6", "rwkv7", "goldfinch", "finch-c2", "gptalpha",
+                "mega")) {
             assertThat(count(family + "-" + size)).as(family).isCloseTo(transformer, within(0.02 * transformer));
         }
     }
@@ -184,6 +185,17 @@ class StackTest {
         return MatrixStates.families(64, 256).keySet().stream().sorted().map(family -> family + "-nano").toList();
     }
 
+    /** The published model of 39 million parameters: its twelve blocks, by shapes alone (property g), and its state. */
+    @Test
+    void megaForEnwik8HasTheParametersOfThePaper() {
+        Stack stack = new Stack(Presets.named("mega-enwik8"), Parameters.Source.shapesOnly());
+        long body = stack.parameters().all().stream().filter(one -> one.name().startsWith("branches."))
+                .mapToLong(one -> one.tensor().elements()).sum();
+        assertThat(body).isEqualTo(39_031_296);
+        assertThat(stack.parameters().count()).as("with the table of bytes").isEqualTo(39_031_296 + 256 * 512);
+        assertThat(stack.stateFloats(200_000)).isEqualTo(12 * (8_192 + 2_359_296));
+    }
+
     private static double count(String preset) {
         return new Stack(Presets.named(preset), Parameters.Source.shapesOnly()).parameters().count();
     }
@@ -198,7 +210,7 @@ class StackTest {
     @ValueSource(strings = {"transformer-nano", "hyena-nano", "multihyena-nano", "modal-nano", "goldfinch-nano",
         "finch-c2-nano",
         "gptalpha-nano", "gold-over-hyena-tiny", "gold-over-rwkv7-tiny", "rwkv4-nano",
-        "rwkv5-nano", "rwkv6-nano", "rwkv7-nano"})
+        "rwkv5-nano", "rwkv6-nano", "rwkv7-nano", "mega-nano"})
     @MethodSource("matrixStates")
     void anyCutInAnyFormGivesTheSame(String preset) {
         SplittableRandom random = new SplittableRandom(SEED);
