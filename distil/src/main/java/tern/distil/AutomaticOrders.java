@@ -127,7 +127,7 @@ final class AutomaticOrders {
     private double cost(double price) {
         List<ModalFilter> chosen = IntStream.range(0, filters.size()).mapToObj(f -> rung(f, price).filter()).toList();
         try (Memory memory = new Memory()) {
-            Stack student = Distillation.assembled(teacher, places, chosen, memory);
+            Stack student = Distillation.assembled(teacher, places, chosen, memory, ops);
             return Quality.of(teacher, student, text, ops).meanKl() / Math.log(2);
         }
     }

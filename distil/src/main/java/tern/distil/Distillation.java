@@ -1,7 +1,9 @@
 package tern.distil;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashSet;
+import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -14,8 +16,9 @@ import tern.distil.filter.OrderChoice.Choice;
 import tern.distil.filter.OrderChoice.Filter;
 import tern.kernels.EagerOps;
 import tern.mixers.MixerCatalog;
-import tern.mixers.hyena.LongConvolutionMixer;
-import tern.mixers.modal.ModalRecurrence;
+import tern.mixers.modal.LongConvolutionMixer;
+import tern.mixers.modal.ModalBank;
+import tern.mixers.modal.ModalBanks;
 import tern.model.Parameters;
 import tern.model.Parameters.Parameter;
 import tern.model.Stack;
@@ -80,7 +83,7 @@ public record Distillation(Stack student, List<Choice> choices, List<Place> plac
         if (filters.isEmpty()) {
             throw new IllegalArgumentException("distil: the model has no long convolution; its branches are "
                     + teacher.config().branches().stream().map(MixerCatalog::kind).distinct().toList()
-                    + "; only hyena and multihyena branches are distilled");
+                    + "; hyena and multihyena branches are distilled, and mega over a linear mover");
         }
         Fitting.requireSound(filters);
         List<Choice> choices = switch (target) {
@@ -97,16 +100,18 @@ public record Distillation(Stack student, List<Choice> choices, List<Place> plac
             case Target.Tolerance tolerance -> Fitting.of(filters, how, target, progress);
         };
         Stack student = assembled(teacher, places, choices.stream().map(choice -> choice.fit().filter()).toList(),
-                memory);
+                memory, ops);
         return new Distillation(student, choices, places);
     }
 
     /** The student that these filters make; a branch without any stays a convolution. */
-    static Stack assembled(Stack teacher, List<Place> places, List<ModalFilter> filters, Allocator memory) {
+    static Stack assembled(Stack teacher, List<Place> places, List<ModalFilter> filters, Allocator memory,
+            Ops ops) {
         Stack student = new Stack(teacher.config().withBranches(branches(teacher, places, filters)),
                 (name, shape, role, initialiser) -> memory.zeros(DType.F32, shape));
         Set<String> written = write(student, places, filters);
         carryOver(teacher.parameters(), student.parameters(), written);
+        writeOffsets(teacher, student, places, ops);
         return student;
     }
 
@@ -163,8 +168,8 @@ public record Distillation(Stack student, List<Choice> choices, List<Place> plac
         for (int i = 0; i < places.size(); i++) {
             Place place = places.get(i);
             ModalFilter filter = filters.get(i);
-            ModalRecurrence mixer = (ModalRecurrence) student.mixers().get(place.branch());
-            Modes modes = mixer.modes(place.bank());
+            ModalBank bank = bank(student, place);
+            Modes modes = bank.modes();
             int pair = modes.pairStart()[place.filter()];
             put(modes.decay(), pair, filter.nu());
             put(modes.phase(), pair, filter.theta());
@@ -176,15 +181,26 @@ public record Distillation(Stack student, List<Choice> choices, List<Place> plac
             for (int m = 0; m < filter.realModes(); m++) {
                 modes.realSign().set(real + m, filter.realSign()[m]);
             }
-            mixer.passThrough(place.bank()).set(place.filter(), filter.direct());
+            bank.passThrough().set(place.filter(), filter.direct());
         }
         Set<String> written = new HashSet<>();
-        for (Place place : places) {
-            String bank = "branches." + place.branch() + ".mixer.bank" + place.bank() + ".";
-            student.parameters().all().stream().map(Parameter::name).filter(name -> name.startsWith(bank))
-                    .forEach(written::add);
-        }
+        Set<Tensor> tensors = Collections.newSetFromMap(new IdentityHashMap<>());
+        places.forEach(place -> tensors.addAll(bank(student, place).parameters()));
+        student.parameters().all().stream().filter(parameter -> tensors.contains(parameter.tensor()))
+                .map(Parameter::name).forEach(written::add);
         return written;
+    }
+
+    private static ModalBank bank(Stack student, Place place) {
+        return ((ModalBanks) student.mixers().get(place.branch())).bank(place.bank());
+    }
+
+    /** What filters add whatever was read; parameters of the student like the modes. */
+    private static void writeOffsets(Stack teacher, Stack student, List<Place> places, Ops ops) {
+        for (Place place : places) {
+            bank(student, place).offset().ifPresent(into -> ((LongConvolutionMixer) teacher.mixers()
+                    .get(place.branch())).offset(ops, place.bank()).ifPresent(into::copyFrom));
+        }
     }
 
     private static void put(Tensor into, int at, double[] values) {

@@ -94,7 +94,7 @@ final class Sensitivity {
         List<ModalFilter> filters = branch.stream().map(f -> none.contains(f)
                 ? ladders.get(f).rungs().getFirst().filter() : ladders.get(f).rungs().getLast().filter()).toList();
         try (Memory memory = new Memory()) {
-            return Quality.of(teacher, Distillation.assembled(teacher, own, filters, memory), text, ops).meanKl();
+            return Quality.of(teacher, Distillation.assembled(teacher, own, filters, memory, ops), text, ops).meanKl();
         }
     }
 }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.within;
 
 import java.util.List;
+import java.util.Optional;
 import java.util.SplittableRandom;
 
 import org.junit.jupiter.api.AfterEach;
@@ -20,13 +21,21 @@ import tern.mixers.channel.GatedMlpConfig;
 import tern.mixers.hyena.HyenaConfig;
 import tern.mixers.hyena.ImplicitFilterConfig;
 import tern.mixers.hyena.MultiHyenaConfig;
+import tern.mixers.mega.GatedAttention;
+import tern.mixers.mega.GatedAttentionConfig;
+import tern.mixers.mega.MovingAverageConfig;
+import tern.mixers.mega.Normalisation;
+import tern.mixers.mega.RelativeBias;
+import tern.mixers.modal.ModalMover;
 import tern.mixers.modal.ModalRecurrence;
+import tern.mixers.tcn.DilatedStackConfig;
 import tern.model.ModelState;
 import tern.model.Parameters;
 import tern.model.Stack;
 import tern.model.StackConfig;
 import tern.ops.Activation;
 import tern.ops.FilterNorm;
+import tern.ops.Weighing;
 import tern.sequence.Form;
 import tern.sequence.MixerConfig;
 import tern.tensor.DType;
@@ -100,6 +109,51 @@ class DistillationTest {
         assertThat(small.stateFloats()).isBetween(40L, 80L);
         assertThat(large.stateFloats()).isBetween(80L, 160L);
         assertThat(error(large)).isLessThan(error(small));
+    }
+
+    /** Mega's averages and the linear dilated stack are filters too: modes take their place in front of the attention. */
+    @Test
+    void theMoverOfMegaBecomesModes() {
+        for (MixerConfig mover : List.of(MovingAverageConfig.of(3),
+                new MovingAverageConfig(2, true, false, Activation.SILU, Optional.empty()),
+                DilatedStackConfig.linear(2, 2, 5))) {
+            boolean rings = mover instanceof DilatedStackConfig;
+            Stack teacher = teacher(GatedAttentionConfig.language(mover, 4, 12, 16), GatedMlpConfig.gated(16,
+                    Activation.SILU));
+            for (int layer = 0; rings && layer < 5; layer++) {
+                // The layers together: 0.6^lag, up to the lag 31.
+                Tensor weight = teacher.parameters().find("branches.0.mixer.move.layer" + layer + ".weight")
+                        .orElseThrow()
+                        .tensor();
+                weight.slice(0, 1).fill(1);
+                weight.slice(1, 2).fill(Math.pow(0.6, 1 << layer));
+            }
+            Distillation distillation = Distillation.of(teacher, ops, new OrderChoice(new HankelFit(), 15, 2),
+                    new Target.Tolerance(1e-4), memory);
+            assertThat(distillation.choices()).hasSize(8).allMatch(choice -> choice.met());
+            double[] expected = hidden(teacher);
+            double[] found = hidden(distillation.student());
+            for (int i = 0; i < expected.length; i++) {
+                assertThat(found[i]).as("%s, element %d, seed %d", mover, i, SEED).isCloseTo(expected[i], within(2e-3));
+            }
+            assertThat(((GatedAttention) distillation.student().mixers().getFirst()).mover())
+                    .isInstanceOf(ModalMover.class);
+            long chunk = 16 * (4 + 12);
+            assertThat(distillation.student().stateFloats(50)).isEqualTo(distillation.stateFloats() + chunk);
+            assertThat(teacher.stateFloats(50)).isEqualTo(chunk + 8 * (rings ? 31 : mover.equals(MovingAverageConfig
+                    .of(3)) ? 3 : 4));
+            assertThat(distillation.stateFloats()).isLessThanOrEqualTo(teacher.stateFloats(50) - chunk);
+        }
+    }
+
+    /** An average of the future cannot be stepped, so nothing takes its place. */
+    @Test
+    void averagesInBothDirectionsStay() {
+        Stack teacher = teacher(new GatedAttentionConfig(MovingAverageConfig.bidirectional(2), 4, 12, Weighing.LAPLACE,
+                16, RelativeBias.SIMPLE, false, Normalisation.LAYER, true));
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> Distillation.of(teacher, ops, how, new Target.Order(2), memory))
+                .withMessageContaining("no long convolution").withMessageContaining("[mega]");
     }
 
     private static double error(Distillation distillation) {

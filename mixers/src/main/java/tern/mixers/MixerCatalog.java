@@ -24,6 +24,7 @@ import tern.mixers.mega.GatedAttentionConfig;
 import tern.mixers.mega.MovingAverageConfig;
 import tern.mixers.mega.NormalisedMlpConfig;
 import tern.mixers.mlstm.MlstmConfig;
+import tern.mixers.modal.ModalMoverConfig;
 import tern.mixers.modal.ModalRecurrenceConfig;
 import tern.mixers.retention.RetNetConfig;
 import tern.mixers.retention.TransNormerConfig;
@@ -60,6 +61,7 @@ public final class MixerCatalog {
         KINDS.put("dilated-stack", DilatedStackConfig.class);
         KINDS.put("tcnca-simple", TcncaSimpleConfig.class);
         KINDS.put("tcn", TcnBlockConfig.class);
+        KINDS.put("modal-mover", ModalMoverConfig.class);
         KINDS.put("mega", GatedAttentionConfig.class);
         KINDS.put("moving-average", MovingAverageConfig.class);
         KINDS.put("normalised-mlp", NormalisedMlpConfig.class);

@@ -3,6 +3,7 @@ package tern.mixers.hyena;
 import java.util.ArrayList;
 import java.util.List;
 
+import tern.mixers.modal.LongConvolutionMixer;
 import tern.mixers.modal.ModalRecurrenceConfig;
 import tern.mixers.parts.GatedStreams;
 import tern.mixers.parts.Projection;

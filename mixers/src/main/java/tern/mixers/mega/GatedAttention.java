@@ -2,7 +2,11 @@ package tern.mixers.mega;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
+import tern.mixers.modal.LongConvolutionMixer;
+import tern.mixers.modal.ModalBank;
+import tern.mixers.modal.ModalBanks;
 import tern.mixers.parts.Expect;
 import tern.mixers.parts.Projection;
 import tern.ops.Activation;
@@ -13,6 +17,7 @@ import tern.sequence.BranchContext;
 import tern.sequence.Form;
 import tern.sequence.Initialiser;
 import tern.sequence.Mixed;
+import tern.sequence.MixerConfig;
 import tern.sequence.MixerInput;
 import tern.sequence.ParameterScope;
 import tern.sequence.Role;
@@ -32,7 +37,7 @@ import tern.tensor.Tensor;
  * u, ζ, r, c; {@code output.weight} [D,h]; their biases; {@code gamma}, {@code beta} [2,z], the query's before the key's;
  * those of {@link PositionBias} under {@code position.}. Immutable.
  */
-public final class GatedAttention implements SequenceMixer {
+public final class GatedAttention implements LongConvolutionMixer, ModalBanks {
     private static final double DEVIATION = 0.02;
     private static final String MOVE = "move.";
 
@@ -94,6 +99,51 @@ public final class GatedAttention implements SequenceMixer {
     /** What stands in front of the attention. */
     public SequenceMixer mover() {
         return mover;
+    }
+
+    /** Those of the mover, if it has any. The chunk's keys and values stay what they are. */
+    @Override
+    public int banks() {
+        return mover instanceof LongConvolutionMixer linear ? linear.banks() : 0;
+    }
+
+    private LongConvolutionMixer convolution() {
+        return (LongConvolutionMixer) mover;
+    }
+
+    @Override
+    public int filters() {
+        return convolution().filters();
+    }
+
+    @Override
+    public int headWidth() {
+        return convolution().headWidth();
+    }
+
+    @Override
+    public Tensor taps(Ops ops, int of) {
+        return convolution().taps(ops, of);
+    }
+
+    @Override
+    public Tensor skip(int of) {
+        return convolution().skip(of);
+    }
+
+    @Override
+    public Optional<Tensor> offset(Ops ops, int of) {
+        return convolution().offset(ops, of);
+    }
+
+    @Override
+    public MixerConfig modal(List<Integer> pairs, List<Integer> reals) {
+        return config.with(convolution().modal(pairs, reals));
+    }
+
+    @Override
+    public ModalBank bank(int index) {
+        return ((ModalBanks) mover).bank(index);
     }
 
     @Override

@@ -36,6 +36,11 @@ public record GatedAttentionConfig(MixerConfig mover, int keyWidth, int valueWid
                 Normalisation.LAYER, true);
     }
 
+    /** The same over another mover. */
+    public GatedAttentionConfig with(MixerConfig other) {
+        return new GatedAttentionConfig(other, keyWidth, valueWidth, weighing, chunk, bias, causal, norm, prenorm);
+    }
+
     /** What attention reads. */
     Chunks chunks() {
         return new Chunks(weighing, chunk, causal);

@@ -1,16 +1,21 @@
 package tern.mixers.mega;
 
 import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
 import java.util.function.Supplier;
 
+import tern.mixers.modal.LongConvolutionMixer;
+import tern.mixers.modal.ModalMoverConfig;
 import tern.ops.Activation;
 import tern.ops.Diagonal;
 import tern.ops.Ops;
 import tern.ops.Scanned;
+import tern.sequence.BranchContext;
 import tern.sequence.Form;
 import tern.sequence.Initialiser;
 import tern.sequence.Mixed;
+import tern.sequence.MixerConfig;
 import tern.sequence.MixerInput;
 import tern.sequence.ParameterScope;
 import tern.sequence.Role;
@@ -31,20 +36,22 @@ import tern.tensor.Tensor;
  * {@code alpha}, {@code beta}, {@code gamma} [N,D], turning also {@code gammaImaginary} [N,D] and {@code turn} [D]; the same
  * under {@code later.} for the average over the future; {@code omega} [D]. Immutable.
  */
-public final class MovingAverage implements SequenceMixer {
+public final class MovingAverage implements LongConvolutionMixer {
     private static final double RATE_DEVIATION = 0.2;
     private static final double EXPANSION_DEVIATION = 0.02;
 
     private final MovingAverageConfig config;
     private final int width;
+    private final int context;
     private final Direction past;
     private final Optional<Direction> future;
     private final Tensor omega;
     private final StateLayout layout;
 
-    MovingAverage(MovingAverageConfig config, int width, ParameterScope scope) {
+    MovingAverage(MovingAverageConfig config, BranchContext at, ParameterScope scope) {
         this.config = config;
-        this.width = width;
+        this.width = at.width();
+        this.context = at.context();
         this.past = new Direction(config, width, scope);
         this.future = config.bidirectional() ? Optional.of(new Direction(config, width, scope.child("later")))
                 : Optional.empty();
@@ -200,6 +207,38 @@ public final class MovingAverage implements SequenceMixer {
         Tensor noSkip = ops.derived(this, "no skip", () -> ops.zeros(x.dtype(), Shape.of(width)));
         int length = Math.max(1, Math.min(taps, x.dim(1)));
         return ops.longConvolution(x, direction.taps(ops, length), noSkip, none, new long[x.dim(0)], none).y();
+    }
+
+    /** One bank over the past; none in both directions, where nothing is carried on. */
+    @Override
+    public int banks() {
+        return causal() ? 1 : 0;
+    }
+
+    @Override
+    public int filters() {
+        return width;
+    }
+
+    @Override
+    public int headWidth() {
+        return 1;
+    }
+
+    /** As many taps as the stack's context; the average itself does not end there. */
+    @Override
+    public Tensor taps(Ops ops, int bank) {
+        return past.taps(ops, context);
+    }
+
+    @Override
+    public Tensor skip(int bank) {
+        return omega;
+    }
+
+    @Override
+    public MixerConfig modal(List<Integer> pairs, List<Integer> reals) {
+        return new ModalMoverConfig(pairs, reals, config.activation());
     }
 
     private Tensor read(Ops ops, Tensor average, Tensor x) {

@@ -39,6 +39,6 @@ public record MovingAverageConfig(int modes, boolean turning, boolean bidirectio
 
     @Override
     public MovingAverage build(BranchContext at, ParameterScope scope) {
-        return new MovingAverage(this, at.width(), scope);
+        return new MovingAverage(this, at, scope);
     }
 }

@@ -2,7 +2,6 @@ package tern.mixers.modal;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.random.RandomGenerator;
 
 import tern.mixers.parts.GatedStreams;
 import tern.mixers.parts.Projection;
@@ -10,12 +9,9 @@ import tern.ops.Modes;
 import tern.ops.Ops;
 import tern.ops.Scanned;
 import tern.sequence.BranchContext;
-import tern.sequence.Initialiser;
 import tern.sequence.Mixed;
 import tern.sequence.MixerInput;
 import tern.sequence.ParameterScope;
-import tern.sequence.Role;
-import tern.sequence.SequenceMixer;
 import tern.sequence.Slot;
 import tern.sequence.State;
 import tern.sequence.StateLayout;
@@ -32,16 +28,13 @@ import tern.tensor.Tensor;
  * filters], {@code .realDecay}, {@code .realSign}, {@code .realResidue} [reals of all filters], {@code .passThrough} [F]; see
  * {@link Modes}. Immutable.
  */
-public final class ModalRecurrence implements SequenceMixer {
+public final class ModalRecurrence implements ModalBanks {
     private final int headWidth;
     private final int filters;
     private final GatedStreams streams;
-    private final List<Bank> banks = new ArrayList<>();
+    private final List<ModalBank> banks = new ArrayList<>();
     private final Projection output;
     private final StateLayout layout;
-
-    private record Bank(Modes modes, Tensor passThrough) {
-    }
 
     ModalRecurrence(ModalRecurrenceConfig config, BranchContext at, ParameterScope scope) {
         this.headWidth = config.headWidth();
@@ -50,7 +43,10 @@ public final class ModalRecurrence implements SequenceMixer {
         List<Slot> slots = new ArrayList<>();
         slots.add(streams.slot());
         for (int i = 0; i < config.banks(); i++) {
-            Bank bank = bank(config, i, scope.child("bank" + i));
+            ModalBank bank = ModalBank.declare(scope.child("bank" + i),
+                    ModalRecurrenceConfig.offsets(config.pairs(), i, filters),
+                    ModalRecurrenceConfig.offsets(config.reals(), i, filters), config.smallestRadius(),
+                    config.largestRadius(), false);
             banks.add(bank);
             int order = bank.modes().order();
             slots.add(new Slot.Fixed("modes" + i,
@@ -58,46 +54,6 @@ public final class ModalRecurrence implements SequenceMixer {
         }
         this.output = Projection.outOf(scope.child("output"), at.width(), true, at);
         this.layout = new StateLayout(slots);
-    }
-
-    private Bank bank(ModalRecurrenceConfig config, int index, ParameterScope scope) {
-        int[] pairStart = ModalRecurrenceConfig.offsets(config.pairs(), index, filters);
-        int[] realStart = ModalRecurrenceConfig.offsets(config.reals(), index, filters);
-        Shape pairs = Shape.of(pairStart[filters]);
-        Shape reals = Shape.of(realStart[filters]);
-        Initialiser decay = (parameter, random) -> fillDecay(parameter, random, config);
-        Initialiser pairResidue = (parameter, random) -> fillResidues(parameter, random, pairStart, pairStart,
-                realStart);
-        Initialiser realResidue = (parameter, random) -> fillResidues(parameter, random, realStart, pairStart,
-                realStart);
-        Modes modes = new Modes(scope.parameter("decay", pairs, Role.FILTER, decay),
-                scope.parameter("phase", pairs, Role.FILTER, Initialiser.uniform(0, 2 * Math.PI)),
-                scope.parameter("residueReal", pairs, Role.FILTER, pairResidue),
-                scope.parameter("residueImaginary", pairs, Role.FILTER, pairResidue),
-                scope.parameter("realDecay", reals, Role.FILTER, decay),
-                scope.parameter("realSign", reals, Role.BUFFER, Initialiser.constant(1)),
-                scope.parameter("realResidue", reals, Role.FILTER, realResidue), pairStart, realStart);
-        return new Bank(modes, scope.parameter("passThrough", Shape.of(filters), Role.FILTER, Initialiser.constant(1)));
-    }
-
-    /** ν = ln(−ln r) with the radius r uniform between the config's bounds. */
-    private static void fillDecay(Tensor parameter, RandomGenerator random, ModalRecurrenceConfig config) {
-        for (long i = 0; i < parameter.elements(); i++) {
-            double radius = config.smallestRadius()
-                    + (config.largestRadius() - config.smallestRadius()) * random.nextDouble();
-            parameter.set(i, Math.log(-Math.log(radius)));
-        }
-    }
-
-    /** Variance 1/(number of modes of the filter), so that filters of all orders start equally loud. */
-    private static void fillResidues(Tensor parameter, RandomGenerator random, int[] start, int[] pairStart,
-            int[] realStart) {
-        for (int f = 0; f < start.length - 1; f++) {
-            int modes = pairStart[f + 1] - pairStart[f] + realStart[f + 1] - realStart[f];
-            for (int i = start[f]; i < start[f + 1]; i++) {
-                parameter.set(i, random.nextGaussian() / Math.sqrt(modes));
-            }
-        }
     }
 
     @Override
@@ -124,7 +80,7 @@ public final class ModalRecurrence implements SequenceMixer {
     private Tensor channels(Ops ops, GatedStreams.Split split, List<Tensor> slots, Tensor[] next) {
         Tensor v = split.streams().getLast();
         for (int i = banks.size() - 1; i >= 0; i--) {
-            Bank bank = banks.get(i);
+            ModalBank bank = banks.get(i);
             Scanned scanned = ops.modalConvolution(ops.multiply(v, split.streams().get(i + 1)), bank.modes(),
                     bank.passThrough(), slots.get(i + 1));
             v = scanned.y();
@@ -137,12 +93,17 @@ public final class ModalRecurrence implements SequenceMixer {
     private Tensor heads(Ops ops, GatedStreams.Split split, List<Tensor> slots, Tensor[] next) {
         Shape flat = split.streams().getFirst().shape();
         Shape heads = Shape.of(flat.dim(0), flat.dim(1), filters, headWidth);
-        Bank bank = banks.getFirst();
+        ModalBank bank = banks.getFirst();
         Scanned scanned = ops.modalHeads(ops.reshape(split.streams().get(0), heads),
                 ops.reshape(split.streams().get(1), heads), ops.reshape(split.streams().get(2), heads), bank.modes(),
                 bank.passThrough(), slots.get(1));
         next[1] = scanned.state();
         return ops.reshape(scanned.y(), flat);
+    }
+
+    @Override
+    public ModalBank bank(int index) {
+        return banks.get(index);
     }
 
     /** Number of banks. */

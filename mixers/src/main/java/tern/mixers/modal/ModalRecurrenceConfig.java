@@ -28,17 +28,17 @@ public record ModalRecurrenceConfig(int order, int headWidth, int shortFilter, L
         Expect.that(headWidth == 1 || order == 2, "modal: headWidth is " + headWidth + " and order is " + order
                 + "; heads wider than 1 need order 2");
         Expect.atLeast("modal", "shortFilter", shortFilter, 1, "3 is usual, 1 = no memory");
-        pairs = compact("pairs", pairs);
-        reals = compact("reals", reals);
+        pairs = compact("modal", "pairs", pairs);
+        reals = compact("modal", "reals", reals);
         Expect.within("modal", "largestRadius", largestRadius, 0, 1 - 1e-12, "less than 1, or the state would grow");
         Expect.within("modal", "smallestRadius", smallestRadius, 0, largestRadius, "at most largestRadius");
     }
 
-    private static List<Integer> compact(String component, List<Integer> counts) {
-        Expect.that(!counts.isEmpty(), "modal: " + component
+    static List<Integer> compact(String kind, String component, List<Integer> counts) {
+        Expect.that(!counts.isEmpty(), kind + ": " + component
                 + " is empty, expected one number for all filters or one for each");
         for (int count : counts) {
-            Expect.atLeast("modal", component, count, 0, "modes of one filter");
+            Expect.atLeast(kind, component, count, 0, "modes of one filter");
         }
         return counts.stream().distinct().count() == 1 ? List.of(counts.getFirst()) : List.copyOf(counts);
     }

@@ -4,6 +4,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
+import tern.mixers.modal.LongConvolutionMixer;
+import tern.mixers.modal.ModalMoverConfig;
 import tern.ops.Activation;
 import tern.ops.Dilated;
 import tern.ops.Dilations;
@@ -11,6 +13,7 @@ import tern.ops.Ops;
 import tern.sequence.Form;
 import tern.sequence.Initialiser;
 import tern.sequence.Mixed;
+import tern.sequence.MixerConfig;
 import tern.sequence.MixerInput;
 import tern.sequence.ParameterScope;
 import tern.sequence.Role;
@@ -30,7 +33,7 @@ import tern.tensor.Tensor;
  * filters {@code layer0.weight} [K,D] …, {@code layer0.bias} [D] …; the same under {@code later.} for the stack from the end;
  * {@code omega} [D]. Immutable.
  */
-public final class DilatedStack implements SequenceMixer {
+public final class DilatedStack implements LongConvolutionMixer {
     private static final double RESIDUAL_DEVIATION = 0.02;
 
     private final DilatedStackConfig config;
@@ -121,6 +124,54 @@ public final class DilatedStack implements SequenceMixer {
 
     private Tensor read(Ops ops, Tensor sum, Tensor x) {
         return ops.activate(ops.add(sum, ops.multiply(x, omega)), Activation.SILU);
+    }
+
+    /** The layers together, if they are {@link #linear}; else none. */
+    @Override
+    public int banks() {
+        return linear() ? 1 : 0;
+    }
+
+    @Override
+    public int filters() {
+        return width;
+    }
+
+    @Override
+    public int headWidth() {
+        return 1;
+    }
+
+    @Override
+    public Tensor taps(Ops ops, int bank) {
+        return impulseResponse(ops);
+    }
+
+    @Override
+    public Tensor skip(int bank) {
+        return omega;
+    }
+
+    /** What the biases come to where every layer reads them everywhere: b_l times the sums of the taps of all later layers. */
+    @Override
+    public Optional<Tensor> offset(Ops ops, int bank) {
+        Tensor sum = ops.zeros(omega.dtype(), Shape.of(width));
+        for (Filters filter : past) {
+            Tensor weight = filter.weight(ops);
+            for (int d = 0; d < width; d++) {
+                double gain = 0;
+                for (int k = 0; k < config.taps(); k++) {
+                    gain += weight.get((long) k * width + d);
+                }
+                sum.set(d, gain * sum.get(d) + filter.bias().get(d));
+            }
+        }
+        return Optional.of(sum);
+    }
+
+    @Override
+    public MixerConfig modal(List<Integer> pairs, List<Integer> reals) {
+        return new ModalMoverConfig(pairs, reals, Activation.SILU);
     }
 
     /** Whether all layers together are one linear filter for each channel. */

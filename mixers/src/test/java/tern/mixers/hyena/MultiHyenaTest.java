@@ -162,11 +162,11 @@ class MultiHyenaTest extends MixerContract {
     void saysWhatItsFiltersAre() {
         try (Memory memory = new Memory(); OpsUnderTest ops = ops()) {
             BranchContext at = new BranchContext(6, 9, 0, 1);
-            LongConvolutionMixer multi = MultiHyenaConfig.of(3, TINY).build(at,
+            MultiHyena multi = MultiHyenaConfig.of(3, TINY).build(at,
                     new SeededParameters(DType.F32, 1, 0, memory));
             assertThat(List.of(multi.banks(), multi.filters(), multi.headWidth())).containsExactly(1, 2, 3);
             assertThat(multi.modal(List.of(2, 1), List.of(0)).pairs()).containsExactly(2, 1);
-            LongConvolutionMixer hyena = HyenaConfig.of(3, TINY).build(at,
+            Hyena hyena = HyenaConfig.of(3, TINY).build(at,
                     new SeededParameters(DType.F32, 1, 0, memory));
             assertThat(List.of(hyena.banks(), hyena.filters(), hyena.headWidth())).containsExactly(2, 6, 1);
             assertThat(hyena.modal(List.of(4), List.of(1)).order()).isEqualTo(3);

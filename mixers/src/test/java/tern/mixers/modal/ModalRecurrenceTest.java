@@ -14,7 +14,6 @@ import tern.mixers.Plain;
 import tern.mixers.TapedOps;
 import tern.mixers.hyena.HyenaConfig;
 import tern.mixers.hyena.ImplicitFilterConfig;
-import tern.mixers.hyena.LongConvolutionMixer;
 import tern.mixers.hyena.MultiHyenaConfig;
 import tern.ops.FilterNorm;
 import tern.ops.Modes;

@@ -1,19 +1,20 @@
-package tern.mixers.hyena;
+package tern.mixers.modal;
 
 import java.util.List;
+import java.util.Optional;
 
-import tern.mixers.modal.ModalRecurrenceConfig;
 import tern.ops.Ops;
+import tern.sequence.MixerConfig;
 import tern.sequence.SequenceMixer;
 import tern.tensor.Tensor;
 
 /**
- * A mixer whose only long memory is one or more banks of causal filters, so that distillation can read them and say what
- * replaces it, without knowing which mixer it is. Everything but the banks carries over to {@link #modal} under the same
- * parameter names.
+ * A mixer whose only long memory is one or more banks of causal filters, however it computes them, so that distillation can
+ * read them and say what replaces it, without knowing which mixer it is. Everything but the banks carries over to
+ * {@link #modal} under the same parameter names.
  */
 public interface LongConvolutionMixer extends SequenceMixer {
-    /** Number of banks, 1 or more. */
+    /** Number of banks; 0 if this one's memory is not of that kind after all, and nothing else may be asked. */
     int banks();
 
     /** Number of filters F of each bank. */
@@ -31,11 +32,16 @@ public interface LongConvolutionMixer extends SequenceMixer {
     /** What the newest input contributes besides tap 0, [F]: the pass-through of the modal form is {@code taps[0] + skip}. */
     Tensor skip(int bank);
 
+    /** What is added to a bank's outputs whatever was read [F], once the filters' first L positions are over; if anything. */
+    default Optional<Tensor> offset(Ops ops, int bank) {
+        return Optional.empty();
+    }
+
     /**
-     * The recurrence that takes this mixer's place.
+     * The recurrence that takes this mixer's place; a {@link ModalBanks} when it is built.
      *
      * @param pairs number of conjugate pairs of each filter, bank by bank: {@code banks·F} entries, or one for all
      * @param reals number of real poles of each filter, likewise
      */
-    ModalRecurrenceConfig modal(List<Integer> pairs, List<Integer> reals);
+    MixerConfig modal(List<Integer> pairs, List<Integer> reals);
 }
