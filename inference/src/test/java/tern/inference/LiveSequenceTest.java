@@ -27,6 +27,10 @@ import tern.mixers.channel.GatedMlpConfig;
 import tern.mixers.hyena.HyenaConfig;
 import tern.mixers.hyena.ImplicitFilterConfig;
 import tern.mixers.hyena.MultiHyenaConfig;
+import tern.mixers.mega.GatedAttentionConfig;
+import tern.mixers.mega.MovingAverageConfig;
+import tern.mixers.mega.Normalisation;
+import tern.mixers.mega.RelativeBias;
 import tern.mixers.modal.ModalRecurrenceConfig;
 import tern.mixers.rwkv.Rwkv6Config;
 import tern.mixers.rwkv.Rwkv7Config;
@@ -36,6 +40,7 @@ import tern.model.Parameters;
 import tern.model.Stack;
 import tern.model.StackConfig;
 import tern.ops.Activation;
+import tern.ops.Weighing;
 import tern.sequence.Form;
 import tern.sequence.MixerConfig;
 import tern.tensor.DType;
@@ -90,8 +95,22 @@ class LiveSequenceTest {
         }
     }
 
+    /** What reads in both directions has no state to go on from: one clear line. */
+    @Test
+    void whatReadsInBothDirectionsCannotStream() {
+        MixerConfig both = new GatedAttentionConfig(MovingAverageConfig.bidirectional(2), 4, 8, Weighing.LAPLACE, 8,
+                RelativeBias.SIMPLE, false, Normalisation.SCALE, false);
+        Stack stack = new Stack(StackConfig.of(16, 64, List.of(both)),
+                Parameters.Source.initialised(SEED, DType.F32, memory));
+        assertThat(stack.causal()).isFalse();
+        try (LanguageModel model = new LanguageModel(stack, ByteTokenizer.ALL, "both", engine)) {
+            assertThatIllegalArgumentException().isThrownBy(model::sequence)
+                    .withMessageContaining("both directions").withMessageContaining("cannot stream");
+        }
+    }
+
     @ParameterizedTest
-    @ValueSource(strings = {"attention", "hyena", "multihyena", "modal"})
+    @ValueSource(strings = {"attention", "hyena", "multihyena", "modal", "mega"})
     void readingAPromptEqualsSteppingThroughIt(String kind) {
         int[] ids = tokens(90);
         try (LanguageModel model = model(kind);
@@ -114,7 +133,7 @@ class LiveSequenceTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"attention", "hyena", "multihyena", "modal"})
+    @ValueSource(strings = {"attention", "hyena", "multihyena", "modal", "mega"})
     void aSnapshotBringsBackTheSameNumbersAndAForkIsIndependent(String kind) {
         int[] ids = tokens(40);
         try (LanguageModel model = model(kind); LiveSequence sequence = model.sequence()) {
@@ -131,7 +150,7 @@ class LiveSequenceTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"attention", "hyena", "multihyena", "modal"})
+    @ValueSource(strings = {"attention", "hyena", "multihyena", "modal", "mega"})
     void aSequenceInABatchGetsWhatItWouldGetAlone(String kind) {
         try (LanguageModel model = model(kind); LiveBatch batch = model.batch(3)) {
             List<LiveSequence> alone = new ArrayList<>();
@@ -177,7 +196,7 @@ class LiveSequenceTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"attention", "hyena", "multihyena", "modal"})
+    @ValueSource(strings = {"attention", "hyena", "multihyena", "modal", "mega"})
     void allFormsMeasureTheSameBitsPerByte(String kind) {
         byte[] bytes = new byte[1000];
         random.nextBytes(bytes);
@@ -196,7 +215,7 @@ class LiveSequenceTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"attention", "hyena", "multihyena", "modal"})
+    @ValueSource(strings = {"attention", "hyena", "multihyena", "modal", "mega"})
     void aSavedStateGoesOnWithTheSameNumbers(String kind, @TempDir Path folder) throws IOException {
         try (LanguageModel model = model(kind);
                 LanguageModel other = model(kind.equals("modal") ? "hyena" : "modal");

@@ -93,7 +93,6 @@ public final class Presets {
             MatrixStates.families(size.width, size.context)
                     .forEach((family, mixer) -> putBalanced(family, size, mixer));
             putMega(size);
-            MatrixStates.families(size.width).forEach((family, mixer) -> putBalanced(family, size, mixer));
         }
         putOver("gold-over-hyena", Size.TINY, layer -> HyenaConfig.of(2, Size.TINY.filter), false);
         putOver("gold-over-rwkv7", Size.TINY, layer -> new Rwkv7Config(64, 16, 16, 8, 32, layer == 0, 64e-5), false);

@@ -390,12 +390,11 @@ public final class VectorDiagonalScan implements DiagonalScan {
             int d = index * LENGTH;
             VectorMask<Float> mask = first(width - d);
             Powers powers = new Powers(logDecay, phase, d, scratch);
-            MemorySegment large = scratch.floatMemory(2 * modes * LENGTH);
+            powers.times(gain, weight, weightImaginary);
+            MemorySegment large = scratch.floatMemory(2L * modes * LENGTH);
             for (int anchor = 0; anchor < taps.dim(0); anchor += ANCHOR) {
                 powers.moveTo(anchor);
-                for (int n = 0; n < modes; n++) {
-                    powers.weighted(gain, weight, weightImaginary, n, large);
-                }
+                powers.round(large);
                 for (int lag = 0; lag < Math.min(ANCHOR, taps.dim(0) - anchor); lag++) {
                     tap(large, powers.small, 2L * lag * BYTES, modes, powers.complex, taps.data(),
                             4L * ((long) (anchor + lag) * width + d), mask);
@@ -408,11 +407,11 @@ public final class VectorDiagonalScan implements DiagonalScan {
             MemorySegment taps, long at, VectorMask<Float> mask) {
         FloatVector sum = FloatVector.zero(Lanes.SPECIES);
         for (int n = 0; n < modes; n++) {
-            long power = smallAt + 2L * n * ANCHOR * BYTES;
-            sum = load(large, 2L * n * BYTES).fma(load(small, power), sum);
-            if (complex) {
-                sum = sum.sub(load(large, (2L * n + 1) * BYTES).mul(load(small, power + BYTES)));
-            }
+            sum = load(large, 2L * n * BYTES).fma(load(small, smallAt + 2L * n * ANCHOR * BYTES), sum);
+        }
+        for (int n = 0; complex && n < modes; n++) {
+            sum = sum.sub(load(large, (2L * n + 1) * BYTES)
+                    .mul(load(small, smallAt + (2L * n * ANCHOR + 1) * BYTES)));
         }
         store(sum, taps, at, mask);
     }
@@ -486,9 +485,13 @@ public final class VectorDiagonalScan implements DiagonalScan {
         store(laterImaginary, found, 3L * BYTES);
     }
 
-    /** Powers of λ for one group of channels: large ones that move on by 16 lags at a time, and the 16 small ones. */
+    /**
+     * Powers of λ for one group of channels, times a factor: large ones that move on by 16 lags at a time, and the 16 small ones
+     * without the factor. Doubles lie mode by mode: real parts of all lanes, then imaginary parts.
+     */
     private static final class Powers {
         private static final int EXACT_EVERY = 16 * ANCHOR;
+        private static final long ROW = 8L * LENGTH;
 
         private final Tensor logDecay;
         private final Tensor phase;
@@ -497,11 +500,11 @@ public final class VectorDiagonalScan implements DiagonalScan {
         private final int width;
         private final int d;
         private final int lanes;
-        /** λ^b, b = 0 … 15, for each mode: real parts and imaginary parts. */
+        /** λ^b, b = 0 … 15, for each mode: real parts and imaginary parts, in floats. */
         private final MemorySegment small;
-        /** λ^16 and the current power, for each mode: real parts and imaginary parts. */
-        private final Tensor stride;
-        private final Tensor current;
+        private final MemorySegment factor;
+        private final MemorySegment stride;
+        private final MemorySegment current;
 
         Powers(Tensor logDecay, Tensor phase, int d, Workspace scratch) {
             this.logDecay = logDecay;
@@ -511,82 +514,124 @@ public final class VectorDiagonalScan implements DiagonalScan {
             this.width = logDecay.dim(1);
             this.d = d;
             this.lanes = Math.min(LENGTH, width - d);
-            this.small = scratch.floatMemory(2 * modes * ANCHOR * LENGTH).fill((byte) 0);
-            this.stride = scratch.allocate(DType.F64, Shape.of(2 * modes, LENGTH)).fill(0);
-            this.current = scratch.allocate(DType.F64, Shape.of(2 * modes, LENGTH)).fill(0);
+            this.small = scratch.floatMemory(2L * modes * ANCHOR * LENGTH).fill((byte) 0);
+            this.factor = scratch.doubleMemory(2L * modes * LENGTH).fill((byte) 0);
+            this.stride = scratch.doubleMemory(2L * modes * LENGTH).fill((byte) 0);
+            this.current = scratch.doubleMemory(2L * modes * LENGTH).fill((byte) 0);
+            for (int n = 0; n < modes; n++) {
+                for (int lane = 0; lane < lanes; lane++) {
+                    factor.set(Tensor.DOUBLE, 2L * n * ROW + 8L * lane, 1);
+                }
+            }
             evaluate(ANCHOR, stride);
             for (int lag = 0; lag < ANCHOR; lag++) {
                 evaluate(lag, current);
                 for (int n = 0; n < modes; n++) {
-                    for (int lane = 0; lane < lanes; lane++) {
-                        long at = 2L * (n * ANCHOR + lag) * BYTES + 4L * lane;
-                        small.set(Tensor.FLOAT, at, (float) current.get(2L * n * LENGTH + lane));
-                        small.set(Tensor.FLOAT, at + BYTES, (float) current.get((2L * n + 1) * LENGTH + lane));
-                    }
+                    narrow(current, 2L * n * ROW, small, 2L * (n * ANCHOR + lag) * BYTES);
+                    narrow(current, (2L * n + 1) * ROW, small, (2L * (n * ANCHOR + lag) + 1) * BYTES);
                 }
             }
         }
 
-        private void evaluate(int lag, Tensor into) {
+        private static void narrow(MemorySegment from, long at, MemorySegment into, long intoAt) {
+            for (int lane = 0; lane < LENGTH; lane++) {
+                into.set(Tensor.FLOAT, intoAt + 4L * lane, (float) from.get(Tensor.DOUBLE, at + 8L * lane));
+            }
+        }
+
+        /** Makes the factor w·b. */
+        void times(Tensor gain, Tensor weight, Tensor weightImaginary) {
+            for (int n = 0; n < modes; n++) {
+                for (int lane = 0; lane < lanes; lane++) {
+                    long at = (long) n * width + d + lane;
+                    long to = 2L * n * ROW + 8L * lane;
+                    factor.set(Tensor.DOUBLE, to, gain.get(at) * weight.get(at));
+                    factor.set(Tensor.DOUBLE, to + ROW, complex ? gain.get(at) * weightImaginary.get(at) : 0);
+                }
+            }
+        }
+
+        private void evaluate(int lag, MemorySegment into) {
             for (int n = 0; n < modes; n++) {
                 for (int lane = 0; lane < lanes; lane++) {
                     long at = (long) n * width + d + lane;
                     double size = Math.exp(lag * logDecay.get(at));
                     double angle = complex ? lag * phase.get(at) : 0;
-                    into.set(2L * n * LENGTH + lane, size * Math.cos(angle));
-                    into.set((2L * n + 1) * LENGTH + lane, size * Math.sin(angle));
+                    into.set(Tensor.DOUBLE, 2L * n * ROW + 8L * lane, size * Math.cos(angle));
+                    into.set(Tensor.DOUBLE, (2L * n + 1) * ROW + 8L * lane, size * Math.sin(angle));
                 }
             }
         }
 
         /** The next anchor: 0, 16, 32 … in order. */
         void moveTo(int anchor) {
-            if (anchor % EXACT_EVERY == 0) {
+            boolean exact = anchor % EXACT_EVERY == 0;
+            if (exact) {
                 evaluate(anchor, current);
-                return;
             }
+            MemorySegment by = exact ? factor : stride;
             for (int n = 0; n < modes; n++) {
-                for (long at = 2L * n * LENGTH; at < 2L * n * LENGTH + lanes; at++) {
-                    double real = current.get(at);
-                    double imaginary = current.get(at + LENGTH);
-                    double stepReal = stride.get(at);
-                    double stepImaginary = stride.get(at + LENGTH);
-                    current.set(at, real * stepReal - imaginary * stepImaginary);
-                    current.set(at + LENGTH, real * stepImaginary + imaginary * stepReal);
+                if (complex) {
+                    turnOn(by, 2L * n * ROW);
+                } else {
+                    moveOn(by, 2L * n * ROW);
                 }
             }
         }
 
-        /** w·b·λ^anchor of one mode, rounded once. */
-        void weighted(Tensor gain, Tensor weight, Tensor weightImaginary, int n, MemorySegment into) {
+        private void moveOn(MemorySegment by, long row) {
             for (int lane = 0; lane < LENGTH; lane++) {
-                long at = (long) n * width + d + lane;
-                boolean own = lane < lanes;
-                double b = own ? gain.get(at) : 0;
-                double w = own ? b * weight.get(at) : 0;
-                double v = own && complex ? b * weightImaginary.get(at) : 0;
-                double real = current.get(2L * n * LENGTH + lane);
-                double imaginary = current.get((2L * n + 1) * LENGTH + lane);
-                into.set(Tensor.FLOAT, 2L * n * BYTES + 4L * lane, (float) (w * real - v * imaginary));
-                into.set(Tensor.FLOAT, (2L * n + 1) * BYTES + 4L * lane, (float) (w * imaginary + v * real));
+                long at = row + 8L * lane;
+                current.set(Tensor.DOUBLE, at, current.get(Tensor.DOUBLE, at) * by.get(Tensor.DOUBLE, at));
+            }
+        }
+
+        private void turnOn(MemorySegment by, long row) {
+            for (int lane = 0; lane < LENGTH; lane++) {
+                long at = row + 8L * lane;
+                double real = current.get(Tensor.DOUBLE, at);
+                double imaginary = current.get(Tensor.DOUBLE, at + ROW);
+                double byReal = by.get(Tensor.DOUBLE, at);
+                double byImaginary = by.get(Tensor.DOUBLE, at + ROW);
+                current.set(Tensor.DOUBLE, at, real * byReal - imaginary * byImaginary);
+                current.set(Tensor.DOUBLE, at + ROW, real * byImaginary + imaginary * byReal);
+            }
+        }
+
+        /** The current powers of all modes as floats, rounded once. */
+        void round(MemorySegment into) {
+            for (int n = 0; n < modes; n++) {
+                narrow(current, 2L * n * ROW, into, 2L * n * BYTES);
+                if (complex) {
+                    narrow(current, (2L * n + 1) * ROW, into, (2L * n + 1) * BYTES);
+                }
             }
         }
 
         /** Adds what one anchor's lags found to sums over all lags τ: of dk·λ^τ and of τ·dk·λ^τ. */
         void join(MemorySegment found, int n, int anchor, Tensor totals) {
-            for (int lane = 0; lane < lanes; lane++) {
+            MemorySegment into = totals.data();
+            for (int lane = 0; lane < LENGTH; lane++) {
                 double real = found.get(Tensor.FLOAT, 4L * lane);
-                double imaginary = found.get(Tensor.FLOAT, BYTES + 4L * lane);
                 double laterReal = anchor * real + found.get(Tensor.FLOAT, 2L * BYTES + 4L * lane);
-                double laterImaginary = anchor * imaginary + found.get(Tensor.FLOAT, 3L * BYTES + 4L * lane);
-                double x = current.get(2L * n * LENGTH + lane);
-                double y = current.get((2L * n + 1) * LENGTH + lane);
-                long at = 4L * n * LENGTH + lane;
-                totals.set(at, totals.get(at) + x * real - y * imaginary);
-                totals.set(at + LENGTH, totals.get(at + LENGTH) + x * imaginary + y * real);
-                totals.set(at + 2L * LENGTH, totals.get(at + 2L * LENGTH) + x * laterReal - y * laterImaginary);
-                totals.set(at + 3L * LENGTH, totals.get(at + 3L * LENGTH) + x * laterImaginary + y * laterReal);
+                double x = current.get(Tensor.DOUBLE, 2L * n * ROW + 8L * lane);
+                long at = 4L * n * ROW + 8L * lane;
+                add(into, at, x * real);
+                add(into, at + 2 * ROW, x * laterReal);
+                if (complex) {
+                    double imaginary = found.get(Tensor.FLOAT, BYTES + 4L * lane);
+                    double laterImaginary = anchor * imaginary + found.get(Tensor.FLOAT, 3L * BYTES + 4L * lane);
+                    double y = current.get(Tensor.DOUBLE, (2L * n + 1) * ROW + 8L * lane);
+                    add(into, at, -y * imaginary);
+                    add(into, at + ROW, x * imaginary + y * real);
+                    add(into, at + 2 * ROW, -y * laterImaginary);
+                    add(into, at + 3 * ROW, x * laterImaginary + y * laterReal);
+                }
             }
+        }
+
+        private static void add(MemorySegment into, long at, double value) {
+            into.set(Tensor.DOUBLE, at, into.get(Tensor.DOUBLE, at) + value);
         }
     }
 }

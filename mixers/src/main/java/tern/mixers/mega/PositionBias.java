@@ -17,6 +17,8 @@ import tern.tensor.Tensor;
 public final class PositionBias {
     private static final double DEVIATION = 0.02;
     private static final double BASE = 10_000;
+    /** Distances between two exact evaluations of the turning waves. */
+    private static final int EXACT_EVERY = 64;
 
     private final RelativeBias kind;
     private final int limit;
@@ -77,10 +79,20 @@ public final class PositionBias {
         Tensor waves = ops.zeros(left.dtype(), Shape.of(2 * positions - 1, width));
         for (int k = 0; k < half; k++) {
             double speed = Math.pow(BASE, -(double) k / half);
+            double stepCosine = Math.cos(speed);
+            double stepSine = Math.sin(speed);
+            double cosine = 1;
+            double sine = 0;
             for (int row = 0; row < 2 * positions - 1; row++) {
-                double angle = (row - (positions - 1)) * speed;
-                waves.set((long) row * width + k, Math.cos(angle));
-                waves.set((long) row * width + half + k, -Math.sin(angle));
+                if (row % EXACT_EVERY == 0) {
+                    cosine = Math.cos((row - (positions - 1)) * speed);
+                    sine = Math.sin((row - (positions - 1)) * speed);
+                }
+                waves.set((long) row * width + k, cosine);
+                waves.set((long) row * width + half + k, -sine);
+                double turned = cosine * stepCosine - sine * stepSine;
+                sine = cosine * stepSine + sine * stepCosine;
+                cosine = turned;
             }
         }
         Tensor a = ops.slice(left, 0, 0, half);

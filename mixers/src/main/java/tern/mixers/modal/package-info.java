@@ -8,7 +8,9 @@
  * <p>Glossary. <em>Pair</em>: a complex pole λ and its conjugate, stored once, two floats of state. <em>Real</em>: a real pole
  * ρ, one float of state. <em>Residue</em>: the weight R or S of a mode. <em>Pass-through</em>: h_0, the whole contribution of
  * the newest input (a teacher's tap 0 plus its skip). <em>Bank</em>: the filters of one convolution, as in
- * {@code tern.mixers.hyena}.
+ * {@code tern.mixers.hyena}. A <em>long convolution</em> is any mixer whose memory is such banks, however it computes them:
+ * Hyena's filters, Mega's moving average, a stack of linear dilated convolutions; distillation knows no more of it than
+ * {@link tern.mixers.modal.LongConvolutionMixer}. <em>Offset</em>: what is added to outputs whatever was read.
  */
 @NullMarked
 package tern.mixers.modal;
