@@ -77,6 +77,7 @@ class LiveSequenceTest {
             case "modal" -> ModalRecurrenceConfig.of(2, 2, 3, List.of(3), List.of(1));
             case "rwkv6" -> Rwkv6Config.of(8);
             case "rwkv7" -> Rwkv7Config.of(8, 16, true);
+            case "mega" -> GatedAttentionConfig.language(MovingAverageConfig.of(4), 8, 24, 24);
             default -> throw new IllegalArgumentException(kind);
         };
         StackConfig config = StackConfig.of(16, 64, List.of(mixer, GatedMlpConfig.gated(32, Activation.SILU), mixer));
