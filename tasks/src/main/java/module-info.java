@@ -4,5 +4,6 @@ module tern.tasks {
     requires static org.jspecify;
 
     exports tern.tasks;
+    exports tern.tasks.data;
     exports tern.tasks.synthetic;
 }

@@ -29,7 +29,8 @@ public interface Task {
     boolean causal();
 
     /**
-     * Sequences to train on: a function of its arguments alone. None of them equals a validation or test sequence.
+     * Sequences to train on: a function of its arguments alone. None that is drawn equals a validation or test sequence; what
+     * is read from files comes from parts that do not overlap.
      *
      * @param step updates made before
      */

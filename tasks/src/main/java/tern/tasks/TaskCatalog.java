@@ -6,6 +6,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
+import tern.tasks.data.GenomeTask;
+import tern.tasks.data.ImageTask;
+import tern.tasks.data.ReviewTask;
+import tern.tasks.data.SeriesTask;
+import tern.tasks.data.TextTask;
 import tern.tasks.synthetic.AddingProblem;
 import tern.tasks.synthetic.AssociativeRecall;
 import tern.tasks.synthetic.CopyMemory;
@@ -22,6 +27,7 @@ import tern.tasks.synthetic.WordProblem;
 public final class TaskCatalog {
     private static final Map<String, TaskConfig> ALL = new LinkedHashMap<>();
     private static final List<Integer> FURTHER = List.of(2, 4);
+    private static final String REVIEWS = "text-classification/movie-polarity-folds1-9.tsv.gz";
 
     static {
         ALL.put("recall", new AssociativeRecall(20, 40, 1, FURTHER));
@@ -56,6 +62,27 @@ public final class TaskCatalog {
         ALL.put("listops-medium", new ListOps(5, 5, 20, 120, 20_000));
         ALL.put("listops-large", new ListOps(6, 5, 20, 200, 20_000));
         ALL.put("listops", ListOps.published());
+        ALL.put("mnist", ImageTask.mnist(1, false));
+        ALL.put("mnist-permuted", ImageTask.mnist(1, true));
+        ALL.put("mnist-14", ImageTask.mnist(2, false));
+        ALL.put("mnist-14-permuted", ImageTask.mnist(2, true));
+        ALL.put("cifar", ImageTask.cifar(1));
+        ALL.put("cifar-16", ImageTask.cifar(2));
+        ALL.put("reviews", new ReviewTask(REVIEWS, 1024));
+        ALL.put("reviews-4000", new ReviewTask(REVIEWS, 4000));
+        ALL.put("enwik8-head", TextTask.of("enwik8-head-4000000.gz", 256));
+        ALL.put("enwik8", new TextTask("enwik8", Optional.of("@90000000,95000000"), 512, 5));
+        ALL.put("text8", new TextTask("text8", Optional.of("@90000000,95000000"), 512, 5));
+        ALL.put("shakespeare", new TextTask("tinyshakespeare.txt", Optional.empty(), 256, 4));
+        ALL.put("text", TextTask.of("tinyshakespeare.txt", 256));
+        ALL.put("log-apache", new TextTask("logs/Apache_2k.log", Optional.empty(), 256, 6));
+        ALL.put("log-hdfs", new TextTask("logs/HDFS_2k.log", Optional.empty(), 256, 6));
+        ALL.put("log-linux", new TextTask("logs/Linux_2k.log", Optional.empty(), 256, 6));
+        ALL.put("ecoli", new GenomeTask("dna/ecoli_K12_first4Mb.fa.gz", 512));
+        ALL.put("lambda-phage", new GenomeTask("dna/lambda_phage_NC_001416.fa", 256));
+        for (int horizon : List.of(24, 96, 336, 720)) {
+            ALL.put("ett-" + horizon, SeriesTask.ett(336, horizon));
+        }
     }
 
     private TaskCatalog() {

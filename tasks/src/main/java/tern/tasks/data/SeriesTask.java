@@ -1,0 +1,195 @@
+package tern.tasks.data;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.IntUnaryOperator;
+
+import tern.tasks.Answer;
+import tern.tasks.Baseline;
+import tern.tasks.Example;
+import tern.tasks.Input;
+import tern.tasks.Metric;
+import tern.tasks.Task;
+import tern.tasks.TaskConfig;
+
+/**
+ * Forecasts of a table of measurements, one row a step: the rows before are read, those to come asked for, all columns or the
+ * last alone. Columns are standardised by the training rows' mean and deviation (Zhou et al. 2021, arXiv 2012.07436: ETT).
+ *
+ * @param file a table with a line of names and a first column of dates; in the folder of data sets, or a path
+ * @param length rows that are read
+ * @param horizon rows that are asked for
+ * @param lastColumnOnly whether only the last column is read and asked for
+ * @param training rows to train on, from the first
+ * @param validation rows that follow
+ * @param test rows that follow; windows that ask for them may read rows before
+ */
+public record SeriesTask(String file, int length, int horizon, boolean lastColumnOnly, int training, int validation,
+        int test) implements TaskConfig {
+    private static final int VALIDATION = 256;
+    private static final int DAY = 24;
+
+    /** Checks ranges. */
+    public SeriesTask {
+        if (length < 1 || horizon < 1 || training < length + horizon || validation < horizon || test < horizon) {
+            throw new IllegalArgumentException("series: length " + length + " and horizon " + horizon
+                    + " do not fit parts of " + training + ", " + validation + " and " + test
+                    + " rows; expected windows that lie within the parts");
+        }
+    }
+
+    /** ETTh1 with its published parts: 12, 4 and 4 months. */
+    public static SeriesTask ett(int length, int horizon) {
+        return new SeriesTask("timeseries/ETTh1.csv", length, horizon, false, 8640, 2880, 2880);
+    }
+
+    @Override
+    public String description() {
+        return "Forecast " + horizon + " rows of " + file + " from " + length + ".";
+    }
+
+    @Override
+    public Task open(String name, Path data) throws IOException {
+        Series series = series(data);
+        int channels = series.channels();
+        List<Example> judged = new ArrayList<>();
+        for (int at = training + validation; at + horizon <= training + validation + test; at++) {
+            judged.add(series.example(at));
+        }
+        List<Example> watched = new ArrayList<>();
+        for (int which : FixedTask.spread(VALIDATION, validation - horizon + 1)) {
+            watched.add(series.example(training + which));
+        }
+        return new FixedTask(name, new FixedTask.Kind(description(), new Input.Values(channels),
+                new Answer.Numbers(horizon, channels), Metric.SQUARED_ERROR, length, true),
+                training - length - horizon + 1, start -> series.example(start + length), watched, judged,
+                () -> baselines(series));
+    }
+
+    Series series(Path data) throws IOException {
+        double[][] rows = parse(DataFiles.find(data, file).toString(), DataFiles.read(data, file));
+        if (rows.length < training + validation + test) {
+            throw new IOException(DataFiles.find(data, file) + ": has " + rows.length + " rows, expected at least "
+                    + (training + validation + test) + "; set task.training, task.validation and task.test");
+        }
+        return new Series(standardised(rows));
+    }
+
+    /** Numbers by row and column; the first line names the columns, the first column is not read. */
+    static double[][] parse(String file, byte... bytes) throws IOException {
+        String[] lines = new String(bytes, StandardCharsets.UTF_8).split("\r?\n");
+        int columns = lines[0].split(",", -1).length;
+        if (columns < 2) {
+            throw new IOException(file + ": is not a table with commas: " + DataFiles.beginning(bytes)
+                    + ", expected names of columns such as date,HUFL,OT");
+        }
+        double[][] rows = new double[lines.length - 1][columns - 1];
+        for (int line = 1; line < lines.length; line++) {
+            String[] cells = lines[line].split(",", -1);
+            if (cells.length != columns) {
+                throw new IOException(file + ": row " + (line + 1) + " has " + cells.length + " columns, expected " + columns
+                        + " as in row 1");
+            }
+            for (int column = 1; column < columns; column++) {
+                try {
+                    rows[line - 1][column - 1] = Double.parseDouble(cells[column]);
+                } catch (NumberFormatException bad) {
+                    throw new IOException(file + ": row " + (line + 1) + ", column " + (column + 1) + " holds \""
+                            + cells[column] + "\", expected a number", bad);
+                }
+                if (!Double.isFinite(rows[line - 1][column - 1])) {
+                    throw new IOException(file + ": row " + (line + 1) + ", column " + (column + 1) + " holds "
+                            + cells[column] + ", expected a finite number");
+                }
+            }
+        }
+        return rows;
+    }
+
+    private float[][] standardised(double[][] rows) {
+        int all = rows[0].length;
+        int first = lastColumnOnly ? all - 1 : 0;
+        float[][] values = new float[rows.length][all - first];
+        for (int column = first; column < all; column++) {
+            double sum = 0;
+            double squares = 0;
+            for (int row = 0; row < training; row++) {
+                sum += rows[row][column];
+            }
+            double mean = sum / training;
+            for (int row = 0; row < training; row++) {
+                squares += (rows[row][column] - mean) * (rows[row][column] - mean);
+            }
+            double deviation = Math.max(1e-12, Math.sqrt(squares / training));
+            for (int row = 0; row < rows.length; row++) {
+                values[row][column - first] = (float) ((rows[row][column] - mean) / deviation);
+            }
+        }
+        return values;
+    }
+
+    /** A standardised table. */
+    final class Series {
+        private final float[][] values;
+
+        private Series(float[][] values) {
+            this.values = values;
+        }
+
+        int channels() {
+            return values[0].length;
+        }
+
+        /** Reads the rows before {@code at} and asks for those from it on. */
+        private Example example(int at) {
+            return Example.ofSeries(rows(at - length, at), rows(at, at + horizon));
+        }
+
+        private float[] rows(int from, int to) {
+            int channels = channels();
+            float[] flat = new float[(to - from) * channels];
+            for (int row = from; row < to; row++) {
+                System.arraycopy(values[row], 0, flat, (row - from) * channels, channels);
+            }
+            return flat;
+        }
+
+        /**
+         * Mean squared and mean absolute error over all test windows of repeating rows that were seen.
+         *
+         * @param seen how far behind the window's beginning, from 1, the row is that stands for step s, from 0; 0 for the mean
+         */
+        double[] errors(IntUnaryOperator seen) {
+            double squared = 0;
+            double absolute = 0;
+            long count = 0;
+            for (int at = training + validation; at + horizon <= training + validation + test; at++) {
+                for (int step = 0; step < horizon; step++) {
+                    int behind = seen.applyAsInt(step);
+                    for (int channel = 0; channel < channels(); channel++) {
+                        double guess = behind == 0 ? 0 : values[at - behind][channel];
+                        double error = values[at + step][channel] - guess;
+                        squared += error * error;
+                        absolute += Math.abs(error);
+                        count++;
+                    }
+                }
+            }
+            return new double[] {squared / count, absolute / count};
+        }
+    }
+
+    /** The last row, and those of the last day and week, again and again. */
+    static IntUnaryOperator repeating(int rows) {
+        return step -> rows - step % rows;
+    }
+
+    private static List<Baseline> baselines(Series series) {
+        return List.of(new Baseline("repeat the last row", series.errors(repeating(1))[0]),
+                new Baseline("repeat the last 24 rows", series.errors(repeating(DAY))[0]),
+                new Baseline("the training mean", series.errors(step -> 0)[0]));
+    }
+}

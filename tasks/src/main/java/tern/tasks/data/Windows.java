@@ -1,0 +1,61 @@
+package tern.tasks.data;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Supplier;
+
+import tern.tasks.Answer;
+import tern.tasks.Baseline;
+import tern.tasks.Example;
+import tern.tasks.Input;
+import tern.tasks.Metric;
+import tern.tasks.Task;
+
+/** Next-symbol tasks over one long string of symbols, cut into three parts. */
+record Windows(byte[] symbols, int alphabet, int trainEnd, int validationEnd) {
+    private static final int VALIDATION = 128;
+    private static final int MOST_TEST = 4000;
+
+    Task task(String name, String description, int length, Supplier<List<Baseline>> baselines) {
+        int shortest = Math.min(trainEnd, Math.min(validationEnd - trainEnd, symbols.length - validationEnd));
+        if (shortest < length + 1) {
+            throw new IllegalArgumentException("task " + name + ": its shortest part has " + shortest
+                    + " symbols, expected at least " + (length + 1) + " for windows of " + length
+                    + "; set a smaller task.length");
+        }
+        return new FixedTask(name, new FixedTask.Kind(description, new Input.Tokens(alphabet),
+                new Answer.Symbols(alphabet), Metric.BITS, length, true), trainEnd - length,
+                start -> window(start, length), windows(trainEnd, validationEnd, length, VALIDATION),
+                windows(validationEnd, symbols.length, length, MOST_TEST), baselines);
+    }
+
+    private Example window(int start, int length) {
+        int[] ids = new int[length];
+        int[] next = new int[length];
+        for (int t = 0; t < length; t++) {
+            ids[t] = symbols[start + t] & 0xFF;
+            next[t] = symbols[start + t + 1] & 0xFF;
+        }
+        return Example.ofTokens(ids, next);
+    }
+
+    /** One behind the other, or evenly spread ones where there are too many. */
+    private List<Example> windows(int from, int to, int length, int most) {
+        int all = (to - from - 1) / length;
+        List<Example> examples = new ArrayList<>();
+        for (int which : FixedTask.spread(most, all)) {
+            examples.add(window(from + which * length, length));
+        }
+        return examples;
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return this == other;
+    }
+
+    @Override
+    public int hashCode() {
+        return System.identityHashCode(this);
+    }
+}

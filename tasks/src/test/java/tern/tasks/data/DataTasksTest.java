@@ -1,0 +1,226 @@
+package tern.tasks.data;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIOException;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.within;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+import tern.tasks.Baseline;
+import tern.tasks.Batch;
+import tern.tasks.Example;
+import tern.tasks.SharedData;
+import tern.tasks.Task;
+import tern.tasks.TaskCatalog;
+
+/** Tasks over files, against what was measured on the same files elsewhere. */
+class DataTasksTest {
+    @TempDir
+    private Path folder;
+
+    /** Interpolated Witten–Bell counts after 0 to so many bytes. */
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', value = {
+        "enwik8-head-4000000.gz | 90/5/5 | 5.140 3.955 3.246 2.814 2.611 2.595",
+        "tinyshakespeare.txt | 90/0/10 | 4.830 3.586 2.956 2.559 2.408 2.450"})
+    void countsOfBytesPredictAsWellAsIsKnown(String file, String split, String known) throws IOException {
+        Path data = SharedData.folderWith(file);
+        double[] expected = Arrays.stream(known.split(" ")).mapToDouble(Double::parseDouble).toArray();
+        Windows windows = new TextTask(file, Optional.of(split), 256, expected.length - 1).windows(data);
+        byte[] bytes = windows.symbols();
+        double[] bits = new NGrams(bytes, 0, windows.trainEnd(), 256, expected.length - 1).wittenBell(bytes,
+                windows.validationEnd(), bytes.length);
+        for (int order = 0; order < expected.length; order++) {
+            assertThat(bits[order]).as("order %d", order).isCloseTo(expected[order], within(0.002));
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"logs/Apache_2k.log, .851, .745, .928", "logs/HDFS_2k.log, 1.677, 1.408, 1.536",
+        "logs/Linux_2k.log, 3.75, 4.51, 5.11"})
+    void countsOfLogsToo(String file, double two, double four, double six) throws IOException {
+        Windows windows = new TextTask(file, Optional.empty(), 256, 6).windows(SharedData.folderWith(file));
+        byte[] bytes = windows.symbols();
+        double[] bits = new NGrams(bytes, 0, windows.trainEnd(), 256, 6).wittenBell(bytes, windows.validationEnd(),
+                bytes.length);
+        assertThat(bits[2]).isCloseTo(two, within(0.02 * two));
+        assertThat(bits[4]).isCloseTo(four, within(0.02 * four));
+        assertThat(bits[6]).isCloseTo(six, within(0.02 * six));
+    }
+
+    @Test
+    void textIsReadInWindowsOfPartsThatDoNotOverlap() throws IOException {
+        Files.writeString(folder.resolve("t.txt"), "abcdefghij".repeat(100));
+        Task task = TextTask.of("t.txt", 10).open("t", folder);
+        assertThat(task.validation()).hasSize(4);
+        assertThat(task.test(10)).hasSize(4);
+        Example first = task.test(10).getFirst();
+        assertThat(first.ids()[0]).isEqualTo('a');
+        assertThat(first.labels()[0]).isEqualTo('b');
+        Batch batch = task.train(1, 2, 3);
+        assertThat(batch).isEqualTo(task.train(1, 2, 3));
+        for (int t = 0; t < 9; t++) {
+            assertThat(batch.labels()[t]).isEqualTo(batch.ids()[t + 1]);
+        }
+        assertThat(task.baselines(10)).extracting(Baseline::name).containsExactly("counts of bytes",
+                "counts after 2 bytes", "counts after 5 bytes");
+        assertThatIllegalArgumentException().isThrownBy(() -> TextTask.of("t.txt", 60).open("t", folder))
+                .withMessageContaining("its shortest part has 50 symbols");
+        assertThatIOException().isThrownBy(() -> TextTask.of("none.txt", 6).open("t", folder))
+                .withMessageContaining("none.txt: no such file; give the folder that holds it by --data");
+    }
+
+    @Test
+    void basesOfColiPredictAsIsKnown() throws IOException {
+        String file = "dna/ecoli_K12_first4Mb.fa.gz";
+        Windows windows = new GenomeTask(file, 512).windows(SharedData.folderWith(file));
+        assertThat(windows.trainEnd()).isEqualTo(3_600_000);
+        assertThat(windows.validationEnd()).isEqualTo(3_800_000);
+        assertThat(GenomeTask.bits(windows, 1)).isCloseTo(1.982, within(0.001));
+        assertThat(GenomeTask.bits(windows, 6)).isCloseTo(1.932, within(0.001));
+    }
+
+    @Test
+    void whatIsNoGenomeIsRefused() {
+        assertThatIOException().isThrownBy(() -> GenomeTask.parse("x.fa", "ACGT".getBytes(StandardCharsets.US_ASCII)))
+                .withMessage("x.fa: is not FASTA: it begins with 41 43 47 54 (\"ACGT\"), expected a header that begins"
+                        + " with >");
+        assertThatIOException()
+                .isThrownBy(() -> GenomeTask.parse("x.fa", ">one\nACG\nANT".getBytes(StandardCharsets.US_ASCII)))
+                .withMessage("x.fa: line 3, column 2 holds \"N\", expected A, C, G or T");
+    }
+
+    @Test
+    void forecastsOfElectricityAreAsGoodAsIsKnown() throws IOException {
+        Path data = SharedData.folderWith("timeseries/ETTh1.csv");
+        double[][] known = {{24, 1.222, .671, .424, .389, .669, .511, 1.110, .795},
+            {96, 1.294, .713, .512, .433, .657, .509, 1.110, .796},
+            {168, 1.325, .730, .571, .463, .656, .509, 1.111, .798},
+            {336, 1.330, .746, .650, .501, .683, .520, 1.107, .800},
+            {720, 1.335, .755, .655, .514, .658, .522, 1.097, .802}};
+        for (double[] row : known) {
+            SeriesTask.Series series = SeriesTask.ett(96, (int) row[0]).series(data);
+            double[][] found = {series.errors(SeriesTask.repeating(1)), series.errors(SeriesTask.repeating(24)),
+                series.errors(SeriesTask.repeating(168)), series.errors(step -> 0)};
+            for (int guess = 0; guess < 4; guess++) {
+                assertThat(found[guess][0]).as("horizon %s, guess %d", row[0], guess).isCloseTo(row[1 + 2 * guess],
+                        within(0.0011));
+                assertThat(found[guess][1]).as("horizon %s, guess %d", row[0], guess).isCloseTo(row[2 + 2 * guess],
+                        within(0.0011));
+            }
+        }
+        SeriesTask alone = new SeriesTask("timeseries/ETTh1.csv", 96, 96, true, 8640, 2880, 2880);
+        assertThat(alone.series(data).errors(SeriesTask.repeating(1))[0]).isCloseTo(.0693, within(0.0002));
+        Task task = SeriesTask.ett(96, 24).open("ett", data);
+        assertThat(task.test(96)).hasSize(2880 - 23);
+        assertThat(task.test(96).getFirst().values()).hasSize(96 * 7);
+        assertThat(task.test(96).getFirst().targets()).hasSize(24 * 7);
+        Example first = task.test(96).getFirst();
+        Example second = task.test(96).get(1);
+        assertThat(Arrays.copyOfRange(first.targets(), 0, 7)).isEqualTo(Arrays.copyOfRange(second.values(), 95 * 7,
+                96 * 7));
+    }
+
+    @Test
+    void tablesThatAreDamagedAreTold() {
+        assertThatIOException().isThrownBy(() -> table("date,a,b\n1,2,3\n2,4\n"))
+                .withMessage("t.csv: row 3 has 2 columns, expected 3 as in row 1");
+        assertThatIOException().isThrownBy(() -> table("date,a,b\n1,2,3\n2,4,x\n"))
+                .withMessage("t.csv: row 3, column 3 holds \"x\", expected a number");
+        assertThatIOException().isThrownBy(() -> table("date,a\n1,NaN\n"))
+                .withMessage("t.csv: row 2, column 2 holds NaN, expected a finite number");
+        assertThatIOException().isThrownBy(() -> table("\u007fELF..."))
+                .withMessageContaining("is not a table with commas: it begins with 7f 45 4c 46");
+    }
+
+    private static double[][] table(String text) throws IOException {
+        return SeriesTask.parse("t.csv", text.getBytes(StandardCharsets.UTF_8));
+    }
+
+    @Test
+    void imagesAreReadInBothOrders() throws IOException {
+        Path data = SharedData.folderWith("mnist");
+        assertThat(Arrays.copyOf(ImageTask.bitReversed(784), 12)).containsExactly(0, 512, 256, 768, 128, 640, 384, 64,
+                576, 320, 192, 704);
+        int[] order = ImageTask.bitReversed(784);
+        assertThat(Arrays.copyOfRange(order, 779, 784)).containsExactly(639, 383, 255, 767, 511);
+        Task small = ImageTask.mnist(2, true).open("small", data);
+        assertThat(small.length()).isEqualTo(196);
+        assertThat(small.test(196)).hasSize(2000);
+        assertThat(small.baselines(196).get(1).value()).as("nearest mean image").isBetween(0.78, 0.85);
+        Batch batch = small.train(1, 0, 4);
+        assertThat(batch.values()).hasSize(4 * 196);
+        assertThat(batch.labels()).hasSize(4);
+        double sum = 0;
+        for (Example example : small.validation()) {
+            for (float value : example.values()) {
+                sum += value;
+            }
+        }
+        assertThat(sum / (196 * small.validation().size())).as("standardised").isCloseTo(0, within(0.05));
+    }
+
+    @Test
+    void damagedImagesAreTold() throws IOException {
+        Files.write(folder.resolve("labels"), new byte[] {0, 0, 8, 1, 0, 0, 0, 2, 3, 11});
+        Files.write(folder.resolve("images"), new byte[] {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2, 1, 2, 3, 4});
+        Files.writeString(folder.resolve("text"), "%PDF-1.7 and so on");
+        assertThatIOException().isThrownBy(() -> images("images", "labels").open("x", folder))
+                .withMessageContaining("labels: label 1 is 11, expected 0 to 9");
+        assertThatIOException().isThrownBy(() -> images("text", "labels").open("x", folder)).withMessageContaining(
+                "is not an idx file of images: it begins with 25 50 44 46 2d 31 2e 37 (\"%PDF-1.7\"), expected 00 00 08 03");
+        Files.write(folder.resolve("short"), new byte[] {0, 0, 8, 1, 0, 0, 0, 3, 3, 1});
+        assertThatIOException().isThrownBy(() -> images("images", "short").open("x", folder))
+                .withMessageContaining("says that it holds [3] bytes, but has 2");
+    }
+
+    private static ImageTask images(String images, String labels) {
+        return new ImageTask(images, labels, images, labels, 1, 0, 1, 1, false, 1, 1);
+    }
+
+    @Test
+    void reviewsAreCutIntoFolds() throws IOException {
+        String file = "text-classification/movie-polarity-folds1-9.tsv.gz";
+        Task task = new ReviewTask(file, 1024).open("reviews", SharedData.folderWith(file));
+        assertThat(task.validation()).hasSize(200);
+        assertThat(task.test(1024)).hasSize(200);
+        assertThat(task.test(1024)).allMatch(example -> example.ids().length <= 1024
+                && Arrays.stream(example.ids()).allMatch(id -> id >= 1 && id <= 256));
+        List<Baseline> baselines = task.baselines(1024);
+        assertThat(baselines.getFirst().value()).isEqualTo(0.5);
+        assertThat(baselines.get(1).value()).as("words").isBetween(0.65, 0.9);
+        Files.writeString(folder.resolve("r.tsv"), "1\t1\tgood\n2\t3\tbad\n");
+        assertThatIOException().isThrownBy(() -> new ReviewTask("r.tsv", 8).open("x", folder))
+                .withMessageContaining("line 2: label \"2\", expected 0 or 1");
+        Files.writeString(folder.resolve("r.tsv"), "1,1,good\n");
+        assertThatIOException().isThrownBy(() -> new ReviewTask("r.tsv", 8).open("x", folder))
+                .withMessageContaining("line 1 has 1 columns, expected 3 (label, fold, text) with tabs between; it begins");
+    }
+
+    /** Every task over shared data opens; those of files that are not shared say which file they want. */
+    @Test
+    void allFilesAreFound() throws IOException {
+        Path data = SharedData.folderWith("mnist");
+        for (String name : List.of("enwik8", "text8")) {
+            assertThatIOException().isThrownBy(() -> TaskCatalog.find(name).orElseThrow().open(name, data))
+                    .withMessageContaining(data.resolve(name) + ": no such file");
+        }
+        for (String name : List.of("lambda-phage", "log-linux", "shakespeare", "ett-720", "cifar-16")) {
+            Task task = TaskCatalog.find(name).orElseThrow().open(name, data);
+            assertThat(task.test(task.testLengths().getFirst())).isNotEmpty();
+            assertThat(task.train(1, 1, 2).scored()).isPositive();
+        }
+    }
+}
