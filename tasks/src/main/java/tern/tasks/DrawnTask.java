@@ -6,6 +6,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 
 /** A task over a {@link Generator}: every sequence has a seed of its own, so any of them can be drawn alone. */
 final class DrawnTask implements Task {
@@ -13,6 +14,8 @@ final class DrawnTask implements Task {
     private static final int TEST = 1000;
     private static final int LEAST_TEST = 128;
     private static final int ATTEMPTS = 1000;
+    /** Numbers of training sequences that are kept where they are drawn again and again. */
+    private static final long KEPT_NUMBERS = 1L << 24;
     /** Parts of the seed that keep training, validation and test sequences apart. */
     private static final int TRAINING_PART = 1;
     private static final int VALIDATION_PART = 2;
@@ -23,6 +26,7 @@ final class DrawnTask implements Task {
     private final Set<Long> held = new HashSet<>();
     private final List<Example> validation;
     private final Map<Integer, List<Example>> tests = new HashMap<>();
+    private final Map<Integer, Example> kept = new ConcurrentHashMap<>();
 
     DrawnTask(String name, Generator generator) {
         this.name = name;
@@ -99,10 +103,22 @@ final class DrawnTask implements Task {
         for (int row = 0; row < rows; row++) {
             int count = generator.trainingExamples();
             examples.add(count == 0 ? drawn(generator.length(), true, TRAINING_PART, seed, step, row)
-                    : drawn(generator.length(), true, TRAINING_PART,
-                            new Draws(Draws.seed(seed, step, row)).below(count)));
+                    : numbered(new Draws(Draws.seed(seed, step, row)).below(count)));
         }
         return Batch.of(this, examples);
+    }
+
+    /** One of a fixed number of training sequences. */
+    private Example numbered(int number) {
+        boolean few = (long) generator.trainingExamples() * length() <= KEPT_NUMBERS;
+        Example known = kept.get(number);
+        if (known == null) {
+            known = drawn(generator.length(), true, TRAINING_PART, number);
+            if (few) {
+                kept.put(number, known);
+            }
+        }
+        return known;
     }
 
     @Override

@@ -19,6 +19,7 @@ import tern.tasks.synthetic.InductionHeads;
 import tern.tasks.synthetic.ListOps;
 import tern.tasks.synthetic.Needle;
 import tern.tasks.synthetic.Parity;
+import tern.tasks.synthetic.Pathfinder;
 import tern.tasks.synthetic.QueryRecall;
 import tern.tasks.synthetic.SelectiveCopying;
 import tern.tasks.synthetic.WordProblem;
@@ -62,6 +63,9 @@ public final class TaskCatalog {
         ALL.put("listops-medium", new ListOps(5, 5, 20, 120, 20_000));
         ALL.put("listops-large", new ListOps(6, 5, 20, 200, 20_000));
         ALL.put("listops", ListOps.published());
+        ALL.put("pathfinder-small", Pathfinder.small());
+        ALL.put("pathfinder", Pathfinder.published());
+        ALL.put("path-x", Pathfinder.large());
         ALL.put("mnist", ImageTask.mnist(1, false));
         ALL.put("mnist-permuted", ImageTask.mnist(1, true));
         ALL.put("mnist-14", ImageTask.mnist(2, false));

@@ -19,24 +19,39 @@ import tern.tensor.Workspace;
 
 /** Times reading one sequence position by position on one thread, head included. */
 final class DecodeProbe {
-    private static final double WARM_SECONDS = 1.2;
-    private static final double SECONDS = 0.8;
+    private static final double ROUND_SECONDS = 0.3;
+    private static final double LEAST_SECONDS = 1.5;
+    private static final double MOST_SECONDS = 8;
+    private static final int SETTLED_ROUNDS = 4;
+    private static final double GAIN = 0.97;
     private static final int MOST_POSITIONS = 1 << 14;
 
     private DecodeProbe() {
     }
 
-    /** Median microseconds a position over sequences of this length. */
+    /**
+     * Median microseconds a position over sequences of this length, of the fastest of several rounds: rounds go on until the
+     * compiler has settled, which shows in that none of the last few was faster.
+     */
     static double micros(StackConfig config, int length) {
         try (Memory memory = new Memory();
                 Workspace scratch = new Workspace();
                 ThreadTeam alone = new ThreadTeam(1);
                 EagerOps ops = new EagerOps(KernelSet.fastest(), alone, scratch)) {
             Stack model = new Stack(config, Parameters.Source.initialised(1, DType.F32, memory));
-            run(model, ops, length, WARM_SECONDS);
-            double[] took = run(model, ops, length, SECONDS);
-            Arrays.sort(took);
-            return took[took.length / 2] * 1e6;
+            double best = Double.POSITIVE_INFINITY;
+            int since = 0;
+            long begun = System.nanoTime();
+            double elapsed = 0;
+            while (elapsed < MOST_SECONDS && (since < SETTLED_ROUNDS || elapsed < LEAST_SECONDS)) {
+                double[] took = run(model, ops, length, ROUND_SECONDS);
+                Arrays.sort(took);
+                double median = took[took.length / 2];
+                since = median < GAIN * best ? 0 : since + 1;
+                best = Math.min(best, median);
+                elapsed = (System.nanoTime() - begun) * 1e-9;
+            }
+            return best * 1e6;
         }
     }
 

@@ -34,8 +34,9 @@ record IdxFile(String name, int[] lengths, byte[] bytes) {
             size = lengths[axis] < 0 || size < 0 ? -1 : Math.min(Integer.MAX_VALUE, size * lengths[axis]);
         }
         if (size != head.remaining()) {
-            throw new IOException(name + ": says that it holds " + java.util.Arrays.toString(lengths) + " bytes, but has "
-                    + head.remaining() + "; it is damaged, get it again");
+            throw new IOException(
+                    name + ": says that it holds " + java.util.Arrays.toString(lengths) + " bytes, but has "
+                            + head.remaining() + "; it is damaged, get it again");
         }
         byte[] bytes = new byte[head.remaining()];
         head.get(bytes);

@@ -30,14 +30,16 @@ import tern.tasks.TaskConfig;
  */
 public record ImageTask(String trainImages, String trainLabels, String testImages, String testLabels, int training,
         double mean, double deviation, int pool, boolean permuted, int perStep, int testImagesUsed)
-        implements TaskConfig {
+        implements
+            TaskConfig {
     private static final int CLASSES = 10;
     private static final int VALIDATION = 256;
 
     /** Checks ranges. */
     public ImageTask {
         if (pool < 1 || perStep < 1 || training < 1 || testImagesUsed < 1 || !(deviation > 0)) {
-            throw new IllegalArgumentException("images: pool " + pool + ", perStep " + perStep + ", training " + training
+            throw new IllegalArgumentException("images: pool " + pool + ", perStep " + perStep + ", training "
+                    + training
                     + ", testImagesUsed " + testImagesUsed + " and deviation " + deviation + " must be above 0");
         }
     }

@@ -119,7 +119,8 @@ public record ReviewTask(String file, int length) implements TaskConfig {
             for (String word : words(review)) {
                 double[] count = counts.get(word);
                 if (count != null) {
-                    odds += Math.log((count[1] + 1) / (documents[1] + 2)) - Math.log((count[0] + 1) / (documents[0] + 2));
+                    odds += Math.log((count[1] + 1) / (documents[1] + 2))
+                            - Math.log((count[0] + 1) / (documents[0] + 2));
                 }
             }
             right += (odds > 0 ? 1 : 0) == review.label ? 1 : 0;

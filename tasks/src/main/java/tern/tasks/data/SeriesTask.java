@@ -90,8 +90,9 @@ public record SeriesTask(String file, int length, int horizon, boolean lastColum
         for (int line = 1; line < lines.length; line++) {
             String[] cells = lines[line].split(",", -1);
             if (cells.length != columns) {
-                throw new IOException(file + ": row " + (line + 1) + " has " + cells.length + " columns, expected " + columns
-                        + " as in row 1");
+                throw new IOException(
+                        file + ": row " + (line + 1) + " has " + cells.length + " columns, expected " + columns
+                                + " as in row 1");
             }
             for (int column = 1; column < columns; column++) {
                 try {

@@ -206,7 +206,8 @@ class DataTasksTest {
                 .withMessageContaining("line 2: label \"2\", expected 0 or 1");
         Files.writeString(folder.resolve("r.tsv"), "1,1,good\n");
         assertThatIOException().isThrownBy(() -> new ReviewTask("r.tsv", 8).open("x", folder))
-                .withMessageContaining("line 1 has 1 columns, expected 3 (label, fold, text) with tabs between; it begins");
+                .withMessageContaining(
+                        "line 1 has 1 columns, expected 3 (label, fold, text) with tabs between; it begins");
     }
 
     /** Every task over shared data opens; those of files that are not shared say which file they want. */
