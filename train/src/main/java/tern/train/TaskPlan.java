@@ -41,10 +41,11 @@ public record TaskPlan(Task task, String name, StackConfig architecture, Trainin
                     * architecture.width()));
             case Answer.Numbers(int steps, int channels) -> Optional.of(HeadConfig.forecast(steps, channels));
         };
+        boolean symbols = head.isEmpty();
         return new StackConfig(vocabulary, architecture.width(), task.length(), architecture.norm(),
                 architecture.epsilon(), architecture.epsilons(), architecture.embeddingNorm(),
-                architecture.tiedHead() && features.isEmpty() && head.isEmpty(), architecture.branches(), features,
-                head);
+                architecture.tiedHead() && features.isEmpty() && symbols, architecture.branches(), features, head,
+                symbols ? architecture.logitCap() : Optional.empty());
     }
 
     /** What small models learn the tasks with: AdamW at 2e-3 falling as a cosine, 64 sequences or 16,384 positions. */
