@@ -13,7 +13,7 @@ public enum Objective {
     CROSS_ENTROPY {
         @Override
         Tensor losses(Ops ops, SequenceModel model, Tensor rows, Tensor answers) {
-            return model.losses(ops, rows, answers);
+            return model.crossEntropy(ops, rows, answers);
         }
     },
     /** Squared differences from numbers. */
