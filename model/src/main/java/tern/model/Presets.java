@@ -34,6 +34,9 @@ import tern.mixers.rwkv.Rwkv5Config;
 import tern.mixers.rwkv.Rwkv6Config;
 import tern.mixers.rwkv.Rwkv7Config;
 import tern.mixers.rwkv.RwkvChannelMixConfig;
+import tern.mixers.tcn.DilatedStackConfig;
+import tern.mixers.tcn.TcnBlockConfig;
+import tern.mixers.tcn.TcncaSimpleConfig;
 import tern.ops.Activation;
 import tern.sequence.BranchContext;
 import tern.sequence.MixerConfig;
@@ -93,10 +96,12 @@ public final class Presets {
             MatrixStates.families(size.width, size.context)
                     .forEach((family, mixer) -> putBalanced(family, size, mixer));
             putMega(size);
+            putTcn(size);
         }
         putOver("gold-over-hyena", Size.TINY, layer -> HyenaConfig.of(2, Size.TINY.filter), false);
         putOver("gold-over-rwkv7", Size.TINY, layer -> new Rwkv7Config(64, 16, 16, 8, 32, layer == 0, 64e-5), false);
-        ALL.put("mega-enwik8", mega(512, 12, 4096, 128, 1024, 1024, 2048));
+        ALL.put("mega-enwik8", enwik8(MovingAverageConfig.of(16)));
+        ALL.put("tcnca-enwik8", enwik8(DilatedStackConfig.of(17, 8, 4)));
         putReleased("12x768", new GoldFinches.Size(12, 768, 1024));
         putReleased("24x2048", new GoldFinches.Size(24, 2048, 4096));
     }
@@ -207,31 +212,61 @@ public final class Presets {
                 StackConfig.of(size.width, size.context, branches));
     }
 
-    /** Mega as published for language but for its sizes: z = D/4, h = 2D, about 2D in the feed-forward blocks. */
+    /** Mega as published for language but for its sizes, and TCNCA, which is the same over another mover. */
     private static void putMega(Size size) {
         int chunk = Math.min(512, size.context / 2);
-        MixerConfig attention = GatedAttentionConfig.language(MovingAverageConfig.of(16), size.width / 4,
-                2 * size.width, chunk);
+        DilatedStackConfig dilated = dilated(size.context);
+        putMega("mega", size, GatedAttentionConfig.language(MovingAverageConfig.of(16), size.width / 4,
+                2 * size.width, chunk), NormKind.LAYER_PLAIN);
+        putMega("tcnca", size, GatedAttentionConfig.language(dilated, size.width / 4, 2 * size.width, chunk),
+                NormKind.LAYER_PLAIN);
+        putMega("tcnca-simple", size, TcncaSimpleConfig.of(dilated, size.width / 4, chunk), NormKind.LAYER);
+    }
+
+    /** z = D/4, h = 2D; the feed-forward blocks make layers as large as others of the size, for Mega about 2D. */
+    private static void putMega(String family, Size size, MixerConfig attention, NormKind norm) {
         long all = 4L * size.width * size.width + 3L * size.width * gatedInner(size);
         long left = all - parameters(size, attention);
         int inner = Math.toIntExact((left / (2L * size.width) + 4) / 8 * 8);
-        ALL.put("mega-" + size.name().toLowerCase(Locale.ROOT), mega(size.width, size.layers, size.context,
-                size.width / 4, 2 * size.width, inner, chunk));
+        ALL.put(family + "-" + size.name().toLowerCase(Locale.ROOT),
+                mega(size.width, size.layers, size.context, attention, inner, norm));
+    }
+
+    /** Dilated convolutions that reach over the context. */
+    private static DilatedStackConfig dilated(int context) {
+        return context <= 256 ? DilatedStackConfig.of(4, 4, 4)
+                : context <= 512 ? DilatedStackConfig.of(9, 8, 3) : DilatedStackConfig.of(17, 8, 3);
     }
 
     /**
-     * Mega for language (arXiv 2209.10655, appendix): 16 averages a channel, rotary bias, layer norms in front, a last norm
-     * without parameters, embeddings scaled by √D.
+     * Mega for language (arXiv 2209.10655, appendix): rotary bias, layer norms in front, a last norm without parameters,
+     * embeddings scaled by √D.
      */
-    private static StackConfig mega(int width, int layers, int context, int keyWidth, int valueWidth, int inner,
-            int chunk) {
+    private static StackConfig mega(int width, int layers, int context, MixerConfig attention, int inner,
+            NormKind norm) {
         List<MixerConfig> branches = new ArrayList<>();
         for (int layer = 0; layer < layers; layer++) {
-            branches.add(GatedAttentionConfig.language(MovingAverageConfig.of(16), keyWidth, valueWidth, chunk));
+            branches.add(attention);
             branches.add(new NormalisedMlpConfig(inner, Normalisation.LAYER, true));
         }
-        return new StackConfig(256, width, context, NormKind.LAYER_PLAIN, 1e-5, Optional.empty(), Optional.empty(),
+        return new StackConfig(256, width, context, norm, 1e-5, Optional.empty(), Optional.empty(),
                 true, branches, Optional.empty(), Optional.empty(), Optional.empty(), Optional.of(Math.sqrt(width)));
+    }
+
+    /** Mega's shape for EnWik8 over a mover. */
+    private static StackConfig enwik8(MixerConfig mover) {
+        return mega(512, 12, 4096, GatedAttentionConfig.language(mover, 128, 1024, 2048), 1024, NormKind.LAYER_PLAIN);
+    }
+
+    /**
+     * The classic TCN (arXiv 1803.01271): two blocks of 3 taps in the place of a layer, dilations doubling until they reach over
+     * the context, and from 1 again.
+     */
+    private static void putTcn(Size size) {
+        int doublings = Math.max(1, Integer.numberOfTrailingZeros(size.context) - 2);
+        List<MixerConfig> blocks = IntStream.range(0, 2 * size.layers)
+                .<MixerConfig>mapToObj(i -> TcnBlockConfig.of(3, 1 << i % doublings)).toList();
+        ALL.put("tcn-" + size.name().toLowerCase(Locale.ROOT), StackConfig.of(size.width, size.context, blocks));
     }
 
     /** All names, family by family within a size. */

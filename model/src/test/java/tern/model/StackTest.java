@@ -57,7 +57,7 @@ class StackTest {
     @CsvSource({"nano, 0.3e6", "tiny, 1.0e6", "small, 10e6", "base, 100e6"})
     void presetsOfOneSizeHaveEqualParameters(String size, double about) {
         for (String family : List.of("transformer", "hyena", "multihyena", "modal", "rwkv4", "rwkv5", "rwkv6",
-                "rwkv7", "goldfinch", "finch-c2", "gptalpha", "mega")) {
+                "rwkv7", "goldfinch", "finch-c2", "gptalpha", "mega", "tcnca", "tcnca-simple", "tcn")) {
             long count = new Stack(Presets.named(family + "-" + size), Parameters.Source.shapesOnly()).parameters()
                     .count();
             assertThat((double) count).as(family + "-" + size).isCloseTo(about, within(0.2 * about));
@@ -166,7 +166,7 @@ class StackTest {
     void recurrentPresetsAreWithinTwoPercentOfTheTransformer(String size) {
         double transformer = count("transformer-" + size);
         for (String family : List.of("rwkv4", "rwkv5", "rwkv6", "rwkv7", "goldfinch", "finch-c2", "gptalpha",
-                "mega")) {
+                "mega", "tcnca", "tcnca-simple", "tcn")) {
             assertThat(count(family + "-" + size)).as(family).isCloseTo(transformer, within(0.02 * transformer));
         }
     }
@@ -196,6 +196,17 @@ class StackTest {
         assertThat(stack.stateFloats(200_000)).isEqualTo(12 * (8_192 + 2_359_296));
     }
 
+    /** Dilated convolutions in the place of Mega's averages: 37,376 parameters a layer for 33,280, 39.19 million with 205 symbols. */
+    @Test
+    void tcncaForEnwik8() {
+        Stack stack = new Stack(Presets.named("tcnca-enwik8"), Parameters.Source.shapesOnly());
+        long body = stack.parameters().all().stream().filter(one -> one.name().startsWith("branches."))
+                .mapToLong(one -> one.tensor().elements()).sum();
+        assertThat(body).isEqualTo(39_031_296 + 12 * (37_376 - 33_280));
+        assertThat(Math.round((body + 205 * 512) / 1e4)).as("hundredths of millions").isEqualTo(3919);
+        assertThat(stack.stateFloats(200_000)).isEqualTo(12 * (4_792_320 + 2_359_296));
+    }
+
     private static double count(String preset) {
         return new Stack(Presets.named(preset), Parameters.Source.shapesOnly()).parameters().count();
     }
@@ -210,7 +221,7 @@ class StackTest {
     @ValueSource(strings = {"transformer-nano", "hyena-nano", "multihyena-nano", "modal-nano", "goldfinch-nano",
         "finch-c2-nano",
         "gptalpha-nano", "gold-over-hyena-tiny", "gold-over-rwkv7-tiny", "rwkv4-nano",
-        "rwkv5-nano", "rwkv6-nano", "rwkv7-nano", "mega-nano"})
+        "rwkv5-nano", "rwkv6-nano", "rwkv7-nano", "mega-nano", "tcnca-nano", "tcnca-simple-nano", "tcn-nano"})
     @MethodSource("matrixStates")
     void anyCutInAnyFormGivesTheSame(String preset) {
         SplittableRandom random = new SplittableRandom(SEED);

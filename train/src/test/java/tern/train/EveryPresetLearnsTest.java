@@ -20,7 +20,8 @@ class EveryPresetLearnsTest {
     @ParameterizedTest
     @ValueSource(strings = {"linear-attention", "linear-taylor", "t2r", "hedgehog", "linfusion", "jrt", "retnet",
         "transnormer",
-        "gla", "hgrn2", "mlstm", "mlstm-sigmoid", "mamba2", "delta-net", "gated-delta-net", "kimi-delta", "mega"})
+        "gla", "hgrn2", "mlstm", "mlstm-sigmoid", "mamba2", "delta-net", "gated-delta-net", "kimi-delta", "mega",
+        "tcnca", "tcnca-simple", "tcn"})
     void theLossFalls(String family) {
         StackConfig nano = Presets.named(family + "-nano");
         StackConfig small = nano.withBranches(nano.branches().subList(0, 4));
@@ -33,8 +34,9 @@ class EveryPresetLearnsTest {
                 for (int step = 1; step < STEPS; step++) {
                     last = trainer.step(Tiny.windows(training), 3e-3).loss();
                 }
-                // Mega's embeddings are loud, and its head is tied to them: it first expects the same byte again.
-                assertThat(first).as(family + " at first").isBetween(5.0, family.equals("mega") ? 8.5 : 6.5);
+                // Embeddings of Mega and TCNCA are loud, and the head is tied to them: they first expect the same byte again.
+                assertThat(first).as(family + " at first").isBetween(5.0,
+                        family.equals("mega") || family.startsWith("tcnca") ? 8.5 : 6.5);
                 assertThat(last).as(family + " after %d steps", STEPS).isLessThan(3);
             }
         }
