@@ -20,7 +20,7 @@ final class RecurrenceBenchCommand implements Callable<Integer> {
     @ParentCommand
     private BenchCommand bench;
 
-    @Option(names = "--only", defaultValue = "", description = "Measure recurrences whose name contains this text: gated, bonus, rank one.")
+    @Option(names = "--only", defaultValue = "", description = "Measure recurrences whose name contains this text: gated, scalar, bonus, rank one, delta.")
     private String only;
 
     @Option(names = "--times", split = ",", defaultValue = "512,4096,65536", description = "Positions (${DEFAULT-VALUE}).")
@@ -57,7 +57,8 @@ final class RecurrenceBenchCommand implements Callable<Integer> {
         List<RecurrenceBench.Rule> rules = new ArrayList<>(List.of(RecurrenceBench.Rule.values()));
         rules.removeIf(rule -> !rule.toString().contains(only));
         if (rules.isEmpty()) {
-            throw new UserError("no recurrence's name contains \"" + only + "\"; there are gated, bonus, rank one");
+            throw new UserError(
+                    "no recurrence's name contains \"" + only + "\"; there are gated, scalar, bonus, rank one, delta");
         }
         List<RecurrenceMeasured> results = new RecurrenceBench(heads, width, seconds).run(rules, times, counts,
                 measured -> {

@@ -32,16 +32,25 @@ public final class RecurrenceBench {
     private final long nanos;
     private final Map<List<Object>, Double> plain = new HashMap<>();
 
-    /** The three recurrences. */
+    /** The three recurrences, two of them also with one decay a head. */
     public enum Rule {
         /** {@code Ops.gatedScan}. */
         GATED("gated"),
+        /** {@code Ops.gatedScan} with one decay a head, as Mamba-2, RetNet and mLSTM have it. */
+        SCALAR("scalar"),
         /** {@code Ops.bonusScan}. */
         BONUS("bonus"),
         /** {@code Ops.rankOneScan}. */
-        RANK_ONE("rank one");
+        RANK_ONE("rank one"),
+        /** {@code Ops.rankOneScan} with one decay a head, as the gated delta rule has it. */
+        DELTA("delta");
 
         private final String text;
+
+        /** Whether the transition has a rank-one term. */
+        boolean hasRankOne() {
+            return this == RANK_ONE || this == DELTA;
+        }
 
         Rule(String text) {
             this.text = text;
@@ -99,7 +108,7 @@ public final class RecurrenceBench {
                 / plainTime;
         double best = Math.max(sgemm, again);
         double rate = flops(rule, backward) * time * heads / chunk / 1e9;
-        boolean chunks = backward || VectorStateScan.goesInChunks(time, width, width, rule == Rule.RANK_ONE);
+        boolean chunks = backward || VectorStateScan.goesInChunks(time, width, width, rule.hasRankOne());
         return new RecurrenceMeasured(rule.toString(), backward ? "backward" : "forward", time, heads, width, threads,
                 chunk, step, plainSeconds, plainTime, rate, best, rate / best,
                 step.isPresent() ? OptionalDouble.of(step.getAsDouble() / chunk) : OptionalDouble.empty(),
@@ -107,14 +116,15 @@ public final class RecurrenceBench {
     }
 
     /**
-     * Floating-point operations of the chunk form for one position of a head, a multiply–add counting as two: the products
-     * it makes, whole squares of pairs included, exponentials and decays of single numbers not.
+     * Floating-point operations of the chunk form for one position of a head, a multiply–add counting as two: the products it
+     * makes, whole squares of pairs included. Not counted are exponentials, decays of single numbers, and states that the
+     * backward pass of long sequences computes a second time.
      */
     double flops(Rule rule, boolean backward) {
         double state = (double) width * width;
         double pairs = (double) VectorStateScan.CHUNK * width;
-        if (rule == Rule.RANK_ONE) {
-            return backward ? 24 * state + 53 * pairs : 8 * state + 15 * pairs;
+        if (rule.hasRankOne()) {
+            return backward ? 24 * state + 49 * pairs : 8 * state + 15 * pairs;
         }
         return backward ? 10 * state + 10 * pairs : 4 * state + 4 * pairs;
     }
@@ -159,14 +169,15 @@ public final class RecurrenceBench {
         Tensor query = MatmulCases.gaussian(memory, 1, time, heads, width);
         Tensor key = memory.copyOf(query);
         Tensor value = memory.copyOf(query);
-        Tensor logDecay = memory.copyOf(query);
+        Tensor logDecay = rule == Rule.SCALAR || rule == Rule.DELTA ? MatmulCases.gaussian(memory, 1, time, heads, 1)
+                : memory.copyOf(query);
         for (long i = 0; i < logDecay.elements(); i++) {
             logDecay.set(i, -Math.exp(1.5 * logDecay.get(i) - 1));
         }
         return switch (rule) {
-            case GATED -> ScanInputs.gated(query, key, value, logDecay);
+            case GATED, SCALAR -> ScanInputs.gated(query, key, value, logDecay);
             case BONUS -> ScanInputs.bonus(query, key, value, logDecay, MatmulCases.gaussian(memory, heads, width));
-            case RANK_ONE -> {
+            case RANK_ONE, DELTA -> {
                 Tensor probe = memory.allocate(DType.F32, Shape.of(1, time, heads, width));
                 Tensor rewrite = memory.allocate(DType.F32, Shape.of(1, time, heads, width));
                 for (long row = 0; row < (long) time * heads; row++) {

@@ -5,7 +5,7 @@ import java.util.OptionalDouble;
 /**
  * What a recurrence over matrices took: one line of {@code tern bench recurrence --json}. Immutable.
  *
- * @param recurrence "gated", "bonus" or "rank one"
+ * @param recurrence "gated", "scalar", "bonus", "rank one" or "delta"
  * @param pass "forward" or "backward"
  * @param time positions
  * @param heads of one sequence

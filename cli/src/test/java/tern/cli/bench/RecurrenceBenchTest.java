@@ -20,7 +20,7 @@ class RecurrenceBenchTest {
         assertThat(results).hasSize(2).isEqualTo(told);
         assertThat(results).extracting(RecurrenceMeasured::pass).containsExactly("forward", "backward");
         assertThat(results.getFirst().stepSeconds()).isPresent();
-        assertThat(results.getFirst().chosen()).isEqualTo("step");
+        assertThat(results.getFirst().chosen()).isEqualTo("chunk");
         assertThat(results.getLast().stepSeconds()).isEmpty();
         assertThat(results.getLast().chosen()).isEqualTo("chunk");
         for (RecurrenceMeasured one : results) {

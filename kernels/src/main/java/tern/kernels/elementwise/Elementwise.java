@@ -21,7 +21,7 @@ public interface Elementwise {
     /** y ← f(x). */
     void activate(ThreadTeam team, Tensor x, Activation f, Tensor y);
 
-    /** dx ← dy ⊙ f'(x). */
+    /** dx ← dy ⊙ f'(x), and 0 where dy is 0, even if the slope has overflowed. */
     void activateBackward(ThreadTeam team, Tensor x, Activation f, Tensor dy, Tensor dx);
 
     /** y ← f(gate) ⊙ value. */

@@ -52,7 +52,8 @@ public final class ReferenceElementwise implements Elementwise {
     @Override
     public void activateBackward(ThreadTeam team, Tensor x, Activation f, Tensor dy, Tensor dx) {
         for (long i = 0; i < dx.elements(); i++) {
-            dx.set(i, dy.get(i) * Functions.slope(f, x.get(i)));
+            double gradient = dy.get(i);
+            dx.set(i, gradient == 0 ? 0 : gradient * Functions.slope(f, x.get(i)));
         }
     }
 

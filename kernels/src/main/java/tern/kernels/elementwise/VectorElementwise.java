@@ -164,9 +164,23 @@ public final class VectorElementwise implements Elementwise {
                 int length = Math.min(RUN, n - from);
                 long here = at + 4L * from;
                 ActivationLanes.slope(f, in, here, slopes, 0, length, scratch);
-                multiply(gradient, here, slopes, 0, out, here, length);
+                timesSlopes(gradient, slopes, out, here, length);
             }
         });
+    }
+
+    // 0 where dy is: a slope may have overflowed, as that of the exponential does beyond 88.
+    private static void timesSlopes(MemorySegment dy, MemorySegment slopes, MemorySegment dx, long at, int n) {
+        int i = 0;
+        for (int bound = bound(n); i < bound; i += LENGTH) {
+            FloatVector gradient = fromMemorySegment(SPECIES, dy, at + 4L * i, ORDER);
+            gradient.mul(fromMemorySegment(SPECIES, slopes, 4L * i, ORDER))
+                    .blend(0, gradient.compare(VectorOperators.EQ, 0)).intoMemorySegment(dx, at + 4L * i, ORDER);
+        }
+        for (; i < n; i++) {
+            float gradient = dy.get(FLOAT, at + 4L * i);
+            dx.set(FLOAT, at + 4L * i, gradient == 0 ? 0 : gradient * slopes.get(FLOAT, 4L * i));
+        }
     }
 
     @Override

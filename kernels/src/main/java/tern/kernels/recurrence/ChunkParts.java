@@ -22,7 +22,11 @@ import tern.tensor.Workspace;
  * share a decay there is nothing to fear: a square of decays multiplies the pairs.
  */
 final class ChunkParts {
-    /** Positions in a chunk. */
+    /**
+     * Positions in a chunk: those of a vector, 16 where it has 512 bits. Longer ones would only add pairs, since the state stays
+     * in the first-level cache: measured on one core, the update of a state of 64 by 64 makes 223 GFLOP/s with 16 positions at
+     * once and 246 with 32, a gain of 2 % of the whole against 10 % more pairs.
+     */
     static final int CHUNK = LENGTH;
     /** e^−60: its inverse times any number that occurs is far from infinity. */
     private static final float SMALLEST = 8.7565e-27f;

@@ -20,7 +20,7 @@ import tern.tensor.Workspace;
 /**
  * Position after position of one head: each row of S passes once through the registers, four vectors of values at a time,
  * which is all that a single position leaves to do. Columns of S are independent of each other, so what does not fill four
- * vectors goes one masked vector at a time. Stateless.
+ * vectors goes one vector at a time, the last of them masked. Stateless.
  */
 final class StepScan {
     /** Values that are stepped at once. */
@@ -52,7 +52,10 @@ final class StepScan {
             for (; j + WIDE <= values; j += WIDE) {
                 four(in, b, t, h, decays, s, at + 4L * j, j, y);
             }
-            for (; j < values; j += LENGTH) {
+            for (; j + LENGTH <= values; j += LENGTH) {
+                whole(in, b, t, h, decays, s, at + 4L * j, j, y);
+            }
+            if (j < values) {
                 one(in, b, t, h, decays, s, at + 4L * j, j, y, Lanes.first(values - j));
             }
         }
@@ -266,6 +269,92 @@ final class StepScan {
         y1.intoMemorySegment(y, valueAt + BYTES, ORDER);
         y2.intoMemorySegment(y, valueAt + 2L * BYTES, ORDER);
         y3.intoMemorySegment(y, valueAt + 3L * BYTES, ORDER);
+    }
+
+    // One vector of values: two rows of the state at a time, so that there are two chains of sums.
+    private static void whole(ScanInputs in, int b, int t, int h, MemorySegment decays, MemorySegment s, long at, int j,
+            Tensor y) {
+        int keys = in.keyWidth();
+        long row = 4L * in.valueWidth();
+        long keyAt = 4 * in.keyAt(b, t, h);
+        long valueAt = 4 * (in.valueAt(b, t, h) + j);
+        MemorySegment query = in.query().data();
+        MemorySegment key = in.key().data();
+        MemorySegment value = in.value().data();
+        if (in.hasRankOne()) {
+            probeWhole(in.probe().data(), keyAt, keys, s, at, row, y.data(), valueAt);
+            rankOneWhole(query, key, in.rewrite().data(), keyAt, keys, value, valueAt, decays, s, at, row, y.data());
+        } else if (in.readsBefore()) {
+            float own = own(query, key, keyAt, in.bonus().data(), 4L * h * keys, keys);
+            beforeWhole(query, key, keyAt, keys, value, valueAt, decays, s, at, row, y.data(), own);
+        } else {
+            afterWhole(query, key, keyAt, keys, value, valueAt, decays, s, at, row, y.data());
+        }
+    }
+
+    private static void afterWhole(MemorySegment query, MemorySegment key, long keyAt, int keys, MemorySegment value,
+            long valueAt, MemorySegment decays, MemorySegment s, long at, long row, MemorySegment y) {
+        FloatVector v = load(value, valueAt);
+        FloatVector even = FloatVector.zero(SPECIES);
+        FloatVector odd = even;
+        for (int i = 0; i < keys; i++) {
+            long here = at + i * row;
+            FloatVector next = broadcast(key, keyAt + 4L * i).fma(v, load(s, here).mul(broadcast(decays, 4L * i)));
+            FloatVector sum = broadcast(query, keyAt + 4L * i).fma(next, odd);
+            odd = even;
+            even = sum;
+            next.intoMemorySegment(s, here, ORDER);
+        }
+        even.add(odd).intoMemorySegment(y, valueAt, ORDER);
+    }
+
+    private static void beforeWhole(MemorySegment query, MemorySegment key, long keyAt, int keys, MemorySegment value,
+            long valueAt, MemorySegment decays, MemorySegment s, long at, long row, MemorySegment y, float own) {
+        FloatVector v = load(value, valueAt);
+        FloatVector even = v.mul(own);
+        FloatVector odd = FloatVector.zero(SPECIES);
+        for (int i = 0; i < keys; i++) {
+            long here = at + i * row;
+            FloatVector old = load(s, here);
+            FloatVector sum = broadcast(query, keyAt + 4L * i).fma(old, odd);
+            odd = even;
+            even = sum;
+            broadcast(key, keyAt + 4L * i).fma(v, old.mul(broadcast(decays, 4L * i))).intoMemorySegment(s, here, ORDER);
+        }
+        even.add(odd).intoMemorySegment(y, valueAt, ORDER);
+    }
+
+    private static void probeWhole(MemorySegment probe, long keyAt, int keys, MemorySegment s, long at, long row,
+            MemorySegment found, long foundAt) {
+        FloatVector even = FloatVector.zero(SPECIES);
+        FloatVector odd = even;
+        for (int i = 0; i < keys; i++) {
+            FloatVector sum = broadcast(probe, keyAt + 4L * i).fma(load(s, at + i * row), odd);
+            odd = even;
+            even = sum;
+        }
+        even.add(odd).intoMemorySegment(found, foundAt, ORDER);
+    }
+
+    private static void rankOneWhole(MemorySegment query, MemorySegment key, MemorySegment rewrite, long keyAt,
+            int keys,
+            MemorySegment value, long valueAt, MemorySegment decays, MemorySegment s, long at, long row,
+            MemorySegment y) {
+        FloatVector v = load(value, valueAt);
+        FloatVector probed = load(y, valueAt);
+        FloatVector even = FloatVector.zero(SPECIES);
+        FloatVector odd = even;
+        for (int i = 0; i < keys; i++) {
+            long here = at + i * row;
+            FloatVector kept = load(s, here).mul(broadcast(decays, 4L * i));
+            FloatVector next = broadcast(rewrite, keyAt + 4L * i).fma(probed,
+                    broadcast(key, keyAt + 4L * i).fma(v, kept));
+            FloatVector sum = broadcast(query, keyAt + 4L * i).fma(next, odd);
+            odd = even;
+            even = sum;
+            next.intoMemorySegment(s, here, ORDER);
+        }
+        even.add(odd).intoMemorySegment(y, valueAt, ORDER);
     }
 
     private static void one(ScanInputs in, int b, int t, int h, MemorySegment decays, MemorySegment s, long at, int j,

@@ -8,21 +8,23 @@ import tern.tensor.Workspace;
 
 /**
  * Vector bodies for F32. The forward pass steps from position to position at the speed of the state's memory, or goes in
- * chunks of matrix products, whichever is faster for the shape. Measured on one core with 512-bit vectors: stepping takes
- * 0.65 of the time of chunks at heads of 64 and as much at 128 (0.45 and 0.85 with a rank-one term), because a row of S that
- * passes through the registers once does five operations an entry, chunks four and the pairs besides; heads of 32, whose
- * values do not fill four vectors, take 2.8 (1.6) times as long in steps. The backward pass always goes in chunks: it would
- * need twice their operations in steps. A head of a sequence is a task.
+ * chunks of matrix products, whichever is faster for the shape. Measured on one core with 512-bit vectors, 512 positions:
+ * chunks take 1.02, 0.86, 0.86 and 0.64 of the time of steps at heads of 16, 32, 64 and 128, with a rank-one term 1.37, 0.99,
+ * 1.17 and 0.76: a row of S that passes through the registers once does five operations an entry (seven), chunks four
+ * (eight) and the pairs besides, but as products of matrices. The backward pass always goes in chunks: it would need twice
+ * their operations in steps. A task is a head of a sequence, or some heads that lie side by side.
  */
 public final class VectorStateScan implements StateScan {
     /** Positions in a chunk. */
     public static final int CHUNK = ChunkParts.CHUNK;
     // Entries of a state, and positions, from which on chunks are the faster form.
-    private static final int WIDE = 128 * 128;
-    private static final int WIDE_RANK_ONE = 256 * 256;
+    private static final int WIDE = 32 * 32;
+    private static final int WIDE_RANK_ONE = 128 * 128;
     private static final int LONG = 2 * CHUNK;
     // Multiply–adds below which a region's start would cost more than the second thread gains.
     private static final long WORTH_A_REGION = 1 << 15;
+    // Heads of a task: more would put their states and scratch out of the second-level cache.
+    private static final int MOST_TOGETHER = 4;
     private static final int BY_SHAPE = -1;
     private final int fewest;
 
@@ -42,8 +44,7 @@ public final class VectorStateScan implements StateScan {
 
     /** Whether the forward pass goes in chunks if nobody says otherwise. */
     public static boolean goesInChunks(int time, int keyWidth, int valueWidth, boolean rankOne) {
-        boolean wide = keyWidth * valueWidth >= (rankOne ? WIDE_RANK_ONE : WIDE);
-        return time >= LONG && (wide || valueWidth % StepScan.WIDE != 0);
+        return time >= LONG && keyWidth * valueWidth >= (rankOne ? WIDE_RANK_ONE : WIDE);
     }
 
     @Override
@@ -130,7 +131,7 @@ public final class VectorStateScan implements StateScan {
     // positions: 0.83 of the time; backward, with states of more chunks to keep, gains nothing. Heads know nothing of each other, so results do not depend on it.
     private static void heads(ThreadTeam team, ScanInputs in, Heads task) {
         int threads = (team.threads() + in.batch() - 1) / Math.max(1, in.batch());
-        int together = (in.heads() + threads - 1) / threads;
+        int together = Math.min(MOST_TOGETHER, (in.heads() + threads - 1) / threads);
         int groups = (in.heads() + together - 1) / together;
         run(team, in, in.batch() * groups, (index, scratch) -> {
             int first = index % groups * together;

@@ -130,6 +130,20 @@ class VectorElementwiseTest {
         }
     }
 
+    /** A gradient of 0 stays 0 where the exponential has overflowed, in whole vectors and behind them. */
+    @Test
+    void noGradientOfNoGradient() {
+        try (KernelLaw law = new KernelLaw(401)) {
+            Tensor x = law.blank(DType.F32, 37).fill(100);
+            Tensor none = law.zeros(DType.F32, 37);
+            for (Elementwise body : new Elementwise[] {vector, plain}) {
+                Tensor dx = law.blank(DType.F32, 37).fill(1);
+                body.activateBackward(law.team(1), x, Activation.EXP, none, dx);
+                assertThat(dx.toDoubles()).containsOnly(0);
+            }
+        }
+    }
+
     private static void assertPoint(String what, double actual, double expected) {
         if (Double.isFinite(expected)) {
             assertThat(actual).as(what).isCloseTo(expected, within(4e-7 * Math.abs(expected) + 1e-35));
