@@ -11,8 +11,9 @@ import tern.tensor.Workspace;
  * chunks of matrix products, whichever is faster for the shape. Measured on one core with 512-bit vectors, 512 positions:
  * chunks take 1.02, 0.86, 0.86 and 0.64 of the time of steps at heads of 16, 32, 64 and 128, with a rank-one term 1.37, 0.99,
  * 1.17 and 0.76 (0.65 at 64 on four cores and 4,096 positions of 12 heads): a row of S that passes through the registers
- * once does five operations an entry (seven), chunks four (eight) and the pairs besides, but as products of matrices. The backward pass always goes in chunks: it would need twice
- * their operations in steps. A task is a head of a sequence, or some heads that lie side by side.
+ * once does five operations an entry (seven), chunks four (eight) and the pairs besides, but as products of matrices. The
+ * backward pass always goes in chunks: it would need twice their operations in steps. A task is a head of a sequence, or
+ * some heads that lie side by side.
  */
 public final class VectorStateScan implements StateScan {
     /** Positions in a chunk. */
@@ -128,7 +129,8 @@ public final class VectorStateScan implements StateScan {
 
     // As many heads that lie side by side are a task as leave each thread one: they go through the chunks together, because a
     // whole row of heads comes from memory sooner than the same in pieces. Measured on one core, 4 heads of 64 by 4,096
-    // positions: 0.83 of the time; backward, with states of more chunks to keep, gains nothing. Heads know nothing of each other, so results do not depend on it.
+    // positions: 0.83 of the time; backward, with states of more chunks to keep, gains nothing. Heads know nothing of
+    // each other, so results do not depend on it.
     private static void heads(ThreadTeam team, ScanInputs in, Heads task) {
         int threads = (team.threads() + in.batch() - 1) / Math.max(1, in.batch());
         int together = Math.min(MOST_TOGETHER, (in.heads() + threads - 1) / threads);
