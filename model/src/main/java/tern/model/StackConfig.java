@@ -118,6 +118,16 @@ public record StackConfig(int vocabulary, int width, int context, NormKind norm,
                 features, readout, logitCap, embeddingScale);
     }
 
+    /**
+     * The same branches between other ends: what is read and what is said. Scales of embeddings and caps of logits stay where
+     * there are embeddings and logits.
+     */
+    public StackConfig withEnds(int tokens, int positions, boolean tied, Optional<Integer> values,
+            Optional<HeadConfig> head) {
+        return new StackConfig(tokens, width, positions, norm, epsilon, epsilons, embeddingNorm, tied, branches, values,
+                head, head.isEmpty() ? logitCap : Optional.empty(), values.isEmpty() ? embeddingScale : Optional.empty());
+    }
+
     /** The same stack whose logits pass cap·tanh(·/cap). */
     public StackConfig withLogitCap(double cap) {
         return new StackConfig(vocabulary, width, context, norm, epsilon, epsilons, embeddingNorm, tiedHead, branches,

@@ -21,6 +21,7 @@ import tern.tasks.Task;
 public record TaskPlan(Task task, String name, StackConfig architecture, TrainingConfig training, Budget budget,
         Path folder) {
     /** Channels of a classifier's layer between pooling and classes, in widths. */
+    private static final int CLASSIFIER = 2;
     private static final int MOST_TOKENS = 1 << 14;
 
     /** An architecture with the entrance, head and context that a task needs; branches and norms stay. */
@@ -37,15 +38,12 @@ public record TaskPlan(Task task, String name, StackConfig architecture, Trainin
         }
         Optional<HeadConfig> head = switch (task.answer()) {
             case Answer.Symbols symbols -> Optional.empty();
-            case Answer.Classes(int classes) -> Optional.of(HeadConfig.classification(classes, 2
-                    * architecture.width()));
+            case Answer.Classes(int classes) -> Optional.of(HeadConfig.classification(classes,
+                    CLASSIFIER * architecture.width()));
             case Answer.Numbers(int steps, int channels) -> Optional.of(HeadConfig.forecast(steps, channels));
         };
-        boolean symbols = head.isEmpty();
-        return new StackConfig(vocabulary, architecture.width(), task.length(), architecture.norm(),
-                architecture.epsilon(), architecture.epsilons(), architecture.embeddingNorm(),
-                architecture.tiedHead() && features.isEmpty() && symbols, architecture.branches(), features, head,
-                symbols ? architecture.logitCap() : Optional.empty());
+        return architecture.withEnds(vocabulary, task.length(),
+                architecture.tiedHead() && features.isEmpty() && head.isEmpty(), features, head);
     }
 
     /** What small models learn the tasks with: AdamW at 2e-3 falling as a cosine, 64 sequences or 16,384 positions. */

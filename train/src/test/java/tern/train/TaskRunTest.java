@@ -19,9 +19,11 @@ import tern.kernels.KernelSet;
 import tern.kernels.ThreadTeam;
 import tern.mixers.attention.AttentionConfig;
 import tern.mixers.channel.GatedMlpConfig;
+import tern.model.HeadConfig;
 import tern.model.ModelInput;
 import tern.model.ModelState;
 import tern.model.Parameters;
+import tern.model.Presets;
 import tern.model.Stack;
 import tern.model.StackConfig;
 import tern.ops.Activation;
@@ -186,6 +188,22 @@ class TaskRunTest {
                 assertThat(scores.loss()).isCloseTo(loss / 100, within(1e-5));
             }
         }
+    }
+
+    /** Ends change, everything else of an architecture stays. */
+    @Test
+    void fittingKeepsWhatIsNotAnEnd() throws IOException {
+        Task symbols = task(new Parity(12, List.of()));
+        StackConfig mega = Presets.named("mega-micro");
+        StackConfig fitted = TaskPlan.fitted(mega, symbols);
+        assertThat(fitted.vocabulary()).isEqualTo(2);
+        assertThat(fitted.context()).isEqualTo(12);
+        assertThat(fitted.withEnds(mega.vocabulary(), mega.context(), mega.tiedHead(), mega.features(), mega.readout()))
+                .isEqualTo(mega);
+        StackConfig regressor = TaskPlan.fitted(mega, task(new AddingProblem(6, false, List.of())));
+        assertThat(regressor.features()).contains(2);
+        assertThat(regressor.readout()).contains(HeadConfig.forecast(1, 1));
+        assertThat(regressor.embeddingScale()).isEmpty();
     }
 
     @Test
