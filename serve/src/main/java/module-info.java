@@ -12,8 +12,10 @@ module tern.serve {
     requires static org.jspecify;
 
     exports tern.serve;
+    exports tern.serve.chat;
     exports tern.serve.engine;
     exports tern.serve.http;
+    exports tern.serve.sessions;
 
     // Resources of the page, and records written as JSON.
     opens tern.serve.http to tools.jackson.databind;

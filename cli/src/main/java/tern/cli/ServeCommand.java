@@ -23,6 +23,7 @@ import picocli.CommandLine.ParentCommand;
 import tern.inference.Engine;
 import tern.inference.LanguageModel;
 import tern.serve.TernServer;
+import tern.serve.chat.ChatTemplate;
 import tern.serve.engine.Batcher;
 import tern.serve.http.ApiKeys;
 import tern.serve.http.Limits;
@@ -51,7 +52,7 @@ final class ServeCommand implements Callable<Integer> {
     @Option(names = "--api-key-file", paramLabel = "FILE", description = "Keys of the API, one a line; without it everybody who reaches the port is served.")
     private @Nullable Path keyFile;
 
-    @Option(names = "--max-memory", paramLabel = "SIZE", description = "Memory for states, such as 8g: half for running streams, half for states kept (a quarter of the machine's).")
+    @Option(names = "--max-memory", paramLabel = "SIZE", description = "Memory for states, such as 8g: half for running streams, the rest for states of prompts and sessions (a quarter of the machine's).")
     private @Nullable String memory;
 
     @Option(names = "--max-disk", paramLabel = "SIZE", defaultValue = "32g", description = "What states of prompts may take in --state-dir (${DEFAULT-VALUE}).")
@@ -95,12 +96,14 @@ final class ServeCommand implements Callable<Integer> {
                 limits, batch, Duration.ofSeconds(drainSeconds));
         int cores = threads == 0 ? Runtime.getRuntime().availableProcessors() : threads;
         Map<String, LanguageModel> opened = new LinkedHashMap<>();
+        Map<String, ChatTemplate> templates = new LinkedHashMap<>();
         try (Interrupt interrupt = new Interrupt(); Engine engine = Engine.steady(cores)) {
             try {
                 for (Map.Entry<String, Path> entry : paths.entrySet()) {
                     opened.put(entry.getKey(), LanguageModel.open(entry.getValue(), engine));
+                    templates.put(entry.getKey(), ChatTemplate.beside(entry.getValue()));
                 }
-                try (TernServer server = TernServer.start(options, opened)) {
+                try (TernServer server = TernServer.start(options, opened, templates)) {
                     greet(server, paths);
                     while (!interrupt.isRequested()) {
                         Thread.sleep(POLL_MILLIS);

@@ -78,6 +78,42 @@ public final class LiveSequence implements AutoCloseable {
         return end == length ? Outputs.LAST : Outputs.UNFINISHED;
     }
 
+    /**
+     * Reads tokens and tells what the head would read: its normalised input at the last of them, or the mean over all of them.
+     *
+     * @param mean over all, or the last alone
+     * @param piece most tokens to read at once
+     * @return [D]
+     * @throws IllegalArgumentException if there are no tokens or one is outside the vocabulary; the state is unchanged
+     */
+    public double[] hidden(boolean mean, int piece, int... ids) {
+        if (ids.length == 0) {
+            throw new IllegalArgumentException("hidden: there are no tokens; give at least one");
+        }
+        model.requireVocabulary(ids);
+        double[] sum = new double[model.network().config().width()];
+        for (int from = 0; from < ids.length; from += piece) {
+            int start = from;
+            int to = Math.min(ids.length, from + piece);
+            model.engine().step(() -> {
+                Tensor rows = running.advance(Form.PARALLEL, model.ids(ids, start, to), 0, 1,
+                        mean ? Outputs.ALL : Outputs.LAST);
+                if (mean || to == ids.length) {
+                    for (int t = 0; t < rows.dim(1); t++) {
+                        for (int d = 0; d < sum.length; d++) {
+                            sum[d] += rows.get((long) t * sum.length + d);
+                        }
+                    }
+                }
+                return sum;
+            });
+        }
+        for (int d = 0; mean && d < sum.length; d++) {
+            sum[d] /= ids.length;
+        }
+        return sum;
+    }
+
     /** Takes the logits after each of several tokens. */
     @FunctionalInterface
     public interface LogitsSink {

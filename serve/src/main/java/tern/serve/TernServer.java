@@ -19,6 +19,7 @@ import org.eclipse.jetty.server.ServerConnector;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
 
 import tern.inference.LanguageModel;
+import tern.serve.chat.ChatTemplate;
 import tern.serve.engine.Batcher;
 import tern.serve.engine.StateFolder;
 import tern.serve.engine.StateTree;
@@ -27,6 +28,7 @@ import tern.serve.http.ApiKeys;
 import tern.serve.http.Limits;
 import tern.serve.http.Models;
 import tern.serve.http.Served;
+import tern.serve.sessions.SessionStore;
 
 /**
  * A server of models. The models belong to the caller, who closes them after the server; their engine must be
@@ -47,6 +49,7 @@ public final class TernServer implements AutoCloseable {
     // The usual backlog makes bursts of connections wait for a second.
     private static final int BACKLOG = 1024;
     private static final int THREADS = 64;
+    private static final int MOST_SESSIONS = 1_000_000;
 
     private final Server server;
     private final ServerConnector connector;
@@ -62,7 +65,8 @@ public final class TernServer implements AutoCloseable {
      * @param port 0 for any that is free
      * @param stateFolder where states go that shall survive
      * @param keys of the API
-     * @param memory bytes for states, of all models together: half for running streams, half for states kept
+     * @param memory bytes for states, of all models together: half for running streams, a quarter each for
+     *            states of prompts and of sessions
      * @param diskBytes bytes that states on disk may take
      * @param limits of requests
      * @param batch bounds of each model's batcher; its bytes are set from {@code memory}
@@ -116,22 +120,32 @@ public final class TernServer implements AutoCloseable {
      * @throws IOException if the address cannot be listened on or the folder cannot be used
      */
     public static TernServer start(Options options, Map<String, LanguageModel> models) throws IOException {
+        return start(options, models, Map.of());
+    }
+
+    /**
+     * {@link #start(Options, Map)} with templates for conversations.
+     *
+     * @param templates by the names of models; the plain one is used for others
+     */
+    public static TernServer start(Options options, Map<String, LanguageModel> models,
+            Map<String, ChatTemplate> templates) throws IOException {
         JETTY.setLevel(java.util.logging.Level.WARNING);
         long each = options.memory() / Math.max(1, models.size());
         List<Served> served = new ArrayList<>();
         for (Map.Entry<String, LanguageModel> entry : models.entrySet()) {
             LanguageModel model = entry.getValue();
-            Optional<StateFolder> folder = Optional.empty();
-            if (options.stateFolder().isPresent()) {
-                folder = Optional.of(new StateFolder(
-                        options.stateFolder().get().resolve(model.fingerprint()).resolve("prefixes"),
-                        options.diskBytes() / models.size()));
-            }
+            Optional<Path> own = options.stateFolder().map(folder -> folder.resolve(model.fingerprint()));
+            Optional<StateFolder> folder = own.isEmpty() ? Optional.empty()
+                    : Optional.of(new StateFolder(own.get().resolve("prefixes"), options.diskBytes() / models.size()));
+            SessionStore sessions = new SessionStore(entry.getKey(), model, own.map(path -> path.resolve("sessions")),
+                    each / 4, MOST_SESSIONS);
             Batcher.Settings batch = options.batch();
             Batcher.Settings settings = new Batcher.Settings(batch.maxStreams(), batch.maxWaiting(),
                     batch.maxReading(), batch.maxTokens(), each / 2, batch.readSeconds());
             served.add(new Served(entry.getKey(), model,
-                    new Batcher(model, new StateTree(model, each / 2, folder), settings),
+                    new Batcher(model, new StateTree(model, each / 4, folder), settings),
+                    templates.getOrDefault(entry.getKey(), ChatTemplate.plain()), sessions,
                     System.currentTimeMillis() / 1000));
         }
         Models all = new Models(served);
@@ -203,6 +217,7 @@ public final class TernServer implements AutoCloseable {
         for (Served served : models.all()) {
             served.batcher().close();
             served.batcher().tree().close();
+            served.sessions().close();
         }
     }
 }

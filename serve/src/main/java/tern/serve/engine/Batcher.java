@@ -268,7 +268,7 @@ public final class Batcher implements AutoCloseable {
     private boolean awaitWork() {
         lock.lock();
         try {
-            while (running && !woken && readings.isEmpty() && seatsTaken == 0) {
+            while (running && !woken && readings.isEmpty() && seatsTaken == 0 && waitingCount == 0) {
                 busy = false;
                 changed.signalAll();
                 changed.awaitUninterruptibly();

@@ -14,7 +14,7 @@ public final class Access {
     public static Handler router(Models models, Limits limits, ApiKeys keys, boolean localOnly,
             BooleanSupplier ready) {
         Metrics metrics = new Metrics();
-        models.all().forEach(served -> metrics.watch(served.name(), served.batcher()));
+        models.all().forEach(served -> metrics.watch(served));
         return new Router(models, limits, keys, metrics, localOnly, ready);
     }
 

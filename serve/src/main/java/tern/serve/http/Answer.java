@@ -95,6 +95,25 @@ final class Answer {
      * @throws ApiError if the engine refuses
      */
     void whole() throws IOException, InterruptedException {
+        Optional<ObjectNode> session = run();
+        ObjectNode answer = shape.envelope(false);
+        ArrayNode all = answer.putArray("choices");
+        for (int i = 0; i < choices.size(); i++) {
+            Choice choice = choices.get(i);
+            all.add(shape.whole(i, choice.text.toString(), choice.tokens, choice.finish));
+        }
+        answer.set("usage", usage());
+        session.ifPresent(found -> answer.set("session", found));
+        exchange.json(200, answer);
+    }
+
+    /**
+     * Carries the jobs out and writes nothing.
+     *
+     * @return what was done after the first
+     * @throws ApiError if the engine refuses
+     */
+    Optional<ObjectNode> run() throws IOException, InterruptedException {
         Optional<ObjectNode> session = Optional.empty();
         try {
             submit();
@@ -111,15 +130,7 @@ final class Answer {
         } finally {
             leave();
         }
-        ObjectNode answer = shape.envelope(false);
-        ArrayNode all = answer.putArray("choices");
-        for (int i = 0; i < choices.size(); i++) {
-            Choice choice = choices.get(i);
-            all.add(shape.whole(i, choice.text.toString(), choice.tokens, choice.finish));
-        }
-        answer.set("usage", usage());
-        session.ifPresent(found -> answer.set("session", found));
-        exchange.json(200, answer);
+        return session;
     }
 
     /**
@@ -263,7 +274,8 @@ final class Answer {
         return Optional.empty();
     }
 
-    private ObjectNode usage() {
+    /** Tokens read and generated. */
+    ObjectNode usage() {
         ObjectNode usage = Json.object().put("prompt_tokens", promptTokens).put("completion_tokens", madeTokens)
                 .put("total_tokens", promptTokens + madeTokens);
         usage.putObject("prompt_tokens_details").put("cached_tokens", cachedTokens);

@@ -14,6 +14,7 @@ import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import tern.kernels.KernelSet;
 import tern.serve.engine.Batcher;
 import tern.serve.engine.StateTree;
+import tern.serve.sessions.SessionStore;
 
 /** What {@code /metrics} tells. Safe for use by several threads. */
 final class Metrics {
@@ -56,7 +57,12 @@ final class Metrics {
     }
 
     /** Watches a model. */
-    void watch(String name, Batcher batcher) {
+    void watch(Served served) {
+        String name = served.name();
+        Batcher batcher = served.batcher();
+        Gauge.builder("tern.sessions", served.sessions(), SessionStore::count).tag("model", name).register(registry);
+        Gauge.builder("tern.sessions.bytes", served.sessions(), SessionStore::bytesInMemory).tag("model", name)
+                .register(registry);
         Map<String, ToDoubleFunction<Batcher.Report>> counters = Map.of(
                 "tern.prompt.tokens.read", Batcher.Report::tokensRead,
                 "tern.prompt.tokens.cached", Batcher.Report::tokensCached,

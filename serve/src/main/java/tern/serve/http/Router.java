@@ -27,6 +27,9 @@ public final class Router extends Handler.Abstract {
     private final BooleanSupplier ready;
     private final AtomicInteger underWay = new AtomicInteger();
     private final CompletionApi completions;
+    private final ChatApi chats;
+    private final EmbeddingApi embeddings;
+    private final SessionApi sessions;
 
     /**
      * Routes to these models.
@@ -45,6 +48,9 @@ public final class Router extends Handler.Abstract {
         this.localOnly = localOnly;
         this.ready = ready;
         this.completions = new CompletionApi(models, limits, metrics);
+        this.chats = new ChatApi(models, limits, metrics);
+        this.embeddings = new EmbeddingApi(models, limits);
+        this.sessions = new SessionApi(models, limits, metrics);
         metrics.gauge("tern.requests.open", "Requests under way", underWay::get);
     }
 
@@ -159,8 +165,18 @@ public final class Router extends Handler.Abstract {
                 require(exchange, "POST");
                 completions.complete(exchange);
             }
+            case "/v1/chat/completions" -> {
+                require(exchange, "POST");
+                chats.complete(exchange);
+            }
+            case "/v1/embeddings" -> {
+                require(exchange, "POST");
+                embeddings.embed(exchange);
+            }
             default -> {
-                if (path.startsWith("/v1/models/")) {
+                if (path.equals("/v1/sessions") || path.startsWith("/v1/sessions/")) {
+                    sessions.answer(exchange, path.substring("/v1/sessions".length()));
+                } else if (path.startsWith("/v1/models/")) {
                     require(exchange, "GET");
                     models.show(exchange, path.substring("/v1/models/".length()));
                 } else {

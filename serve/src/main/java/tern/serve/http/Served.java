@@ -1,7 +1,9 @@
 package tern.serve.http;
 
 import tern.inference.LanguageModel;
+import tern.serve.chat.ChatTemplate;
 import tern.serve.engine.Batcher;
+import tern.serve.sessions.SessionStore;
 
 /**
  * A model that is served.
@@ -9,7 +11,8 @@ import tern.serve.engine.Batcher;
  * @param name what requests call it
  * @param created when it was opened, seconds since 1970
  */
-public record Served(String name, LanguageModel model, Batcher batcher, long created) {
+public record Served(String name, LanguageModel model, Batcher batcher, ChatTemplate template,
+        SessionStore sessions, long created) {
     TokenTexts texts() {
         return new TokenTexts(model.tokenizer());
     }

@@ -1,0 +1,140 @@
+package tern.serve.chat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/**
+ * How a model wants a conversation written. Without one of its own:
+ *
+ * <pre>
+ * System: …⏎⏎User: …⏎⏎Assistant: …⏎⏎
+ * </pre>
+ *
+ * each message its role with a capital, a colon, the content without space around it and two line breaks; the prompt ends in
+ * {@code Assistant:}, and the answer at {@code ⏎⏎User:}. Immutable.
+ */
+public final class ChatTemplate {
+    private static final JsonMapper JSON = JsonMapper.builder().build();
+    private final Optional<Template> template;
+    private final Map<String, Object> constants;
+
+    private ChatTemplate(Optional<Template> template, Map<String, Object> constants) {
+        this.template = template;
+        this.constants = constants;
+    }
+
+    /** The plain template. */
+    public static ChatTemplate plain() {
+        return new ChatTemplate(Optional.empty(), Map.of());
+    }
+
+    /**
+     * A template in Jinja.
+     *
+     * @param constants what it may read besides the messages, such as {@code bos_token}
+     * @throws TemplateException if it cannot be read
+     */
+    public static ChatTemplate jinja(String source, Map<String, String> constants) {
+        return new ChatTemplate(Optional.of(Template.parse(source)), new LinkedHashMap<>(constants));
+    }
+
+    /**
+     * The template beside a model: {@code chat_template.jinja} or that of {@code tokenizer_config.json}; the plain one if there is
+     * neither.
+     *
+     * @param model a model's folder or file
+     * @throws IOException if a file cannot be read, or what it holds is no template; names the file
+     */
+    public static ChatTemplate beside(Path model) throws IOException {
+        Path folder = Files.isDirectory(model) ? model : model.toAbsolutePath().resolveSibling("");
+        Path config = folder.resolve("tokenizer_config.json");
+        Path alone = folder.resolve("chat_template.jinja");
+        Map<String, String> constants = new LinkedHashMap<>();
+        Optional<String> source = Optional.empty();
+        try {
+            if (Files.exists(config)) {
+                JsonNode node = JSON.readTree(Files.readString(config));
+                for (String name : List.of("bos_token", "eos_token", "unk_token", "pad_token")) {
+                    JsonNode token = node.path(name);
+                    JsonNode text = token.isObject() ? token.path("content") : token;
+                    constants.put(name, text.isString() ? text.stringValue() : "");
+                }
+                source = source(node.path("chat_template"));
+            }
+            if (Files.exists(alone)) {
+                source = Optional.of(Files.readString(alone));
+            }
+            return source.isPresent() ? jinja(source.get(), constants) : plain();
+        } catch (JacksonException malformed) {
+            throw new IOException(config + ": this is not JSON; " + malformed.getOriginalMessage(), malformed);
+        } catch (TemplateException refused) {
+            throw new IOException(folder + ": the chat template cannot be used: " + refused.getMessage(), refused);
+        }
+    }
+
+    /** A text, or of several named ones the default. */
+    private static Optional<String> source(JsonNode node) {
+        if (node.isString()) {
+            return Optional.of(node.stringValue());
+        }
+        for (JsonNode each : node) {
+            if (each.path("name").asString("").equals("default")) {
+                return Optional.of(each.path("template").asString(""));
+            }
+        }
+        return Optional.empty();
+    }
+
+    /** Whether it is the plain one. */
+    public boolean isPlain() {
+        return template.isEmpty();
+    }
+
+    /** Strings that end an answer, besides the model's own token. */
+    public List<String> stops() {
+        return isPlain() ? List.of("\n\nUser:") : List.of();
+    }
+
+    /**
+     * A conversation as a prompt.
+     *
+     * @param answer whether the prompt shall end where the assistant begins
+     * @throws TemplateException if the template refuses these messages
+     */
+    public String render(List<Message> messages, boolean answer) {
+        if (template.isEmpty()) {
+            return plain(messages, answer);
+        }
+        Map<String, Object> scope = new LinkedHashMap<>(constants);
+        List<Object> all = new ArrayList<>();
+        for (Message message : messages) {
+            Map<String, Object> one = new LinkedHashMap<>();
+            one.put("role", message.role());
+            one.put("content", message.content());
+            all.add(one);
+        }
+        scope.put("messages", all);
+        scope.put("add_generation_prompt", answer);
+        return template.get().render(scope);
+    }
+
+    private static String plain(List<Message> messages, boolean answer) {
+        StringBuilder text = new StringBuilder();
+        for (Message message : messages) {
+            String role = message.role();
+            text.append(Character.toUpperCase(role.charAt(0))).append(role, 1, role.length()).append(": ")
+                    .append(message.content().strip()).append("\n\n");
+        }
+        return text.append(answer ? "Assistant:" : "").toString();
+    }
+}

@@ -1,0 +1,184 @@
+package tern.serve.http;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.TreeSet;
+
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ObjectNode;
+
+import tern.serve.chat.Message;
+import tern.serve.chat.TemplateException;
+import tern.serve.engine.Choosing;
+import tern.serve.engine.Job;
+
+/** {@code POST /v1/chat/completions}. Safe for use by several threads. */
+final class ChatApi {
+    private static final int MOST_TOKENS = 1 << 24;
+    private static final int MOST_MESSAGES = 10_000;
+
+    private final Models models;
+    private final Limits limits;
+    private final Metrics metrics;
+
+    ChatApi(Models models, Limits limits, Metrics metrics) {
+        this.models = models;
+        this.limits = limits;
+        this.metrics = metrics;
+    }
+
+    void complete(Exchange exchange) throws IOException, InterruptedException {
+        Fields fields = exchange.fields();
+        Served served = models.named(fields);
+        refuseWhatIsNotOffered(fields);
+        List<Message> messages = messages(fields);
+        boolean told = fields.flag("logprobs", false);
+        int alternatives = fields.integer("top_logprobs", 0, Choosing.MOST_LOGPROBS, 0);
+        if (!told && alternatives > 0) {
+            throw ApiError.field("top_logprobs", "top_logprobs is " + alternatives + ", which takes logprobs: true");
+        }
+        Choosing choosing = Generating.choosing(fields, served.model().network().config().vocabulary(),
+                told ? alternatives : -1);
+        List<String> stops = new ArrayList<>(fields.stops());
+        stops.addAll(served.template().stops());
+        int streams = fields.integer("n", 1, limits.choices(), 1);
+        Prompt prompt = prompt(served, messages);
+        int most = fields.optionalInt("max_completion_tokens", 0, MOST_TOKENS)
+                .or(() -> fields.optionalInt("max_tokens", 0, MOST_TOKENS))
+                .orElseGet(() -> Math.clamp((long) served.batcher().settings().maxTokens() - prompt.tokens.length, 1,
+                        limits.defaultTokens()));
+        OptionalInt end = Generating.end(fields, served);
+        Job job = new Job(exchange.client(), prompt.tokens, prompt.boundaries, Optional.empty(), streams, most, choosing,
+                Generating.seed(fields), stops, end, false, Generating.deadline(limits));
+        Shape shape = new ChatShape(Generating.id("chatcmpl"), Generating.now(), served.name(), served.fingerprint(),
+                served.texts(), told);
+        Answer answer = new Answer(exchange, served.batcher(), List.of(job), shape, metrics, Answer.AfterDone.NOTHING);
+        if (fields.flag("stream", false)) {
+            answer.streamed(Generating.usageInStream(fields));
+        } else {
+            answer.whole();
+        }
+    }
+
+    private static void refuseWhatIsNotOffered(Fields fields) {
+        for (String name : List.of("tools", "functions")) {
+            fields.find(name).filter(found -> !found.isEmpty()).ifPresent(found -> {
+                throw ApiError.field(name, name + " are not offered: answers are plain text; leave them out");
+            });
+        }
+        fields.object("response_format").flatMap(format -> format.optionalText("type"))
+                .filter(type -> !type.equals("text")).ifPresent(type -> {
+                    throw ApiError.field("response_format",
+                            "response_format is of a type that is not offered, expected text");
+                });
+    }
+
+    private static List<Message> messages(Fields fields) {
+        JsonNode found = fields.find("messages")
+                .orElseThrow(() -> ApiError.field("messages", "messages is missing, expected an array of messages"));
+        String expected = "an array of 1 to " + MOST_MESSAGES + " objects with role and content";
+        Fields.require(found.isArray() && !found.isEmpty() && found.size() <= MOST_MESSAGES, "messages", expected,
+                found);
+        List<Message> messages = new ArrayList<>();
+        for (JsonNode each : found) {
+            Fields.require(each.isObject(), "messages", expected, each);
+            String role = new Fields((ObjectNode) each).text("role");
+            if (!role.matches("[a-z_]{1,32}")) {
+                throw ApiError.field("messages", "a message has a role that is not one, expected system, user,"
+                        + " assistant or developer");
+            }
+            messages.add(new Message(role.equals("developer") ? "system" : role, content(each.get("content"))));
+        }
+        return messages;
+    }
+
+    /** A text, or parts that are texts. */
+    private static String content(JsonNode content) {
+        if (content != null && content.isString()) {
+            return content.stringValue();
+        }
+        StringBuilder text = new StringBuilder();
+        if (content != null && content.isArray()) {
+            for (JsonNode part : content) {
+                if (!part.path("type").asString("").equals("text") || !part.path("text").isString()) {
+                    throw ApiError.field("messages",
+                            "a message has a part that is no text, which is all that these models read");
+                }
+                text.append(part.path("text").stringValue());
+            }
+            return text.toString();
+        }
+        throw ApiError.field("messages", "a message has no content, expected a string or parts of type text");
+    }
+
+    private record Prompt(int[] tokens, List<Integer> boundaries) {
+        @Override
+        public boolean equals(Object other) {
+            return this == other;
+        }
+
+        @Override
+        public int hashCode() {
+            return System.identityHashCode(this);
+        }
+    }
+
+    /**
+     * The prompt, and where its messages end: where the rendering of the first few is where that of all of them begins. A
+     * template that refuses a beginning has no boundary there.
+     */
+    private static Prompt prompt(Served served, List<Message> messages) {
+        String whole = rendered(served, messages, true);
+        // A template that writes the symbol for the beginning must not get it twice.
+        int[] tokens = served.template().isPlain() ? CompletionApi.encode(served, "messages", whole)
+                : encoded(served, whole);
+        TreeSet<Integer> boundaries = new TreeSet<>();
+        int first = Math.max(1, messages.size() - 16);
+        for (int count = 1; count < messages.size(); count = count == 1 ? Math.max(2, first) : count + 1) {
+            try {
+                String part = served.template().render(messages.subList(0, count), false);
+                if (whole.startsWith(part)) {
+                    boundaries.add(common(tokens, served.template().isPlain()
+                            ? CompletionApi.encode(served, "messages", part)
+                            : encoded(served, part)));
+                }
+            } catch (TemplateException refused) {
+                continue;
+            }
+        }
+        boundaries.add(common(tokens, encoded(served, rendered(served, messages, false))));
+        boundaries.remove(0);
+        boundaries.remove(tokens.length);
+        return new Prompt(tokens, List.copyOf(boundaries));
+    }
+
+    private static int common(int[] a, int[] b) {
+        int found = java.util.Arrays.mismatch(a, b);
+        return found < 0 ? a.length : found;
+    }
+
+    private static int[] encoded(Served served, String text) {
+        try {
+            return served.model().tokenizer().encode(text.getBytes(StandardCharsets.UTF_8));
+        } catch (IllegalArgumentException refused) {
+            throw ApiError.field("messages", "messages: " + refused.getMessage());
+        }
+    }
+
+    private static String rendered(Served served, List<Message> messages, boolean answer) {
+        try {
+            String text = served.template().render(messages, answer);
+            if (text.isEmpty()) {
+                throw ApiError.field("messages", "the model's chat template makes nothing of these messages");
+            }
+            return text;
+        } catch (TemplateException refused) {
+            throw ApiError.field("messages", "the model's chat template refuses these messages: "
+                    + refused.getMessage());
+        }
+    }
+}

@@ -1,0 +1,187 @@
+package tern.serve.http;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.JsonNode;
+
+import tern.inference.LanguageModel;
+import tern.serve.TernServer;
+import tern.serve.TinyModels;
+
+/** Sessions, chats and embeddings over real HTTP. */
+class SessionsTest {
+    private final TinyModels tiny = new TinyModels();
+
+    @TempDir
+    private Path folder;
+
+    @AfterEach
+    void release() {
+        tiny.close();
+    }
+
+    private TernServer server(Map<String, LanguageModel> models) throws Exception {
+        return TernServer.start(TernServer.Options.local(0).withStateFolder(folder), models);
+    }
+
+    private static String text(Client.Answer answer) {
+        assertThat(answer.status()).as(answer.body()).isEqualTo(200);
+        return answer.json().get("choices").get(0).get("text").stringValue();
+    }
+
+    @Test
+    void aSessionGoesOnForksTravelsAndSurvivesARestart() throws Exception {
+        Map<String, LanguageModel> models = Map.of("rwkv", tiny.preset("rwkv7-nano"), "modal", tiny.preset("modal-nano"));
+        String id;
+        String fork;
+        String expected;
+        String turn = "{\"prompt\":\" more\",\"max_tokens\":20,\"seed\":4}";
+        byte[] saved;
+        try (TernServer server = server(models); Client client = new Client(server.port())) {
+            JsonNode made = client.post("/v1/sessions", "{\"model\":\"rwkv\",\"prompt\":\"Once upon a time\"}").json();
+            id = made.get("id").stringValue();
+            assertThat(made.get("tokens").intValue()).isEqualTo(16);
+            JsonNode first = client
+                    .post("/v1/sessions/" + id + "/continue", "{\"prompt\":\", there\",\"max_tokens\":10,\"seed\":9}")
+                    .json();
+            assertThat(first.get("usage").get("prompt_tokens_details").get("cached_tokens").intValue()).isEqualTo(16);
+            assertThat(first.get("session").get("tokens").intValue()).isEqualTo(16 + 7 + 10);
+            fork = client.post("/v1/sessions/" + id + "/fork", "{}").json().get("id").stringValue();
+            saved = client.http().send(client.request("/v1/sessions/" + id + "/snapshot").build(),
+                    HttpResponse.BodyHandlers.ofByteArray()).body();
+            expected = text(client.post("/v1/sessions/" + id + "/continue", turn));
+            assertThat(text(client.post("/v1/sessions/" + fork + "/continue", turn))).as("the fork").isEqualTo(expected);
+            // The same as one completion of all its tokens at once.
+            String whole = "Once upon a time, there" + first.get("choices").get(0).get("text").stringValue();
+            if (whole.chars().allMatch(c -> c < 128)) {
+                assertThat(text(client.post("/v1/completions", Client.MAPPER.writeValueAsString(
+                        Map.of("model", "rwkv", "prompt", whole + " more", "max_tokens", 20, "seed", 4)))))
+                        .isEqualTo(expected);
+            }
+            Client.Answer streamed = client.post("/v1/sessions/" + fork + "/continue",
+                    "{\"prompt\":\"x\",\"max_tokens\":4,\"stream\":true}");
+            assertThat(streamed.events().getLast().get("session").get("id").stringValue()).isEqualTo(fork);
+            assertThat(client.get("/v1/sessions").json().get("data")).hasSize(2);
+        }
+        try (TernServer server = server(models); Client client = new Client(server.port())) {
+            assertThat(client.get("/v1/sessions").json().get("data")).hasSize(2);
+            JsonNode found = client.get("/v1/sessions/" + id).json();
+            assertThat(found.get("in_memory").booleanValue()).isFalse();
+            assertThat(found.get("tokens").intValue()).isEqualTo(16 + 7 + 10 + 5 + 20);
+            assertThat(text(client.post("/v1/sessions/" + id + "/continue", turn))).isNotEmpty();
+            // Upload of the state from before the last turn.
+            JsonNode restored = restore(client, "rwkv", saved).json();
+            assertThat(text(client.post("/v1/sessions/" + restored.get("id").stringValue() + "/continue", turn)))
+                    .as("restored").isEqualTo(expected);
+            Client.Answer foreign = restore(client, "modal", saved);
+            assertThat(foreign.status()).isEqualTo(400);
+            assertThat(foreign.body()).contains("belongs to the model with fingerprint").doesNotContain("/tmp");
+            byte[] damaged = saved.clone();
+            damaged[damaged.length - 9] ^= 4;
+            Client.Answer refused = restore(client, "rwkv", damaged);
+            assertThat(refused.status()).isEqualTo(400);
+            assertThat(refused.body()).contains("damaged").doesNotContain("tern-upload");
+            assertThat(restore(client, "rwkv", new byte[] {1, 2, 3}).status()).isEqualTo(400);
+            assertThat(client.delete("/v1/sessions/" + id).status()).isEqualTo(200);
+            assertThat(client.get("/v1/sessions/" + id).status()).isEqualTo(404);
+            assertThat(client.post("/v1/sessions/none/continue", turn).status()).isEqualTo(404);
+        }
+        assertThat(Files.walk(folder).filter(path -> path.toString().contains(id))).isEmpty();
+    }
+
+    private static Client.Answer restore(Client client, String model, byte[] state) throws Exception {
+        return client.send(client.request("/v1/sessions/restore?model=" + model)
+                .header("Content-Type", "application/octet-stream")
+                .POST(HttpRequest.BodyPublishers.ofByteArray(state)).build());
+    }
+
+    @Test
+    void chatsAndEmbeddings() throws Exception {
+        try (TernServer server = server(Map.of("rwkv", tiny.preset("rwkv7-nano")));
+                Client client = new Client(server.port())) {
+            String chat = "{\"model\":\"rwkv\",\"messages\":[{\"role\":\"system\",\"content\":\"Be kind.\"},"
+                    + "{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"Hello\"}]}%s],\"max_completion_tokens\":12,\"seed\":2%s}";
+            JsonNode whole = client.post("/v1/chat/completions",
+                    chat.formatted("", ",\"logprobs\":true,\"top_logprobs\":2,\"n\":2")).json();
+            assertThat(whole.get("object").stringValue()).isEqualTo("chat.completion");
+            assertThat(whole.get("choices")).hasSize(2);
+            JsonNode message = whole.get("choices").get(0).get("message");
+            assertThat(message.get("role").stringValue()).isEqualTo("assistant");
+            assertThat(whole.get("choices").get(0).get("logprobs").get("content")).hasSize(12);
+            List<JsonNode> events = client.post("/v1/chat/completions", chat.formatted("", ",\"stream\":true")).events();
+            assertThat(events.getFirst().get("choices").get(0).get("delta").get("role").stringValue())
+                    .isEqualTo("assistant");
+            StringBuilder text = new StringBuilder();
+            events.forEach(event -> text.append(event.get("choices").get(0).path("delta").path("content").asString("")));
+            assertThat(text).hasToString(message.get("content").stringValue());
+            // The next turn reads from the end of this one's messages on.
+            JsonNode next = client.post("/v1/chat/completions", chat.formatted(
+                    ",{\"role\":\"assistant\",\"content\":\"Yes.\"},{\"role\":\"user\",\"content\":\"So?\"}", "")).json();
+            int prompt = "System: Be kind.\n\nUser: Hello\n\nAssistant:".length();
+            assertThat(next.get("usage").get("prompt_tokens_details").get("cached_tokens").intValue()).isEqualTo(prompt);
+            assertThat(client.post("/v1/chat/completions", "{\"messages\":[]}").status()).isEqualTo(400);
+            assertThat(client.post("/v1/chat/completions", chat.formatted("", ",\"tools\":[{}]")).body())
+                    .contains("not offered");
+            JsonNode vectors = client.post("/v1/embeddings", "{\"model\":\"rwkv\",\"input\":[\"one\",\"two\",\"one\"]}")
+                    .json();
+            assertThat(vectors.get("data")).hasSize(3);
+            assertThat(vectors.get("data").get(0).get("embedding")).isEqualTo(vectors.get("data").get(2).get("embedding"))
+                    .isNotEqualTo(vectors.get("data").get(1).get("embedding"));
+            double squares = 0;
+            for (JsonNode each : vectors.get("data").get(0).get("embedding")) {
+                squares += each.doubleValue() * each.doubleValue();
+            }
+            assertThat(squares).isBetween(0.9999, 1.0001);
+            assertThat(client.post("/v1/embeddings", "{\"input\":\"one\",\"encoding_format\":\"base64\",\"pooling\":\"last\"}")
+                    .json().get("data").get(0).get("embedding").isString()).isTrue();
+        }
+    }
+
+    @Test
+    void keysHostsSizesAndClientsThatGoAway() throws Exception {
+        TernServer.Options options = TernServer.Options.local(0).withKeys(new ApiKeys(List.of("secret", "other")))
+                .withLimits(new Limits(1000, 1000, 4096, java.time.Duration.ofMinutes(1),
+                        java.time.Duration.ofMinutes(1), 8, 100, 10));
+        try (TernServer server = TernServer.start(options, Map.of("rwkv", tiny.preset("rwkv7-nano")));
+                Client client = new Client(server.port())) {
+            assertThat(client.get("/v1/models").status()).isEqualTo(401);
+            assertThat(client.send(client.request("/v1/models").header("Authorization", "Bearer secre").build()).status())
+                    .isEqualTo(401);
+            assertThat(client.send(client.request("/v1/models").header("Authorization", "Bearer other").build()).status())
+                    .isEqualTo(200);
+            assertThat(client.get("/healthz").status()).isEqualTo(200);
+            HttpRequest large = client.request("/v1/completions").header("Authorization", "Bearer secret")
+                    .header("Content-Type", "application/json")
+                    .POST(HttpRequest.BodyPublishers.ofString("{\"prompt\":\"" + "x".repeat(2000) + "\"}")).build();
+            assertThat(client.send(large).status()).isEqualTo(413);
+            assertThat(client.send(client.request("/v1/models").header("Authorization", "Bearer other")
+                    .header("X-Long", "y".repeat(8000)).build()).status()).isEqualTo(431);
+            // A reader that leaves in the middle of a stream frees its place.
+            HttpRequest endless = client.request("/v1/completions").header("Authorization", "Bearer secret")
+                    .header("Content-Type", "application/json").POST(HttpRequest.BodyPublishers
+                            .ofString("{\"prompt\":\"a\",\"max_tokens\":1000000,\"stream\":true}"))
+                    .build();
+            HttpResponse<java.io.InputStream> response = client.http().send(endless,
+                    HttpResponse.BodyHandlers.ofInputStream());
+            assertThat(response.body().readNBytes(2000)).hasSize(2000);
+            Served served = server.models().all().iterator().next();
+            assertThat(served.batcher().report().streams()).isEqualTo(1);
+            response.body().close();
+            long until = System.nanoTime() + 60_000_000_000L;
+            while (served.batcher().report().streams() > 0 && System.nanoTime() < until) {
+                Thread.sleep(5);
+            }
+            assertThat(served.batcher().report().streams()).isZero();
+        }
+    }
+}
