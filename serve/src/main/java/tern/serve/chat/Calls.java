@@ -17,8 +17,9 @@ final class Calls {
     static Object filter(String name, Object value, List<Object> arguments) {
         return switch (name) {
             case "trim" -> Values.text(value).strip();
-            case "length", "count" -> (long) (value instanceof String text ? text.length() : value instanceof Map<?, ?> map
-                    ? map.size() : Values.list(value).size());
+            case "length", "count" ->
+                (long) (value instanceof String text ? text.length() : value instanceof Map<?, ?> map
+                        ? map.size() : Values.list(value).size());
             case "upper" -> Values.text(value).toUpperCase(Locale.ROOT);
             case "lower" -> Values.text(value).toLowerCase(Locale.ROOT);
             case "capitalize" -> capitalized(Values.text(value));
@@ -27,7 +28,8 @@ final class Calls {
             case "int" -> value instanceof Number number ? number.longValue()
                     : Values.text(value).matches("-?[0-9]{1,18}") ? Long.parseLong(Values.text(value)) : 0L;
             case "tojson" -> Values.json(value);
-            case "join" -> Values.joined(Values.list(value), arguments.isEmpty() ? "" : Values.text(arguments.getFirst()));
+            case "join" ->
+                Values.joined(Values.list(value), arguments.isEmpty() ? "" : Values.text(arguments.getFirst()));
             case "first" -> Values.list(value).isEmpty() ? Values.UNDEFINED : Values.list(value).getFirst();
             case "last" -> Values.list(value).isEmpty() ? Values.UNDEFINED : Values.list(value).getLast();
             case "reverse" -> Values.slice(value, Values.NONE, Values.NONE, -1L);

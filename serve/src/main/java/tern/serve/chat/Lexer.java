@@ -7,9 +7,10 @@ import java.util.regex.Pattern;
 
 /** Words of an expression. Stateless. */
 final class Lexer {
-    private static final Pattern WORD = Pattern.compile("\\s*(?:(?<name>[A-Za-z_][A-Za-z_0-9]*)|(?<number>[0-9]+(?:\\.[0-9]+)?)"
-            + "|(?<text>'(?:[^'\\\\]|\\\\.)*+'|\"(?:[^\"\\\\]|\\\\.)*+\")"
-            + "|(?<sign>==|!=|<=|>=|//|\\*\\*|[-+*/%~<>=.,:|()\\[\\]{}]))", Pattern.DOTALL);
+    private static final Pattern WORD = Pattern
+            .compile("\\s*(?:(?<name>[A-Za-z_][A-Za-z_0-9]*)|(?<number>[0-9]+(?:\\.[0-9]+)?)"
+                    + "|(?<text>'(?:[^'\\\\]|\\\\.)*+'|\"(?:[^\"\\\\]|\\\\.)*+\")"
+                    + "|(?<sign>==|!=|<=|>=|//|\\*\\*|[-+*/%~<>=.,:|()\\[\\]{}]))", Pattern.DOTALL);
 
     private Lexer() {
     }

@@ -15,7 +15,8 @@ import java.util.regex.Pattern;
  * Immutable.
  */
 final class Template {
-    private static final Pattern TAG = Pattern.compile("\\{\\{(-?)(.*?)(-?)}}|\\{%([-+]?)(.*?)(-?)%}|\\{#(-?)(.*?)(-?)#}",
+    private static final Pattern TAG = Pattern.compile(
+            "\\{\\{(-?)(.*?)(-?)}}|\\{%([-+]?)(.*?)(-?)%}|\\{#(-?)(.*?)(-?)#}",
             Pattern.DOTALL);
     private final List<Node> nodes;
 
@@ -215,7 +216,8 @@ final class Template {
             parser.expect("in");
             Expression over = parser.expression();
             parser.end();
-            Optional<Expression> only = condition < 0 ? Optional.empty() : Optional.of(whole(rest.substring(condition + 4)));
+            Optional<Expression> only = condition < 0 ? Optional.empty()
+                    : Optional.of(whole(rest.substring(condition + 4)));
             List<Node> body = nodes();
             List<Node> otherwise = List.of();
             if (word(here()).equals("else")) {

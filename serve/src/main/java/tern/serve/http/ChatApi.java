@@ -52,7 +52,8 @@ final class ChatApi {
                 .orElseGet(() -> Math.clamp((long) served.batcher().settings().maxTokens() - prompt.tokens.length, 1,
                         limits.defaultTokens()));
         OptionalInt end = Generating.end(fields, served);
-        Job job = new Job(exchange.client(), prompt.tokens, prompt.boundaries, Optional.empty(), streams, most, choosing,
+        Job job = new Job(exchange.client(), prompt.tokens, prompt.boundaries, Optional.empty(), streams, most,
+                choosing,
                 Generating.seed(fields), stops, end, false, Generating.deadline(limits));
         Shape shape = new ChatShape(Generating.id("chatcmpl"), Generating.now(), served.name(), served.fingerprint(),
                 served.texts(), told);

@@ -65,7 +65,8 @@ class StateTreeTest {
             assertThat(kept.tokens).as("prompt of %d tokens, seed %d", prompt.length, SEED).isEqualTo(fresh.tokens);
             assertThat(fresh.cachedTokens).isZero();
             long read = warm.report().tokensRead() - before;
-            assertThat(kept.cachedTokens).as("cached tokens are told as they are").isEqualTo((int) (prompt.length - read));
+            assertThat(kept.cachedTokens).as("cached tokens are told as they are")
+                    .isEqualTo((int) (prompt.length - read));
             return read;
         }
     }

@@ -41,7 +41,8 @@ class SessionsTest {
 
     @Test
     void aSessionGoesOnForksTravelsAndSurvivesARestart() throws Exception {
-        Map<String, LanguageModel> models = Map.of("rwkv", tiny.preset("rwkv7-nano"), "modal", tiny.preset("modal-nano"));
+        Map<String, LanguageModel> models = Map.of("rwkv", tiny.preset("rwkv7-nano"), "modal",
+                tiny.preset("modal-nano"));
         String id;
         String fork;
         String expected;
@@ -60,7 +61,8 @@ class SessionsTest {
             saved = client.http().send(client.request("/v1/sessions/" + id + "/snapshot").build(),
                     HttpResponse.BodyHandlers.ofByteArray()).body();
             expected = text(client.post("/v1/sessions/" + id + "/continue", turn));
-            assertThat(text(client.post("/v1/sessions/" + fork + "/continue", turn))).as("the fork").isEqualTo(expected);
+            assertThat(text(client.post("/v1/sessions/" + fork + "/continue", turn))).as("the fork")
+                    .isEqualTo(expected);
             // The same as one completion of all its tokens at once.
             String whole = "Once upon a time, there" + first.get("choices").get(0).get("text").stringValue();
             if (whole.chars().allMatch(c -> c < 128)) {
@@ -118,31 +120,37 @@ class SessionsTest {
             JsonNode message = whole.get("choices").get(0).get("message");
             assertThat(message.get("role").stringValue()).isEqualTo("assistant");
             assertThat(whole.get("choices").get(0).get("logprobs").get("content")).hasSize(12);
-            List<JsonNode> events = client.post("/v1/chat/completions", chat.formatted("", ",\"stream\":true")).events();
+            List<JsonNode> events = client.post("/v1/chat/completions", chat.formatted("", ",\"stream\":true"))
+                    .events();
             assertThat(events.getFirst().get("choices").get(0).get("delta").get("role").stringValue())
                     .isEqualTo("assistant");
             StringBuilder text = new StringBuilder();
-            events.forEach(event -> text.append(event.get("choices").get(0).path("delta").path("content").asString("")));
+            events.forEach(
+                    event -> text.append(event.get("choices").get(0).path("delta").path("content").asString("")));
             assertThat(text).hasToString(message.get("content").stringValue());
             // The next turn reads from the end of this one's messages on.
             JsonNode next = client.post("/v1/chat/completions", chat.formatted(
-                    ",{\"role\":\"assistant\",\"content\":\"Yes.\"},{\"role\":\"user\",\"content\":\"So?\"}", "")).json();
+                    ",{\"role\":\"assistant\",\"content\":\"Yes.\"},{\"role\":\"user\",\"content\":\"So?\"}", ""))
+                    .json();
             int prompt = "System: Be kind.\n\nUser: Hello\n\nAssistant:".length();
-            assertThat(next.get("usage").get("prompt_tokens_details").get("cached_tokens").intValue()).isEqualTo(prompt);
+            assertThat(next.get("usage").get("prompt_tokens_details").get("cached_tokens").intValue())
+                    .isEqualTo(prompt);
             assertThat(client.post("/v1/chat/completions", "{\"messages\":[]}").status()).isEqualTo(400);
             assertThat(client.post("/v1/chat/completions", chat.formatted("", ",\"tools\":[{}]")).body())
                     .contains("not offered");
             JsonNode vectors = client.post("/v1/embeddings", "{\"model\":\"rwkv\",\"input\":[\"one\",\"two\",\"one\"]}")
                     .json();
             assertThat(vectors.get("data")).hasSize(3);
-            assertThat(vectors.get("data").get(0).get("embedding")).isEqualTo(vectors.get("data").get(2).get("embedding"))
+            assertThat(vectors.get("data").get(0).get("embedding"))
+                    .isEqualTo(vectors.get("data").get(2).get("embedding"))
                     .isNotEqualTo(vectors.get("data").get(1).get("embedding"));
             double squares = 0;
             for (JsonNode each : vectors.get("data").get(0).get("embedding")) {
                 squares += each.doubleValue() * each.doubleValue();
             }
             assertThat(squares).isBetween(0.9999, 1.0001);
-            assertThat(client.post("/v1/embeddings", "{\"input\":\"one\",\"encoding_format\":\"base64\",\"pooling\":\"last\"}")
+            assertThat(client
+                    .post("/v1/embeddings", "{\"input\":\"one\",\"encoding_format\":\"base64\",\"pooling\":\"last\"}")
                     .json().get("data").get(0).get("embedding").isString()).isTrue();
         }
     }
@@ -155,9 +163,11 @@ class SessionsTest {
         try (TernServer server = TernServer.start(options, Map.of("rwkv", tiny.preset("rwkv7-nano")));
                 Client client = new Client(server.port())) {
             assertThat(client.get("/v1/models").status()).isEqualTo(401);
-            assertThat(client.send(client.request("/v1/models").header("Authorization", "Bearer secre").build()).status())
+            assertThat(
+                    client.send(client.request("/v1/models").header("Authorization", "Bearer secre").build()).status())
                     .isEqualTo(401);
-            assertThat(client.send(client.request("/v1/models").header("Authorization", "Bearer other").build()).status())
+            assertThat(
+                    client.send(client.request("/v1/models").header("Authorization", "Bearer other").build()).status())
                     .isEqualTo(200);
             assertThat(client.get("/healthz").status()).isEqualTo(200);
             HttpRequest large = client.request("/v1/completions").header("Authorization", "Bearer secret")
