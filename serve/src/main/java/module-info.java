@@ -15,6 +15,7 @@ module tern.serve {
     exports tern.serve.chat;
     exports tern.serve.engine;
     exports tern.serve.http;
+    exports tern.serve.local;
     exports tern.serve.sessions;
 
     // Resources of the page, and records written as JSON.

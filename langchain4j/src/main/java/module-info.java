@@ -1,0 +1,8 @@
+/** Models for LangChain4j that run in the same process. */
+module tern.langchain4j {
+    requires transitive langchain4j.core;
+    requires transitive tern.serve;
+    requires static transitive org.jspecify;
+
+    exports tern.langchain4j;
+}
