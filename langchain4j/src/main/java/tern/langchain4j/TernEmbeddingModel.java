@@ -50,7 +50,7 @@ public final class TernEmbeddingModel implements EmbeddingModel, AutoCloseable {
     /**
      * One embedding a segment, in order.
      *
-     * @throws dev.langchain4j.exception.InvalidRequestException if a text is empty or the tokenizer cannot express it
+     * @throws dev.langchain4j.exception.InvalidRequestException if the tokenizer cannot express a text
      */
     @Override
     public Response<List<Embedding>> embedAll(List<TextSegment> segments) {

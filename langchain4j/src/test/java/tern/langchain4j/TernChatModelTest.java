@@ -183,7 +183,8 @@ class TernChatModelTest {
         refused("tools", model, ChatRequest.builder().messages(hello).toolSpecifications(tool).build());
         refused("JSON response format", model,
                 ChatRequest.builder().messages(hello).responseFormat(ResponseFormat.JSON).build());
-        refused("JSON schema", model, ChatRequest.builder().messages(hello).responseFormat(schema).build());
+        refused("JSON schema", model, ChatRequest.builder().messages(hello).responseFormat(ResponseFormat.builder()
+                .type(dev.langchain4j.model.chat.request.ResponseFormatType.JSON).jsonSchema(schema).build()).build());
         refused("topK", model, ChatRequest.builder().messages(hello).topK(4).build());
         refused("IMAGE", model, ChatRequest.builder().messages(
                 UserMessage.from(TextContent.from("what is this?"), ImageContent.from("http://localhost/cat.png")))
