@@ -12,10 +12,10 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Flow;
 import java.util.concurrent.TimeUnit;
 
+import dev.langchain4j.data.message.UserMessage;
 import dev.langchain4j.exception.InvalidRequestException;
 import dev.langchain4j.exception.UnsupportedFeatureException;
 import dev.langchain4j.model.chat.request.ChatRequest;
-import dev.langchain4j.data.message.UserMessage;
 import dev.langchain4j.model.chat.response.ChatModelStreamingEvent;
 import dev.langchain4j.model.chat.response.ChatResponse;
 import dev.langchain4j.model.chat.response.CompleteResponse;
@@ -179,17 +179,17 @@ class TernStreamingChatModelTest {
         long before = shared.report().cancelled();
         builder().maxTokens(100_000).build().chat(ChatRequest.builder().messages(UserMessage.from("flow")).build())
                 .subscribe(new Flow.Subscriber<>() {
-                    private Flow.Subscription subscription;
+                    private final CompletableFuture<Flow.Subscription> subscription = new CompletableFuture<>();
 
                     @Override
                     public void onSubscribe(Flow.Subscription given) {
-                        subscription = given;
+                        subscription.complete(given);
                         given.request(1);
                     }
 
                     @Override
                     public void onNext(ChatModelStreamingEvent event) {
-                        subscription.cancel();
+                        subscription.join().cancel();
                     }
 
                     @Override

@@ -1,5 +1,6 @@
 package tern.langchain4j.example;
 
+import java.nio.file.Path;
 import java.util.concurrent.CompletableFuture;
 
 import dev.langchain4j.data.embedding.Embedding;
@@ -13,8 +14,6 @@ import tern.langchain4j.TernEmbeddingModel;
 import tern.langchain4j.TernStreamingChatModel;
 import tern.langchain4j.TernTokenCountEstimator;
 import tern.serve.local.LocalModel;
-
-import java.nio.file.Path;
 
 /** A conversation with memory, a streamed answer and an embedding, all on one model that is opened once. */
 public final class Conversation {
@@ -55,7 +54,8 @@ public final class Conversation {
                     });
             System.out.println("\nusage: " + streamed.join().tokenUsage());
 
-            Embedding embedding = TernEmbeddingModel.builder().model(model).build().embed("to be or not to be").content();
+            Embedding embedding = TernEmbeddingModel.builder().model(model).build().embed("to be or not to be")
+                    .content();
             System.out.println("embedding: " + embedding.dimension() + " numbers");
         }
     }

@@ -111,7 +111,7 @@ public final class Call {
                         return reply;
                     }
                     case Event.Failed(Refusal why) -> throw why;
-                    case Event.Text _, Event.Cancelled _ -> {
+                    case Event.Text _,Event.Cancelled _ -> {
                     }
                 }
             }
