@@ -125,7 +125,8 @@ public record StackConfig(int vocabulary, int width, int context, NormKind norm,
     public StackConfig withEnds(int tokens, int positions, boolean tied, Optional<Integer> values,
             Optional<HeadConfig> head) {
         return new StackConfig(tokens, width, positions, norm, epsilon, epsilons, embeddingNorm, tied, branches, values,
-                head, head.isEmpty() ? logitCap : Optional.empty(), values.isEmpty() ? embeddingScale : Optional.empty());
+                head, head.isEmpty() ? logitCap : Optional.empty(),
+                values.isEmpty() ? embeddingScale : Optional.empty());
     }
 
     /** The same stack whose logits pass cap·tanh(·/cap). */
