@@ -24,6 +24,9 @@ public final class VectorMatmul implements Matmul {
     private static final long TASK_WORK = 1L << 20;
     /** Bytes of W that a task of few rows reads. */
     private static final long TASK_BYTES = 1L << 16;
+    /** How many times larger a task of {@link Wide} may be, where so many tasks are left. */
+    private static final int WIDE_TIMES = 4;
+    private static final int WIDE_TASKS = 64;
     /** Multiply–adds from which a product of a batch is shared too. */
     private static final long LARGE_WORK = 1L << 21;
     private static final int SUM_COLUMNS = 8 * Tile.LANES.length();
@@ -135,13 +138,20 @@ public final class VectorMatmul implements Matmul {
         return Math.min(n, most - most % unit);
     }
 
+    /** As {@link #columnsOfTask}, but more where that leaves tasks enough. */
+    private static int columnsOfWideTask(int n, int k) {
+        int some = Math.max(n / WIDE_TASKS, Wide.ACROSS);
+        return Math.max(columnsOfTask(n, k, Wide.ACROSS),
+                Math.min(WIDE_TIMES * columnsOfTask(n, k, Wide.ACROSS), some - some % Wide.ACROSS));
+    }
+
     private static void wide(ThreadTeam team, int m, int n, int k, MemorySegment x, MemorySegment w, MemorySegment bias,
             MemorySegment y) {
         Workspace own = team.scratch();
         Workspace.Mark before = own.mark();
         MemorySegment left = own.floatMemory(Wide.leftFloats(m, k));
         Wide.pack(m, k, x, 0, 4L * k, left);
-        int columns = columnsOfTask(n, k, Wide.ACROSS);
+        int columns = columnsOfWideTask(n, k);
         runIfWorth(team, (long) m * n * k >= Blocking.WORTH_A_REGION, (n + columns - 1) / columns, (task, scratch) -> {
             Workspace.Mark mark = scratch.mark();
             Wide.multiply(m, n, k, task * columns, Math.min(n, (task + 1) * columns), left, x, 0, 4L * k, w, 0, 4L * k,

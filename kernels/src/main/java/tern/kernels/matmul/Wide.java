@@ -1,6 +1,7 @@
 package tern.kernels.matmul;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
@@ -23,6 +24,11 @@ final class Wide {
     private static final int DOWN = 4;
     /** Rows of W of a tile. */
     static final int ACROSS = 6;
+    /** Bytes of a W that is likely to be in memory when it is needed. */
+    private static final long FROM_MEMORY_BYTES = 1L << 22;
+    private static final ValueLayout.OfInt ANY = ValueLayout.JAVA_INT_UNALIGNED;
+    /** A place of {@link FewRows#SPARE} that the sums of a tile leave. */
+    private static final long FETCHED = DOWN * ACROSS * WIDTH;
 
     private Wide() {
     }
@@ -71,6 +77,9 @@ final class Wide {
             int j = Math.min(next, n - ACROSS);
             VectorMask<Float> asked = LANES.indexInRange(0, Math.min(ACROSS, to - j))
                     .and(VectorMask.fromLong(LANES, -1L << next - j));
+            if (n * wRow >= FROM_MEMORY_BYTES) {
+                spare.set(ANY, FETCHED, fetch(wAt + j * wRow, wAt + (j + ACROSS) * wRow, w));
+            }
             for (int i = 0; i < m; i += DOWN) {
                 fourBySix(vectors, left, WIDTH * i * vectors, w, wAt + j * wRow, wRow, spare);
                 FewRows.addSixteen(spare, 0, 0);
@@ -83,6 +92,23 @@ final class Wide {
             FewRows.addTails(m, k - whole, from, to, x, xAt + 4L * whole, xRow, w, wAt + 4L * whole, wRow, y, yAt,
                     yRow);
         }
+    }
+
+    /**
+     * Reads a number of every cache line in order, which brings them from memory faster than the first tile would, since that
+     * reads six rows at once and multiplies meanwhile. Measured with W in memory: 15 % faster for sixteen rows.
+     *
+     * @return a sum that is to be stored somewhere, or the compiler would leave the loop out
+     */
+    private static int fetch(long from, long to, MemorySegment w) {
+        int a = 0, b = 0, c = 0, d = 0;
+        for (long at = from; at <= to - 4 * WIDTH; at += 4 * WIDTH) {
+            a += w.get(ANY, at);
+            b += w.get(ANY, at + WIDTH);
+            c += w.get(ANY, at + 2 * WIDTH);
+            d += w.get(ANY, at + 3 * WIDTH);
+        }
+        return a + b + c + d;
     }
 
     private static void store(int rows, MemorySegment spare, VectorMask<Float> asked, MemorySegment bias, long biasAt,
