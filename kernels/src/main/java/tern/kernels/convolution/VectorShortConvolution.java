@@ -4,7 +4,10 @@ import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
+import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 
 import tern.kernels.ThreadTeam;
@@ -21,8 +24,16 @@ import tern.tensor.Workspace;
 public final class VectorShortConvolution implements ShortConvolution {
     private static final VectorSpecies<Float> LANES = FloatVector.SPECIES_PREFERRED;
     private static final ByteOrder NATIVE = ByteOrder.nativeOrder();
-    /** Elements of a task. */
+    private static final VectorSpecies<Double> DOUBLES = DoubleVector.SPECIES_PREFERRED;
+    /** As many floats as there are lanes for doubles. */
+    private static final VectorSpecies<Float> HALF = VectorSpecies.of(float.class,
+            VectorShape.forBitSize(DOUBLES.vectorBitSize() / 2));
+    /** Elements of a task, at least. */
     private static final int TASK = 1 << 15;
+    /** More tasks than this do not help, and each leaves sums to be added up. */
+    private static final int MOST_TASKS = Integer.getInteger("MT", 128);
+    /** Channels of a task that adds up what others left. */
+    private static final int COLLECTED = 64;
 
     /** A body without state. */
     public VectorShortConvolution() {
@@ -34,18 +45,19 @@ public final class VectorShortConvolution implements ShortConvolution {
         void run(int b, int from, int to, int task);
     }
 
-    private static int rowsOfTask(int channels) {
-        return Math.max(4, TASK / Math.max(1, channels) & ~3);
+    private static int rowsOfTask(int batch, int time, int channels) {
+        long few = (long) batch * time / MOST_TASKS;
+        return Math.toIntExact(Math.max(4, Math.max(TASK / Math.max(1, channels), few) & ~3));
     }
 
-    private static int tasksOfSequence(int time, int channels) {
-        int each = rowsOfTask(channels);
+    private static int tasksOfSequence(int batch, int time, int channels) {
+        int each = rowsOfTask(batch, time, channels);
         return (time + each - 1) / each;
     }
 
     private static void eachRows(ThreadTeam team, int batch, int time, int channels, RowWork work) {
-        int each = rowsOfTask(channels);
-        int parts = tasksOfSequence(time, channels);
+        int each = rowsOfTask(batch, time, channels);
+        int parts = tasksOfSequence(batch, time, channels);
         if ((double) batch * time * channels < TASK) {
             for (int b = 0; b < batch && parts > 0; b++) {
                 work.run(b, 0, time, b);
@@ -263,7 +275,7 @@ public final class VectorShortConvolution implements ShortConvolution {
         long stride = 4L * channels;
         Workspace.Mark mark = team.scratch().mark();
         MemorySegment taps = turned(team.scratch(), weight);
-        int tasks = batch * tasksOfSequence(time, channels);
+        int tasks = batch * tasksOfSequence(batch, time, channels);
         // Of each task the sums of every tap and of the bias.
         Tensor sums = team.scratch().allocate(DType.F32, Shape.of(tasks, width + 1, channels));
         sums.fill(0);
@@ -325,7 +337,7 @@ public final class VectorShortConvolution implements ShortConvolution {
                 }
             }
         }
-        collect(sums, width, channels, tasks, dWeight, dBias);
+        collect(team, sums, width, channels, tasks, dWeight, dBias);
         team.scratch().release(mark);
     }
 
@@ -503,20 +515,42 @@ public final class VectorShortConvolution implements ShortConvolution {
         }
     }
 
-    private static void collect(Tensor sums, int width, int channels, int tasks, Tensor dWeight, Tensor dBias) {
-        for (int c = 0; c < channels; c++) {
+    /** Adds up what the tasks left, first task first, some channels after others on any thread. */
+    private static void collect(ThreadTeam team, Tensor sums, int width, int channels, int tasks, Tensor dWeight,
+            Tensor dBias) {
+        Tensor totals = team.scratch().allocate(DType.F64, Shape.of(width + 1, channels));
+        team.run((channels + COLLECTED - 1) / COLLECTED, (block, scratch) -> {
             for (int j = 0; j <= width; j++) {
-                double total = 0;
-                for (int task = 0; task < tasks; task++) {
-                    total += sums.data().get(Tensor.FLOAT, 4 * ((task * (width + 1L) + j) * channels + c));
-                }
-                if (j < width) {
-                    long place = (long) c * width + j;
-                    dWeight.set(place, dWeight.get(place) + total);
-                } else {
-                    dBias.set(c, dBias.get(c) + total);
-                }
+                collect(sums.data(), 4L * channels * j, 4L * channels * (width + 1), tasks, block * COLLECTED,
+                        Math.min(channels, (block + 1) * COLLECTED), totals.data(), 8L * channels * j);
             }
+        });
+        for (int c = 0; c < channels; c++) {
+            for (int j = 0; j < width; j++) {
+                long place = (long) c * width + j;
+                dWeight.set(place, dWeight.get(place) + totals.get(j * (long) channels + c));
+            }
+            dBias.set(c, dBias.get(c) + totals.get(width * (long) channels + c));
+        }
+    }
+
+    private static void collect(MemorySegment sums, long at, long stride, int tasks, int from, int to,
+            MemorySegment totals, long totalAt) {
+        int c = from;
+        for (; c <= to - HALF.length(); c += HALF.length()) {
+            DoubleVector total = DoubleVector.zero(DOUBLES);
+            for (int task = 0; task < tasks; task++) {
+                total = total.add(fromMemorySegment(HALF, sums, at + task * stride + 4L * c, NATIVE)
+                        .convertShape(VectorOperators.F2D, DOUBLES, 0));
+            }
+            total.intoMemorySegment(totals, totalAt + 8L * c, NATIVE);
+        }
+        for (; c < to; c++) {
+            double total = 0;
+            for (int task = 0; task < tasks; task++) {
+                total += sums.get(Tensor.FLOAT, at + task * stride + 4L * c);
+            }
+            totals.set(Tensor.DOUBLE, totalAt + 8L * c, total);
         }
     }
 }
