@@ -28,6 +28,8 @@ public final class VectorShortConvolution implements ShortConvolution {
     /** As many floats as there are lanes for doubles. */
     private static final VectorSpecies<Float> HALF = VectorSpecies.of(float.class,
             VectorShape.forBitSize(DOUBLES.vectorBitSize() / 2));
+    /** Loops run to where they meet their end, so that they are not counted: entering such a loop costs 100 cycles a tensor. */
+    private static final long WIDTH = LANES.vectorByteSize();
     /** Elements of a task, at least. */
     private static final int TASK = 1 << 15;
     /** More tasks than this do not help, and each leaves sums to be added up. */
@@ -143,9 +145,8 @@ public final class VectorShortConvolution implements ShortConvolution {
     private static void fourRowsOfThreeTaps(MemorySegment x, long at, MemorySegment taps, MemorySegment bias,
             MemorySegment y,
             long stride, int channels) {
-        int c = 0;
-        for (int whole = LANES.loopBound(channels); c < whole; c += LANES.length()) {
-            long lane = 4L * c;
+        int c = LANES.loopBound(channels);
+        for (long lane = 0; lane != 4L * c; lane += WIDTH) {
             long in = at + lane;
             FloatVector first = fromMemorySegment(LANES, taps, lane, NATIVE);
             FloatVector second = fromMemorySegment(LANES, taps, lane + stride, NATIVE);
@@ -168,9 +169,8 @@ public final class VectorShortConvolution implements ShortConvolution {
     private static void fourRowsOfFourTaps(MemorySegment x, long at, MemorySegment taps, MemorySegment bias,
             MemorySegment y,
             long stride, int channels) {
-        int c = 0;
-        for (int whole = LANES.loopBound(channels); c < whole; c += LANES.length()) {
-            long lane = 4L * c;
+        int c = LANES.loopBound(channels);
+        for (long lane = 0; lane != 4L * c; lane += WIDTH) {
             long in = at + lane;
             FloatVector first = fromMemorySegment(LANES, taps, lane, NATIVE);
             FloatVector second = fromMemorySegment(LANES, taps, lane + stride, NATIVE);
@@ -197,9 +197,8 @@ public final class VectorShortConvolution implements ShortConvolution {
     private static void fourRows(MemorySegment x, long at, MemorySegment taps, int width, MemorySegment bias,
             MemorySegment y,
             long stride, int channels) {
-        int c = 0;
-        for (int whole = LANES.loopBound(channels); c < whole; c += LANES.length()) {
-            long lane = 4L * c;
+        int c = LANES.loopBound(channels);
+        for (long lane = 0; lane != 4L * c; lane += WIDTH) {
             FloatVector p = fromMemorySegment(LANES, bias, lane, NATIVE);
             FloatVector q = p;
             FloatVector r = p;
@@ -343,9 +342,8 @@ public final class VectorShortConvolution implements ShortConvolution {
 
     private static void fourRowsBackwardOfThreeTaps(MemorySegment x, MemorySegment dy, long at, MemorySegment taps,
             MemorySegment dx, MemorySegment sums, long sum, long stride, int channels) {
-        int c = 0;
-        for (int whole = LANES.loopBound(channels); c < whole; c += LANES.length()) {
-            long lane = 4L * c;
+        int c = LANES.loopBound(channels);
+        for (long lane = 0; lane != 4L * c; lane += WIDTH) {
             long o = at + lane;
             long slope = sum + lane;
             FloatVector g0 = fromMemorySegment(LANES, dy, o, NATIVE);
@@ -394,11 +392,17 @@ public final class VectorShortConvolution implements ShortConvolution {
 
     private static void fourRowsBackwardOfFourTaps(MemorySegment x, MemorySegment dy, long at, MemorySegment taps,
             MemorySegment dx, MemorySegment sums, long sum, long stride, int channels) {
-        int c = 0;
-        for (int whole = LANES.loopBound(channels); c < whole; c += LANES.length()) {
-            long lane = 4L * c;
+        int c = LANES.loopBound(channels);
+        fourRowsBackOfFourTaps(dy, at, taps, dx, stride, c);
+        fourSlopesOfFourTaps(x, dy, at, sums, sum, stride, c);
+        fourRowsBackwardOfLastChannels(x, dy, at, taps, 4, dx, sums, sum, stride, c, channels);
+    }
+
+    /** Of four positions what the outputs send back to the inputs: a loop of its own, as the compiler has registers for either. */
+    private static void fourRowsBackOfFourTaps(MemorySegment dy, long at, MemorySegment taps, MemorySegment dx,
+            long stride, int channels) {
+        for (long lane = 0; lane != 4L * channels; lane += WIDTH) {
             long o = at + lane;
-            long slope = sum + lane;
             FloatVector g0 = fromMemorySegment(LANES, dy, o, NATIVE);
             FloatVector g1 = fromMemorySegment(LANES, dy, o + stride, NATIVE);
             FloatVector g2 = fromMemorySegment(LANES, dy, o + 2 * stride, NATIVE);
@@ -418,6 +422,19 @@ public final class VectorShortConvolution implements ShortConvolution {
                     .intoMemorySegment(dx, o + 2 * stride, NATIVE);
             g3.fma(w3, g4.fma(w2, g5.fma(w1, g6.mul(w0))))
                     .intoMemorySegment(dx, o + 3 * stride, NATIVE);
+        }
+    }
+
+    /** What four positions add to the gradients of taps and bias. */
+    private static void fourSlopesOfFourTaps(MemorySegment x, MemorySegment dy, long at, MemorySegment sums, long sum,
+            long stride, int channels) {
+        for (long lane = 0; lane != 4L * channels; lane += WIDTH) {
+            long o = at + lane;
+            long slope = sum + lane;
+            FloatVector g0 = fromMemorySegment(LANES, dy, o, NATIVE);
+            FloatVector g1 = fromMemorySegment(LANES, dy, o + stride, NATIVE);
+            FloatVector g2 = fromMemorySegment(LANES, dy, o + 2 * stride, NATIVE);
+            FloatVector g3 = fromMemorySegment(LANES, dy, o + 3 * stride, NATIVE);
             FloatVector x0 = fromMemorySegment(LANES, x, o - 3 * stride, NATIVE);
             FloatVector x1 = fromMemorySegment(LANES, x, o - 2 * stride, NATIVE);
             FloatVector x2 = fromMemorySegment(LANES, x, o - stride, NATIVE);
@@ -448,15 +465,13 @@ public final class VectorShortConvolution implements ShortConvolution {
             g0.add(g1).add(g2.add(g3)).add(fromMemorySegment(LANES, sums, slope + 4 * stride, NATIVE))
                     .intoMemorySegment(sums, slope + 4 * stride, NATIVE);
         }
-        fourRowsBackwardOfLastChannels(x, dy, at, taps, 4, dx, sums, sum, stride, c, channels);
     }
 
     /** Four positions whose inputs and outputs all lie in this call. */
     private static void fourRowsBackward(MemorySegment x, MemorySegment dy, long at, MemorySegment taps, int width,
             MemorySegment dx, MemorySegment sums, long sum, long stride, int channels) {
-        int c = 0;
-        for (int whole = LANES.loopBound(channels); c < whole; c += LANES.length()) {
-            long lane = 4L * c;
+        int c = LANES.loopBound(channels);
+        for (long lane = 0; lane != 4L * c; lane += WIDTH) {
             long o = at + lane;
             FloatVector p = fromMemorySegment(LANES, dy, o, NATIVE);
             FloatVector q = fromMemorySegment(LANES, dy, o + stride, NATIVE);
