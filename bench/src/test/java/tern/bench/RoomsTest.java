@@ -43,6 +43,7 @@ class RoomsTest {
             Map.entry("huggingface", Set.of("text")),
             Map.entry("serve", Set.of("inference")),
             Map.entry("langchain4j", Set.of("serve")),
+            Map.entry("springai", Set.of("serve")),
             Map.entry("cli", Set.of("distil", "serve")));
 
     private static final JavaClasses CLASSES = new ClassFileImporter()
