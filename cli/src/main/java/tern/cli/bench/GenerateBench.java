@@ -18,6 +18,9 @@ import tern.inference.Engine;
 import tern.inference.LanguageModel;
 import tern.inference.LiveBatch;
 import tern.inference.LiveSequence;
+import tern.kernels.EagerOps;
+import tern.kernels.KernelSet;
+import tern.kernels.ThreadTeam;
 import tern.kernels.machine.MachineProbe;
 import tern.mixers.attention.AttentionConfig;
 import tern.mixers.channel.GatedMlpConfig;
@@ -54,7 +57,11 @@ public final class GenerateBench {
             "goldfinch-compressed");
     private static final long PROBE_MILLIS = 300;
     private static final long PROBE_BYTES = 1L << 28;
+    private static final long WARM_UP_NANOS = 2_000_000_000L;
     private static final int HEAD_WIDTH = 64;
+    private static final int PRODUCT_ROWS = 512;
+    private static final int PRODUCT_IN = 768;
+    private static final int PRODUCT_OUT = 3072;
 
     private final Setting setting;
 
@@ -81,15 +88,16 @@ public final class GenerateBench {
      * @param tokensPerSecond of all sequences together
      * @param weightGigabytesPerSecond bytes of weights that a pass reads, by passes per second
      * @param fractionOfLimit that rate relative to the measured read bandwidth for decoding one sequence; for the rest two
-     *            floating-point operations a weight that every token meets, relative to the measured multiply–add peak (the
-     *            embedding counts for none, the head only for tokens generated)
+     *            floating-point operations a weight that every token meets, relative to the measured rate of a product of matrices of
+     *            floats, 512x3072x768 (the embedding counts for none, the head only for tokens generated)
      * @param modelBytes of all weights, as a file would hold them
      * @param stateBytes of all sequences at the end
      * @param residentBytes of the whole process then, the JVM and its compilers included; 0 where the system does not tell
+     * @param peakBytes the most that the process had in memory while it was measured, likewise
      */
     public record Row(String model, String shape, String type, int threads, String pass, int count, long parameters,
             long weightBytes, double tokensPerSecond, double weightGigabytesPerSecond, double fractionOfLimit,
-            long modelBytes, long stateBytes, long residentBytes) {
+            long modelBytes, long stateBytes, long residentBytes, long peakBytes) {
     }
 
     /** A measurement with these settings. */
@@ -125,47 +133,83 @@ public final class GenerateBench {
             double rate = reading ? gigabytes : 2e-9 * met * tokensPerSecond;
             return new Row(model, shape, type.name().toLowerCase(Locale.ROOT), threads, pass, count, parameters,
                     weightBytes, tokensPerSecond, gigabytes, rate / limit, modelBytes, memories.state,
-                    memories.resident);
+                    memories.resident, memories.peak);
         }
     }
 
     /** Bytes, and in how many seconds what needed them was done. */
-    private record Memories(double seconds, long state, long resident) {
+    private record Memories(double seconds, long state, long resident, long peak) {
     }
 
     private void measure(Case of, Consumer<Row> sink) {
         double bandwidth = MachineProbe.readBandwidth(of.threads, PROBE_MILLIS, PROBE_BYTES) * 1e-9;
-        double peak = MachineProbe.fmaPeak(of.threads, PROBE_MILLIS) * 1e-9;
+        double products = products(of.threads);
         int vocabulary = of.network.config().vocabulary();
         try (Engine engine = new Engine(of.threads);
                 LanguageModel model = new LanguageModel(of.network, Tokenizer.unknown(vocabulary), of.model, engine)) {
             for (int prompt : setting.prompts) {
                 Memories found = prefill(model, prompt);
-                sink.accept(of.row("prefill", prompt, prompt / found.seconds, 1 / found.seconds, peak, found));
+                sink.accept(of.row("prefill", prompt, prompt / found.seconds, 1 / found.seconds, products, found));
             }
             for (int batch : setting.batches) {
                 Memories found = decode(model, batch);
                 sink.accept(of.row("decode", batch, batch / found.seconds, 1 / found.seconds,
-                        batch == 1 ? bandwidth : peak, found));
+                        batch == 1 ? bandwidth : products, found));
             }
         }
     }
 
-    private static long resident() {
+    /** Gigaflop/s of a product of matrices of floats, the best of some. */
+    private static double products(int threads) {
+        try (ThreadTeam team = new ThreadTeam(threads); Memory memory = new Memory()) {
+            Tensor x = memory.zeros(DType.F32, PRODUCT_ROWS, PRODUCT_IN);
+            Tensor w = memory.zeros(DType.F32, PRODUCT_OUT, PRODUCT_IN);
+            Tensor y = memory.zeros(DType.F32, PRODUCT_ROWS, PRODUCT_OUT), none = EagerOps.none(DType.F32);
+            KernelSet kernels = KernelSet.fastest();
+            long until = System.nanoTime() + WARM_UP_NANOS / 2;
+            long best = Long.MAX_VALUE;
+            while (System.nanoTime() < until) {
+                long begun = System.nanoTime();
+                kernels.matmul().linear(team, x, w, none, y);
+                best = Math.min(best, System.nanoTime() - begun);
+            }
+            return 2.0 * PRODUCT_ROWS * PRODUCT_IN * PRODUCT_OUT / best;
+        }
+    }
+
+    private static long status(String line) {
         try (Stream<String> lines = Files.lines(Path.of("/proc/self/status"))) {
-            return lines.filter(line -> line.startsWith("VmRSS:"))
-                    .mapToLong(line -> 1024 * Long.parseLong(line.replaceAll("[^0-9]", ""))).findFirst().orElse(0);
+            return lines.filter(each -> each.startsWith(line))
+                    .mapToLong(each -> 1024 * Long.parseLong(each.replaceAll("[^0-9]", ""))).findFirst().orElse(0);
         } catch (IOException | UncheckedIOException elsewhere) {
             return 0;
         }
     }
 
-    /** Seconds to read a prompt: the best of three. */
+    /** Lets the system's record of the most memory begin anew; where it does not know how, earlier cases count too. */
+    private static void forgetPeak() {
+        Path record = Path.of("/proc/self/clear_refs");
+        if (Files.isWritable(record)) {
+            try {
+                Files.writeString(record, "5");
+            } catch (IOException forbidden) {
+                // The peak is then that of the process so far, which is an upper bound.
+            }
+        }
+    }
+
+    private static Memories memories(double seconds, long state) {
+        return new Memories(seconds, state, status("VmRSS:"), status("VmHWM:"));
+    }
+
+    /** Seconds to read a prompt: the best of three at least, and of some seconds. */
     private static Memories prefill(LanguageModel model, int prompt) {
         int[] ids = new SplittableRandom(prompt).ints(prompt, 0, model.network().config().vocabulary()).toArray();
         double best = Double.POSITIVE_INFINITY;
         long state = 0;
-        for (int run = 0; run < 3; run++) {
+        forgetPeak();
+        long until = System.nanoTime() + WARM_UP_NANOS;
+        for (int run = 0; run < 3 || System.nanoTime() < until; run++) {
             try (LiveSequence sequence = model.sequence()) {
                 long begun = System.nanoTime();
                 sequence.prefill(Form.PARALLEL, ids);
@@ -173,11 +217,23 @@ public final class GenerateBench {
                 state = sequence.stateBytes();
             }
         }
-        return new Memories(best, state, resident());
+        return memories(best, state);
     }
 
-    /** Seconds of one step of a batch, after some to warm up: the median of as many steps as asked for. */
+    /**
+     * Seconds of one step of a batch: the median of as many steps as asked for, after some seconds of other batches, by when
+     * everything is compiled.
+     */
     private Memories decode(LanguageModel model, int batch) {
+        forgetPeak();
+        long until = System.nanoTime() + WARM_UP_NANOS;
+        while (System.nanoTime() < until) {
+            decodeOnce(model, batch);
+        }
+        return decodeOnce(model, batch);
+    }
+
+    private Memories decodeOnce(LanguageModel model, int batch) {
         int vocabulary = model.network().config().vocabulary();
         SplittableRandom random = new SplittableRandom(batch);
         try (LiveBatch sequences = model.batch(batch)) {
@@ -199,7 +255,7 @@ public final class GenerateBench {
                 }
             }
             Arrays.sort(seconds);
-            return new Memories(seconds[seconds.length / 2], sequences.stateBytes(), resident());
+            return memories(seconds[seconds.length / 2], sequences.stateBytes());
         }
     }
 

@@ -1,5 +1,7 @@
 package tern.kernels.stored;
 
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
@@ -13,12 +15,11 @@ import jdk.incubator.vector.VectorSpecies;
 import tern.kernels.lanes.Lanes;
 
 /**
- * One vector's worth of stored numbers as floats or ints, read from an array. Each is the very value that
+ * One vector's worth of stored numbers as floats or ints, read from an array or from memory. Each is the very value that
  * {@link tern.tensor.Blocks} decodes, except that a zero may have the other sign.
  *
- * <p>They are read from arrays and not from memory segments because a load from an array is a tenth of the nodes for the
- * compiler, so bodies may hold more of them, and because nothing can tell it another kind of array: one product over a segment
- * of another kind would make every later load choose between two.
+ * <p>Where methods are large they read from arrays: a load from an array is a tenth of the nodes for the compiler, so bodies may
+ * hold more of them.
  */
 final class StoredLanes {
     static final VectorSpecies<Float> LANES = Lanes.SPECIES;
@@ -38,7 +39,42 @@ final class StoredLanes {
     private static final VarHandle NATIVE_HALF = MethodHandles.byteArrayViewVarHandle(short[].class,
             ByteOrder.nativeOrder());
 
+    private static final ByteOrder NATIVE = ByteOrder.nativeOrder();
+    private static final ValueLayout.OfShort HALF_AT = ValueLayout.JAVA_SHORT_UNALIGNED
+            .withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfInt WORD_AT = ValueLayout.JAVA_INT_UNALIGNED
+            .withOrder(ByteOrder.LITTLE_ENDIAN);
+
     private StoredLanes() {
+    }
+
+    /** As from an array. */
+    static FloatVector brain(MemorySegment from, long at) {
+        return ((IntVector) ByteVector.fromMemorySegment(PAIRS, from, at, NATIVE).reinterpretAsShorts()
+                .convertShape(VectorOperators.S2I, INTS, 0)).lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
+    }
+
+    /** As from an array. */
+    static IntVector signed(MemorySegment from, long at) {
+        if (HAS_BYTES) {
+            return (IntVector) ByteVector.fromMemorySegment(EIGHTS, from, at, NATIVE)
+                    .convertShape(VectorOperators.B2I, INTS, 0);
+        }
+        return spreadBytes(from.get(WORD_AT, at)).lanewise(VectorOperators.ASHR, 24);
+    }
+
+    /** As from an array. */
+    static IntVector unsigned(MemorySegment from, long at) {
+        if (HAS_BYTES) {
+            return (IntVector) ByteVector.fromMemorySegment(EIGHTS, from, at, NATIVE)
+                    .convertShape(VectorOperators.ZERO_EXTEND_B2I, INTS, 0);
+        }
+        return spreadBytes(from.get(WORD_AT, at)).lanewise(VectorOperators.LSHR, 24);
+    }
+
+    /** As from an array. */
+    static float scale(MemorySegment from, long at) {
+        return Float.float16ToFloat(from.get(HALF_AT, at));
     }
 
     /** BF16: the upper half of a float. */
@@ -56,7 +92,7 @@ final class StoredLanes {
         if (HAS_BYTES) {
             return (IntVector) ByteVector.fromArray(EIGHTS, from, at).convertShape(VectorOperators.B2I, INTS, 0);
         }
-        return spreadBytes(from, at).lanewise(VectorOperators.ASHR, 24);
+        return spreadBytes(word(from, at)).lanewise(VectorOperators.ASHR, 24);
     }
 
     /** Unsigned bytes. */
@@ -65,11 +101,11 @@ final class StoredLanes {
             return (IntVector) ByteVector.fromArray(EIGHTS, from, at).convertShape(VectorOperators.ZERO_EXTEND_B2I,
                     INTS, 0);
         }
-        return spreadBytes(from, at).lanewise(VectorOperators.LSHR, 24);
+        return spreadBytes(word(from, at)).lanewise(VectorOperators.LSHR, 24);
     }
 
-    private static IntVector spreadBytes(byte[] from, int at) {
-        return IntVector.broadcast(INTS, word(from, at)).lanewise(VectorOperators.LSHL, TO_THE_TOP);
+    private static IntVector spreadBytes(int word) {
+        return IntVector.broadcast(INTS, word).lanewise(VectorOperators.LSHL, TO_THE_TOP);
     }
 
     /** Bit {@code first} of a word in lane 0, the next in lane 1, and so on, each moved to bit {@code to}. */

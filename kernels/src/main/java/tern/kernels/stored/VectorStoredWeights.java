@@ -16,15 +16,15 @@ import tern.tensor.Workspace;
 
 /**
  * Stored weights with vectors, for F32 activations; F64 goes to the plain body. Few rows of x, as decoding has them, meet
- * four rows of W at a time, each read once and in order: one row of x without leaving the registers where
- * {@link StoredDots} has a body for the type, else by way of four decoded rows in the cache ({@link Dots}). Many rows of x
+ * rows of W that are each read once and in order: one row of x without leaving the registers where {@link StoredDots} has a
+ * body for the type, else by way of four decoded rows in the cache ({@link Dots}). Many rows of x
  * are multiplied by {@link Gemm} with panels of decoded rows. Which way is taken, and how work is cut up, follows from the
  * shape alone, so results are the same bits on any number of threads; up to {@link #FEW} rows of x, also whichever rows
  * stand beside them. Immutable.
  *
- * <p>Stored bytes are copied into an array in the nearest cache before they are decoded: while copying a core waits for dozens
- * of cache lines at once, while decoding only for the few that its many instructions a line leave in sight, and rows are too
- * short for the memory's own prefetching. Arrays, because loads from them are cheap for the compiler ({@link StoredLanes}).
+ * <p>Where rows are decoded in the cache, their stored bytes are copied there first: while copying a core waits for dozens of cache
+ * lines at once, while decoding only for the few that its many instructions a line leave in sight. One row of x takes few enough
+ * instructions a line to do without.
  */
 public final class VectorStoredWeights implements StoredWeights {
     /** More rows of x than this are worth packing W. */
@@ -118,11 +118,10 @@ public final class VectorStoredWeights implements StoredWeights {
         boolean single = m == 1 && StoredDots.has(type);
         runIfWorth(team, (long) m * n * k >= WORTH_A_REGION, (n + each - 1) / each, (task, scratch) -> {
             int from = task * each, to = Math.min(n, from + each);
-            byte[] near = scratch.bytes(piece * row + Decoder.SMALL);
             if (single) {
-                oneRow(type, k, rows, w, row, piece, from, to, near, bias, y, scratch);
+                oneRow(type, k, rows, w, row, from, to, bias, y, scratch);
             } else {
-                someRows(type, m, k, rows, w, row, piece, from, to, near, bias, y, 4L * n, scratch);
+                someRows(type, m, k, rows, w, row, piece, from, to, bias, y, 4L * n, scratch);
             }
         });
         own.release(mark);
@@ -134,42 +133,34 @@ public final class VectorStoredWeights implements StoredWeights {
     }
 
     /** Rows {@code from} to {@code to} of W with one row of x. */
-    private static void oneRow(DType type, int k, float[] x, MemorySegment w, int row, int piece, int from, int to,
-            byte[] near, MemorySegment bias, MemorySegment y, Workspace scratch) {
+    private static void oneRow(DType type, int k, float[] x, MemorySegment w, int row, int from, int to,
+            MemorySegment bias, MemorySegment y, Workspace scratch) {
         float[] vectors = scratch.floats((Sums.TOGETHER + 1) * Math.max(LENGTH, Sums.TOGETHER));
-        int sums = Sums.TOGETHER * LENGTH, waiting = 0;
+        int sums = Sums.TOGETHER * LENGTH;
         for (int next = from, count; next < to; next += count) {
-            count = Math.min(piece, to - next);
-            MemorySegment.copy(w, ValueLayout.JAVA_BYTE, (long) next * row, near, 0, count * row);
-            // Of the last four rows some may be what lay there before; their sums go nowhere.
-            for (int j = 0; j < count; j += Dots.ROWS) {
-                StoredDots.multiply(type, k, x, near, j * row, row, vectors, waiting * LENGTH);
-                waiting += Math.min(Dots.ROWS, count - j);
-                if (Lanes.bound(k) < k) {
-                    Sums.addUp(vectors, 0, sums);
-                    addTails(type, k, x, 0, near, j * row, row, vectors, sums);
-                    write(Math.min(Dots.ROWS, count - j), vectors, sums, bias, next + j, y, 4L * (next + j));
-                    waiting = 0;
-                } else if (waiting == Sums.TOGETHER || next + j + Dots.ROWS >= to) {
-                    Sums.addUp(vectors, 0, sums);
-                    int first = Math.min(to, next + j + Dots.ROWS) - waiting;
-                    write(waiting, vectors, sums, bias, first, y, 4L * first);
-                    waiting = 0;
-                }
+            count = Math.min(Sums.TOGETHER, to - next);
+            for (int j = 0; j < count; j++) {
+                StoredDots.multiply(type, k, x, w, (long) (next + j) * row, vectors, j * LENGTH);
             }
+            // Behind the last row lies what lay there before; its sums go nowhere.
+            Sums.addUp(vectors, 0, sums);
+            addTails(type, k, x, 0, w, (long) next * row, row, count, vectors, sums);
+            write(count, vectors, sums, bias, next, y, 4L * next);
         }
     }
 
     /** Rows {@code from} to {@code to} of W with m rows of x. */
     private static void someRows(DType type, int m, int k, float[] x, MemorySegment w, int row, int piece, int from,
-            int to, byte[] near, MemorySegment bias, MemorySegment y, long yRow, Workspace scratch) {
-        float[] vectors = scratch.floats(Dots.VECTORS + Sums.TOGETHER);
+            int to, MemorySegment bias, MemorySegment y, long yRow, Workspace scratch) {
+        byte[] near = scratch.bytes(piece * row + Decoder.SMALL);
+        int sums = 2 * Dots.VECTORS;
+        float[] vectors = scratch.floats(sums + Sums.TOGETHER);
         float[] decoded = scratch.floats(Dots.ROWS * PART), scales = scratch.floats(Decoder.SPARE);
         for (int next = from, count; next < to; next += count) {
             count = Math.min(piece, to - next);
             MemorySegment.copy(w, ValueLayout.JAVA_BYTE, (long) next * row, near, 0, count * row);
             for (int j = 0; j < count; j += Dots.ROWS) {
-                Arrays.fill(vectors, 0, Dots.VECTORS, 0);
+                Arrays.fill(vectors, 0, sums, 0);
                 for (int p = 0; p < k; p += PART) {
                     int part = Math.min(PART, k - p);
                     for (int r = 0; r < Dots.ROWS; r++) {
@@ -178,29 +169,28 @@ public final class VectorStoredWeights implements StoredWeights {
                     }
                     Dots.add(m, Lanes.bound(part), x, p, k, decoded, PART, vectors);
                 }
+                Dots.addChains(m, vectors);
+                int four = Math.min(Dots.ROWS, count - j);
                 for (int i = 0; i < m; i++) {
-                    int four = i % Dots.ROWS * Dots.ROWS;
-                    if (four == 0) {
-                        Sums.addUp(vectors, i * Dots.ROWS * LENGTH, Dots.VECTORS);
+                    int at = sums + i % Dots.ROWS * Dots.ROWS;
+                    if (at == sums) {
+                        Sums.addUp(vectors, i * Dots.ROWS * LENGTH, sums);
                     }
-                    if (Lanes.bound(k) < k) {
-                        addTails(type, k, x, i * k, near, j * row, row, vectors, Dots.VECTORS + four);
-                    }
-                    write(Math.min(Dots.ROWS, count - j), vectors, Dots.VECTORS + four, bias, next + j, y,
-                            i * yRow + 4L * (next + j));
+                    addTails(type, k, x, i * k, w, (long) (next + j) * row, row, four, vectors, at);
+                    write(four, vectors, at, bias, next + j, y, i * yRow + 4L * (next + j));
                 }
             }
         }
     }
 
     /** Adds what follows the last whole vector, one product after the other; only halves have rows of any length. */
-    private static void addTails(DType type, int k, float[] x, int xAt, byte[] w, int wAt, int row, float[] sums,
-            int at) {
-        for (int j = 0; j < Dots.ROWS; j++) {
-            for (int p = Lanes.bound(k); p < k; p++) {
-                int from = wAt + j * row + 2 * p;
+    private static void addTails(DType type, int k, float[] x, int xAt, MemorySegment w, long wAt, int row, int count,
+            float[] sums, int at) {
+        for (int p = Lanes.bound(k); p < k; p++) {
+            for (int j = 0; j < count; j++) {
+                short bits = w.get(ValueLayout.JAVA_SHORT_UNALIGNED, wAt + (long) j * row + 2L * p);
                 sums[at + j] += x[xAt + p]
-                        * (type == DType.BF16 ? StoredLanes.oneBrain(w, from) : StoredLanes.oneHalf(w, from));
+                        * (type == DType.BF16 ? Float.intBitsToFloat(bits << 16) : Float.float16ToFloat(bits));
             }
         }
     }
