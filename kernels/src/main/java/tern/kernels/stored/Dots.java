@@ -55,7 +55,8 @@ final class Dots {
         }
     }
 
-    private static void fourByFour(int from, int steps, float[] x, int xAt, int xRow, float[] w, int wRow, float[] v, int at) {
+    private static void fourByFour(int from, int steps, float[] x, int xAt, int xRow, float[] w, int wRow, float[] v,
+            int at) {
         FloatVector a0 = load(v, at), a1 = load(v, at + LENGTH), a2 = load(v, at + 2 * LENGTH),
                 a3 = load(v, at + 3 * LENGTH), b0 = load(v, at + 4 * LENGTH), b1 = load(v, at + 5 * LENGTH),
                 b2 = load(v, at + 6 * LENGTH), b3 = load(v, at + 7 * LENGTH), c0 = load(v, at + 8 * LENGTH),
@@ -104,7 +105,8 @@ final class Dots {
         d3.intoArray(v, at + 15 * LENGTH);
     }
 
-    private static void twoByFour(int from, int steps, float[] x, int xAt, int xRow, float[] w, int wRow, float[] v, int at) {
+    private static void twoByFour(int from, int steps, float[] x, int xAt, int xRow, float[] w, int wRow, float[] v,
+            int at) {
         FloatVector a0 = load(v, at), a1 = load(v, at + LENGTH), a2 = load(v, at + 2 * LENGTH),
                 a3 = load(v, at + 3 * LENGTH), b0 = load(v, at + 4 * LENGTH), b1 = load(v, at + 5 * LENGTH),
                 b2 = load(v, at + 6 * LENGTH), b3 = load(v, at + 7 * LENGTH);
