@@ -24,6 +24,7 @@ module tern.cli {
     opens tern.cli to info.picocli, tools.jackson.databind;
     opens tern.cli.bench to tools.jackson.databind;
     opens tern.cli.compare to tools.jackson.databind;
+    opens tern.cli.load to tools.jackson.databind;
 
     // Plans are kept as JSON.
     exports tern.cli.compare to tern.checkpoint;

@@ -10,7 +10,7 @@ import picocli.CommandLine.Spec;
     KernelBenchCommand.class, RecurrenceBenchCommand.class, ConvolutionBenchCommand.class, DecodeBenchCommand.class,
     TrainBenchCommand.class,
     GenerateBenchCommand.class,
-    TokenizeBenchCommand.class, CacheBenchCommand.class})
+    TokenizeBenchCommand.class, CacheBenchCommand.class, ServeBenchCommand.class})
 final class BenchCommand implements Runnable {
     @ParentCommand
     private Tern tern;

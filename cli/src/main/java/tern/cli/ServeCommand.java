@@ -166,7 +166,7 @@ final class ServeCommand implements Callable<Integer> {
         return new ApiKeys(keys);
     }
 
-    private static long size(String option, String text) {
+    static long size(String option, String text) {
         Matcher matcher = SIZE.matcher(text.strip());
         if (!matcher.matches()) {
             throw new UserError(option + " is \"" + text + "\", expected a size such as 512m or 8g");

@@ -7,15 +7,15 @@ import tern.model.Parameters;
 import tern.model.Stack;
 import tern.model.StackConfig;
 
-/** Brings architectures to the same number of parameters by the width of their channel mixing. */
-final class EqualParameters {
+/** Brings architectures to the same number of parameters by the width of their channel mixing. Stateless. */
+public final class EqualParameters {
     private static final int STEP = 4;
 
     private EqualParameters() {
     }
 
     /** Number of trained values; nothing is allocated. */
-    static long count(StackConfig config) {
+    public static long count(StackConfig config) {
         return new Stack(config, Parameters.Source.shapesOnly()).parameters().count();
     }
 
@@ -23,7 +23,7 @@ final class EqualParameters {
      * The architecture with as many parameters as asked for, as nearly as multiples of four channels allow; unchanged where
      * no branch mixes channels through an inner width, or none is narrow enough.
      */
-    static StackConfig fitted(StackConfig config, long parameters) {
+    public static StackConfig fitted(StackConfig config, long parameters) {
         boolean adjustable = config.branches().stream()
                 .anyMatch(branch -> branch instanceof Record record && RecordJson.knows(record.getClass(), "inner"));
         if (!adjustable) {

@@ -23,7 +23,9 @@ import tern.serve.engine.Token;
  */
 final class Answer {
     // How long nothing may be written to a stream: a comment then shows whether anybody still listens.
-    private static final long QUIET_SECONDS = 2;
+    private static final long QUIET_MILLIS = 2000;
+    // How often a request that has nothing to write yet looks for its client while nothing else happens.
+    private static final long LOOK_MILLIS = 200;
 
     private final Exchange exchange;
     private final Batcher batcher;
@@ -118,7 +120,8 @@ final class Answer {
         try {
             submit();
             while (open > 0) {
-                Events.Event event = events.next(QUIET_SECONDS);
+                Events.Event event = events.next(LOOK_MILLIS);
+                exchange.requireClient();
                 note(event);
                 if (event instanceof Events.Failed(int _, Refusal why)) {
                     throw ApiError.of(why);
@@ -140,7 +143,7 @@ final class Answer {
     void streamed(boolean includeUsage) throws IOException, InterruptedException {
         try {
             submit();
-            Events.Event first = events.next(QUIET_SECONDS);
+            Events.Event first = events.next(QUIET_MILLIS);
             if (first instanceof Events.Failed(int _, Refusal why)) {
                 throw ApiError.of(why);
             }
@@ -172,7 +175,7 @@ final class Answer {
             if (events.isEmpty()) {
                 exchange.flush();
             }
-            event = events.next(QUIET_SECONDS);
+            event = events.next(QUIET_MILLIS);
         }
         if (includeUsage || session.isPresent()) {
             ObjectNode last = shape.envelope(true);

@@ -73,8 +73,8 @@ final class Events {
     }
 
     /** The next event; {@link Quiet} if there is none for so long. */
-    Event next(long seconds) throws InterruptedException {
-        Event event = queue.poll(seconds, TimeUnit.SECONDS);
+    Event next(long millis) throws InterruptedException {
+        Event event = queue.poll(millis, TimeUnit.MILLISECONDS);
         return event == null ? new Quiet() : event;
     }
 

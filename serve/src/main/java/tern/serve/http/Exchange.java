@@ -4,14 +4,18 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.Optional;
 
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.io.Content;
+import org.eclipse.jetty.io.EndPoint;
+import org.eclipse.jetty.io.EofException;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.util.BufferUtil;
 
 /** One request and its answer, with blocking reads and writes. Confined to the request's thread. */
 final class Exchange {
@@ -21,6 +25,7 @@ final class Exchange {
     private final Response response;
     private final int mostBytes;
     private Optional<OutputStream> out = Optional.empty();
+    private final ByteBuffer early = BufferUtil.allocate(1);
 
     Exchange(Request request, Response response, int mostBytes) {
         this.request = request;
@@ -95,6 +100,27 @@ final class Exchange {
                 }
                 to.write(buffer, 0, read);
             }
+        }
+    }
+
+    /**
+     * Looks whether the client still waits for its answer; the body must have been read and the answer not begun. A client that has
+     * closed its end counts as gone.
+     *
+     * @throws IOException if it has gone
+     */
+    void requireClient() throws IOException {
+        EndPoint end = request.getConnectionMetaData().getConnection().getEndPoint();
+        if (early.hasRemaining()) {
+            return;
+        }
+        if (end.fill(early) < 0) {
+            throw new EofException("the client closed the connection before its answer");
+        }
+        if (early.hasRemaining()) {
+            // A request sent ahead has lost its first byte: it goes unanswered, and its client learns so by the end of the
+            // connection.
+            response.getHeaders().put(HttpHeader.CONNECTION, "close");
         }
     }
 
