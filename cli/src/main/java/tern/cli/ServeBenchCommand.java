@@ -61,11 +61,13 @@ final class ServeBenchCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        if (prompt < 1 || tokens < 2 || threads < 0 || seconds <= 0 || warm < 0 || longPrompt < 0 || beside < 1 || document < 0
+        if (prompt < 1 || tokens < 2 || threads < 0 || seconds <= 0 || warm < 0 || longPrompt < 0 || beside < 1
+                || document < 0
                 || sessions < 0) {
-            throw new UserError("--prompt and --beside must be 1 or more, --tokens 2 or more, --seconds above 0, others 0 or"
-                    + " more; found " + List.of(prompt, beside, tokens, seconds, longPrompt, document, sessions,
-                            threads));
+            throw new UserError(
+                    "--prompt and --beside must be 1 or more, --tokens 2 or more, --seconds above 0, others 0 or"
+                            + " more; found " + List.of(prompt, beside, tokens, seconds, longPrompt, document, sessions,
+                                    threads));
         }
         streams.forEach(count -> {
             if (count < 1) {
@@ -74,9 +76,11 @@ final class ServeBenchCommand implements Callable<Integer> {
         });
         presets.forEach(Presets::named);
         Presets.named(sessionPreset);
-        new ServeBench(new ServeBench.Setting(presets, streams, warm, seconds, prompt, tokens, longPrompt, beside, sessions,
-                sessionPreset, document, threads == 0 ? Runtime.getRuntime().availableProcessors() : threads,
-                ServeCommand.size("--max-memory", memory))).run(this::show);
+        new ServeBench(
+                new ServeBench.Setting(presets, streams, warm, seconds, prompt, tokens, longPrompt, beside, sessions,
+                        sessionPreset, document, threads == 0 ? Runtime.getRuntime().availableProcessors() : threads,
+                        ServeCommand.size("--max-memory", memory)))
+                .run(this::show);
         return Outcome.OK;
     }
 

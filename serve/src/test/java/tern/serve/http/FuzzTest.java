@@ -117,7 +117,8 @@ class FuzzTest {
             body = java.util.Arrays.copyOf(body, random.nextInt(body.length));
         }
         StringBuilder head = new StringBuilder();
-        head.append(any(random, METHODS)).append(' ').append(any(random, PATHS)).append(" HTTP/1.1\r\nHost: localhost\r\n");
+        head.append(any(random, METHODS)).append(' ').append(any(random, PATHS))
+                .append(" HTTP/1.1\r\nHost: localhost\r\n");
         for (int i = random.nextInt(4); i > 0; i--) {
             head.append(any(random, HEADERS)).append("\r\n");
         }

@@ -82,7 +82,7 @@ class OverloadTest {
             String body = "{\"prompt\":\"abc\",\"max_tokens\":1000000,\"ignore_eos\":true}";
             socket.getOutputStream().write(("POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
                     + "application/json\r\nContent-Length: " + body.length() + "\r\n\r\n" + body)
-                            .getBytes(StandardCharsets.US_ASCII));
+                    .getBytes(StandardCharsets.US_ASCII));
             await(() -> batcher(server).report().streams() == 1, "it runs");
             socket.close();
             await(() -> batcher(server).report().streams() == 0, "it is gone");
@@ -100,7 +100,7 @@ class OverloadTest {
             String body = "{\"prompt\":\"abc\",\"max_tokens\":300,\"ignore_eos\":true}";
             socket.getOutputStream().write(("POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
                     + "application/json\r\nContent-Length: " + body.length() + "\r\n\r\n" + body)
-                            .getBytes(StandardCharsets.US_ASCII));
+                    .getBytes(StandardCharsets.US_ASCII));
             await(() -> batcher(server).report().streams() == 1, "it runs");
             socket.getOutputStream().write("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
                     .getBytes(StandardCharsets.US_ASCII));
