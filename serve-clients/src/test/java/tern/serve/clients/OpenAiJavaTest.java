@@ -7,10 +7,6 @@ import java.time.Duration;
 import java.util.Iterator;
 import java.util.stream.Collectors;
 
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.Test;
-
 import com.openai.client.OpenAIClient;
 import com.openai.client.okhttp.OpenAIOkHttpClient;
 import com.openai.core.http.StreamResponse;
@@ -22,6 +18,9 @@ import com.openai.models.chat.completions.ChatCompletionChunk;
 import com.openai.models.chat.completions.ChatCompletionCreateParams;
 import com.openai.models.completions.Completion;
 import com.openai.models.completions.CompletionCreateParams;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
 
 /** The official Java client. */
 class OpenAiJavaTest {
@@ -45,7 +44,8 @@ class OpenAiJavaTest {
     }
 
     private static CompletionCreateParams.Builder completion(int tokens) {
-        return CompletionCreateParams.builder().model("tiny").prompt("Hello").maxTokens(tokens).seed(3).temperature(0.8);
+        return CompletionCreateParams.builder().model("tiny").prompt("Hello").maxTokens(tokens).seed(3)
+                .temperature(0.8);
     }
 
     // OpenAI marks the seed of chats as deprecated; here it keeps its promise.
