@@ -10,7 +10,7 @@ import tern.cli.load.Soak;
 import tern.model.Presets;
 
 /** {@code tern soak}: whether a server stands what clients do. */
-@Command(name = "soak", description = "Torment a server in another process with clients that leave, malformed requests, huge prompts, slow readers and a kill in the middle; exit status 1 if sessions were lost, memory grew by more than 5 % or anything else went wrong.", mixinStandardHelpOptions = true, sortOptions = false)
+@Command(name = "soak", description = "Torment a server in another process with clients that leave, malformed requests, huge prompts, slow readers and a kill in the middle; exit status 1 if sessions were lost, memory grew by more than a twentieth or anything else went wrong.", mixinStandardHelpOptions = true, sortOptions = false)
 final class SoakCommand implements Callable<Integer> {
     private static final double ALLOWED_GROWTH = 0.05;
 

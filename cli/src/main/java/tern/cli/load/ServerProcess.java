@@ -51,6 +51,11 @@ public final class ServerProcess implements AutoCloseable {
             command.addAll(List.of("--enable-native-access=ALL-UNNAMED", "-cp", System.getProperty("java.class.path"),
                     "tern.cli.Tern"));
         } else {
+            String others = System.getProperty("java.class.path", "");
+            if (!others.isEmpty()) {
+                // What no module names may stand on the class path beside them.
+                command.addAll(List.of("-cp", others));
+            }
             command.addAll(List.of("--enable-native-access=tern.tensor,tern.kernels,tern.model,tern.cli",
                     "--add-opens=java.base/java.io=tern.cli", "--module-path", modules, "-m",
                     "tern.cli/tern.cli.Tern"));
