@@ -101,7 +101,7 @@ class CacheOptionsTest {
         Run doubled = tern("generate", model, "--prompt", "abcabc", "--tokens", "5", "--json");
         assertThat(twice.code).as(twice.err).isZero();
         JsonNode found = JsonMapper.shared().readTree(twice.out);
-        assertThat(found.get("promptTokens").asInt()).isEqualTo(6);
+        assertThat(found.get("prompt_tokens").asInt()).isEqualTo(6);
         assertThat(found.get("ids")).isEqualTo(JsonMapper.shared().readTree(doubled.out).get("ids"));
     }
 
