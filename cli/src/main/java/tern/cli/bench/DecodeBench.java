@@ -33,6 +33,7 @@ import tern.text.ByteTokenizer;
 public final class DecodeBench {
     /** A long convolution does the transform of its history once every so many steps, so whole periods are timed. */
     private static final int PERIOD = 256;
+    private static final double WARM_SECONDS = 1;
 
     private final Setting setting;
 
@@ -127,8 +128,10 @@ public final class DecodeBench {
             }
             int[] ids = new int[batch];
             float[] logits = new float[batch * vocabulary];
-            int settle = periodic ? PERIOD : 32;
-            for (int i = 0; i < settle; i++) {
+            // Kernels that are called through a few layers are compiled well only after some hundred steps.
+            long started = System.nanoTime();
+            for (int i = 0; i < (periodic ? PERIOD : 32)
+                    || !periodic && i < 2 * PERIOD && (System.nanoTime() - started) * 1e-9 < WARM_SECONDS; i++) {
                 advance(sequences, ids, logits, vocabulary);
             }
             long begun = System.nanoTime();
