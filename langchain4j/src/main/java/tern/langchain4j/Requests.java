@@ -87,11 +87,10 @@ final class Requests {
             throw unsupported(format.jsonSchema() == null ? "JSON response format" : "JSON schema response format",
                     "answers are plain text; ask for ResponseFormat.TEXT");
         }
-        if (parameters.topK() != null) {
-            throw unsupported("topK", "use topP");
-        }
         try {
-            Choosing choosing = new Choosing(or(parameters.temperature(), 1), or(parameters.topP(), 1),
+            Choosing choosing = new Choosing(or(parameters.temperature(), 1),
+                    parameters.topK() == null ? 0 : parameters.topK(),
+                    or(parameters.topP(), 1),
                     or(parameters.presencePenalty(), 0), or(parameters.frequencyPenalty(), 0), Map.of(), -1);
             Integer most = parameters.maxOutputTokens();
             List<String> stops = parameters.stopSequences();

@@ -35,6 +35,12 @@ public abstract sealed class TernBuilder<B extends TernBuilder<B>> extends Model
         return self();
     }
 
+    /** How many of the likeliest tokens remain to choose from; all if not said. */
+    public B topK(@Nullable Integer topK) {
+        parameters.topK(topK);
+        return self();
+    }
+
     /** The smallest set of most likely tokens with this probability remains; 1, all of them, if not said. */
     public B topP(@Nullable Double topP) {
         parameters.topP(topP);

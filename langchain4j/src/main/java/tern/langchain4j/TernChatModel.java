@@ -16,7 +16,7 @@ import tern.serve.local.Reply;
 
 /**
  * A chat model in this process. Safe for use by several threads, whose calls share batches; close it after the last one. Usage is
- * told as {@link TernTokenUsage}. Tools, JSON, images and topK are refused with an {@code UnsupportedFeatureException}.
+ * told as {@link TernTokenUsage}. Tools, JSON and images are refused with an {@code UnsupportedFeatureException}.
  *
  * <pre>{@code
  * try (TernChatModel model = TernChatModel.builder().modelPath("models/quickstart/distilled").maxTokens(60).build()) {

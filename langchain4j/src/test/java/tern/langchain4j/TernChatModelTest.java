@@ -185,7 +185,6 @@ class TernChatModelTest {
                 ChatRequest.builder().messages(hello).responseFormat(ResponseFormat.JSON).build());
         refused("JSON schema", model, ChatRequest.builder().messages(hello).responseFormat(ResponseFormat.builder()
                 .type(dev.langchain4j.model.chat.request.ResponseFormatType.JSON).jsonSchema(schema).build()).build());
-        refused("topK", model, ChatRequest.builder().messages(hello).topK(4).build());
         refused("IMAGE", model, ChatRequest.builder().messages(
                 UserMessage.from(TextContent.from("what is this?"), ImageContent.from("http://localhost/cat.png")))
                 .build());

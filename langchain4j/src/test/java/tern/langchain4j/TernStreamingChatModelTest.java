@@ -16,6 +16,7 @@ import dev.langchain4j.data.message.UserMessage;
 import dev.langchain4j.exception.InvalidRequestException;
 import dev.langchain4j.exception.UnsupportedFeatureException;
 import dev.langchain4j.model.chat.request.ChatRequest;
+import dev.langchain4j.model.chat.request.ResponseFormat;
 import dev.langchain4j.model.chat.response.ChatModelStreamingEvent;
 import dev.langchain4j.model.chat.response.ChatResponse;
 import dev.langchain4j.model.chat.response.CompleteResponse;
@@ -130,8 +131,8 @@ class TernStreamingChatModelTest {
     @Test
     void refusals() {
         assertThatExceptionOfType(UnsupportedFeatureException.class).isThrownBy(() -> builder().build().chat(
-                ChatRequest.builder().messages(UserMessage.from("hi")).topK(3).build(), new Collecting()))
-                .withMessageContaining("topK");
+                ChatRequest.builder().messages(UserMessage.from("hi")).responseFormat(ResponseFormat.JSON).build(),
+                new Collecting())).withMessageContaining("JSON");
         Collecting collecting = new Collecting();
         builder().maxTokens(1 << 30).build().chat("too long", collecting);
         assertThatExceptionOfType(ExecutionException.class)

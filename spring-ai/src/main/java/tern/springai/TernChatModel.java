@@ -34,7 +34,7 @@ import tern.serve.local.Reply;
 /**
  * A chat model in this process. Safe for use by several threads, whose calls share batches. The model belongs to whoever opened it
  * and is closed after the last call. Usage tells the tokens that did not have to be read as
- * {@code getCacheReadInputTokens()}. Tools, media and topK are refused with an {@link UnsupportedOperationException} that names
+ * {@code getCacheReadInputTokens()}. Tools and media are refused with an {@link UnsupportedOperationException} that names
  * them; a call that finds too many waiting, takes too long or is overtaken by the model's end throws a
  * {@link tern.serve.engine.Refusal}.
  */
@@ -162,15 +162,13 @@ public final class TernChatModel implements ChatModel {
         if (refersToTools(asked)) {
             throw unsupported("tools", "answers are plain text; leave the tool callbacks out");
         }
-        if (asked.getTopK() != null) {
-            throw unsupported("topK", "use topP");
-        }
         String name = asked.getModel();
         if (name != null && !name.equals(model.name())) {
             throw new IllegalArgumentException("the prompt names the model " + name + ", but this is " + model.name()
                     + "; leave the model out, or ask the other one");
         }
-        Choosing choosing = new Choosing(or(asked.getTemperature(), 1), or(asked.getTopP(), 1),
+        Choosing choosing = new Choosing(or(asked.getTemperature(), 1), asked.getTopK() == null ? 0 : asked.getTopK(),
+                or(asked.getTopP(), 1),
                 or(asked.getPresencePenalty(), 0), or(asked.getFrequencyPenalty(), 0), Map.of(), -1);
         Integer most = asked.getMaxTokens();
         Long seed = asked.getSeed();

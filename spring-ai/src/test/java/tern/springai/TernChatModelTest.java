@@ -152,10 +152,16 @@ class TernChatModelTest {
         refused("tools", () -> client().prompt().user("what time is it?")
                 .tools(FunctionToolCallback.builder("clock", () -> "noon").description("tells the time").build())
                 .call().content());
-        refused("topK", () -> chat().call(new Prompt("x", ChatOptions.builder().topK(3).build())));
         refused("media image/png", () -> chat().call(new Prompt(UserMessage.builder().text("what is this?")
                 .media(Media.builder().mimeType(MimeTypeUtils.IMAGE_PNG).data(new byte[1]).build()).build())));
-        refused("topK", () -> chat().stream(new Prompt("x", ChatOptions.builder().topK(3).build())).blockLast());
+    }
+
+    /** Of one token that remains, no temperature chooses another. */
+    @Test
+    void topOfOneIsGreedy() {
+        String greedy = text(chat().call(new Prompt("x", ChatOptions.builder().temperature(0.0).build())));
+        String one = text(chat().call(new Prompt("x", ChatOptions.builder().temperature(2.0).topK(1).build())));
+        assertThat(one).isEqualTo(greedy).isNotEmpty();
     }
 
     private static void refused(String feature, org.assertj.core.api.ThrowableAssert.ThrowingCallable call) {

@@ -70,8 +70,8 @@ final class Chooser {
             weights[id] = Math.exp((scores[from + id] - top) / how.temperature());
             total += weights[id];
         }
-        if (how.topP() < 1) {
-            return drawNucleus(weights, total, at);
+        if (how.topP() < 1 || how.topK() > 0) {
+            return drawLikely(weights, total, at);
         }
         double left = at * total;
         int last = 0;
@@ -88,7 +88,7 @@ final class Chooser {
     }
 
     /** Tokens from the likeliest on, of equals the one of the lowest number first; a heap yields only as many as are needed. */
-    private int drawNucleus(double[] weights, double total, double at) {
+    private int drawLikely(double[] weights, double total, double at) {
         int[] heap = new int[weights.length];
         for (int i = 0; i < heap.length; i++) {
             heap[i] = i;
@@ -99,11 +99,17 @@ final class Chooser {
         }
         List<Integer> kept = new ArrayList<>();
         double mass = 0;
-        while (size > 0 && (kept.isEmpty() || mass < how.topP() * total)) {
+        boolean counted = how.topK() > 0;
+        while (size > 0 && (kept.isEmpty() || (counted ? kept.size() < how.topK() : mass < how.topP() * total))) {
             kept.add(heap[0]);
             mass += weights[heap[0]];
             heap[0] = heap[--size];
             sift(heap, size, 0, weights);
+        }
+        // Of so many tokens, those behind top-p go again.
+        double least = how.topP() * mass;
+        while (counted && kept.size() > 1 && mass - weights[kept.getLast()] >= least) {
+            mass -= weights[kept.removeLast()];
         }
         double left = at * mass;
         for (int token : kept) {

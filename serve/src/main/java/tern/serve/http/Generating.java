@@ -15,7 +15,8 @@ final class Generating {
     /** How tokens are chosen. */
     static Choosing choosing(Fields fields, int vocabulary, int logprobs) {
         Map<Integer, Double> bias = fields.biases(vocabulary);
-        return new Choosing(fields.number("temperature", 0, 2, 1), fields.number("top_p", 0, 1, 1),
+        return new Choosing(fields.number("temperature", 0, 2, 1),
+                fields.integer("top_k", 0, Integer.MAX_VALUE, 0), fields.number("top_p", 0, 1, 1),
                 fields.number("presence_penalty", -2, 2, 0), fields.number("frequency_penalty", -2, 2, 0), bias,
                 logprobs);
     }

@@ -10,7 +10,7 @@ import java.util.concurrent.TimeUnit;
 
 /** What became of a job, waited for. */
 final class Collected implements Listener {
-    static final Choosing TOLD = new Choosing(1, 1, 0, 0, Map.of(), 3);
+    static final Choosing TOLD = new Choosing(1, 0, 1, 0, 0, Map.of(), 3);
 
     final List<Token> tokens = new ArrayList<>();
     private final CompletableFuture<Optional<Lease>> done = new CompletableFuture<>();
