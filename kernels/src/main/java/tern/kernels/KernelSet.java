@@ -82,8 +82,8 @@ public record KernelSet(String name, Matmul matmul, StoredWeights stored, Elemen
      * The bodies of {@link #fastest} that give a position of a sequence the same bits whatever stands beside it: whichever
      * sequences share the batch, wherever time is cut into calls, and whether a call steps or reads a whole prompt. So what
      * a model computes is a function of the tokens alone. Forward only as fast as that allows: linear layers of many
-     * rows keep 55 to 70 % of their speed, recurrences step, attention reads its keys once for each position. Backward passes are those of
-     * {@link #fastest}.
+     * rows keep 55 to 70 % of their speed, recurrences step, attention takes tiles of keys at fixed positions, long convolutions
+     * blocks at fixed positions. Backward passes are those of {@link #fastest}.
      */
     public static KernelSet steady() {
         return Chosen.STEADY;

@@ -20,12 +20,16 @@ final class SteadyBodies {
     static KernelSet over(KernelSet set) {
         return new KernelSet(set.name(), set.matmul(), set.stored(), new SteadyElementwise(set.elementwise()),
                 set.norm(), set.channels(), set.heads(), set.embedding(), set.shortConvolution(),
-                new SteadyDilatedConvolution(set.dilatedConvolution()),
-                new SteadyLongConvolution(set.longConvolution()), new SteadyHeadConvolution(set.headConvolution()),
-                set.filters(), set.modal(), set.stateScan(), set.averageScan(),
-                new SteadyDiagonalScan(set.diagonalScan()),
+                set.dilatedConvolution().positionsAlone() ? set.dilatedConvolution()
+                        : new SteadyDilatedConvolution(set.dilatedConvolution()),
+                set.longConvolution().positionsAlone() ? set.longConvolution()
+                        : new SteadyLongConvolution(set.longConvolution()),
+                new SteadyHeadConvolution(set.headConvolution()),
+                set.filters(), set.modal(), set.stateScan(), set.averageScan(), set.diagonalScan(),
                 set.attention().positionsAlone() ? set.attention() : new SteadyAttention(set.attention()),
-                new SteadyChunkedAttention(set.chunkedAttention()), set.crossEntropy(), set.adamW());
+                set.chunkedAttention().positionsAlone() ? set.chunkedAttention()
+                        : new SteadyChunkedAttention(set.chunkedAttention()),
+                set.crossEntropy(), set.adamW());
     }
 
     /** On top of the plain bodies, whose recurrences keep their states in double precision within a call. */
@@ -34,7 +38,7 @@ final class SteadyBodies {
                 set.channels(), set.heads(), set.embedding(), set.shortConvolution(),
                 set.dilatedConvolution(), set.longConvolution(), set.headConvolution(), set.filters(),
                 new SteadyModalScan(set.modal()), new SteadyStateScan(set.stateScan()),
-                new SteadyAverageScan(set.averageScan()), set.diagonalScan(), set.attention(), set.chunkedAttention(),
-                set.crossEntropy(), set.adamW()));
+                new SteadyAverageScan(set.averageScan()), new SteadyDiagonalScan(set.diagonalScan()), set.attention(),
+                set.chunkedAttention(), set.crossEntropy(), set.adamW()));
     }
 }

@@ -44,9 +44,11 @@ final class VectorBodies {
         return SteadyBodies.over(new KernelSet("vector, steady", new RowwiseMatmul(),
                 new VectorStoredWeights(Integer.MAX_VALUE), SET.elementwise(), SET.norm(), SET.channels(), SET.heads(),
                 SET.embedding(), SET.shortConvolution(),
-                new VectorDilatedConvolution(new RowwiseMatmul(), new VectorElementwise()), SET.longConvolution(),
+                new VectorDilatedConvolution(new RowwiseMatmul(), new VectorElementwise()).positionByPosition(),
+                VectorLongConvolution.positionByPosition(),
                 SET.headConvolution(), SET.filters(), VectorModalScan.stepping(),
                 new VectorStateScan(Integer.MAX_VALUE), SET.averageScan(), SET.diagonalScan(),
-                VectorAttention.positionByPosition(), SET.chunkedAttention(), SET.crossEntropy(), SET.adamW()));
+                VectorAttention.positionByPosition(), VectorChunkedAttention.positionByPosition(), SET.crossEntropy(),
+                SET.adamW()));
     }
 }

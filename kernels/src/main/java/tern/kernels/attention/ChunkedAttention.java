@@ -18,6 +18,11 @@ public interface ChunkedAttention {
     void forward(ThreadTeam team, Tensor query, Tensor key, Tensor value, Tensor bias, Chunks how, Tensor keys,
             Tensor values, long[] ages, int[] lengths, Tensor y, Tensor logSum);
 
+    /** Whether {@link #forward} gives a position with a past the same bits whatever stands beside it and wherever time is cut. */
+    default boolean positionsAlone() {
+        return false;
+    }
+
     /**
      * dQuery, dKey, dValue written; dBias, dKeys and dValues accumulated, the latter in the rows that counted before the call.
      *

@@ -34,7 +34,7 @@ import tern.tensor.Workspace;
  */
 public final class VectorAttention implements Attention {
     private static final int TILE = 64;
-    private static final int DECODE_KEYS = 256;
+    static final int DECODE_KEYS = 256;
     private static final int STEP_ROWS = 32;
     private static final int BACKWARD_TASKS = 16;
     private static final int ROTARY_POSITIONS = 64;
@@ -53,8 +53,8 @@ public final class VectorAttention implements Attention {
     }
 
     /**
-     * A body whose forward pass takes every position as if it were the only one, so that its bits do not depend on where
-     * time is cut or on what stands beside it. A pass over 256 keys is shared by the queries that follow each other.
+     * A body whose forward pass gives every position the bits that it has as the only one, so that they do not depend on where
+     * time is cut or on what stands beside it ({@link SteadyTiles}).
      */
     public static VectorAttention positionByPosition() {
         return new VectorAttention(true);
@@ -76,7 +76,9 @@ public final class VectorAttention implements Attention {
         boolean kept = keys.dim(1) > 0;
         Tensor allKeys = kept ? keys : key;
         Tensor allValues = kept ? values : value;
-        if (alone || query.dim(1) == 1) {
+        if (alone && query.dim(1) >= SteadyTiles.FEWEST) {
+            SteadyTiles.forward(team, query, allKeys, allValues, ages, y, logSum);
+        } else if (alone || query.dim(1) == 1) {
             step(team, query, allKeys, allValues, ages, y, logSum);
         } else {
             tiles(team, query, allKeys, allValues, ages, y, logSum);

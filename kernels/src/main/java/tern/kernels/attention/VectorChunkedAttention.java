@@ -20,6 +20,7 @@ import static tern.kernels.lanes.Lanes.padded;
 import static tern.tensor.Tensor.FLOAT;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.List;
 
 import tern.kernels.ThreadTeam;
@@ -41,14 +42,35 @@ public final class VectorChunkedAttention implements ChunkedAttention {
     private static final int TILE = 64;
     private static final int STEP_KEYS = 256;
     private static final int STEP_ROWS = 32;
+    private static final int STEP_QUERIES = 128;
     private static final int BACKWARD_TASKS = 16;
     /** Entries before and after a copy of the bias, so that whole tiles can be read at its ends. */
     private static final int MARGIN = TILE + LENGTH;
     // Floats below which a region's start would cost more than the second thread gains.
     private static final long WORTH_A_REGION = 1 << 15;
 
+    private final boolean alone;
+
     /** A body without state. */
     public VectorChunkedAttention() {
+        this(false);
+    }
+
+    private VectorChunkedAttention(boolean alone) {
+        this.alone = alone;
+    }
+
+    /**
+     * A body whose forward pass over caches takes every position as if it were the only one, so that its bits do not depend on
+     * where time is cut or on what stands beside it; positions of a chunk are tasks of one region.
+     */
+    public static VectorChunkedAttention positionByPosition() {
+        return new VectorChunkedAttention(true);
+    }
+
+    @Override
+    public boolean positionsAlone() {
+        return alone;
     }
 
     /** What a call reads; {@code forward} and {@code turned} are copies of the bias with margins, the second backwards. */
@@ -113,6 +135,10 @@ public final class VectorChunkedAttention implements ChunkedAttention {
         Call call = Call.of(query, key, value, bias, how, keys, values, team.scratch());
         if (query.dim(1) == 1 && lengths.length == 0) {
             step(team, call, ages, y, logSum);
+        } else if (alone && keys.dim(1) > 0 && lengths.length == 0) {
+            for (Piece piece : Piece.of(how, query.dim(1), ages, lengths)) {
+                positions(team, call, piece, y, logSum);
+            }
         } else {
             List<Piece> pieces = Piece.of(how, query.dim(1), ages, lengths);
             int[] owner = new int[pieces.stream().mapToInt(piece -> tiles(piece.queries())).sum()];
@@ -271,65 +297,92 @@ public final class VectorChunkedAttention implements ChunkedAttention {
 
     // ── one position ────────────────────────────────────────────────────────────────────────────────────────────────
 
+    /** The only position of every sequence. */
     private static void step(ThreadTeam team, Call in, long[] ages, Tensor y, Tensor logSum) {
-        int batch = in.query.dim(0);
-        int heads = in.heads();
-        int valueWidth = in.value.dim(3);
         boolean kept = in.keys.dim(1) > 0;
-        int[] counts = new int[batch];
-        int most = 0;
-        long positions = 0;
-        for (int b = 0; b < batch; b++) {
+        Read[] rows = new Read[ages.length];
+        for (int b = 0; b < ages.length; b++) {
             int before = in.how.before(ages[b]);
-            counts[b] = before + 1;
-            most = Math.max(most, counts[b]);
-            positions += counts[b];
+            rows[b] = new Read(b, 0, before + 1);
             if (kept) {
-                put(in.key, in.keys, b, before);
-                put(in.value, in.values, b, before);
+                put(in.key, in.keys, b, 0, before, 1);
+                put(in.value, in.values, b, 0, before, 1);
             }
         }
-        Tensor keys = kept ? in.keys : in.key;
-        Tensor values = kept ? in.values : in.value;
+        read(team, in, rows, kept ? in.keys : in.key, kept ? in.values : in.value, y, logSum);
+    }
+
+    /** The positions of one piece, each with the bits it has as the only one. */
+    private static void positions(ThreadTeam team, Call in, Piece piece, Tensor y, Tensor logSum) {
+        put(in.key, in.keys, piece.sequence(), piece.from(), piece.cached(), piece.queries());
+        put(in.value, in.values, piece.sequence(), piece.from(), piece.cached(), piece.queries());
+        Read[] rows = new Read[piece.queries()];
+        for (int i = 0; i < rows.length; i++) {
+            rows[i] = new Read(piece.sequence(), piece.from() + i, piece.cached() + i + 1);
+        }
+        for (int from = 0; from < rows.length; from += STEP_QUERIES) {
+            read(team, in, Arrays.copyOfRange(rows, from, Math.min(rows.length, from + STEP_QUERIES)), in.keys,
+                    in.values, y, logSum);
+        }
+    }
+
+    /** Position t of sequence b reads so many rows of keys. */
+    private record Read(int b, int t, int keys) {
+    }
+
+    private static void read(ThreadTeam team, Call in, Read[] rows, Tensor keys, Tensor values, Tensor y,
+            Tensor logSum) {
+        int heads = in.heads();
+        int valueWidth = in.value.dim(3);
+        int most = 0;
+        long positions = 0;
+        for (Read row : rows) {
+            most = Math.max(most, row.keys);
+            positions += row.keys;
+        }
         int parts = (most + STEP_KEYS - 1) / STEP_KEYS;
         long partBytes = 4L * (2 + valueWidth);
-        MemorySegment found = team.scratch().floatMemory((long) batch * parts * heads * (2 + valueWidth));
+        Workspace.Mark mark = team.scratch().mark();
+        MemorySegment found = team.scratch().floatMemory((long) rows.length * parts * heads * (2 + valueWidth));
         ThreadTeam.Task part = (index, scratch) -> {
-            int b = index / parts;
+            Read row = rows[index / parts];
             int from = index % parts * STEP_KEYS;
-            int count = Math.min(STEP_KEYS, counts[b] - from);
+            int count = Math.min(STEP_KEYS, row.keys - from);
             if (count > 0) {
-                stepPart(in, keys, values, b, counts[b], from, count, found, index * heads * partBytes, scratch);
+                stepPart(in, keys, values, row, from, count, found, index * heads * partBytes, scratch);
             }
         };
         if (positions * heads * (keys.dim(3) + valueWidth) < WORTH_A_REGION) {
-            alone(team, batch * parts, part);
+            alone(team, rows.length * parts, part);
         } else {
-            team.run(batch * parts, part);
+            team.run(rows.length * parts, part);
         }
-        for (int row = 0; row < batch * heads; row++) {
-            int b = row / heads;
-            long at = ((long) b * parts * heads + row % heads) * partBytes;
-            int own = (counts[b] + STEP_KEYS - 1) / STEP_KEYS;
+        for (int index = 0; index < rows.length * heads; index++) {
+            Read row = rows[index / heads];
+            int h = index % heads;
+            long at = ((long) index / heads * parts * heads + h) * partBytes;
+            long yAt = Call.at(y, row.b, row.t, h);
+            long logSumAt = 4 * (((long) row.b * heads + h) * y.dim(1) + row.t);
+            int own = (row.keys + STEP_KEYS - 1) / STEP_KEYS;
             if (in.normalised()) {
-                join(found, at, heads * partBytes, own, valueWidth, y.data(), 4L * row * valueWidth, logSum.data(),
-                        4L * row);
+                join(found, at, heads * partBytes, own, valueWidth, y.data(), yAt, logSum.data(), logSumAt);
                 continue;
             }
-            scaled(found, at + 8, 1, y.data(), 4L * row * valueWidth, valueWidth);
+            scaled(found, at + 8, 1, y.data(), yAt, valueWidth);
             for (int p = 1; p < own; p++) {
-                addScaled(found, at + p * heads * partBytes + 8, 1, y.data(), 4L * row * valueWidth, valueWidth);
+                addScaled(found, at + p * heads * partBytes + 8, 1, y.data(), yAt, valueWidth);
             }
-            logSum.data().set(FLOAT, 4L * row, 0);
+            logSum.data().set(FLOAT, logSumAt, 0);
         }
+        team.scratch().release(mark);
     }
 
-    private static void put(Tensor fresh, Tensor cache, int b, int row) {
-        MemorySegment.copy(fresh.data(), Call.at(fresh, b, 0, 0), cache.data(), Call.at(cache, b, row, 0),
-                Call.stride(fresh));
+    private static void put(Tensor fresh, Tensor cache, int b, int from, int row, int rows) {
+        MemorySegment.copy(fresh.data(), Call.at(fresh, b, from, 0), cache.data(), Call.at(cache, b, row, 0),
+                rows * Call.stride(fresh));
     }
 
-    private static void stepPart(Call in, Tensor keys, Tensor values, int b, int read, int from, int count,
+    private static void stepPart(Call in, Tensor keys, Tensor values, Read row, int from, int count,
             MemorySegment found, long foundAt, Workspace scratch) {
         int heads = in.heads();
         int width = in.query.dim(3);
@@ -337,13 +390,13 @@ public final class VectorChunkedAttention implements ChunkedAttention {
         int valueLanes = padded(valueWidth);
         MemorySegment scores = scratch.floatMemory(STEP_KEYS + LENGTH);
         MemorySegment mixed = scratch.floatMemory(valueLanes);
-        float scale = in.normalised() ? (float) (1 / Math.sqrt(width)) : 1f / read;
+        float scale = in.normalised() ? (float) (1 / Math.sqrt(width)) : 1f / row.keys;
         for (int h = 0; h < heads; h++) {
             long own = foundAt + 4L * h * (2 + valueWidth);
-            dots(in.query.data(), Call.at(in.query, b, 0, h), keys.data(), Call.at(keys, b, from, h),
+            dots(in.query.data(), Call.at(in.query, row.b, row.t, h), keys.data(), Call.at(keys, row.b, from, h),
                     Call.stride(keys), count, width, scale, scores, 0);
             if (in.biased()) {
-                long at = 4 * (MARGIN + (in.bias.dim(0) - 1) / 2L + from - (read - 1));
+                long at = 4 * (MARGIN + (in.bias.dim(0) - 1) / 2L + from - (row.keys - 1));
                 addTo(scores, 0, in.straight, at, padded(count));
             }
             if (in.normalised()) {
@@ -354,7 +407,7 @@ public final class VectorChunkedAttention implements ChunkedAttention {
             Lanes.clear(mixed, 0, 4L * valueLanes);
             for (int s = 0; s < count; s += STEP_ROWS) {
                 mix(scores, 4L * s, Math.min(STEP_ROWS, count - s), values.data(),
-                        Call.at(values, b, from + (long) s, h), Call.stride(values), mixed, 0, valueWidth);
+                        Call.at(values, row.b, from + (long) s, h), Call.stride(values), mixed, 0, valueWidth);
             }
             MemorySegment.copy(mixed, 0, found, own + 8, 4L * valueWidth);
         }

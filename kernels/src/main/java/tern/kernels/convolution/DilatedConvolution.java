@@ -21,6 +21,11 @@ public interface DilatedConvolution {
     void forward(ThreadTeam team, Tensor x, Dilations layers, List<Tensor> inner, List<Tensor> rings, long[] ages,
             Tensor y);
 
+    /** Whether {@link #forward} gives a position with a past the same bits whatever stands beside it and wherever time is cut. */
+    default boolean positionsAlone() {
+        return false;
+    }
+
     /**
      * The way back. Sums over positions run in single precision over some rows and in double precision over these sums, in an
      * order fixed by the shapes.

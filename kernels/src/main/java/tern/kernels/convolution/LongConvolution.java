@@ -20,6 +20,11 @@ public interface LongConvolution {
     void forward(ThreadTeam team, Tensor x, Tensor taps, Tensor skip, Tensor history, long[] ages, Tensor pending,
             Tensor y);
 
+    /** Whether {@link #forward} gives a position with a past the same bits whatever stands beside it and wherever time is cut. */
+    default boolean positionsAlone() {
+        return false;
+    }
+
     /**
      * Backward of the same map, read as a function of x, taps, skip and the rows of the history before {@code ages}.
      *

@@ -27,11 +27,30 @@ public final class VectorDilatedConvolution implements DilatedConvolution {
 
     private final Matmul matmul;
     private final Elementwise elementwise;
+    private final boolean alone;
 
     /** A body without state that multiplies matrices and applies functions with these. */
     public VectorDilatedConvolution(Matmul matmul, Elementwise elementwise) {
+        this(matmul, elementwise, false);
+    }
+
+    private VectorDilatedConvolution(Matmul matmul, Elementwise elementwise, boolean alone) {
         this.matmul = matmul;
         this.elementwise = elementwise;
+        this.alone = alone;
+    }
+
+    /**
+     * A body whose forward pass over rings gives every position the bits that it has as the only one: depthwise layers meet
+     * taps one after another wherever they lie, layers with groups take position after position.
+     */
+    public VectorDilatedConvolution positionByPosition() {
+        return new VectorDilatedConvolution(matmul, elementwise, true);
+    }
+
+    @Override
+    public boolean positionsAlone() {
+        return alone;
     }
 
     @Override
@@ -47,6 +66,8 @@ public final class VectorDilatedConvolution implements DilatedConvolution {
                 Tensor next = l == rings.size() - 1 ? y : made(team, x, layer, inner, l);
                 if (layer.depthwise()) {
                     depthwise(team, g, alone(layers, l), List.of(), rings.subList(l, l + 1), ages, next);
+                } else if (alone && inner.isEmpty() && rings.stream().anyMatch(ring -> ring.dim(1) > 0)) {
+                    groupedAlone(team, layers, layer, g, rings.get(l), ages, next);
                 } else {
                     grouped(team, layers, layer, g, rings.get(l), ages, next);
                 }
@@ -77,6 +98,21 @@ public final class VectorDilatedConvolution implements DilatedConvolution {
         keep(ring, g, ages);
     }
 
+    private void groupedAlone(ThreadTeam team, Dilations layers, Dilations.Layer layer, Tensor g, Tensor ring,
+            long[] ages, Tensor next) {
+        for (int b = 0; b < g.dim(0); b++) {
+            for (int t = 0; t < g.dim(1); t++) {
+                int row = b * g.dim(1) + t;
+                grouped(team, layers, layer, position(g, row), ring.slice(b, b + 1), new long[] {ages[b] + t},
+                        position(next, row));
+            }
+        }
+    }
+
+    private static Tensor position(Tensor x, int row) {
+        return rows(x).slice(row, row + 1).reshape(1, 1, x.dim(2));
+    }
+
     private static void keep(Tensor ring, Tensor g, long[] ages) {
         int size = ring.dim(1);
         for (int b = 0; size > 0 && b < g.dim(0); b++) {
@@ -92,7 +128,7 @@ public final class VectorDilatedConvolution implements DilatedConvolution {
         return x.reshape(x.dim(0) * x.dim(1), x.dim(2));
     }
 
-    private static void depthwise(ThreadTeam team, Tensor x, Dilations layers, List<Tensor> inner, List<Tensor> rings,
+    private void depthwise(ThreadTeam team, Tensor x, Dilations layers, List<Tensor> inner, List<Tensor> rings,
             long[] ages, Tensor y) {
         DilatedPlan plan = DilatedPlan.of(x, layers, rings);
         long products = 0;
@@ -101,7 +137,7 @@ public final class VectorDilatedConvolution implements DilatedConvolution {
             products += (long) plan.taps()[l] * x.elements();
             widest = Math.max(widest, plan.layer(l).dilation());
         }
-        if (plan.ringed() && x.dim(1) < widest) {
+        if (plan.ringed() && (x.dim(1) < widest || alone && inner.isEmpty())) {
             steps(team, plan, x, inner, rings, ages, y, products);
             return;
         }

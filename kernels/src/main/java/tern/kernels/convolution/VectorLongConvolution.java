@@ -27,6 +27,7 @@ public final class VectorLongConvolution implements LongConvolution {
     }
 
     private final Form form;
+    private final boolean alone;
 
     /** A body that chooses the fastest form. */
     public VectorLongConvolution() {
@@ -34,7 +35,25 @@ public final class VectorLongConvolution implements LongConvolution {
     }
 
     VectorLongConvolution(Form form) {
+        this(form, false);
+    }
+
+    private VectorLongConvolution(Form form, boolean alone) {
         this.form = form;
+        this.alone = alone;
+    }
+
+    /**
+     * A body whose forward pass gives a position with a history the bits that it has as the only one: inputs of its own block are
+     * summed for it alone, those of earlier blocks of the sequence alone when a block is full.
+     */
+    public static VectorLongConvolution positionByPosition() {
+        return new VectorLongConvolution(Form.FASTEST, true);
+    }
+
+    @Override
+    public boolean positionsAlone() {
+        return alone;
     }
 
     @Override
@@ -56,6 +75,13 @@ public final class VectorLongConvolution implements LongConvolution {
                 MemorySegment.copy(x.data(), 4L * b * time * channels, history.data(),
                         4L * (b * (long) history.dim(1) + ages[b]) * channels, 4L * time * channels);
             }
+        }
+        if (alone && block > 0) {
+            for (int b = 0; b < batch; b++) {
+                forwardByBlocks(team, x.slice(b, b + 1), taps, skip, history.slice(b, b + 1), new long[] {ages[b]},
+                        pending.slice(b, b + 1), y.slice(b, b + 1));
+            }
+            return;
         }
         Tensor inputs = kept ? history : x;
         int useful = (int) Math.min(taps.dim(0), oldest + time);
@@ -113,7 +139,11 @@ public final class VectorLongConvolution implements LongConvolution {
                 long row = (long) b * time + from;
                 long first = (long) b * history.dim(1);
                 int inside = (int) (now[b] % block);
-                DirectSums.sum(taps, history, first, now[b] - inside, now[b] + count, y, row, now[b], count, low, high);
+                int each = alone ? 1 : count;
+                for (int t = 0; t < count; t += each) {
+                    DirectSums.sum(taps, history, first, now[b] - inside, now[b] + count, y, row + t, now[b] + t, each,
+                            low, high);
+                }
                 DirectSums.addRows(pending, (long) b * block + inside, y, row, count, low, high);
                 DirectSums.addSkip(skip, x, y, row, count, low, high);
             });

@@ -119,6 +119,60 @@ class VectorAttentionTest {
         }
     }
 
+    /** Many positions by {@link VectorAttention#positionByPosition} have the bits that each has alone. */
+    @Test
+    void positionsTogetherAreThoseAlone() {
+        alone(1300, 9, 2, 1, 64, 48, 0, 5);
+        alone(1301, 150, 4, 2, 20, 37, 200, 253);
+        alone(1302, 11, 1, 1, 7, 3, 510, 0);
+        alone(1303, 130, 3, 3, 16, 16, 255, 256);
+    }
+
+    private void alone(long seed, int time, int heads, int groups, int width, int valueWidth, int age0, int age1) {
+        Attention steady = VectorAttention.positionByPosition();
+        try (KernelLaw law = new KernelLaw(seed)) {
+            ThreadTeam team = law.team(3);
+            long[] ages = {age0, age1};
+            int capacity = Math.max(age0, age1) + time + 2;
+            Tensor query = law.gaussian(DType.F32, 2, time, heads, width);
+            Tensor key = law.gaussian(DType.F32, 2, time, groups, width);
+            Tensor value = law.gaussian(DType.F32, 2, time, groups, valueWidth);
+            Tensor keys = law.blank(DType.F32, 2, capacity, groups, width);
+            Tensor values = law.blank(DType.F32, 2, capacity, groups, valueWidth);
+            for (int b = 0; b < 2; b++) {
+                fillRows(law, keys, b, (int) ages[b]);
+                fillRows(law, values, b, (int) ages[b]);
+            }
+            Tensor keysAlone = law.copy(keys);
+            Tensor valuesAlone = law.copy(values);
+            Tensor y = law.blank(DType.F32, 2, time, heads, valueWidth);
+            Tensor yAlone = law.blank(DType.F32, 2, time, heads, valueWidth);
+            Tensor sums = law.blank(DType.F32, 2, heads, time);
+            Tensor sumsAlone = law.blank(DType.F32, 2, heads, time);
+            steady.forward(team, query, key, value, keys, values, ages, y, sums);
+            Tensor one = law.blank(DType.F32, 1, heads, 1);
+            for (int b = 0; b < 2; b++) {
+                for (int t = 0; t < time; t++) {
+                    steady.forward(team, position(query, b, t), position(key, b, t), position(value, b, t),
+                            keysAlone.slice(b, b + 1), valuesAlone.slice(b, b + 1), new long[] {ages[b] + t},
+                            position(yAlone, b, t), one);
+                    for (int h = 0; h < heads; h++) {
+                        sumsAlone.set(((long) b * heads + h) * time + t, one.get(h));
+                    }
+                }
+            }
+            law.assertSame("y", y, yAlone);
+            law.assertSame("logSum", sums, sumsAlone);
+            law.assertSame("keys", keys, keysAlone);
+            law.assertSame("values", values, valuesAlone);
+        }
+    }
+
+    private static Tensor position(Tensor x, int b, int t) {
+        int row = b * x.dim(1) + t;
+        return x.reshape(x.dim(0) * x.dim(1), 1, x.dim(2), x.dim(3)).slice(row, row + 1);
+    }
+
     @Test
     void anyCutGivesTheSame() {
         for (long seed = 1300; seed < 1306; seed++) {
