@@ -78,9 +78,9 @@ final class TrainingProgress implements Consumer<TrainingEvent>, AutoCloseable {
     private void show(TrainingEvent event) {
         switch (event) {
             case TrainingEvent.Started started -> {
-                say("%s: %,d parameters; %s; %d threads, %s kernels; needs %,d MiB of memory", started.name(),
+                say("%s: %,d parameters; %s; %d threads, %s kernels; needs %,d MiB of memory (%s)", started.name(),
                         started.parameters(), started.budget(), started.threads(), started.kernels(),
-                        (started.memory().total() >> 20) + 1);
+                        (started.memory().total() >> 20) + 1, started.memory());
                 started.split().forEach(part -> say("  %s", part));
                 if (started.step() > 0) {
                     say("goes on after step %,d", started.step());

@@ -98,6 +98,15 @@ public final class ThreadTeam implements AutoCloseable {
         return Thread.currentThread() instanceof Worker worker && worker.team == this ? worker.scratch : scratch;
     }
 
+    /** Bytes of scratch memory that all threads hold from the operating system; to be asked between regions. */
+    public long scratchBytes() {
+        long sum = scratch.bytes();
+        for (Worker worker : workers) {
+            sum += worker.scratch.bytes();
+        }
+        return sum;
+    }
+
     /**
      * Carries out tasks 0..tasks−1, each once, in any order on any thread, and returns when all are done. What the tasks
      * wrote is visible to the caller. If a task throws, tasks not yet begun are left out and the first exception is thrown

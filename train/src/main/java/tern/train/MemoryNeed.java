@@ -14,24 +14,38 @@ import java.util.Locale;
  * @param gradients one for each trained value
  * @param moments two for each trained value
  * @param activations what a step computes and keeps for its backward pass
+ * @param scratch what threads use while an operation runs
  * @param runtime the Java runtime itself
  */
-public record MemoryNeed(long parameters, long gradients, long moments, long activations, long runtime) {
-    private static final long RUNTIME = 200L << 20;
+public record MemoryNeed(long parameters, long gradients, long moments, long activations, long scratch,
+        long runtime) {
+    /** What the process of a model of 39 million parameters held beside its tensors; most of it is the compiler's. */
+    private static final long RUNTIME = 320L << 20;
     private static final Path LINUX = Path.of("/proc/meminfo");
 
     /** What is needed whatever the batch: parameters, gradients and moments in F32. */
     static MemoryNeed without(long all, long trained) {
-        return new MemoryNeed(4 * all, 4 * trained, 8 * trained, 0, RUNTIME);
+        return new MemoryNeed(4 * all, 4 * trained, 8 * trained, 0, 0, RUNTIME);
     }
 
-    MemoryNeed withActivations(long bytes) {
-        return new MemoryNeed(parameters, gradients, moments, bytes, runtime);
+    MemoryNeed withStep(Step step) {
+        // Freed blocks of one size are not always of use for the next: about an eighth of what is held lies idle.
+        return new MemoryNeed(parameters, gradients, moments, step.activations + step.activations / 8, step.scratch,
+                runtime);
+    }
+
+    /**
+     * Bytes that a step takes besides what does not depend on it.
+     *
+     * @param activations what it computes and keeps for its backward pass
+     * @param scratch what threads use while an operation runs
+     */
+    record Step(long activations, long scratch) {
     }
 
     /** All of it. */
     public long total() {
-        return parameters + gradients + moments + activations + runtime;
+        return parameters + gradients + moments + activations + scratch + runtime;
     }
 
     /**
@@ -68,6 +82,7 @@ public record MemoryNeed(long parameters, long gradients, long moments, long act
     @Override
     public String toString() {
         return "parameters " + mebibytes(parameters) + ", gradients " + mebibytes(gradients) + ", moments "
-                + mebibytes(moments) + ", activations " + mebibytes(activations) + ", Java " + mebibytes(runtime);
+                + mebibytes(moments) + ", activations " + mebibytes(activations) + ", threads "
+                + mebibytes(scratch) + ", Java " + mebibytes(runtime);
     }
 }

@@ -242,23 +242,34 @@ public final class Trainer implements AutoCloseable {
     }
 
     /**
-     * Bytes that the activations of a step take, told from four short steps: they grow with the number of tokens, with that
-     * of sequences, as states do, and with their time, as filters do.
+     * Bytes that a step takes, told from four short ones: activations grow with the number of tokens, with that of sequences,
+     * as states do, and with their time, as filters do; what threads use grows with the tokens at most.
      */
-    long estimateActivations() {
+    MemoryNeed.Step estimateStep() {
         int time = Math.min(config.time(), Math.max(16, config.time() / 8));
         int longer = Math.min(config.time(), 2 * time);
         double one = peakOf(1, time);
+        long least = team.scratchBytes();
         double two = peakOf(2, time);
         if (longer == time) {
-            return (long) (one + (two - one) * (config.batch() - 1));
+            return new MemoryNeed.Step((long) (one + (two - one) * (config.batch() - 1)),
+                    extrapolated(least, time, 2.0 * time));
         }
         double oneLonger = peakOf(1, longer);
         double perToken = (peakOf(2, longer) - oneLonger - two + one) / (longer - time);
         double perRow = two - one - perToken * time;
         double perPosition = (oneLonger - one) / (longer - time) - perToken;
         double fixed = one - perRow - (perToken + perPosition) * time;
-        return (long) (fixed + perRow * config.batch() + (perPosition + perToken * config.batch()) * config.time());
+        return new MemoryNeed.Step(
+                (long) (fixed + perRow * config.batch() + (perPosition + perToken * config.batch()) * config.time()),
+                extrapolated(least, time, 2.0 * longer));
+    }
+
+    /** What threads hold for a step, of which they held {@code least} after {@code few} tokens and more after {@code many}. */
+    private long extrapolated(long least, double few, double many) {
+        long most = team.scratchBytes();
+        double tokens = (double) config.batch() * config.time();
+        return most + (long) Math.max(0, (most - least) / (many - few) * (tokens - many));
     }
 
     /** The most bytes that a step's activations have taken so far. */

@@ -106,7 +106,7 @@ public final class TrainingRun {
             Stack model = new Stack(plan.architecture(),
                     Parameters.Source.initialised(plan.training().seed(), DType.F32, memory));
             try (Trainer trainer = new Trainer(model, plan.training(), kernels, team)) {
-                MemoryNeed need = least.withActivations(trainer.estimateActivations());
+                MemoryNeed need = least.withStep(trainer.estimateStep());
                 need.requireAtMost(available);
                 Progress from = plan.resume() ? load(trainer, windows) : Progress.beginning(windows.save());
                 RunDescription.of(plan).write(plan.folder());

@@ -167,7 +167,7 @@ class TrainerTest {
             try (Memory memory = new Memory(); ThreadTeam team = new ThreadTeam(1)) {
                 Stack model = Tiny.model(Tiny.everything(32, 256), DType.F32, memory);
                 try (Trainer trainer = new Trainer(model, config, FAST, team)) {
-                    long estimated = trainer.estimateActivations();
+                    long estimated = trainer.estimateStep().activations();
                     assertThat(trainer.activations()).isZero();
                     TokenStore tokens = Tiny.tokens(Tiny.TEXT.repeat(10));
                     trainer.step(new RandomWindows(tokens, 6, 256, 1), 1e-3);

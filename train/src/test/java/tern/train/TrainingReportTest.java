@@ -24,7 +24,7 @@ class TrainingReportTest {
         new RunDescription("small", training, "steps", STEPS, List.of("a tale.txt"), "90/5/5", "none").write(folder);
         try (MetricsLog log = new MetricsLog(folder.resolve("metrics.jsonl"), 0)) {
             log.write(new TrainingEvent.Started(0, "small", 12_345, folder.toString(), "2000 steps",
-                    List.of("train 900 bytes"), new MemoryNeed(1, 2, 3, 4, 5), 2, "vector"));
+                    List.of("train 900 bytes"), new MemoryNeed(1, 2, 3, 4, 5, 6), 2, "vector"));
             for (int step = 1; step <= STEPS; step++) {
                 log.write(
                         new TrainingEvent.Stepped(step, 2, 8.0 - step / 500.0, 1e-3, 0.5, 128L * step, 1000 + step % 2,
@@ -77,7 +77,7 @@ class TrainingReportTest {
                 .write(folder);
         try (MetricsLog log = new MetricsLog(folder.resolve("metrics.jsonl"), 0)) {
             log.write(new TrainingEvent.Started(0, "small", 12_345, folder.toString(), "0.5 minutes", List.of(),
-                    new MemoryNeed(1, 2, 3, 4, 5), 2, "vector"));
+                    new MemoryNeed(1, 2, 3, 4, 5, 6), 2, "vector"));
         }
         TrainingReport.write(folder);
         assertThat(TrainingReport.data(folder).path("state").asString()).isEqualTo("in training");

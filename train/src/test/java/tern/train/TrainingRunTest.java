@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -19,6 +20,7 @@ import tern.checkpoint.Safetensors;
 import tern.checkpoint.StoredTensor;
 import tern.kernels.KernelSet;
 import tern.kernels.ThreadTeam;
+import tern.model.Presets;
 import tern.model.StackConfig;
 import tern.text.ByteTokenizer;
 import tern.text.SplitData;
@@ -246,8 +248,25 @@ class TrainingRunTest {
         Session session = new Session();
         session.memory = 100L << 20;
         assertThatThrownBy(() -> session.run(folder)).isInstanceOf(IllegalArgumentException.class)
-                .hasMessageMatching("training needs 2\\d\\d MiB of memory .* 101 MiB are available; .*");
+                .hasMessageMatching("training needs 3\\d\\d MiB of memory .* 101 MiB are available; .*");
         assertThat(session.events).isEmpty();
+    }
+
+    /** Sixteen bytes a parameter, before any of them is made. */
+    @Test
+    void publishedSizesSayWhatTheyNeed() {
+        Map<String, Long> parameters = Map.of("mega-enwik8", 39_162_368L, "tcnca-enwik8", 39_211_520L);
+        parameters.forEach((preset, count) -> {
+            MemoryNeed least = MemoryNeed.without(count, count);
+            assertThat(least.total()).isEqualTo(16 * count + (320L << 20));
+            Session session = new Session();
+            session.architecture = Presets.named(preset);
+            session.memory = least.total() - 1;
+            assertThatThrownBy(() -> session.run(folder)).isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageMatching("training needs 91[89] MiB of memory \\(parameters 150 MiB, gradients 150 MiB,"
+                            + " moments (299|300) MiB, activations 1 MiB, threads 1 MiB, Java 321 MiB\\), 91[89] MiB are"
+                            + " available; set a smaller batch or time, recompute=true, or choose a smaller model");
+        });
     }
 
     @Test
