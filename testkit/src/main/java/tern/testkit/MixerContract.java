@@ -35,8 +35,8 @@ import tern.tensor.Tensor;
  */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 public abstract class MixerContract {
-    private static final int SEEDS = 8;
-    private static final int GRADIENT_SEEDS = 3;
+    private static final int SEEDS = 4;
+    private static final int GRADIENT_SEEDS = 2;
     private static final int SAMPLED_ENTRIES = 5;
     private static final double NOISE = 0.1;
     private static final double DIFFERENCE = 1e-5;

@@ -32,6 +32,8 @@ public final class KernelBench {
     private static final long LONGEST_WARM_UP_NANOS = 20_000_000_000L;
     /** A large kernel may run at a tenth of its speed for most of a second before the compiler is done with it. */
     private static final long PLATEAU_NANOS = 1_000_000_000L;
+    /** The plateau is no longer than so many times what is asked of the warm-up: whoever asks for next to nothing wants a look. */
+    private static final int PLATEAU_OF_WARM_UP = 40;
     /** Calls that must not have become faster either: a kernel that is not compiled yet fills the plateau with very few. */
     private static final int PLATEAU_CALLS = 20;
     private static final int FEWEST_SAMPLES = 5;
@@ -191,8 +193,9 @@ public final class KernelBench {
     /** Runs until calls have not become faster for a while, which is when the compilers are done; returns the shortest time. */
     private static long warmUp(Runnable call, long nanos) {
         long begin = System.nanoTime(), last = begin, fasterAt = begin, shortest = Long.MAX_VALUE;
+        long plateau = Math.max(nanos, Math.min(PLATEAU_NANOS, PLATEAU_OF_WARM_UP * nanos));
         int since = 0;
-        while ((since < PLATEAU_CALLS || last - fasterAt < Math.max(nanos, PLATEAU_NANOS))
+        while ((since < PLATEAU_CALLS || last - fasterAt < plateau)
                 && last - begin < LONGEST_WARM_UP_NANOS) {
             call.run();
             long now = System.nanoTime();
