@@ -35,6 +35,7 @@ import tern.ops.KeysAndValues;
 import tern.ops.Modes;
 import tern.ops.Ops;
 import tern.ops.Scanned;
+import tern.ops.Selection;
 import tern.tensor.Allocator;
 import tern.tensor.DType;
 import tern.tensor.Pool;
@@ -1039,6 +1040,46 @@ public final class TapeOps implements Ops, AutoCloseable {
             }
         });
         return taps;
+    }
+
+    @Override
+    public Scanned affineScan(Tensor decay, Tensor turn, Tensor x, Tensor state) {
+        Scanned scanned = eager.affineScan(decay, turn, x, results.copyOf(state));
+        record(List.of(decay, turn, x, state), List.of(scanned.y(), scanned.state()),
+                List.of(decay, turn, state, scanned.y()), () -> {
+                    Tensor dx = like(x);
+                    Tensor dState = like(state);
+                    Tensor dDecay = target(decay);
+                    Tensor dTurn = target(turn);
+                    set(x).affineScan().backward(team, decay, turn, state, scanned.y(), given(scanned.y()),
+                            given(scanned.state()), dDecay, dTurn, dx, dState);
+                    contribute(x, dx);
+                    contribute(state, dState);
+                    settle(decay, dDecay);
+                    settle(turn, dTurn);
+                });
+        return scanned;
+    }
+
+    @Override
+    public Scanned selectiveScan(Selection in, Tensor state) {
+        Scanned scanned = eager.selectiveScan(in, results.copyOf(state));
+        List<Tensor> inputs = List.of(in.x(), in.step(), in.rate(), in.write(), in.read(), in.skip(), state);
+        record(inputs, List.of(scanned.y(), scanned.state()), inputs, () -> {
+            Selection found = new Selection(like(in.x()), like(in.step()), target(in.rate()), like(in.write()),
+                    like(in.read()), target(in.skip()));
+            Tensor dState = like(state);
+            set(state).selectiveScan().backward(team, in, state, given(scanned.y()), given(scanned.state()), found,
+                    dState);
+            contribute(in.x(), found.x());
+            contribute(in.step(), found.step());
+            contribute(in.write(), found.write());
+            contribute(in.read(), found.read());
+            contribute(state, dState);
+            settle(in.rate(), found.rate());
+            settle(in.skip(), found.skip());
+        });
+        return scanned;
     }
 
     private static List<Tensor> trained(Modes modes) {

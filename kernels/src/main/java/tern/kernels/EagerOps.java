@@ -32,6 +32,7 @@ import tern.ops.LinearMap;
 import tern.ops.Modes;
 import tern.ops.Ops;
 import tern.ops.Scanned;
+import tern.ops.Selection;
 import tern.tensor.Allocator;
 import tern.tensor.DType;
 import tern.tensor.Memory;
@@ -780,6 +781,39 @@ public final class EagerOps implements Ops, AutoCloseable {
         Tensor taps = results.allocate(gain.dtype(), Shape.of(length, width));
         set(gain).diagonalScan().taps(team, logDecay, phase, gain, weight, weightImaginary, taps);
         return taps;
+    }
+
+    @Override
+    public Scanned affineScan(Tensor decay, Tensor turn, Tensor x, Tensor state) {
+        requireRank("affineScan", "x", x, 3);
+        requireRank("affineScan", "decay", decay, 3);
+        int channels = decay.dim(2);
+        int parts = turn.shape().last() == 0 ? 1 : 2;
+        require("affineScan", "decay", decay, decay.dim(0) == 1 ? 1 : x.dim(0), decay.dim(1) == 1 ? 1 : x.dim(1),
+                channels);
+        require("affineScan", "turn", turn, decay.dim(0), decay.dim(1), (parts - 1) * channels);
+        require("affineScan", "x", x, x.dim(0), x.dim(1), parts * channels);
+        require("affineScan", "state", state, x.dim(0), 1, x.dim(2));
+        requireType("affineScan", "decay", decay, x);
+        requireType("affineScan", "turn", turn, x);
+        requireType("affineScan", "state", state, x);
+        Tensor y = like(x);
+        set(x).affineScan().forward(team, decay, turn, x, state, y, state);
+        return new Scanned(y, state);
+    }
+
+    @Override
+    public Scanned selectiveScan(Selection in, Tensor state) {
+        require("selectiveScan", "state", state, in.x().dim(0), in.states(), in.width());
+        requireType("selectiveScan", "step", in.step(), in.x());
+        requireType("selectiveScan", "rate", in.rate(), in.x());
+        requireType("selectiveScan", "write", in.write(), in.x());
+        requireType("selectiveScan", "read", in.read(), in.x());
+        requireType("selectiveScan", "skip", in.skip(), in.x());
+        requireType("selectiveScan", "state", state, in.x());
+        Tensor y = like(in.x());
+        set(y).selectiveScan().forward(team, in, state, y, state);
+        return new Scanned(y, state);
     }
 
     @Override

@@ -34,11 +34,15 @@ import tern.kernels.norm.Norm;
 import tern.kernels.norm.ReferenceNorm;
 import tern.kernels.optimise.AdamWStep;
 import tern.kernels.optimise.ReferenceAdamW;
+import tern.kernels.recurrence.AffineScan;
 import tern.kernels.recurrence.AverageScan;
 import tern.kernels.recurrence.DiagonalScan;
+import tern.kernels.recurrence.ReferenceAffineScan;
 import tern.kernels.recurrence.ReferenceAverageScan;
 import tern.kernels.recurrence.ReferenceDiagonalScan;
+import tern.kernels.recurrence.ReferenceSelectiveScan;
 import tern.kernels.recurrence.ReferenceStateScan;
+import tern.kernels.recurrence.SelectiveScan;
 import tern.kernels.recurrence.StateScan;
 import tern.kernels.stored.ReferenceStoredWeights;
 import tern.kernels.stored.StoredWeights;
@@ -55,6 +59,7 @@ public record KernelSet(String name, Matmul matmul, StoredWeights stored, Elemen
         ShortConvolution shortConvolution, DilatedConvolution dilatedConvolution, LongConvolution longConvolution,
         HeadConvolution headConvolution,
         FilterShaping filters, ModalScan modal, StateScan stateScan, AverageScan averageScan, DiagonalScan diagonalScan,
+        AffineScan affineScan, SelectiveScan selectiveScan,
         Attention attention, ChunkedAttention chunkedAttention,
         CrossEntropy crossEntropy, AdamWStep adamW) {
     private static final KernelSet REFERENCE = new KernelSet("reference", new ReferenceMatmul(),
@@ -65,6 +70,7 @@ public record KernelSet(String name, Matmul matmul, StoredWeights stored, Elemen
             new ReferenceLongConvolution(),
             new ReferenceHeadConvolution(), new ReferenceFilterShaping(), new ReferenceModalScan(),
             new ReferenceStateScan(), new ReferenceAverageScan(), new ReferenceDiagonalScan(),
+            new ReferenceAffineScan(), new ReferenceSelectiveScan(),
             new ReferenceAttention(), new ReferenceChunkedAttention(), new ReferenceCrossEntropy(),
             new ReferenceAdamW());
 

@@ -26,6 +26,7 @@ final class SteadyBodies {
                         : new SteadyLongConvolution(set.longConvolution()),
                 new SteadyHeadConvolution(set.headConvolution()),
                 set.filters(), set.modal(), set.stateScan(), set.averageScan(), set.diagonalScan(),
+                set.affineScan(), set.selectiveScan(),
                 set.attention().positionsAlone() ? set.attention() : new SteadyAttention(set.attention()),
                 set.chunkedAttention().positionsAlone() ? set.chunkedAttention()
                         : new SteadyChunkedAttention(set.chunkedAttention()),
@@ -38,7 +39,8 @@ final class SteadyBodies {
                 set.channels(), set.heads(), set.embedding(), set.shortConvolution(),
                 set.dilatedConvolution(), set.longConvolution(), set.headConvolution(), set.filters(),
                 new SteadyModalScan(set.modal()), new SteadyStateScan(set.stateScan()),
-                new SteadyAverageScan(set.averageScan()), new SteadyDiagonalScan(set.diagonalScan()), set.attention(),
+                new SteadyAverageScan(set.averageScan()), new SteadyDiagonalScan(set.diagonalScan()),
+                set.affineScan(), set.selectiveScan(), set.attention(),
                 set.chunkedAttention(), set.crossEntropy(), set.adamW()));
     }
 }

@@ -17,8 +17,10 @@ import tern.kernels.matmul.VectorMatmul;
 import tern.kernels.modal.VectorModalScan;
 import tern.kernels.norm.VectorNorm;
 import tern.kernels.optimise.VectorAdamW;
+import tern.kernels.recurrence.VectorAffineScan;
 import tern.kernels.recurrence.VectorAverageScan;
 import tern.kernels.recurrence.VectorDiagonalScan;
+import tern.kernels.recurrence.VectorSelectiveScan;
 import tern.kernels.recurrence.VectorStateScan;
 import tern.kernels.stored.VectorStoredWeights;
 
@@ -32,7 +34,8 @@ final class VectorBodies {
             new VectorLongConvolution(),
             new VectorHeadConvolution(),
             new VectorFilterShaping(), new VectorModalScan(), new VectorStateScan(), new VectorAverageScan(),
-            new VectorDiagonalScan(), new VectorAttention(), new VectorChunkedAttention(),
+            new VectorDiagonalScan(), new VectorAffineScan(), new VectorSelectiveScan(), new VectorAttention(),
+            new VectorChunkedAttention(),
             new VectorCrossEntropy(),
             new VectorAdamW());
 
@@ -48,6 +51,7 @@ final class VectorBodies {
                 VectorLongConvolution.positionByPosition(),
                 SET.headConvolution(), SET.filters(), VectorModalScan.stepping(),
                 new VectorStateScan(Integer.MAX_VALUE), SET.averageScan(), SET.diagonalScan(),
+                SET.affineScan(), SET.selectiveScan(),
                 VectorAttention.positionByPosition(), VectorChunkedAttention.positionByPosition(), SET.crossEntropy(),
                 SET.adamW()));
     }

@@ -449,6 +449,35 @@ public interface Ops {
     Tensor diagonalTaps(Tensor logDecay, Tensor phase, Tensor gain, Tensor weight, Tensor weightImaginary, int length);
 
     /**
+     * The affine recurrence of every channel: y_t = a_t ⊙ y_(t−1) + x_t with y_(−1) the state (real: Griffin's, arXiv 2402.19427,
+     * section 2.4; minGRU's, arXiv 2410.01201; complex: S5's, arXiv 2208.04933, section 3). A position with a = 0 begins a
+     * sequence anew. One multiplication and one addition a number, in the type of x and in the order of time, so that no cutting
+     * of time changes a bit.
+     *
+     * @param decay Re a [B,T,C]; B and T may be 1 for a factor that all sequences or positions share. Its gradient has its shape
+     * @param turn Im a of the same shape; or with a last axis of 0 where a is real
+     * @param x [B,T,C], or where a is complex [B,T,2C]: real parts, then imaginary ones
+     * @param state y before the first position [B,1,C] or [B,1,2C]; moved
+     * @return y of the shape of x and the next state
+     */
+    Scanned affineScan(Tensor decay, Tensor turn, Tensor x, Tensor state);
+
+    /** {@link #affineScan(Tensor, Tensor, Tensor, Tensor)} of real factors. */
+    default Scanned affineScan(Tensor decay, Tensor x, Tensor state) {
+        return affineScan(decay, zeros(decay.dtype(), decay.shape().withLast(0)), x, state);
+    }
+
+    /**
+     * The selective state space: h ← e^(Δ_t A) ⊙ h + B_t (Δ_t ⊙ x_t)ᵀ, y_t = hᵀC_t + D ⊙ x_t, h [N,E], where the step Δ of a
+     * channel and the vectors B and C of all channels belong to the position (Gu and Dao 2023, arXiv 2312.00752, algorithm 2).
+     * Nothing of T·N·E numbers is ever kept: the backward pass keeps one state in 64 and computes those between again.
+     *
+     * @param state h [B,N,E]; moved
+     * @return y [B,T,E] and the next state
+     */
+    Scanned selectiveScan(Selection in, Tensor state);
+
+    /**
      * The largest of what was written, each channel for itself: m_t = max(m_(t−1) + g_t, x_t). It keeps exponentials of gates
      * within range (the stabiliser of mLSTM and sLSTM, Beck et al. 2024, arXiv 2405.04517, section 2.2). The gradient goes to the
      * larger; to the older where both are equal.

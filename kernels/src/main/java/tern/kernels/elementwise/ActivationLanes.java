@@ -36,6 +36,7 @@ import tern.tensor.Workspace;
 public final class ActivationLanes {
     private static final float GELU_1 = (float) (2 * Functions.GELU_SCALE);
     private static final float GELU_3 = (float) (2 * Functions.GELU_SCALE * Functions.GELU_CUBIC);
+    private static final float STEEPEST = (float) Functions.STEEPEST;
     // Beyond ±100 every σ is exactly 0 or 1; a factor held there cannot become ∞ and turn 0·∞ into NaN.
     private static final float FAR = 100;
 
@@ -58,6 +59,8 @@ public final class ActivationLanes {
                 case EXP -> "exps";
                 case EXPM1 -> "expm1s";
                 case SOFTPLUS -> "softpluses";
+                case COMPLEMENT -> "complements";
+                case SPIKE -> "spikes";
             }, IN_AND_OUT));
             SLOPES.put(f, switch (f) {
                 case IDENTITY -> MethodHandles.dropArguments(loop("ones", OUT), 0, MemorySegment.class, long.class);
@@ -69,6 +72,8 @@ public final class ActivationLanes {
                 case TANH -> loop("tanhSlopes", IN_AND_OUT);
                 case EXP, EXPM1 -> loop("exps", IN_AND_OUT);
                 case SOFTPLUS -> loop("sigmoids", IN_AND_OUT);
+                case COMPLEMENT -> loop("complementSlopes", IN_AND_OUT);
+                case SPIKE -> loop("spikeSlopes", IN_AND_OUT);
             });
         }
     }
@@ -278,6 +283,49 @@ public final class ActivationLanes {
         for (int i = 0; i < n; i += LENGTH) {
             FloatVector.broadcast(SPECIES, 1).intoMemorySegment(y, yAt + 4L * i, ORDER);
         }
+    }
+
+    private static void complements(MemorySegment x, long xAt, MemorySegment y, long yAt, int n) {
+        for (int i = 0; i < n; i += LENGTH) {
+            left(fromMemorySegment(SPECIES, x, xAt + 4L * i, ORDER)).sqrt().intoMemorySegment(y, yAt + 4L * i, ORDER);
+        }
+    }
+
+    private static void complementSlopes(MemorySegment x, long xAt, MemorySegment y, long yAt, int n) {
+        for (int i = 0; i < n; i += LENGTH) {
+            complementSlope(fromMemorySegment(SPECIES, x, xAt + 4L * i, ORDER)).intoMemorySegment(y, yAt + 4L * i,
+                    ORDER);
+        }
+    }
+
+    private static void spikes(MemorySegment x, long xAt, MemorySegment y, long yAt, int n) {
+        for (int i = 0; i < n; i += LENGTH) {
+            spike(fromMemorySegment(SPECIES, x, xAt + 4L * i, ORDER)).intoMemorySegment(y, yAt + 4L * i, ORDER);
+        }
+    }
+
+    private static void spikeSlopes(MemorySegment x, long xAt, MemorySegment y, long yAt, int n) {
+        for (int i = 0; i < n; i += LENGTH) {
+            FloatVector turned = fromMemorySegment(SPECIES, x, xAt + 4L * i, ORDER).mul((float) Math.PI);
+            FloatVector.broadcast(SPECIES, 1).div(turned.mul(turned).add(1)).intoMemorySegment(y, yAt + 4L * i, ORDER);
+        }
+    }
+
+    private static FloatVector spike(FloatVector x) {
+        return x.blend(0, x.compare(VectorOperators.LT, 0)).blend(1, x.compare(VectorOperators.GE, 0));
+    }
+
+    // 1 − e^(2x), and 0 above 0.
+    private static FloatVector left(FloatVector x) {
+        FloatVector twice = x.add(x);
+        return expm1(twice.blend(0, twice.compare(VectorOperators.GT, 0))).neg();
+    }
+
+    private static FloatVector complementSlope(FloatVector x) {
+        FloatVector steep = FloatVector.broadcast(SPECIES, 1).div(left(x).sqrt());
+        FloatVector held = steep.blend(STEEPEST, steep.compare(VectorOperators.GT, STEEPEST));
+        FloatVector slope = exp(x.add(x)).mul(held).neg();
+        return slope.blend(0, x.compare(VectorOperators.GT, 0));
     }
 
     private static FloatVector positive(FloatVector x) {

@@ -9,6 +9,9 @@ public final class Functions {
     /** The cubic coefficient of GELU's tanh form. */
     static final double GELU_CUBIC = 0.044715;
 
+    /** The steepest slope of a complement at e^x = 1: the root's derivative is held at half of it. */
+    static final double STEEPEST = 2000;
+
     private Functions() {
     }
 
@@ -25,6 +28,8 @@ public final class Functions {
             case EXP -> Math.exp(x);
             case EXPM1 -> Math.expm1(x);
             case SOFTPLUS -> Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
+            case COMPLEMENT -> Math.sqrt(-Math.expm1(2 * Math.min(x, 0)));
+            case SPIKE -> x >= 0 ? 1 : Double.isNaN(x) ? x : 0;
         };
     }
 
@@ -45,6 +50,9 @@ public final class Functions {
             }
             case SIGMOID -> sigmoid(x) * (1 - sigmoid(x));
             case SOFTPLUS -> sigmoid(x);
+            case COMPLEMENT -> x > 0 ? 0
+                    : -Math.exp(2 * x) * Math.min(1 / Math.sqrt(-Math.expm1(2 * x)), STEEPEST);
+            case SPIKE -> 1 / (1 + Math.PI * Math.PI * x * x);
             case EXP, EXPM1 -> Math.exp(x);
             case TANH -> {
                 double small = Math.exp(-2 * Math.abs(x));

@@ -56,6 +56,12 @@ class ReferenceElementwiseTest {
         assertThat(Functions.value(Activation.SOFTPLUS, 0)).isCloseTo(Math.log(2), within(1e-15));
         assertThat(Functions.value(Activation.SOFTPLUS, -40)).isCloseTo(Math.exp(-40), within(1e-30));
         assertThat(Functions.value(Activation.SOFTPLUS, 40)).isEqualTo(40);
+        assertThat(Functions.value(Activation.COMPLEMENT, Math.log(0.6))).isCloseTo(0.8, within(1e-15));
+        assertThat(Functions.value(Activation.COMPLEMENT, -1e-12)).isCloseTo(Math.sqrt(2e-12), within(1e-17));
+        assertThat(Functions.slope(Activation.COMPLEMENT, 0)).isEqualTo(-2000);
+        assertThat(Functions.value(Activation.SPIKE, 0)).isEqualTo(1);
+        assertThat(Functions.value(Activation.SPIKE, -1e-9)).isEqualTo(0);
+        assertThat(Functions.slope(Activation.SPIKE, 1 / Math.PI)).isCloseTo(0.5, within(1e-15));
     }
 
     @ParameterizedTest
@@ -64,14 +70,19 @@ class ReferenceElementwiseTest {
         double low = switch (f) {
             case IDENTITY -> Double.NEGATIVE_INFINITY;
             case TANH, EXPM1 -> -1;
-            case RELU, RELU_SQUARED, GELU, SILU, SIGMOID, EXP, SOFTPLUS -> 0;
+            case RELU, RELU_SQUARED, GELU, SILU, SIGMOID, EXP, SOFTPLUS, SPIKE -> 0;
+            case COMPLEMENT -> 1;
         };
-        double high = f == Activation.TANH || f == Activation.SIGMOID ? 1 : Double.POSITIVE_INFINITY;
+        double high = switch (f) {
+            case TANH, SIGMOID, SPIKE -> 1;
+            case COMPLEMENT -> 0;
+            case IDENTITY, RELU, RELU_SQUARED, GELU, SILU, EXP, EXPM1, SOFTPLUS -> Double.POSITIVE_INFINITY;
+        };
         assertThat(Functions.value(f, Double.NEGATIVE_INFINITY)).isEqualTo(low);
         assertThat(Functions.value(f, Double.POSITIVE_INFINITY)).isEqualTo(high);
         double far = switch (f) {
             case RELU_SQUARED, EXP, EXPM1 -> Double.POSITIVE_INFINITY;
-            case TANH, SIGMOID -> 0;
+            case TANH, SIGMOID, COMPLEMENT, SPIKE -> 0;
             case IDENTITY, RELU, GELU, SILU, SOFTPLUS -> 1;
         };
         assertThat(Functions.slope(f, Double.POSITIVE_INFINITY)).isEqualTo(far);
@@ -79,8 +90,9 @@ class ReferenceElementwiseTest {
         assertThat(Functions.value(f, Double.NaN)).isNaN();
     }
 
+    /** Spikes are flat: their gradient stands in for a slope. */
     @ParameterizedTest
-    @EnumSource(Activation.class)
+    @EnumSource(value = Activation.class, mode = EnumSource.Mode.EXCLUDE, names = "SPIKE")
     void gradients(Activation f) {
         Tensor x = law.gaussian(DType.F64, 20);
         Tensor value = law.gaussian(DType.F64, 20);

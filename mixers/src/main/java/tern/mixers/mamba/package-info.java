@@ -1,8 +1,10 @@
 /**
- * Selective state spaces with one decay a head, whose recurrence is gated linear attention: Mamba-2 (Dao and Gu 2024, arXiv
- * 2405.21060).
+ * Selective state spaces: Mamba with a decay for each state of each channel (Gu and Dao 2023, arXiv 2312.00752), and Mamba-2 with
+ * one decay a head, whose recurrence is gated linear attention (Dao and Gu 2024, arXiv 2405.21060).
  *
  * <pre>
+ * Mamba:    h ← e^(−Δ e^speed) ⊙ h + B (Δ x)ᵀ,  y = W_o((hᵀC + skip ⊙ x) ⊙ silu(z))
+ * Mamba-2:
  * Δ = softplus(dt + step),  S ← e^(−Δ e^speed) S + B (Δ x)ᵀ,  y = W_o norm((SᵀC + skip·x) ⊙ silu(z))
  * </pre>
  *

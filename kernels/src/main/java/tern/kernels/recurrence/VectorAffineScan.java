@@ -1,0 +1,279 @@
+package tern.kernels.recurrence;
+
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
+import static tern.kernels.lanes.Lanes.BYTES;
+import static tern.kernels.lanes.Lanes.LENGTH;
+import static tern.kernels.lanes.Lanes.ORDER;
+import static tern.kernels.lanes.Lanes.SPECIES;
+import static tern.kernels.lanes.Lanes.first;
+
+import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
+
+import tern.kernels.ThreadTeam;
+import tern.tensor.Tensor;
+
+/**
+ * Vector bodies for F32, channels in the lanes, state in registers. Forward: a task is four vectors of channels of one sequence,
+ * whose four chains hide each other's latency. Backward: likewise, of all sequences that share factors; what shared factors
+ * gather is summed over blocks of positions in F32, over blocks in F64.
+ */
+public final class VectorAffineScan implements AffineScan {
+    private static final int WIDE = 4 * LENGTH;
+    private static final int BLOCK = 64;
+
+    /** A body without state. */
+    public VectorAffineScan() {
+    }
+
+    /**
+     * One group of channels of one sequence: byte offsets of its first position, and from a position to the next.
+     *
+     * @param stride of rows of x and y
+     * @param factorStride of rows of factors, 0 if all positions share one
+     * @param imaginary from a real part to its imaginary one
+     */
+    private record Place(long at, long stride, long factorAt, long factorStride, long stateAt, long imaginary) {
+        static Place of(Tensor decay, Tensor y, int b, int channel) {
+            long stride = 4L * y.dim(2);
+            return new Place(b * y.dim(1) * stride + 4L * channel, stride,
+                    4L * ReferenceAffineScan.factorAt(decay, b, 0, channel),
+                    decay.dim(1) == 1 ? 0 : 4L * decay.dim(2),
+                    b * stride + 4L * channel, 4L * decay.dim(2));
+        }
+
+        Place next() {
+            return new Place(at + BYTES, stride, factorAt + BYTES, factorStride, stateAt + BYTES, imaginary);
+        }
+    }
+
+    private static int groups(Tensor decay) {
+        return (decay.dim(2) + WIDE - 1) / WIDE;
+    }
+
+    // ── forward ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @Override
+    public void forward(ThreadTeam team, Tensor decay, Tensor turn, Tensor x, Tensor state, Tensor y,
+            Tensor nextState) {
+        int groups = groups(decay);
+        int time = x.dim(1);
+        if (nextState != state) {
+            nextState.copyFrom(state);
+        }
+        Regions.run(team, x.dim(0) * groups, x.elements(), (index, scratch) -> {
+            int channel = index % groups * WIDE;
+            int left = decay.dim(2) - channel;
+            Place place = Place.of(decay, y, index / groups, channel);
+            if (turn.dim(2) == 0 && left >= WIDE) {
+                four(decay.data(), x.data(), y.data(), nextState.data(), place, time);
+                return;
+            }
+            for (; left > 0 && channel < index % groups * WIDE + WIDE; left -= LENGTH, channel += LENGTH) {
+                if (turn.dim(2) == 0) {
+                    one(decay.data(), x.data(), y.data(), nextState.data(), place, time, first(left));
+                } else {
+                    turning(decay.data(), turn.data(), x.data(), y.data(), nextState.data(), place, time, first(left));
+                }
+                place = place.next();
+            }
+        });
+    }
+
+    private static void four(MemorySegment decay, MemorySegment x, MemorySegment y, MemorySegment state, Place place,
+            int time) {
+        FloatVector h0 = fromMemorySegment(SPECIES, state, place.stateAt, ORDER);
+        FloatVector h1 = fromMemorySegment(SPECIES, state, place.stateAt + BYTES, ORDER);
+        FloatVector h2 = fromMemorySegment(SPECIES, state, place.stateAt + 2L * BYTES, ORDER);
+        FloatVector h3 = fromMemorySegment(SPECIES, state, place.stateAt + 3L * BYTES, ORDER);
+        long at = place.at;
+        long factor = place.factorAt;
+        for (int t = 0; t < time; t++) {
+            h0 = fromMemorySegment(SPECIES, decay, factor, ORDER).fma(h0, fromMemorySegment(SPECIES, x, at, ORDER));
+            h1 = fromMemorySegment(SPECIES, decay, factor + BYTES, ORDER).fma(h1,
+                    fromMemorySegment(SPECIES, x, at + BYTES, ORDER));
+            h2 = fromMemorySegment(SPECIES, decay, factor + 2L * BYTES, ORDER).fma(h2,
+                    fromMemorySegment(SPECIES, x, at + 2L * BYTES, ORDER));
+            h3 = fromMemorySegment(SPECIES, decay, factor + 3L * BYTES, ORDER).fma(h3,
+                    fromMemorySegment(SPECIES, x, at + 3L * BYTES, ORDER));
+            h0.intoMemorySegment(y, at, ORDER);
+            h1.intoMemorySegment(y, at + BYTES, ORDER);
+            h2.intoMemorySegment(y, at + 2L * BYTES, ORDER);
+            h3.intoMemorySegment(y, at + 3L * BYTES, ORDER);
+            at += place.stride;
+            factor += place.factorStride;
+        }
+        h0.intoMemorySegment(state, place.stateAt, ORDER);
+        h1.intoMemorySegment(state, place.stateAt + BYTES, ORDER);
+        h2.intoMemorySegment(state, place.stateAt + 2L * BYTES, ORDER);
+        h3.intoMemorySegment(state, place.stateAt + 3L * BYTES, ORDER);
+    }
+
+    private static void one(MemorySegment decay, MemorySegment x, MemorySegment y, MemorySegment state, Place place,
+            int time, VectorMask<Float> mask) {
+        FloatVector h = fromMemorySegment(SPECIES, state, place.stateAt, ORDER, mask);
+        long at = place.at;
+        long factor = place.factorAt;
+        for (int t = 0; t < time; t++) {
+            h = fromMemorySegment(SPECIES, decay, factor, ORDER, mask).fma(h,
+                    fromMemorySegment(SPECIES, x, at, ORDER, mask));
+            h.intoMemorySegment(y, at, ORDER, mask);
+            at += place.stride;
+            factor += place.factorStride;
+        }
+        h.intoMemorySegment(state, place.stateAt, ORDER, mask);
+    }
+
+    private static void turning(MemorySegment decay, MemorySegment turn, MemorySegment x, MemorySegment y,
+            MemorySegment state, Place place, int time, VectorMask<Float> mask) {
+        FloatVector real = fromMemorySegment(SPECIES, state, place.stateAt, ORDER, mask);
+        FloatVector imaginary = fromMemorySegment(SPECIES, state, place.stateAt + place.imaginary, ORDER, mask);
+        long at = place.at;
+        long factor = place.factorAt;
+        for (int t = 0; t < time; t++) {
+            FloatVector a = fromMemorySegment(SPECIES, decay, factor, ORDER, mask);
+            FloatVector b = fromMemorySegment(SPECIES, turn, factor, ORDER, mask);
+            FloatVector turned = b.neg().fma(imaginary, a.fma(real, fromMemorySegment(SPECIES, x, at, ORDER, mask)));
+            imaginary = b.fma(real, a.fma(imaginary, fromMemorySegment(SPECIES, x, at + place.imaginary, ORDER, mask)));
+            real = turned;
+            real.intoMemorySegment(y, at, ORDER, mask);
+            imaginary.intoMemorySegment(y, at + place.imaginary, ORDER, mask);
+            at += place.stride;
+            factor += place.factorStride;
+        }
+        real.intoMemorySegment(state, place.stateAt, ORDER, mask);
+        imaginary.intoMemorySegment(state, place.stateAt + place.imaginary, ORDER, mask);
+    }
+
+    // ── backward ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /** What backward reads and writes, as memory. */
+    private record Given(MemorySegment decay, MemorySegment turn, MemorySegment state, MemorySegment y,
+            MemorySegment dy, MemorySegment dDecay, MemorySegment dTurn, MemorySegment dx, MemorySegment dState) {
+    }
+
+    @Override
+    public void backward(ThreadTeam team, Tensor decay, Tensor turn, Tensor state, Tensor y, Tensor dy,
+            Tensor dNextState, Tensor dDecay, Tensor dTurn, Tensor dx, Tensor dState) {
+        int groups = groups(decay);
+        int time = y.dim(1);
+        // Sequences that share factors belong to one task.
+        int apart = decay.dim(0);
+        Given given = new Given(decay.data(), turn.data(), state.data(), y.data(), dy.data(), dDecay.data(),
+                dTurn.data(), dx.data(), dState.data());
+        dState.copyFrom(dNextState);
+        Regions.run(team, apart * groups, y.elements(), (index, scratch) -> {
+            int from = index % groups * WIDE;
+            MemorySegment sums = scratch.floatMemory(2L * LENGTH);
+            MemorySegment totals = scratch.doubleMemory(2L * LENGTH);
+            for (int channel = from; channel < Math.min(decay.dim(2), from + WIDE); channel += LENGTH) {
+                VectorMask<Float> mask = first(decay.dim(2) - channel);
+                totals.fill((byte) 0);
+                for (int b = index / groups; b < y.dim(0); b += apart) {
+                    Place place = Place.of(decay, y, b, channel);
+                    backward(given, turn.dim(2) > 0, place, time, mask, sums, totals);
+                }
+                if (decay.dim(1) == 1) {
+                    long factor = 4L * ReferenceAffineScan.factorAt(decay, index / groups, 0, channel);
+                    int lanes = Math.min(LENGTH, decay.dim(2) - channel);
+                    settle(totals, 0, given.dDecay, factor, lanes);
+                    if (turn.dim(2) > 0) {
+                        settle(totals, 8L * LENGTH, given.dTurn, factor, lanes);
+                    }
+                }
+            }
+        });
+    }
+
+    private static void backward(Given given, boolean complex, Place place, int time, VectorMask<Float> mask,
+            MemorySegment sums, MemorySegment totals) {
+        for (int to = time; to > 0; to -= BLOCK) {
+            int from = Math.max(0, to - BLOCK);
+            if (complex) {
+                turningBack(given, place, from, to, mask, sums);
+            } else {
+                back(given, place, from, to, mask, sums);
+            }
+            if (place.factorStride == 0) {
+                for (int lane = 0; lane < 2 * LENGTH; lane++) {
+                    totals.set(Tensor.DOUBLE, 8L * lane,
+                            totals.get(Tensor.DOUBLE, 8L * lane) + sums.get(Tensor.FLOAT, 4L * lane));
+                }
+            }
+        }
+    }
+
+    private static void settle(MemorySegment totals, long at, MemorySegment into, long intoAt, int lanes) {
+        for (int lane = 0; lane < lanes; lane++) {
+            long to = intoAt + 4L * lane;
+            into.set(Tensor.FLOAT, to,
+                    (float) (into.get(Tensor.FLOAT, to) + totals.get(Tensor.DOUBLE, at + 8L * lane)));
+        }
+    }
+
+    private static void back(Given in, Place place, int from, int to, VectorMask<Float> mask, MemorySegment sums) {
+        FloatVector carried = fromMemorySegment(SPECIES, in.dState, place.stateAt, ORDER, mask);
+        FloatVector sum = FloatVector.zero(SPECIES);
+        boolean shared = place.factorStride == 0;
+        for (int t = to - 1; t >= from; t--) {
+            long at = place.at + t * place.stride;
+            long factor = place.factorAt + t * place.factorStride;
+            FloatVector found = carried.add(fromMemorySegment(SPECIES, in.dy, at, ORDER, mask));
+            found.intoMemorySegment(in.dx, at, ORDER, mask);
+            FloatVector before = t > 0 ? fromMemorySegment(SPECIES, in.y, at - place.stride, ORDER, mask)
+                    : fromMemorySegment(SPECIES, in.state, place.stateAt, ORDER, mask);
+            if (shared) {
+                sum = found.fma(before, sum);
+            } else {
+                found.fma(before, fromMemorySegment(SPECIES, in.dDecay, factor, ORDER, mask))
+                        .intoMemorySegment(in.dDecay, factor, ORDER, mask);
+            }
+            carried = found.mul(fromMemorySegment(SPECIES, in.decay, factor, ORDER, mask));
+        }
+        carried.intoMemorySegment(in.dState, place.stateAt, ORDER, mask);
+        sum.intoMemorySegment(sums, 0, ORDER);
+        FloatVector.zero(SPECIES).intoMemorySegment(sums, BYTES, ORDER);
+    }
+
+    private static void turningBack(Given in, Place place, int from, int to, VectorMask<Float> mask,
+            MemorySegment sums) {
+        FloatVector real = fromMemorySegment(SPECIES, in.dState, place.stateAt, ORDER, mask);
+        FloatVector imaginary = fromMemorySegment(SPECIES, in.dState, place.stateAt + place.imaginary, ORDER, mask);
+        FloatVector sum = FloatVector.zero(SPECIES);
+        FloatVector turnedSum = FloatVector.zero(SPECIES);
+        boolean shared = place.factorStride == 0;
+        for (int t = to - 1; t >= from; t--) {
+            long at = place.at + t * place.stride;
+            long factor = place.factorAt + t * place.factorStride;
+            real = real.add(fromMemorySegment(SPECIES, in.dy, at, ORDER, mask));
+            imaginary = imaginary.add(fromMemorySegment(SPECIES, in.dy, at + place.imaginary, ORDER, mask));
+            real.intoMemorySegment(in.dx, at, ORDER, mask);
+            imaginary.intoMemorySegment(in.dx, at + place.imaginary, ORDER, mask);
+            MemorySegment earlier = t > 0 ? in.y : in.state;
+            long earlierAt = t > 0 ? at - place.stride : place.stateAt;
+            FloatVector before = fromMemorySegment(SPECIES, earlier, earlierAt, ORDER, mask);
+            FloatVector beforeImaginary = fromMemorySegment(SPECIES, earlier, earlierAt + place.imaginary, ORDER, mask);
+            FloatVector dReal = real.fma(before, imaginary.mul(beforeImaginary));
+            FloatVector dImaginary = imaginary.fma(before, real.mul(beforeImaginary).neg());
+            if (shared) {
+                sum = sum.add(dReal);
+                turnedSum = turnedSum.add(dImaginary);
+            } else {
+                dReal.add(fromMemorySegment(SPECIES, in.dDecay, factor, ORDER, mask)).intoMemorySegment(in.dDecay,
+                        factor, ORDER, mask);
+                dImaginary.add(fromMemorySegment(SPECIES, in.dTurn, factor, ORDER, mask)).intoMemorySegment(in.dTurn,
+                        factor, ORDER, mask);
+            }
+            FloatVector a = fromMemorySegment(SPECIES, in.decay, factor, ORDER, mask);
+            FloatVector b = fromMemorySegment(SPECIES, in.turn, factor, ORDER, mask);
+            FloatVector back = a.fma(real, b.mul(imaginary));
+            imaginary = a.fma(imaginary, b.mul(real).neg());
+            real = back;
+        }
+        real.intoMemorySegment(in.dState, place.stateAt, ORDER, mask);
+        imaginary.intoMemorySegment(in.dState, place.stateAt + place.imaginary, ORDER, mask);
+        sum.intoMemorySegment(sums, 0, ORDER);
+        turnedSum.intoMemorySegment(sums, BYTES, ORDER);
+    }
+}
