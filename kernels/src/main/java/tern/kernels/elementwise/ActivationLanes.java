@@ -318,7 +318,7 @@ public final class ActivationLanes {
     // 1 − e^(2x), and 0 above 0.
     private static FloatVector left(FloatVector x) {
         FloatVector twice = x.add(x);
-        return expm1(twice.blend(0, twice.compare(VectorOperators.GT, 0))).neg();
+        return expm1(twice.blend(0, twice.compare(VectorOperators.GT, 0))).abs();
     }
 
     private static FloatVector complementSlope(FloatVector x) {

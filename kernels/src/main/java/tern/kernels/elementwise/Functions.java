@@ -28,7 +28,7 @@ public final class Functions {
             case EXP -> Math.exp(x);
             case EXPM1 -> Math.expm1(x);
             case SOFTPLUS -> Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
-            case COMPLEMENT -> Math.sqrt(-Math.expm1(2 * Math.min(x, 0)));
+            case COMPLEMENT -> Math.sqrt(Math.abs(Math.expm1(2 * Math.min(x, 0))));
             case SPIKE -> x >= 0 ? 1 : Double.isNaN(x) ? x : 0;
         };
     }
@@ -51,7 +51,7 @@ public final class Functions {
             case SIGMOID -> sigmoid(x) * (1 - sigmoid(x));
             case SOFTPLUS -> sigmoid(x);
             case COMPLEMENT -> x > 0 ? 0
-                    : -Math.exp(2 * x) * Math.min(1 / Math.sqrt(-Math.expm1(2 * x)), STEEPEST);
+                    : -Math.exp(2 * x) * Math.min(1 / Math.sqrt(Math.abs(Math.expm1(2 * x))), STEEPEST);
             case SPIKE -> 1 / (1 + Math.PI * Math.PI * x * x);
             case EXP, EXPM1 -> Math.exp(x);
             case TANH -> {

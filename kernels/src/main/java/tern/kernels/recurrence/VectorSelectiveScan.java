@@ -119,7 +119,8 @@ public final class VectorSelectiveScan implements SelectiveScan {
             return (count + 1L) * BYTES;
         }
 
-        private static void times(MemorySegment rates, long rateAt, VectorMask<Float> mask, MemorySegment steps, int count,
+        private static void times(MemorySegment rates, long rateAt, VectorMask<Float> mask, MemorySegment steps,
+                int count,
                 MemorySegment into, long at) {
             FloatVector rate = fromMemorySegment(SPECIES, rates, rateAt, ORDER, mask);
             FloatVector.zero(SPECIES).intoMemorySegment(into, at + (long) count * BYTES, ORDER);
