@@ -15,6 +15,10 @@ import tern.tensor.Workspace;
  * cut into tasks by shape, never by the number of threads, so results do not depend on it. One region at a time; confined
  * to the thread that calls {@link #run}, except that tasks may call it again: an inner region runs on the task's thread.
  *
+ * <p>Each thread has a share of the tasks, which follow each other, and takes over from others when it is done with it: what
+ * lies one after the other in memory is then read by one thread in one go, as long as nobody falls behind. A processor needs a
+ * microsecond to find out anew what a thread that jumps will read next.
+ *
  * <p>The calling thread takes part. The others wait for the next region by spinning for some tens of microseconds, less if
  * that turned out to be in vain, and then park; a team with more threads than the machine has processors never spins. A
  * region allocates nothing. Workers are daemons and end on {@link #close}.
@@ -29,17 +33,19 @@ public final class ThreadTeam implements AutoCloseable {
 
     /** Each counter has cache lines of its own. */
     private static final int LINE = 16;
-    /**
-     * Number of the region in the upper half, tasks not yet claimed in the lower. While that is above 0 the region is open,
-     * so whoever takes one off it by compare-and-set has read the fields below as they belong to this region.
-     */
-    private static final int CLAIMS = LINE;
+    /** Number of the region, stored after everything else that belongs to it. */
+    private static final int REGION = LINE;
     /** Tasks completed since the team began; grows for ever. */
     private static final int COMPLETED = 2 * LINE;
-    private static final int COUNTERS = 3 * LINE;
+    /**
+     * From here on, one for each thread, what is not yet claimed of its share: the number of the region in the upper half, tasks in
+     * the lower. While that is above 0 the region is open, so whoever takes one off it by compare-and-set has read the fields
+     * below as they belong to this region.
+     */
+    private static final int CLAIMS = 3 * LINE;
 
     private final Workspace scratch = new Workspace();
-    private final AtomicLongArray counters = new AtomicLongArray(COUNTERS);
+    private final AtomicLongArray counters;
     private final AtomicReference<@Nullable Thread> caller = new AtomicReference<>();
     private final AtomicReference<@Nullable Task> inner = new AtomicReference<>();
     private final AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
@@ -68,6 +74,7 @@ public final class ThreadTeam implements AutoCloseable {
                     + "; this machine has " + Runtime.getRuntime().availableProcessors() + " processors");
         }
         longestSpin = threads <= Runtime.getRuntime().availableProcessors() ? LONGEST_SPIN_NANOS : 0;
+        counters = new AtomicLongArray(CLAIMS + threads * LINE);
         workers = new Worker[threads - 1];
         for (int i = 0; i < workers.length; i++) {
             workers[i] = new Worker(this, i, longestSpin);
@@ -205,10 +212,14 @@ public final class ThreadTeam implements AutoCloseable {
         this.task = task;
         this.tasks = tasks;
         goal += tasks;
-        int region = regionOf(counters.getPlain(CLAIMS)) + 1;
-        counters.set(CLAIMS, (long) region << 32 | tasks);
+        int region = (int) counters.getPlain(REGION) + 1;
+        for (int share = 0; share < threads(); share++) {
+            counters.set(CLAIMS + share * LINE,
+                    (long) region << 32 | firstOf(share + 1, tasks) - firstOf(share, tasks));
+        }
+        counters.set(REGION, region);
         wakeOne(0);
-        claimAndRun(region, scratch);
+        claimAndRun(region, 0, scratch);
         awaitCompletion();
         this.task = null;
         Throwable thrown = failure.getPlain();
@@ -234,29 +245,47 @@ public final class ThreadTeam implements AutoCloseable {
         }
     }
 
-    private boolean hasUnclaimed() {
-        return (int) counters.get(CLAIMS) > 0;
+    /** The first task of a thread's share. */
+    private int firstOf(int share, int tasks) {
+        return (int) ((long) share * tasks / threads());
     }
 
-    private void claimAndRun(int region, Workspace scratch) {
+    private boolean hasUnclaimed() {
+        for (int share = 0; share < threads(); share++) {
+            if ((int) counters.get(CLAIMS + share * LINE) > 0) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** Runs this thread's share, then what others have not come to yet. */
+    private void claimAndRun(int region, int own, Workspace scratch) {
         int completed = 0;
-        Workspace.Mark mark = scratch.mark();
-        while (true) {
-            long claims = counters.get(CLAIMS);
-            int unclaimed = (int) claims;
-            // Read between the look and the claim, which succeeds only if the region was open all the time.
-            Task claimed = task;
-            int index = tasks - unclaimed;
-            if (regionOf(claims) != region || unclaimed == 0 || claimed == null) {
-                break;
-            }
-            if (counters.compareAndSet(CLAIMS, claims, claims - 1)) {
-                runOne(claimed, index, scratch, mark);
-                completed++;
-            }
+        for (int i = 0; i < threads(); i++) {
+            completed += claimAndRunShare(region, (own + i) % threads(), scratch);
         }
         if (completed > 0 && counters.addAndGet(COMPLETED, completed) == goal && callerParked) {
             LockSupport.unpark(caller.get());
+        }
+    }
+
+    private int claimAndRunShare(int region, int share, Workspace scratch) {
+        int completed = 0;
+        Workspace.Mark mark = scratch.mark();
+        while (true) {
+            long claims = counters.get(CLAIMS + share * LINE);
+            int unclaimed = (int) claims;
+            // Read between the look and the claim, which succeeds only if the region was open all the time.
+            Task claimed = task;
+            int index = firstOf(share + 1, tasks) - unclaimed;
+            if (regionOf(claims) != region || unclaimed == 0 || claimed == null) {
+                return completed;
+            }
+            if (counters.compareAndSet(CLAIMS + share * LINE, claims, claims - 1)) {
+                runOne(claimed, index, scratch, mark);
+                completed++;
+            }
         }
     }
 
@@ -407,8 +436,8 @@ public final class ThreadTeam implements AutoCloseable {
                 if (team.closed) {
                     return;
                 }
-                seen = regionOf(team.counters.get(CLAIMS));
-                team.claimAndRun(seen, scratch);
+                seen = (int) team.counters.get(REGION);
+                team.claimAndRun(seen, number + 1, scratch);
             }
         }
 
@@ -442,7 +471,7 @@ public final class ThreadTeam implements AutoCloseable {
         }
 
         private boolean isWaiting(int seen) {
-            return regionOf(team.counters.get(CLAIMS)) == seen && !team.closed;
+            return (int) team.counters.get(REGION) == seen && !team.closed;
         }
     }
 }
