@@ -17,8 +17,10 @@ import tern.tensor.Tensor;
 import tern.tensor.Workspace;
 
 /**
- * {@link ShortConvolution} on {@link DType#F32} with channels in the vector lanes, four positions at a time so that each
- * input and each tap is read once for four outputs. Sums over positions run in single precision over some rows and in
+ * {@link ShortConvolution} on {@link DType#F32} with channels in the vector lanes, eight positions at a time (four where there
+ * are not three or four taps) so that each input and each tap is read once for them. Backward goes by inputs: what an input
+ * sends to the outputs after it gives both its own gradient and its share of those of the taps, so that x and dy are read and
+ * dx is written once. Sums over positions run in single precision over some rows and in
  * double precision over these sums. Stateless, safe to share.
  */
 public final class VectorShortConvolution implements ShortConvolution {
@@ -30,10 +32,12 @@ public final class VectorShortConvolution implements ShortConvolution {
             VectorShape.forBitSize(DOUBLES.vectorBitSize() / 2));
     /** Loops run to where they meet their end, so that they are not counted: entering such a loop costs 100 cycles a tensor. */
     private static final long WIDTH = LANES.vectorByteSize();
+    /** Rows side by side: fewer instructions for each line of memory, so that the core has more lines under way. */
+    private static final int ROWS = 8;
     /** Elements of a task, at least. */
     private static final int TASK = 1 << 15;
     /** More tasks than this do not help, and each leaves sums to be added up. */
-    private static final int MOST_TASKS = Integer.getInteger("MT", 128);
+    private static final int MOST_TASKS = 64;
     /** Channels of a task that adds up what others left. */
     private static final int COLLECTED = 64;
 
@@ -49,7 +53,7 @@ public final class VectorShortConvolution implements ShortConvolution {
 
     private static int rowsOfTask(int batch, int time, int channels) {
         long few = (long) batch * time / MOST_TASKS;
-        return Math.toIntExact(Math.max(4, Math.max(TASK / Math.max(1, channels), few) & ~3));
+        return Math.toIntExact(Math.max(ROWS, Math.max(TASK / Math.max(1, channels), few) & -ROWS));
     }
 
     private static int tasksOfSequence(int batch, int time, int channels) {
@@ -60,16 +64,17 @@ public final class VectorShortConvolution implements ShortConvolution {
     private static void eachRows(ThreadTeam team, int batch, int time, int channels, RowWork work) {
         int each = rowsOfTask(batch, time, channels);
         int parts = tasksOfSequence(batch, time, channels);
+        ThreadTeam.Task one = (task, scratch) -> {
+            int from = task % parts * each;
+            work.run(task / parts, from, Math.min(time, from + each), task);
+        };
         if ((double) batch * time * channels < TASK) {
-            for (int b = 0; b < batch && parts > 0; b++) {
-                work.run(b, 0, time, b);
+            for (int task = 0; task < batch * parts; task++) {
+                one.run(task, team.scratch());
             }
             return;
         }
-        team.run(batch * parts, (task, scratch) -> {
-            int from = task % parts * each;
-            work.run(task / parts, from, Math.min(time, from + each), task);
-        });
+        team.run(batch * parts, one);
     }
 
     /** Taps as rows of channels, which is how they are met. */
@@ -110,13 +115,16 @@ public final class VectorShortConvolution implements ShortConvolution {
                             : base + position * stride, y.data(), base + row * stride, channels);
                 }
             }
-            for (; row + 4 <= to; row += 4) {
+            for (; (width == 3 || width == 4) && row + ROWS <= to; row += ROWS) {
                 long at = base + row * stride;
-                switch (width) {
-                    case 3 -> fourRowsOfThreeTaps(x.data(), at, taps, bias.data(), y.data(), stride, channels);
-                    case 4 -> fourRowsOfFourTaps(x.data(), at, taps, bias.data(), y.data(), stride, channels);
-                    default -> fourRows(x.data(), at, taps, width, bias.data(), y.data(), stride, channels);
+                if (width == 3) {
+                    eightRowsOfThreeTaps(x.data(), at, taps, bias.data(), y.data(), stride, channels);
+                } else {
+                    eightRowsOfFourTaps(x.data(), at, taps, bias.data(), y.data(), stride, channels);
                 }
+            }
+            for (; row + 4 <= to; row += 4) {
+                fourRows(x.data(), base + row * stride, taps, width, bias.data(), y.data(), stride, channels);
             }
             for (; row < to; row++) {
                 long at = base + row * stride;
@@ -142,9 +150,8 @@ public final class VectorShortConvolution implements ShortConvolution {
         team.scratch().release(mark);
     }
 
-    private static void fourRowsOfThreeTaps(MemorySegment x, long at, MemorySegment taps, MemorySegment bias,
-            MemorySegment y,
-            long stride, int channels) {
+    private static void eightRowsOfThreeTaps(MemorySegment x, long at, MemorySegment taps, MemorySegment bias,
+            MemorySegment y, long stride, int channels) {
         int c = LANES.loopBound(channels);
         for (long lane = 0; lane != 4L * c; lane += WIDTH) {
             long in = at + lane;
@@ -152,23 +159,30 @@ public final class VectorShortConvolution implements ShortConvolution {
             FloatVector second = fromMemorySegment(LANES, taps, lane + stride, NATIVE);
             FloatVector third = fromMemorySegment(LANES, taps, lane + 2 * stride, NATIVE);
             FloatVector start = fromMemorySegment(LANES, bias, lane, NATIVE);
-            FloatVector a = fromMemorySegment(LANES, x, in - 2 * stride, NATIVE);
-            FloatVector b = fromMemorySegment(LANES, x, in - stride, NATIVE);
-            FloatVector p = fromMemorySegment(LANES, x, in, NATIVE);
-            FloatVector q = fromMemorySegment(LANES, x, in + stride, NATIVE);
-            FloatVector r = fromMemorySegment(LANES, x, in + 2 * stride, NATIVE);
-            FloatVector s = fromMemorySegment(LANES, x, in + 3 * stride, NATIVE);
-            p.fma(third, b.fma(second, a.fma(first, start))).intoMemorySegment(y, in, NATIVE);
-            q.fma(third, p.fma(second, b.fma(first, start))).intoMemorySegment(y, in + stride, NATIVE);
-            r.fma(third, q.fma(second, p.fma(first, start))).intoMemorySegment(y, in + 2 * stride, NATIVE);
-            s.fma(third, r.fma(second, q.fma(first, start))).intoMemorySegment(y, in + 3 * stride, NATIVE);
+            FloatVector before2 = fromMemorySegment(LANES, x, in - 2 * stride, NATIVE);
+            FloatVector before1 = fromMemorySegment(LANES, x, in - stride, NATIVE);
+            FloatVector x0 = fromMemorySegment(LANES, x, in, NATIVE);
+            x0.fma(third, before1.fma(second, before2.fma(first, start))).intoMemorySegment(y, in, NATIVE);
+            FloatVector x1 = fromMemorySegment(LANES, x, in + stride, NATIVE);
+            x1.fma(third, x0.fma(second, before1.fma(first, start))).intoMemorySegment(y, in + stride, NATIVE);
+            FloatVector x2 = fromMemorySegment(LANES, x, in + 2 * stride, NATIVE);
+            x2.fma(third, x1.fma(second, x0.fma(first, start))).intoMemorySegment(y, in + 2 * stride, NATIVE);
+            FloatVector x3 = fromMemorySegment(LANES, x, in + 3 * stride, NATIVE);
+            x3.fma(third, x2.fma(second, x1.fma(first, start))).intoMemorySegment(y, in + 3 * stride, NATIVE);
+            FloatVector x4 = fromMemorySegment(LANES, x, in + 4 * stride, NATIVE);
+            x4.fma(third, x3.fma(second, x2.fma(first, start))).intoMemorySegment(y, in + 4 * stride, NATIVE);
+            FloatVector x5 = fromMemorySegment(LANES, x, in + 5 * stride, NATIVE);
+            x5.fma(third, x4.fma(second, x3.fma(first, start))).intoMemorySegment(y, in + 5 * stride, NATIVE);
+            FloatVector x6 = fromMemorySegment(LANES, x, in + 6 * stride, NATIVE);
+            x6.fma(third, x5.fma(second, x4.fma(first, start))).intoMemorySegment(y, in + 6 * stride, NATIVE);
+            FloatVector x7 = fromMemorySegment(LANES, x, in + 7 * stride, NATIVE);
+            x7.fma(third, x6.fma(second, x5.fma(first, start))).intoMemorySegment(y, in + 7 * stride, NATIVE);
         }
-        fourRowsOfLastChannels(x, at, taps, 3, bias, y, stride, c, channels);
+        rowsOfLastChannels(ROWS, x, at, taps, 3, bias, y, stride, c, channels);
     }
 
-    private static void fourRowsOfFourTaps(MemorySegment x, long at, MemorySegment taps, MemorySegment bias,
-            MemorySegment y,
-            long stride, int channels) {
+    private static void eightRowsOfFourTaps(MemorySegment x, long at, MemorySegment taps, MemorySegment bias,
+            MemorySegment y, long stride, int channels) {
         int c = LANES.loopBound(channels);
         for (long lane = 0; lane != 4L * c; lane += WIDTH) {
             long in = at + lane;
@@ -177,21 +191,35 @@ public final class VectorShortConvolution implements ShortConvolution {
             FloatVector third = fromMemorySegment(LANES, taps, lane + 2 * stride, NATIVE);
             FloatVector fourth = fromMemorySegment(LANES, taps, lane + 3 * stride, NATIVE);
             FloatVector start = fromMemorySegment(LANES, bias, lane, NATIVE);
-            FloatVector a = fromMemorySegment(LANES, x, in - 3 * stride, NATIVE);
-            FloatVector b = fromMemorySegment(LANES, x, in - 2 * stride, NATIVE);
-            FloatVector d = fromMemorySegment(LANES, x, in - stride, NATIVE);
-            FloatVector p = fromMemorySegment(LANES, x, in, NATIVE);
-            FloatVector q = fromMemorySegment(LANES, x, in + stride, NATIVE);
-            FloatVector r = fromMemorySegment(LANES, x, in + 2 * stride, NATIVE);
-            FloatVector s = fromMemorySegment(LANES, x, in + 3 * stride, NATIVE);
-            p.fma(fourth, d.fma(third, b.fma(second, a.fma(first, start)))).intoMemorySegment(y, in, NATIVE);
-            q.fma(fourth, p.fma(third, d.fma(second, b.fma(first, start)))).intoMemorySegment(y, in + stride, NATIVE);
-            r.fma(fourth, q.fma(third, p.fma(second, d.fma(first, start)))).intoMemorySegment(y, in + 2 * stride,
+            FloatVector before3 = fromMemorySegment(LANES, x, in - 3 * stride, NATIVE);
+            FloatVector before2 = fromMemorySegment(LANES, x, in - 2 * stride, NATIVE);
+            FloatVector before1 = fromMemorySegment(LANES, x, in - stride, NATIVE);
+            FloatVector x0 = fromMemorySegment(LANES, x, in, NATIVE);
+            x0.fma(fourth, before1.fma(third, before2.fma(second, before3.fma(first, start)))).intoMemorySegment(y, in,
                     NATIVE);
-            s.fma(fourth, r.fma(third, q.fma(second, p.fma(first, start)))).intoMemorySegment(y, in + 3 * stride,
+            FloatVector x1 = fromMemorySegment(LANES, x, in + stride, NATIVE);
+            x1.fma(fourth, x0.fma(third, before1.fma(second, before2.fma(first, start)))).intoMemorySegment(y,
+                    in + stride, NATIVE);
+            FloatVector x2 = fromMemorySegment(LANES, x, in + 2 * stride, NATIVE);
+            x2.fma(fourth, x1.fma(third, x0.fma(second, before1.fma(first, start)))).intoMemorySegment(y,
+                    in + 2 * stride, NATIVE);
+            FloatVector x3 = fromMemorySegment(LANES, x, in + 3 * stride, NATIVE);
+            x3.fma(fourth, x2.fma(third, x1.fma(second, x0.fma(first, start)))).intoMemorySegment(y, in + 3 * stride,
+                    NATIVE);
+            FloatVector x4 = fromMemorySegment(LANES, x, in + 4 * stride, NATIVE);
+            x4.fma(fourth, x3.fma(third, x2.fma(second, x1.fma(first, start)))).intoMemorySegment(y, in + 4 * stride,
+                    NATIVE);
+            FloatVector x5 = fromMemorySegment(LANES, x, in + 5 * stride, NATIVE);
+            x5.fma(fourth, x4.fma(third, x3.fma(second, x2.fma(first, start)))).intoMemorySegment(y, in + 5 * stride,
+                    NATIVE);
+            FloatVector x6 = fromMemorySegment(LANES, x, in + 6 * stride, NATIVE);
+            x6.fma(fourth, x5.fma(third, x4.fma(second, x3.fma(first, start)))).intoMemorySegment(y, in + 6 * stride,
+                    NATIVE);
+            FloatVector x7 = fromMemorySegment(LANES, x, in + 7 * stride, NATIVE);
+            x7.fma(fourth, x6.fma(third, x5.fma(second, x4.fma(first, start)))).intoMemorySegment(y, in + 7 * stride,
                     NATIVE);
         }
-        fourRowsOfLastChannels(x, at, taps, 4, bias, y, stride, c, channels);
+        rowsOfLastChannels(ROWS, x, at, taps, 4, bias, y, stride, c, channels);
     }
 
     private static void fourRows(MemorySegment x, long at, MemorySegment taps, int width, MemorySegment bias,
@@ -217,14 +245,13 @@ public final class VectorShortConvolution implements ShortConvolution {
             r.intoMemorySegment(y, at + lane + 2 * stride, NATIVE);
             s.intoMemorySegment(y, at + lane + 3 * stride, NATIVE);
         }
-        fourRowsOfLastChannels(x, at, taps, width, bias, y, stride, c, channels);
+        rowsOfLastChannels(4, x, at, taps, width, bias, y, stride, c, channels);
     }
 
-    private static void fourRowsOfLastChannels(MemorySegment x, long at, MemorySegment taps, int width,
-            MemorySegment bias,
-            MemorySegment y, long stride, int from, int channels) {
+    private static void rowsOfLastChannels(int rows, MemorySegment x, long at, MemorySegment taps, int width,
+            MemorySegment bias, MemorySegment y, long stride, int from, int channels) {
         for (int c = from; c < channels; c++) {
-            for (int row = 0; row < 4; row++) {
+            for (int row = 0; row < rows; row++) {
                 float sum = bias.get(Tensor.FLOAT, 4L * c);
                 for (int j = 0; j < width; j++) {
                     sum = Math.fma(taps.get(Tensor.FLOAT, j * stride + 4L * c),
@@ -274,135 +301,167 @@ public final class VectorShortConvolution implements ShortConvolution {
         long stride = 4L * channels;
         Workspace.Mark mark = team.scratch().mark();
         MemorySegment taps = turned(team.scratch(), weight);
-        int tasks = batch * tasksOfSequence(batch, time, channels);
+        int parts = tasksOfSequence(batch, time, channels), tasks = batch * parts;
         // Of each task the sums of every tap and of the bias.
         Tensor sums = team.scratch().allocate(DType.F32, Shape.of(tasks, width + 1, channels));
-        sums.fill(0);
         eachRows(team, batch, time, channels, (b, from, to, task) -> {
             long base = b * (long) time * stride;
             long sum = task * (width + 1L) * stride;
+            sums.data().asSlice(sum, (width + 1L) * stride).fill((byte) 0);
             int row = from;
-            while (row < to) {
+            for (; (width == 3 || width == 4) && row + ROWS <= to && row + ROWS + width - 1 <= time; row += ROWS) {
                 long at = base + row * stride;
-                if (row >= width - 1 && row + 3 + width <= time && row + 4 <= to) {
-                    switch (width) {
-                        case 3 -> fourRowsBackwardOfThreeTaps(x.data(), dy.data(), at, taps, dx.data(), sums.data(),
-                                sum, stride,
-                                channels);
-                        case 4 -> fourRowsBackwardOfFourTaps(x.data(), dy.data(), at, taps, dx.data(), sums.data(), sum,
-                                stride,
-                                channels);
-                        default ->
-                            fourRowsBackward(x.data(), dy.data(), at, taps, width, dx.data(), sums.data(), sum, stride,
-                                    channels);
-                    }
-                    row += 4;
-                    continue;
+                if (width == 3) {
+                    eightRowsBackwardOfThreeTaps(x.data(), dy.data(), at, taps, dx.data(), sums.data(), sum, stride,
+                            channels);
+                } else {
+                    eightRowsBackwardOfFourTaps(x.data(), dy.data(), at, taps, dx.data(), sums.data(), sum, stride,
+                            channels);
                 }
-                dx.data().asSlice(at, stride).fill((byte) 0);
-                for (int j = 0; j < width; j++) {
-                    int position = row - width + 1 + j;
-                    addProducts(dy.data(), at, position < 0 ? history.data() : x.data(), position < 0
-                            ? (b * (width - 1L) + width - 1 + position) * stride
-                            : base + position * stride, sums.data(), sum + j * stride, channels);
-                    int output = row + width - 1 - j;
-                    if (output < time) {
-                        addProducts(taps, j * stride, dy.data(), base + output * stride, dx.data(), at, channels);
-                    }
-                }
+            }
+            for (; row + 4 <= to && row + 3 + width <= time; row += 4) {
+                fourRowsBackward(x.data(), dy.data(), base + row * stride, taps, width, dx.data(), sums.data(), sum,
+                        stride, channels);
+            }
+            for (; row < to; row++) {
+                long at = base + row * stride;
                 addRow(dy.data(), at, sums.data(), sum + width * stride, channels);
-                int kept = row - (time - width + 1);
-                if (kept >= 0) {
-                    addRow(dNextHistory.data(), (b * (width - 1L) + kept) * stride, dx.data(), at, channels);
-                }
-                row++;
+                rowBackward(x.data(), at, dy.data(), base, row, time, taps, width, dNextHistory.data(), b, dx.data(),
+                        at, sums.data(), sum, stride, channels);
             }
         });
         for (int b = 0; b < batch; b++) {
             for (int i = 0; i < width - 1; i++) {
                 long at = (b * (width - 1L) + i) * stride;
-                dHistory.data().asSlice(at, stride).fill((byte) 0);
-                int position = i - width + 1;
-                for (int j = 0; j < width; j++) {
-                    int output = position + width - 1 - j;
-                    if (output >= 0 && output < time) {
-                        addProducts(taps, j * stride, dy.data(), (b * (long) time + output) * stride, dHistory.data(),
-                                at, channels);
-                    }
-                }
-                int kept = position - (time - width + 1);
-                if (kept >= 0) {
-                    addRow(dNextHistory.data(), (b * (width - 1L) + kept) * stride, dHistory.data(), at, channels);
-                }
+                rowBackward(history.data(), at, dy.data(), b * (long) time * stride, i - width + 1, time, taps, width,
+                        dNextHistory.data(), b, dHistory.data(), at, sums.data(), (long) b * parts * (width + 1)
+                                * stride,
+                        stride, channels);
             }
         }
         collect(team, sums, width, channels, tasks, dWeight, dBias);
         team.scratch().release(mark);
     }
 
-    private static void fourRowsBackwardOfThreeTaps(MemorySegment x, MemorySegment dy, long at, MemorySegment taps,
+    /**
+     * One position, whose outputs may lie past the last and whose input may be of the history: what comes back to it is written,
+     * what it adds to the gradients of the taps is added.
+     *
+     * @param position negative in the history
+     * @param from offset of its input in {@code x}
+     */
+    private static void rowBackward(MemorySegment x, long from, MemorySegment dy, long base, int position, int time,
+            MemorySegment taps, int width, MemorySegment dNextHistory, int b, MemorySegment dx, long to,
+            MemorySegment sums, long sum, long stride, int channels) {
+        dx.asSlice(to, stride).fill((byte) 0);
+        for (int j = 0; j < width; j++) {
+            int output = position + width - 1 - j;
+            if (output >= 0 && output < time) {
+                addProducts(taps, j * stride, dy, base + output * stride, dx, to, channels);
+                addProducts(x, from, dy, base + output * stride, sums, sum + j * stride, channels);
+            }
+        }
+        int kept = position - (time - width + 1);
+        if (kept >= 0) {
+            addRow(dNextHistory, (b * (width - 1L) + kept) * stride, dx, to, channels);
+        }
+    }
+
+    private static void eightRowsBackwardOfThreeTaps(MemorySegment x, MemorySegment dy, long at, MemorySegment taps,
             MemorySegment dx, MemorySegment sums, long sum, long stride, int channels) {
         int c = LANES.loopBound(channels);
         for (long lane = 0; lane != 4L * c; lane += WIDTH) {
             long o = at + lane;
             long slope = sum + lane;
-            FloatVector g0 = fromMemorySegment(LANES, dy, o, NATIVE);
-            FloatVector g1 = fromMemorySegment(LANES, dy, o + stride, NATIVE);
-            FloatVector g2 = fromMemorySegment(LANES, dy, o + 2 * stride, NATIVE);
-            FloatVector g3 = fromMemorySegment(LANES, dy, o + 3 * stride, NATIVE);
-            FloatVector g4 = fromMemorySegment(LANES, dy, o + 4 * stride, NATIVE);
-            FloatVector g5 = fromMemorySegment(LANES, dy, o + 5 * stride, NATIVE);
             FloatVector w0 = fromMemorySegment(LANES, taps, lane, NATIVE);
             FloatVector w1 = fromMemorySegment(LANES, taps, lane + stride, NATIVE);
             FloatVector w2 = fromMemorySegment(LANES, taps, lane + 2 * stride, NATIVE);
-            g0.fma(w2, g1.fma(w1, g2.mul(w0)))
-                    .intoMemorySegment(dx, o, NATIVE);
-            g1.fma(w2, g2.fma(w1, g3.mul(w0)))
-                    .intoMemorySegment(dx, o + stride, NATIVE);
-            g2.fma(w2, g3.fma(w1, g4.mul(w0)))
-                    .intoMemorySegment(dx, o + 2 * stride, NATIVE);
-            g3.fma(w2, g4.fma(w1, g5.mul(w0)))
-                    .intoMemorySegment(dx, o + 3 * stride, NATIVE);
-            FloatVector x0 = fromMemorySegment(LANES, x, o - 2 * stride, NATIVE);
-            FloatVector x1 = fromMemorySegment(LANES, x, o - stride, NATIVE);
-            FloatVector x2 = fromMemorySegment(LANES, x, o, NATIVE);
-            FloatVector x3 = fromMemorySegment(LANES, x, o + stride, NATIVE);
-            FloatVector x4 = fromMemorySegment(LANES, x, o + 2 * stride, NATIVE);
-            FloatVector x5 = fromMemorySegment(LANES, x, o + 3 * stride, NATIVE);
-            FloatVector s0 = x0.fma(g0, fromMemorySegment(LANES, sums, slope, NATIVE));
-            FloatVector r0 = x1.mul(g1);
-            s0 = x2.fma(g2, s0);
-            r0 = x3.fma(g3, r0);
-            s0.add(r0).intoMemorySegment(sums, slope, NATIVE);
-            FloatVector s1 = x1.fma(g0, fromMemorySegment(LANES, sums, slope + stride, NATIVE));
-            FloatVector r1 = x2.mul(g1);
-            s1 = x3.fma(g2, s1);
-            r1 = x4.fma(g3, r1);
-            s1.add(r1).intoMemorySegment(sums, slope + stride, NATIVE);
-            FloatVector s2 = x2.fma(g0, fromMemorySegment(LANES, sums, slope + 2 * stride, NATIVE));
-            FloatVector r2 = x3.mul(g1);
-            s2 = x4.fma(g2, s2);
-            r2 = x5.fma(g3, r2);
-            s2.add(r2).intoMemorySegment(sums, slope + 2 * stride, NATIVE);
-            g0.add(g1).add(g2.add(g3)).add(fromMemorySegment(LANES, sums, slope + 3 * stride, NATIVE))
-                    .intoMemorySegment(sums, slope + 3 * stride, NATIVE);
+            FloatVector s0 = fromMemorySegment(LANES, sums, slope, NATIVE);
+            FloatVector s1 = fromMemorySegment(LANES, sums, slope + stride, NATIVE);
+            FloatVector s2 = fromMemorySegment(LANES, sums, slope + 2 * stride, NATIVE);
+            FloatVector s3 = fromMemorySegment(LANES, sums, slope + 3 * stride, NATIVE);
+            FloatVector g0 = fromMemorySegment(LANES, dy, o, NATIVE);
+            FloatVector g1 = fromMemorySegment(LANES, dy, o + stride, NATIVE);
+            FloatVector g2 = fromMemorySegment(LANES, dy, o + 2 * stride, NATIVE);
+            FloatVector x0 = fromMemorySegment(LANES, x, o, NATIVE);
+            g0.fma(w2, g1.fma(w1, g2.mul(w0))).intoMemorySegment(dx, o, NATIVE);
+            s0 = x0.fma(g2, s0);
+            s1 = x0.fma(g1, s1);
+            s2 = x0.fma(g0, s2);
+            s3 = s3.add(g0);
+            FloatVector g3 = fromMemorySegment(LANES, dy, o + 3 * stride, NATIVE);
+            FloatVector x1 = fromMemorySegment(LANES, x, o + stride, NATIVE);
+            g1.fma(w2, g2.fma(w1, g3.mul(w0))).intoMemorySegment(dx, o + stride, NATIVE);
+            s0 = x1.fma(g3, s0);
+            s1 = x1.fma(g2, s1);
+            s2 = x1.fma(g1, s2);
+            s3 = s3.add(g1);
+            FloatVector g4 = fromMemorySegment(LANES, dy, o + 4 * stride, NATIVE);
+            FloatVector x2 = fromMemorySegment(LANES, x, o + 2 * stride, NATIVE);
+            g2.fma(w2, g3.fma(w1, g4.mul(w0))).intoMemorySegment(dx, o + 2 * stride, NATIVE);
+            s0 = x2.fma(g4, s0);
+            s1 = x2.fma(g3, s1);
+            s2 = x2.fma(g2, s2);
+            s3 = s3.add(g2);
+            FloatVector g5 = fromMemorySegment(LANES, dy, o + 5 * stride, NATIVE);
+            FloatVector x3 = fromMemorySegment(LANES, x, o + 3 * stride, NATIVE);
+            g3.fma(w2, g4.fma(w1, g5.mul(w0))).intoMemorySegment(dx, o + 3 * stride, NATIVE);
+            s0 = x3.fma(g5, s0);
+            s1 = x3.fma(g4, s1);
+            s2 = x3.fma(g3, s2);
+            s3 = s3.add(g3);
+            FloatVector g6 = fromMemorySegment(LANES, dy, o + 6 * stride, NATIVE);
+            FloatVector x4 = fromMemorySegment(LANES, x, o + 4 * stride, NATIVE);
+            g4.fma(w2, g5.fma(w1, g6.mul(w0))).intoMemorySegment(dx, o + 4 * stride, NATIVE);
+            s0 = x4.fma(g6, s0);
+            s1 = x4.fma(g5, s1);
+            s2 = x4.fma(g4, s2);
+            s3 = s3.add(g4);
+            FloatVector g7 = fromMemorySegment(LANES, dy, o + 7 * stride, NATIVE);
+            FloatVector x5 = fromMemorySegment(LANES, x, o + 5 * stride, NATIVE);
+            g5.fma(w2, g6.fma(w1, g7.mul(w0))).intoMemorySegment(dx, o + 5 * stride, NATIVE);
+            s0 = x5.fma(g7, s0);
+            s1 = x5.fma(g6, s1);
+            s2 = x5.fma(g5, s2);
+            s3 = s3.add(g5);
+            FloatVector g8 = fromMemorySegment(LANES, dy, o + 8 * stride, NATIVE);
+            FloatVector x6 = fromMemorySegment(LANES, x, o + 6 * stride, NATIVE);
+            g6.fma(w2, g7.fma(w1, g8.mul(w0))).intoMemorySegment(dx, o + 6 * stride, NATIVE);
+            s0 = x6.fma(g8, s0);
+            s1 = x6.fma(g7, s1);
+            s2 = x6.fma(g6, s2);
+            s3 = s3.add(g6);
+            FloatVector g9 = fromMemorySegment(LANES, dy, o + 9 * stride, NATIVE);
+            FloatVector x7 = fromMemorySegment(LANES, x, o + 7 * stride, NATIVE);
+            g7.fma(w2, g8.fma(w1, g9.mul(w0))).intoMemorySegment(dx, o + 7 * stride, NATIVE);
+            s0 = x7.fma(g9, s0);
+            s1 = x7.fma(g8, s1);
+            s2 = x7.fma(g7, s2);
+            s3 = s3.add(g7);
+            s0.intoMemorySegment(sums, slope, NATIVE);
+            s1.intoMemorySegment(sums, slope + stride, NATIVE);
+            s2.intoMemorySegment(sums, slope + 2 * stride, NATIVE);
+            s3.intoMemorySegment(sums, slope + 3 * stride, NATIVE);
         }
-        fourRowsBackwardOfLastChannels(x, dy, at, taps, 3, dx, sums, sum, stride, c, channels);
+        rowsBackwardOfLastChannels(ROWS, x, dy, at, taps, 3, dx, sums, sum, stride, c, channels);
     }
 
-    private static void fourRowsBackwardOfFourTaps(MemorySegment x, MemorySegment dy, long at, MemorySegment taps,
+    /** Reads first and writes then: with the one among the other it was compiled now and then to half the speed. */
+    private static void eightRowsBackwardOfFourTaps(MemorySegment x, MemorySegment dy, long at, MemorySegment taps,
             MemorySegment dx, MemorySegment sums, long sum, long stride, int channels) {
         int c = LANES.loopBound(channels);
-        fourRowsBackOfFourTaps(dy, at, taps, dx, stride, c);
-        fourSlopesOfFourTaps(x, dy, at, sums, sum, stride, c);
-        fourRowsBackwardOfLastChannels(x, dy, at, taps, 4, dx, sums, sum, stride, c, channels);
-    }
-
-    /** Of four positions what the outputs send back to the inputs: a loop of its own, as the compiler has registers for either. */
-    private static void fourRowsBackOfFourTaps(MemorySegment dy, long at, MemorySegment taps, MemorySegment dx,
-            long stride, int channels) {
-        for (long lane = 0; lane != 4L * channels; lane += WIDTH) {
+        for (long lane = 0; lane != 4L * c; lane += WIDTH) {
             long o = at + lane;
+            long slope = sum + lane;
+            FloatVector w0 = fromMemorySegment(LANES, taps, lane, NATIVE);
+            FloatVector w1 = fromMemorySegment(LANES, taps, lane + stride, NATIVE);
+            FloatVector w2 = fromMemorySegment(LANES, taps, lane + 2 * stride, NATIVE);
+            FloatVector w3 = fromMemorySegment(LANES, taps, lane + 3 * stride, NATIVE);
+            FloatVector s0 = fromMemorySegment(LANES, sums, slope, NATIVE);
+            FloatVector s1 = fromMemorySegment(LANES, sums, slope + stride, NATIVE);
+            FloatVector s2 = fromMemorySegment(LANES, sums, slope + 2 * stride, NATIVE);
+            FloatVector s3 = fromMemorySegment(LANES, sums, slope + 3 * stride, NATIVE);
+            FloatVector s4 = fromMemorySegment(LANES, sums, slope + 4 * stride, NATIVE);
             FloatVector g0 = fromMemorySegment(LANES, dy, o, NATIVE);
             FloatVector g1 = fromMemorySegment(LANES, dy, o + stride, NATIVE);
             FloatVector g2 = fromMemorySegment(LANES, dy, o + 2 * stride, NATIVE);
@@ -410,122 +469,137 @@ public final class VectorShortConvolution implements ShortConvolution {
             FloatVector g4 = fromMemorySegment(LANES, dy, o + 4 * stride, NATIVE);
             FloatVector g5 = fromMemorySegment(LANES, dy, o + 5 * stride, NATIVE);
             FloatVector g6 = fromMemorySegment(LANES, dy, o + 6 * stride, NATIVE);
-            FloatVector w0 = fromMemorySegment(LANES, taps, lane, NATIVE);
-            FloatVector w1 = fromMemorySegment(LANES, taps, lane + stride, NATIVE);
-            FloatVector w2 = fromMemorySegment(LANES, taps, lane + 2 * stride, NATIVE);
-            FloatVector w3 = fromMemorySegment(LANES, taps, lane + 3 * stride, NATIVE);
-            g0.fma(w3, g1.fma(w2, g2.fma(w1, g3.mul(w0))))
-                    .intoMemorySegment(dx, o, NATIVE);
-            g1.fma(w3, g2.fma(w2, g3.fma(w1, g4.mul(w0))))
-                    .intoMemorySegment(dx, o + stride, NATIVE);
-            g2.fma(w3, g3.fma(w2, g4.fma(w1, g5.mul(w0))))
-                    .intoMemorySegment(dx, o + 2 * stride, NATIVE);
-            g3.fma(w3, g4.fma(w2, g5.fma(w1, g6.mul(w0))))
-                    .intoMemorySegment(dx, o + 3 * stride, NATIVE);
+            FloatVector g7 = fromMemorySegment(LANES, dy, o + 7 * stride, NATIVE);
+            FloatVector g8 = fromMemorySegment(LANES, dy, o + 8 * stride, NATIVE);
+            FloatVector g9 = fromMemorySegment(LANES, dy, o + 9 * stride, NATIVE);
+            FloatVector g10 = fromMemorySegment(LANES, dy, o + 10 * stride, NATIVE);
+            FloatVector x0 = fromMemorySegment(LANES, x, o, NATIVE);
+            FloatVector x1 = fromMemorySegment(LANES, x, o + stride, NATIVE);
+            FloatVector x2 = fromMemorySegment(LANES, x, o + 2 * stride, NATIVE);
+            FloatVector x3 = fromMemorySegment(LANES, x, o + 3 * stride, NATIVE);
+            FloatVector x4 = fromMemorySegment(LANES, x, o + 4 * stride, NATIVE);
+            FloatVector x5 = fromMemorySegment(LANES, x, o + 5 * stride, NATIVE);
+            FloatVector x6 = fromMemorySegment(LANES, x, o + 6 * stride, NATIVE);
+            FloatVector x7 = fromMemorySegment(LANES, x, o + 7 * stride, NATIVE);
+            g0.fma(w3, g1.fma(w2, g2.fma(w1, g3.mul(w0)))).intoMemorySegment(dx, o, NATIVE);
+            s0 = x0.fma(g3, s0);
+            s1 = x0.fma(g2, s1);
+            s2 = x0.fma(g1, s2);
+            s3 = x0.fma(g0, s3);
+            s4 = s4.add(g0);
+            g1.fma(w3, g2.fma(w2, g3.fma(w1, g4.mul(w0)))).intoMemorySegment(dx, o + stride, NATIVE);
+            s0 = x1.fma(g4, s0);
+            s1 = x1.fma(g3, s1);
+            s2 = x1.fma(g2, s2);
+            s3 = x1.fma(g1, s3);
+            s4 = s4.add(g1);
+            g2.fma(w3, g3.fma(w2, g4.fma(w1, g5.mul(w0)))).intoMemorySegment(dx, o + 2 * stride, NATIVE);
+            s0 = x2.fma(g5, s0);
+            s1 = x2.fma(g4, s1);
+            s2 = x2.fma(g3, s2);
+            s3 = x2.fma(g2, s3);
+            s4 = s4.add(g2);
+            g3.fma(w3, g4.fma(w2, g5.fma(w1, g6.mul(w0)))).intoMemorySegment(dx, o + 3 * stride, NATIVE);
+            s0 = x3.fma(g6, s0);
+            s1 = x3.fma(g5, s1);
+            s2 = x3.fma(g4, s2);
+            s3 = x3.fma(g3, s3);
+            s4 = s4.add(g3);
+            g4.fma(w3, g5.fma(w2, g6.fma(w1, g7.mul(w0)))).intoMemorySegment(dx, o + 4 * stride, NATIVE);
+            s0 = x4.fma(g7, s0);
+            s1 = x4.fma(g6, s1);
+            s2 = x4.fma(g5, s2);
+            s3 = x4.fma(g4, s3);
+            s4 = s4.add(g4);
+            g5.fma(w3, g6.fma(w2, g7.fma(w1, g8.mul(w0)))).intoMemorySegment(dx, o + 5 * stride, NATIVE);
+            s0 = x5.fma(g8, s0);
+            s1 = x5.fma(g7, s1);
+            s2 = x5.fma(g6, s2);
+            s3 = x5.fma(g5, s3);
+            s4 = s4.add(g5);
+            g6.fma(w3, g7.fma(w2, g8.fma(w1, g9.mul(w0)))).intoMemorySegment(dx, o + 6 * stride, NATIVE);
+            s0 = x6.fma(g9, s0);
+            s1 = x6.fma(g8, s1);
+            s2 = x6.fma(g7, s2);
+            s3 = x6.fma(g6, s3);
+            s4 = s4.add(g6);
+            g7.fma(w3, g8.fma(w2, g9.fma(w1, g10.mul(w0)))).intoMemorySegment(dx, o + 7 * stride, NATIVE);
+            s0 = x7.fma(g10, s0);
+            s1 = x7.fma(g9, s1);
+            s2 = x7.fma(g8, s2);
+            s3 = x7.fma(g7, s3);
+            s4 = s4.add(g7);
+            s0.intoMemorySegment(sums, slope, NATIVE);
+            s1.intoMemorySegment(sums, slope + stride, NATIVE);
+            s2.intoMemorySegment(sums, slope + 2 * stride, NATIVE);
+            s3.intoMemorySegment(sums, slope + 3 * stride, NATIVE);
+            s4.intoMemorySegment(sums, slope + 4 * stride, NATIVE);
         }
+        rowsBackwardOfLastChannels(ROWS, x, dy, at, taps, 4, dx, sums, sum, stride, c, channels);
     }
 
-    /** What four positions add to the gradients of taps and bias. */
-    private static void fourSlopesOfFourTaps(MemorySegment x, MemorySegment dy, long at, MemorySegment sums, long sum,
-            long stride, int channels) {
-        for (long lane = 0; lane != 4L * channels; lane += WIDTH) {
-            long o = at + lane;
-            long slope = sum + lane;
-            FloatVector g0 = fromMemorySegment(LANES, dy, o, NATIVE);
-            FloatVector g1 = fromMemorySegment(LANES, dy, o + stride, NATIVE);
-            FloatVector g2 = fromMemorySegment(LANES, dy, o + 2 * stride, NATIVE);
-            FloatVector g3 = fromMemorySegment(LANES, dy, o + 3 * stride, NATIVE);
-            FloatVector x0 = fromMemorySegment(LANES, x, o - 3 * stride, NATIVE);
-            FloatVector x1 = fromMemorySegment(LANES, x, o - 2 * stride, NATIVE);
-            FloatVector x2 = fromMemorySegment(LANES, x, o - stride, NATIVE);
-            FloatVector x3 = fromMemorySegment(LANES, x, o, NATIVE);
-            FloatVector x4 = fromMemorySegment(LANES, x, o + stride, NATIVE);
-            FloatVector x5 = fromMemorySegment(LANES, x, o + 2 * stride, NATIVE);
-            FloatVector x6 = fromMemorySegment(LANES, x, o + 3 * stride, NATIVE);
-            FloatVector s0 = x0.fma(g0, fromMemorySegment(LANES, sums, slope, NATIVE));
-            FloatVector r0 = x1.mul(g1);
-            s0 = x2.fma(g2, s0);
-            r0 = x3.fma(g3, r0);
-            s0.add(r0).intoMemorySegment(sums, slope, NATIVE);
-            FloatVector s1 = x1.fma(g0, fromMemorySegment(LANES, sums, slope + stride, NATIVE));
-            FloatVector r1 = x2.mul(g1);
-            s1 = x3.fma(g2, s1);
-            r1 = x4.fma(g3, r1);
-            s1.add(r1).intoMemorySegment(sums, slope + stride, NATIVE);
-            FloatVector s2 = x2.fma(g0, fromMemorySegment(LANES, sums, slope + 2 * stride, NATIVE));
-            FloatVector r2 = x3.mul(g1);
-            s2 = x4.fma(g2, s2);
-            r2 = x5.fma(g3, r2);
-            s2.add(r2).intoMemorySegment(sums, slope + 2 * stride, NATIVE);
-            FloatVector s3 = x3.fma(g0, fromMemorySegment(LANES, sums, slope + 3 * stride, NATIVE));
-            FloatVector r3 = x4.mul(g1);
-            s3 = x5.fma(g2, s3);
-            r3 = x6.fma(g3, r3);
-            s3.add(r3).intoMemorySegment(sums, slope + 3 * stride, NATIVE);
-            g0.add(g1).add(g2.add(g3)).add(fromMemorySegment(LANES, sums, slope + 4 * stride, NATIVE))
-                    .intoMemorySegment(sums, slope + 4 * stride, NATIVE);
-        }
-    }
-
-    /** Four positions whose inputs and outputs all lie in this call. */
+    /** Four positions whose outputs all lie in this call. */
     private static void fourRowsBackward(MemorySegment x, MemorySegment dy, long at, MemorySegment taps, int width,
             MemorySegment dx, MemorySegment sums, long sum, long stride, int channels) {
         int c = LANES.loopBound(channels);
         for (long lane = 0; lane != 4L * c; lane += WIDTH) {
             long o = at + lane;
-            FloatVector p = fromMemorySegment(LANES, dy, o, NATIVE);
-            FloatVector q = fromMemorySegment(LANES, dy, o + stride, NATIVE);
-            FloatVector r = fromMemorySegment(LANES, dy, o + 2 * stride, NATIVE);
-            FloatVector s = fromMemorySegment(LANES, dy, o + 3 * stride, NATIVE);
-            long biasSum = sum + width * stride + lane;
-            p.add(q).add(r.add(s)).add(fromMemorySegment(LANES, sums, biasSum, NATIVE)).intoMemorySegment(sums, biasSum,
-                    NATIVE);
+            FloatVector p = fromMemorySegment(LANES, x, o, NATIVE);
+            FloatVector q = fromMemorySegment(LANES, x, o + stride, NATIVE);
+            FloatVector r = fromMemorySegment(LANES, x, o + 2 * stride, NATIVE);
+            FloatVector s = fromMemorySegment(LANES, x, o + 3 * stride, NATIVE);
             FloatVector a = FloatVector.zero(LANES);
             FloatVector b = a;
             FloatVector d = a;
             FloatVector e = a;
             for (int j = 0; j < width; j++) {
                 FloatVector tap = fromMemorySegment(LANES, taps, j * stride + lane, NATIVE);
-                long out = o + (width - 1 - j) * stride;
-                a = fromMemorySegment(LANES, dy, out, NATIVE).fma(tap, a);
-                b = fromMemorySegment(LANES, dy, out + stride, NATIVE).fma(tap, b);
-                d = fromMemorySegment(LANES, dy, out + 2 * stride, NATIVE).fma(tap, d);
-                e = fromMemorySegment(LANES, dy, out + 3 * stride, NATIVE).fma(tap, e);
-                long in = o - (width - 1 - j) * stride;
                 FloatVector slope = fromMemorySegment(LANES, sums, sum + j * stride + lane, NATIVE);
-                slope = fromMemorySegment(LANES, x, in, NATIVE).fma(p, slope);
-                slope = fromMemorySegment(LANES, x, in + stride, NATIVE).fma(q, slope);
-                slope = fromMemorySegment(LANES, x, in + 2 * stride, NATIVE).fma(r, slope);
-                slope = fromMemorySegment(LANES, x, in + 3 * stride, NATIVE).fma(s, slope);
+                long out = o + (width - 1 - j) * stride;
+                FloatVector g = fromMemorySegment(LANES, dy, out, NATIVE);
+                a = g.fma(tap, a);
+                slope = g.fma(p, slope);
+                FloatVector h = fromMemorySegment(LANES, dy, out + stride, NATIVE);
+                b = h.fma(tap, b);
+                slope = h.fma(q, slope);
+                FloatVector i = fromMemorySegment(LANES, dy, out + 2 * stride, NATIVE);
+                d = i.fma(tap, d);
+                slope = i.fma(r, slope);
+                FloatVector k = fromMemorySegment(LANES, dy, out + 3 * stride, NATIVE);
+                e = k.fma(tap, e);
+                slope = k.fma(s, slope);
                 slope.intoMemorySegment(sums, sum + j * stride + lane, NATIVE);
             }
             a.intoMemorySegment(dx, o, NATIVE);
             b.intoMemorySegment(dx, o + stride, NATIVE);
             d.intoMemorySegment(dx, o + 2 * stride, NATIVE);
             e.intoMemorySegment(dx, o + 3 * stride, NATIVE);
+            long biasSum = sum + width * stride + lane;
+            fromMemorySegment(LANES, sums, biasSum, NATIVE).add(fromMemorySegment(LANES, dy, o, NATIVE))
+                    .add(fromMemorySegment(LANES, dy, o + stride, NATIVE))
+                    .add(fromMemorySegment(LANES, dy, o + 2 * stride, NATIVE))
+                    .add(fromMemorySegment(LANES, dy, o + 3 * stride, NATIVE)).intoMemorySegment(sums, biasSum, NATIVE);
         }
-        fourRowsBackwardOfLastChannels(x, dy, at, taps, width, dx, sums, sum, stride, c, channels);
+        rowsBackwardOfLastChannels(4, x, dy, at, taps, width, dx, sums, sum, stride, c, channels);
     }
 
-    private static void fourRowsBackwardOfLastChannels(MemorySegment x, MemorySegment dy, long at, MemorySegment taps,
-            int width, MemorySegment dx, MemorySegment sums, long sum, long stride, int from, int channels) {
+    private static void rowsBackwardOfLastChannels(int rows, MemorySegment x, MemorySegment dy, long at,
+            MemorySegment taps, int width, MemorySegment dx, MemorySegment sums, long sum, long stride, int from,
+            int channels) {
         for (int c = from; c < channels; c++) {
-            long o = at + 4L * c;
-            for (int row = 0; row < 4; row++) {
-                float slope = dy.get(Tensor.FLOAT, o + row * stride);
+            for (int row = 0; row < rows; row++) {
+                long o = at + 4L * c + row * stride;
+                float input = x.get(Tensor.FLOAT, o);
                 float back = 0;
                 for (int j = 0; j < width; j++) {
-                    long far = (width - 1L - j) * stride;
-                    back = Math.fma(taps.get(Tensor.FLOAT, j * stride + 4L * c),
-                            dy.get(Tensor.FLOAT, o + row * stride + far), back);
+                    float g = dy.get(Tensor.FLOAT, o + (width - 1L - j) * stride);
+                    back = Math.fma(taps.get(Tensor.FLOAT, j * stride + 4L * c), g, back);
                     long place = sum + j * stride + 4L * c;
-                    sums.set(Tensor.FLOAT, place,
-                            Math.fma(slope, x.get(Tensor.FLOAT, o + row * stride - far), sums.get(Tensor.FLOAT,
-                                    place)));
+                    sums.set(Tensor.FLOAT, place, Math.fma(input, g, sums.get(Tensor.FLOAT, place)));
                 }
-                dx.set(Tensor.FLOAT, o + row * stride, back);
+                dx.set(Tensor.FLOAT, o, back);
                 long place = sum + width * stride + 4L * c;
-                sums.set(Tensor.FLOAT, place, slope + sums.get(Tensor.FLOAT, place));
+                sums.set(Tensor.FLOAT, place, dy.get(Tensor.FLOAT, o) + sums.get(Tensor.FLOAT, place));
             }
         }
     }
