@@ -7,6 +7,7 @@ module tern.mixers {
     exports tern.mixers.attention;
     exports tern.mixers.channel;
     exports tern.mixers.delta;
+    exports tern.mixers.experts;
     exports tern.mixers.gla;
     exports tern.mixers.goldfinch;
     exports tern.mixers.hyena;
@@ -18,5 +19,6 @@ module tern.mixers {
     exports tern.mixers.parts;
     exports tern.mixers.retention;
     exports tern.mixers.rwkv;
+    exports tern.mixers.shortconv;
     exports tern.mixers.tcn;
 }

@@ -6,9 +6,11 @@ import java.util.Map;
 import java.util.Set;
 
 import tern.mixers.attention.AttentionConfig;
+import tern.mixers.attention.GroupedAttentionConfig;
 import tern.mixers.channel.ConstantConfig;
 import tern.mixers.channel.GatedMlpConfig;
 import tern.mixers.delta.DeltaNetConfig;
+import tern.mixers.experts.ExpertsConfig;
 import tern.mixers.gla.GlaConfig;
 import tern.mixers.gla.Hgrn2Config;
 import tern.mixers.goldfinch.CompressorConfig;
@@ -33,6 +35,7 @@ import tern.mixers.rwkv.Rwkv5Config;
 import tern.mixers.rwkv.Rwkv6Config;
 import tern.mixers.rwkv.Rwkv7Config;
 import tern.mixers.rwkv.RwkvChannelMixConfig;
+import tern.mixers.shortconv.GatedShortConvConfig;
 import tern.mixers.tcn.DilatedStackConfig;
 import tern.mixers.tcn.TcnBlockConfig;
 import tern.mixers.tcn.TcncaSimpleConfig;
@@ -74,6 +77,9 @@ public final class MixerCatalog {
         KINDS.put("delta-net", DeltaNetConfig.class);
         KINDS.put("mamba2", Mamba2Config.class);
         KINDS.put("mlstm", MlstmConfig.class);
+        KINDS.put("grouped-attention", GroupedAttentionConfig.class);
+        KINDS.put("gated-short-conv", GatedShortConvConfig.class);
+        KINDS.put("experts", ExpertsConfig.class);
     }
 
     private MixerCatalog() {

@@ -52,7 +52,7 @@ public final class NamedParameters {
             }
         }
         List<String> unexpected = file.tensors().stream().map(StoredTensor::name)
-                .filter(Predicate.not(used::contains)).filter(Predicate.not(blueprint.names().ignored()::contains))
+                .filter(Predicate.not(used::contains)).filter(Predicate.not(blueprint.names()::ignores))
                 .toList();
         List<String> complaints = new ArrayList<>();
         complain(complaints, "missing", missing);
@@ -93,22 +93,34 @@ public final class NamedParameters {
             throws MalformedFileException {
         Naming naming = naming(parameter);
         Tensor stored = file.tensor(naming.theirs());
-        if (naming.asIs()) {
+        List<Step> steps = naming.steps();
+        while (!steps.isEmpty() && steps.getFirst() instanceof Step.OfRows rows && stored.shape().rank() > 1) {
+            stored = rows.moved(stored, memory);
+            steps = steps.subList(1, steps.size());
+        }
+        if (steps.isEmpty()) {
+            if (!stored.shape().equals(shape)) {
+                throw new MalformedFileException(unlike(parameter, shape, naming, stored, stored.shape().toString()));
+            }
             return stored.dtype() == computed || keep.test(stored.dtype()) ? stored
                     : memory.allocate(computed, shape).copyFrom(stored);
         }
         double rescale = blueprint.rescaleEvery() == 0 ? 1 : Math.pow(2, naming.layer() / blueprint.rescaleEvery());
         Step.Context context = new Step.Context(shape.toArray(), rescale, this::numbers);
         Step.Numbers numbers = numbers(stored);
-        for (Step step : naming.steps()) {
+        for (Step step : steps) {
             numbers = step.apply(numbers, context);
         }
         if (!Arrays.equals(numbers.shape(), shape.toArray())) {
-            throw new MalformedFileException(file.path() + ": \"" + naming.theirs() + "\" " + stored
-                    + " becomes " + Arrays.toString(numbers.shape()) + ", but " + parameter + " is " + shape
-                    + "; other tensors of the file say so");
+            throw new MalformedFileException(
+                    unlike(parameter, shape, naming, stored, Arrays.toString(numbers.shape())));
         }
         return memory.allocate(computed, shape).setAll(numbers.values());
+    }
+
+    private String unlike(String parameter, Shape shape, Naming naming, Tensor stored, String becomes) {
+        return file.path() + ": \"" + naming.theirs() + "\" " + stored + " becomes " + becomes + ", but " + parameter
+                + " is " + shape + "; other tensors of the file say so";
     }
 
     private Step.Numbers numbers(String stored) {

@@ -1,9 +1,15 @@
 package tern.checkpoint.naming;
 
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import java.util.function.DoubleUnaryOperator;
 import java.util.function.Function;
+import java.util.stream.IntStream;
+
+import tern.tensor.Allocator;
+import tern.tensor.Shape;
+import tern.tensor.Tensor;
 
 /** One change on the way from a stored tensor to a parameter, in double precision. Immutable. */
 public sealed interface Step {
@@ -60,7 +66,8 @@ public sealed interface Step {
 
     /**
      * The step that a word of a table names: {@code flatten}, {@code transpose}, {@code part:N}, {@code spread}, {@code rescale},
-     * {@code absorb:WEIGHT:BIAS}, {@code one-minus}, {@code negate}, {@code exp}, {@code log}.
+     * {@code absorb:WEIGHT:BIAS}, {@code one-minus}, {@code plus-one}, {@code negate}, {@code exp}, {@code log}, {@code times:X},
+     * {@code times-each:X,Y…:N,M…}, {@code rows:FROM:TO}, {@code ungroup:GROUPS:N,M…:FROM:TO}.
      *
      * @throws IllegalArgumentException if there is none
      */
@@ -71,6 +78,7 @@ public sealed interface Step {
             case "spread" -> new Spread();
             case "rescale" -> new Rescale();
             case "one-minus" -> new Each(x -> 1 - x);
+            case "plus-one" -> new Each(x -> 1 + x);
             case "negate" -> new Each(x -> -x);
             case "exp" -> new Each(Math::exp);
             case "log" -> new Each(Math::log);
@@ -82,9 +90,150 @@ public sealed interface Step {
                 if (word.startsWith("part:")) {
                     yield new Part(Integer.parseInt(word.substring("part:".length())));
                 }
+                String[] parts = word.split(":");
+                if (parts[0].equals("rows") && parts.length == 3) {
+                    yield new Rows(Integer.parseInt(parts[1]), Integer.parseInt(parts[2]));
+                }
+                if (parts[0].equals("ungroup") && parts.length == 5) {
+                    yield new Ungroup(Integer.parseInt(parts[1]), whole(parts[2]), Integer.parseInt(parts[3]),
+                            Integer.parseInt(parts[4]));
+                }
+                if (parts[0].equals("times") && parts.length == 2) {
+                    double factor = Double.parseDouble(parts[1]);
+                    yield new Each(x -> x * factor);
+                }
+                if (parts[0].equals("times-each") && parts.length == 3) {
+                    yield new TimesEach(Arrays.stream(parts[1].split(",")).map(Double::valueOf).toList(),
+                            whole(parts[2]));
+                }
                 throw new IllegalArgumentException("unknown step \"" + word.toLowerCase(Locale.ROOT) + "\"");
             }
         };
+    }
+
+    private static List<Integer> whole(String list) {
+        return Arrays.stream(list.split(",")).map(Integer::valueOf).toList();
+    }
+
+    /** A step that takes whole entries of the outermost axis in some order, so that they can stay in their stored type. */
+    sealed interface OfRows extends Step {
+        /** Which of so many entries become those of the parameter, in order. */
+        int[] chosen(int rows);
+
+        /** Whether the outermost axis goes, because one entry is all. */
+        default boolean single() {
+            return false;
+        }
+
+        @Override
+        default Numbers apply(Numbers stored, Context context) {
+            int[] shape = stored.shape();
+            int[] rows = shape.length == 0 ? new int[0] : chosen(shape[0]);
+            if (rows.length == 0) {
+                return stored;
+            }
+            int length = stored.values().length / shape[0];
+            double[] moved = new double[rows.length * length];
+            for (int row = 0; row < rows.length; row++) {
+                System.arraycopy(stored.values(), rows[row] * length, moved, row * length, length);
+            }
+            return new Numbers(shape(shape, rows.length), moved);
+        }
+
+        private int[] shape(int[] before, int rows) {
+            int[] shape = single() ? Arrays.copyOfRange(before, 1, before.length) : before.clone();
+            if (!single()) {
+                shape[0] = rows;
+            }
+            return shape;
+        }
+
+        /** The stored tensor with its entries moved, in its type; itself seen otherwise where they are neighbours. */
+        default Tensor moved(Tensor stored, Allocator memory) {
+            int[] rows = chosen(stored.dim(0));
+            if (rows.length == 0) {
+                return stored;
+            }
+            Shape shape = Shape.of(shape(stored.shape().toArray(), rows.length));
+            boolean neighbours = true;
+            for (int row = 1; row < rows.length; row++) {
+                neighbours &= rows[row] == rows[row - 1] + 1;
+            }
+            if (neighbours) {
+                return stored.slice(rows[0], rows[0] + rows.length).reshape(shape);
+            }
+            Tensor moved = memory.allocate(stored.dtype(), shape);
+            for (int row = 0; row < rows.length; row++) {
+                moved.slice(row, row + 1).copyFrom(stored.slice(rows[row], rows[row] + 1));
+            }
+            return moved;
+        }
+    }
+
+    /**
+     * Some neighbouring entries of the outermost axis.
+     *
+     * @param from the first
+     * @param to the one after the last
+     */
+    record Rows(int from, int to) implements OfRows {
+        @Override
+        public int[] chosen(int rows) {
+            return to > rows ? new int[0] : IntStream.range(from, to).toArray();
+        }
+    }
+
+    /**
+     * Rows that lie group by group, in each so many of every part, put part by part, in each so many of every group.
+     *
+     * @param groups number of groups
+     * @param parts rows of each part in a group
+     * @param from the first part that is wanted
+     * @param to the one after the last that is wanted
+     */
+    record Ungroup(int groups, List<Integer> parts, int from, int to) implements OfRows {
+        @Override
+        public int[] chosen(int rows) {
+            int each = parts.stream().mapToInt(Integer::intValue).sum();
+            if (rows != groups * each) {
+                return new int[0];
+            }
+            IntStream.Builder chosen = IntStream.builder();
+            int within = parts.subList(0, from).stream().mapToInt(Integer::intValue).sum();
+            for (int part : parts.subList(from, to)) {
+                for (int group = 0; group < groups; group++) {
+                    int first = group * each + within;
+                    IntStream.range(first, first + part).forEach(chosen);
+                }
+                within += part;
+            }
+            return chosen.build().toArray();
+        }
+    }
+
+    /**
+     * Parts of the outermost axis times a factor of their own.
+     *
+     * @param factors one for each part
+     * @param counts entries of each part
+     */
+    record TimesEach(List<Double> factors, List<Integer> counts) implements Step {
+        @Override
+        public Numbers apply(Numbers stored, Context context) {
+            int all = counts.stream().mapToInt(Integer::intValue).sum();
+            if (stored.shape().length == 0 || stored.shape()[0] != all || factors.size() != counts.size()) {
+                return new Numbers(new int[] {0}, new double[0]);
+            }
+            int length = stored.values().length / all;
+            double[] changed = stored.values().clone();
+            int at = 0;
+            for (int part = 0; part < counts.size(); part++) {
+                for (int end = at + counts.get(part) * length; at < end; at++) {
+                    changed[at] *= factors.get(part);
+                }
+            }
+            return new Numbers(stored.shape(), changed);
+        }
     }
 
     /** The same numbers in the parameter's shape. */
@@ -118,16 +267,15 @@ public sealed interface Step {
      *
      * @param index of the entry
      */
-    record Part(int index) implements Step {
+    record Part(int index) implements OfRows {
         @Override
-        public Numbers apply(Numbers stored, Context context) {
-            int[] shape = stored.shape();
-            if (shape.length == 0 || index >= shape[0]) {
-                return stored;
-            }
-            int length = stored.values().length / shape[0];
-            return new Numbers(Arrays.copyOfRange(shape, 1, shape.length),
-                    Arrays.copyOfRange(stored.values(), index * length, (index + 1) * length));
+        public int[] chosen(int rows) {
+            return index < rows ? new int[] {index} : new int[0];
+        }
+
+        @Override
+        public boolean single() {
+            return true;
         }
     }
 

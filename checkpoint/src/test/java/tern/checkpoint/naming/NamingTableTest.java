@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.within;
 
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.stream.IntStream;
 
@@ -27,7 +28,7 @@ import tern.sequence.MixerConfig;
 
 class NamingTableTest {
     private static NamingTable parse(String text) {
-        return NamingTable.parse("test", text, 2, 2, 2, (word, layer) -> word.equals("later") && layer > 0);
+        return NamingTable.parse("test", text, NamingTable.Layers.of(2, 2, Map.of()), (word, layer) -> word.equals("later") && layer > 0);
     }
 
     @Test

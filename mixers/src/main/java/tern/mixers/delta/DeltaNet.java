@@ -31,8 +31,8 @@ import tern.tensor.Tensor;
  * Gated DeltaNet (arXiv 2412.06464, section 3) and its form with a decay for each key. Queries, keys and values pass a short
  * filter and SiLU; queries and keys are then of length 1. g = −e^speed softplus(W_a x + step).
  *
- * <p>State: the last inputs of the short filter and S [H,K,V]. Parameters: {@code projection.weight} [2·H·K + H·V,D], rows of q, k, v;
- * {@code short.weight} [2·H·K + H·V,taps]; {@code rate.weight} [H,D]; with a decay {@code speed} [H], {@code step} [H] or [H·K], and
+ * <p>State: the last inputs of the short filter and S [H,K,V]. Parameters: {@code projection.weight} [2·G·K + H·V,D], rows of q, k, v, G = H
+ * unless value heads share keys; {@code short.weight} [2·G·K + H·V,taps]; {@code rate.weight} [H,D]; with a decay {@code speed} [H], {@code step} [H] or [H·K], and
  * {@code decay.weight} [H,D] or {@code decayDown.weight} [V,D] and {@code decayUp.weight} [H·K,V], {@code gate.weight} [H·V,D];
  * {@code norm.gain} [V], {@code output.weight} [D,H·V]. Immutable.
  */
@@ -42,6 +42,7 @@ public final class DeltaNet implements SequenceMixer {
 
     private final DeltaNetConfig config;
     private final int heads;
+    private final int keyHeads;
     private final int keys;
     private final int values;
     private final Projection projection;
@@ -56,7 +57,8 @@ public final class DeltaNet implements SequenceMixer {
     DeltaNet(DeltaNetConfig config, BranchContext at, ParameterScope scope) {
         this.config = config;
         this.heads = config.heads();
-        this.keys = heads * config.keyWidth();
+        this.keyHeads = config.keyHeads().orElse(heads);
+        this.keys = keyHeads * config.keyWidth();
         this.values = heads * config.valueWidth();
         int width = at.width();
         this.projection = Projection.into(scope.child("projection"), width, 2 * keys + values, false);
@@ -64,13 +66,14 @@ public final class DeltaNet implements SequenceMixer {
         this.rate = Projection.into(scope.child("rate"), width, heads, false);
         this.decay = decay(config, width, scope);
         boolean decays = config.decay() != DeltaNetConfig.Decay.NONE;
-        int steps = config.decay() == DeltaNetConfig.Decay.KEY ? keys : heads;
+        int steps = config.decay() == DeltaNetConfig.Decay.KEY ? heads * config.keyWidth() : heads;
         this.speed = decays ? Optional.of(
                 scope.parameter("speed", Shape.of(heads), Role.FILTER, DecayStart.speeds(0, FASTEST)))
                 : Optional.empty();
         this.step = decays ? Optional.of(scope.parameter("step", Shape.of(steps), Role.FILTER, DecayStart.steps()))
                 : Optional.empty();
-        ReadNorm norm = new ReadNorm(ReadNorm.Kind.HEAD, scope.child("norm"), heads, config.valueWidth(), EPSILON);
+        ReadNorm norm = new ReadNorm(ReadNorm.Kind.HEAD, scope.child("norm"), heads, config.valueWidth(),
+                config.epsilon().orElse(EPSILON));
         Projection output = Projection.outOf(scope.child("output"), values, false, at);
         this.readOut = decays
                 ? ReadOut.gated(norm, Projection.into(scope.child("gate"), width, values, false), Activation.SILU,
@@ -105,8 +108,8 @@ public final class DeltaNet implements SequenceMixer {
     public Mixed chunk(Ops ops, MixerInput in, State state) {
         Scanned filtered = filter.apply(ops, projection.apply(ops, in.x()), state.slot("short"));
         List<Tensor> parts = Heads.cut(ops, filtered.y(), keys, keys, values);
-        Tensor q = Heads.unit(ops, this, Heads.split(ops, parts.get(0), heads));
-        Tensor k = Heads.unit(ops, this, Heads.split(ops, parts.get(1), heads));
+        Tensor q = Heads.repeat(ops, Heads.unit(ops, this, Heads.split(ops, parts.get(0), keyHeads)), heads);
+        Tensor k = Heads.repeat(ops, Heads.unit(ops, this, Heads.split(ops, parts.get(1), keyHeads)), heads);
         Tensor v = Heads.split(ops, parts.get(2), heads);
         Tensor open = ops.activate(rate.apply(ops, in.x()), Activation.SIGMOID);
         Tensor beta = Heads.split(ops, config.reflecting() ? ops.scale(open, 2) : open, heads);

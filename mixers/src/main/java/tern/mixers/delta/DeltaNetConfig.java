@@ -1,5 +1,7 @@
 package tern.mixers.delta;
 
+import java.util.Optional;
+
 import tern.mixers.parts.Expect;
 import tern.sequence.BranchContext;
 import tern.sequence.MixerConfig;
@@ -15,9 +17,11 @@ import tern.sequence.SequenceMixer;
  * @param shortFilter taps of the convolution over queries, keys and values, 4 in released models
  * @param decay what is forgotten besides; with a decay the output is gated
  * @param reflecting whether the rate goes up to 2
+ * @param keyHeads number of heads of queries and keys, where neighbouring value heads share them (Qwen3-Next); divides H
+ * @param epsilon of the norm of what is read, where it is not 1e-5
  */
 public record DeltaNetConfig(int heads, int keyWidth, int valueWidth, int shortFilter, Decay decay,
-        boolean reflecting) implements MixerConfig {
+        boolean reflecting, Optional<Integer> keyHeads, Optional<Double> epsilon) implements MixerConfig {
     /** What a head forgets at each position. */
     public enum Decay {
         /** Nothing: DeltaNet. */
@@ -34,6 +38,14 @@ public record DeltaNetConfig(int heads, int keyWidth, int valueWidth, int shortF
         Expect.atLeast("delta-net", "keyWidth", keyWidth, 1, "128 is usual");
         Expect.atLeast("delta-net", "valueWidth", valueWidth, 1, "that of keys is usual, twice as much if gated");
         Expect.atLeast("delta-net", "shortFilter", shortFilter, 1, "4 in released models, 1 = no memory");
+        int all = heads;
+        keyHeads.ifPresent(shared -> Expect.divides("delta-net", "keyHeads", shared, "number of heads", all));
+        epsilon.ifPresent(small -> Expect.within("delta-net", "epsilon", small, 0, 1, "1e-5 is usual"));
+    }
+
+    /** As many key heads as value heads. */
+    public DeltaNetConfig(int heads, int keyWidth, int valueWidth, int shortFilter, Decay decay, boolean reflecting) {
+        this(heads, keyWidth, valueWidth, shortFilter, decay, reflecting, Optional.empty(), Optional.empty());
     }
 
     /** DeltaNet: heads as wide in values as in keys. */
@@ -44,6 +56,13 @@ public record DeltaNetConfig(int heads, int keyWidth, int valueWidth, int shortF
     /** Gated DeltaNet: values twice as wide as keys. */
     public static DeltaNetConfig gated(int heads, int keyWidth) {
         return new DeltaNetConfig(heads, keyWidth, 2 * keyWidth, 4, Decay.HEAD, false);
+    }
+
+    /** Gated, with value heads that share keys, as Qwen3-Next has it. */
+    public static DeltaNetConfig grouped(int heads, int keyHeads, int keyWidth, int valueWidth, int shortFilter,
+            double epsilon) {
+        return new DeltaNetConfig(heads, keyWidth, valueWidth, shortFilter, Decay.HEAD, false, Optional.of(keyHeads),
+                Optional.of(epsilon));
     }
 
     @Override
