@@ -10,7 +10,7 @@ import tern.checkpoint.TensorFile;
 /** All families whose published checkpoints can be opened. */
 public final class Families {
     private static final List<Family> ALL = List.of(new RwkvFamily(), new GoldFinchFamily(), new Mamba2Family(),
-            new XlstmFamily(),
+            new XlstmFamily(), new StripedHyenaFamily(), new LfmFamily(), new QwenHybridFamily(), new NemotronFamily(),
             new DigitReversal());
     private static final int NAMED = 8;
 

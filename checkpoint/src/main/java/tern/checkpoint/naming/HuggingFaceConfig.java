@@ -3,6 +3,7 @@ package tern.checkpoint.naming;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 
 import tools.jackson.core.JacksonException;
@@ -13,10 +14,16 @@ import tools.jackson.databind.json.JsonMapper;
 import tern.checkpoint.MalformedFileException;
 import tern.checkpoint.TensorFile;
 
-/** Numbers in the {@code config.json} that lies beside the tensors of a Hugging Face model. */
+/**
+ * What the {@code config.json} that lies beside the tensors of a Hugging Face model tells. Keys may lead into objects by dots; those of a
+ * model that reads more than text are looked for in its {@code text_config} too.
+ */
 record HuggingFaceConfig(TensorFile file) {
     private static final String NAME = "config.json";
     private static final long LARGEST = 1 << 20;
+    private static final int DEFAULT_CONTEXT = 2048;
+    private static final int LARGEST_CONTEXT = 1 << 24;
+    private static final String TEXT = "text_config";
     private static final JsonMapper MAPPER = JsonMapper.builder()
             .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS).build();
 
@@ -46,6 +53,35 @@ record HuggingFaceConfig(TensorFile file) {
         return found.isPresent() && index < found.get().size() ? number(key, found.get().get(index)) : otherwise;
     }
 
+    /** A word; {@code otherwise} if the configuration does not say or is not there. */
+    String word(String key, String otherwise) throws MalformedFileException {
+        return find(key).filter(JsonNode::isString).map(JsonNode::stringValue).orElse(otherwise);
+    }
+
+    /**
+     * Base of rotary positions.
+     *
+     * @throws MalformedFileException if angles are more than a power of the base times the position
+     */
+    double ropeBase(double otherwise) throws MalformedFileException {
+        for (String key : List.of("rope_parameters.rope_type", "rope_scaling.rope_type", "rope_scaling.type")) {
+            String kind = word(key, "default");
+            // The sections of several axes are one where there is text alone.
+            if (!kind.equals("default") && !kind.equals("mrope")) {
+                throw new MalformedFileException(path() + ": \"" + key + "\" is \"" + kind
+                        + "\", rotary positions of another kind than those that are known (\"default\"); a model without"
+                        + " them, as most are released, opens");
+            }
+        }
+        return number("rope_parameters.rope_theta", number("rope_theta", otherwise));
+    }
+
+    /** How many positions the model was trained on; a common number where it does not say. */
+    int context() throws MalformedFileException {
+        long told = whole("max_position_embeddings", DEFAULT_CONTEXT);
+        return (int) Math.min(LARGEST_CONTEXT, told < 1 ? DEFAULT_CONTEXT : told);
+    }
+
     /** Infinity is written bare by older programs, as {"__float__": "Infinity"} by newer ones. */
     private double number(String key, JsonNode value) throws MalformedFileException {
         JsonNode plain = value.isObject() && value.has("__float__") ? value.get("__float__") : value;
@@ -72,12 +108,21 @@ record HuggingFaceConfig(TensorFile file) {
                 throw new MalformedFileException(path + ": has " + Files.size(path) + " bytes, at most " + LARGEST
                         + " are allowed");
             }
-            return Optional.ofNullable(MAPPER.readTree(Files.readString(path)).get(key))
-                    .filter(value -> !value.isNull());
+            JsonNode tree = MAPPER.readTree(Files.readString(path));
+            Optional<JsonNode> outside = within(Optional.of(tree), key);
+            return outside.isPresent() ? outside : within(Optional.ofNullable(tree.get(TEXT)), key);
         } catch (JacksonException bad) {
             throw new MalformedFileException(path + ": is not a configuration: " + bad.getOriginalMessage(), bad);
         } catch (IOException bad) {
             throw new MalformedFileException(path + ": cannot be read: " + bad.getMessage(), bad);
         }
+    }
+
+    private static Optional<JsonNode> within(Optional<JsonNode> tree, String key) {
+        Optional<JsonNode> found = tree;
+        for (String part : key.split("\\.")) {
+            found = found.map(node -> node.get(part)).filter(value -> !value.isNull());
+        }
+        return found;
     }
 }

@@ -29,7 +29,9 @@ final class Mamba2Family implements Family {
     @Override
     public Optional<Blueprint> recognise(TensorFile file) throws MalformedFileException {
         Shapes shapes = new Shapes(file);
-        if (!shapes.has(FIRST + "dt_bias") || !shapes.has(FIRST + "in_proj.weight")) {
+        int layers = shapes.layers(MIXER + "in_proj.weight");
+        // Nemotron-H begins like this, and goes on with layers of other kinds.
+        if (!shapes.has(FIRST + "dt_bias") || layers == 0 || shapes.has("backbone.layers." + layers + ".norm.weight")) {
             return Optional.empty();
         }
         boolean plural = shapes.has("backbone.embeddings.weight");
@@ -38,7 +40,6 @@ final class Mamba2Family implements Family {
         int width = shapes.length(embedding, 1);
         int inner = shapes.length(FIRST + "norm.weight", 0);
         int heads = shapes.elements(FIRST + "A_log");
-        int layers = shapes.layers(MIXER + "in_proj.weight");
         int channels = shapes.length(FIRST + "conv1d.weight", 0);
         int groups = Math.max(1, (int) told.whole("n_groups", 1));
         boolean bias = shapes.has(FIRST + "in_proj.bias");

@@ -42,6 +42,9 @@ public final class NamedParameters {
         List<String> wrong = new ArrayList<>();
         Set<String> used = new HashSet<>();
         for (Map.Entry<String, Shape> parameter : expected.entrySet()) {
+            if (parameter.getValue().elements() == 0) {
+                continue;
+            }
             Naming naming = naming(parameter.getKey());
             used.add(naming.theirs());
             Optional<StoredTensor> stored = file.find(naming.theirs());
@@ -91,6 +94,9 @@ public final class NamedParameters {
      */
     public Tensor tensor(String parameter, Shape shape, Predicate<DType> keep, DType computed, Allocator memory)
             throws MalformedFileException {
+        if (shape.elements() == 0) {
+            return memory.allocate(computed, shape);
+        }
         Naming naming = naming(parameter);
         Tensor stored = file.tensor(naming.theirs());
         List<Step> steps = naming.steps();
@@ -108,8 +114,13 @@ public final class NamedParameters {
         double rescale = blueprint.rescaleEvery() == 0 ? 1 : Math.pow(2, naming.layer() / blueprint.rescaleEvery());
         Step.Context context = new Step.Context(shape.toArray(), rescale, this::numbers);
         Step.Numbers numbers = numbers(stored);
-        for (Step step : steps) {
-            numbers = step.apply(numbers, context);
+        try {
+            for (Step step : steps) {
+                numbers = step.apply(numbers, context);
+            }
+        } catch (IllegalArgumentException impossible) {
+            throw new MalformedFileException(file.path() + ": \"" + naming.theirs() + "\" cannot become " + parameter
+                    + ": " + impossible.getMessage(), impossible);
         }
         if (!Arrays.equals(numbers.shape(), shape.toArray())) {
             throw new MalformedFileException(

@@ -52,6 +52,27 @@ record Shapes(TensorFile file) {
         return Math.toIntExact(elements);
     }
 
+    /** Heads of this width whose rows a matrix holds. */
+    int heads(String name, int headWidth) throws MalformedFileException {
+        int rows = length(name, 0);
+        if (rows % headWidth != 0) {
+            throw new MalformedFileException(file.path() + ": \"" + name + "\" has " + rows
+                    + " rows, which are no heads of " + headWidth + " as another tensor of its layer tells");
+        }
+        return rows / headWidth;
+    }
+
+    /** A number that only the configuration tells, from 1 to the rows of a matrix. */
+    int atMost(HuggingFaceConfig told, String key, String matrix) throws MalformedFileException {
+        long number = told.whole(key, 0);
+        if (number < 1 || number > length(matrix, 0)) {
+            throw new MalformedFileException(file.path() + ": " + key + " of config.json, which must lie beside the"
+                    + " tensors, is " + number + ", expected 1 to the " + length(matrix, 0) + " rows of \"" + matrix
+                    + "\"");
+        }
+        return (int) number;
+    }
+
     private StoredTensor tensor(String name) throws MalformedFileException {
         return file.find(name).orElseThrow(() -> new MalformedFileException(
                 file.path() + ": tensor \"" + name + "\" is missing, but a file with these names needs it"));

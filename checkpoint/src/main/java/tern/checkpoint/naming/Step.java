@@ -67,7 +67,9 @@ public sealed interface Step {
     /**
      * The step that a word of a table names: {@code flatten}, {@code transpose}, {@code part:N}, {@code spread}, {@code rescale},
      * {@code absorb:WEIGHT:BIAS}, {@code one-minus}, {@code plus-one}, {@code negate}, {@code exp}, {@code log}, {@code times:X},
-     * {@code times-each:X,Y…:N,M…}, {@code rows:FROM:TO}, {@code ungroup:GROUPS:N,M…:FROM:TO}.
+     * {@code times-each:X,Y…:N,M…}, {@code rows:FROM:TO}, {@code ungroup:GROUPS:N,M…:FROM:TO}; and of modal
+     * filters {@code pole-decay}, {@code pole-phase}, {@code residue-real:POLES}, {@code residue-imaginary:POLES},
+     * {@code pass-through:RESIDUES}.
      *
      * @throws IllegalArgumentException if there is none
      */
@@ -79,6 +81,8 @@ public sealed interface Step {
             case "rescale" -> new Rescale();
             case "one-minus" -> new Each(x -> 1 - x);
             case "plus-one" -> new Each(x -> 1 + x);
+            case "pole-decay" -> new Polar(true);
+            case "pole-phase" -> new Polar(false);
             case "negate" -> new Each(x -> -x);
             case "exp" -> new Each(Math::exp);
             case "log" -> new Each(Math::log);
@@ -97,6 +101,12 @@ public sealed interface Step {
                 if (parts[0].equals("ungroup") && parts.length == 5) {
                     yield new Ungroup(Integer.parseInt(parts[1]), whole(parts[2]), Integer.parseInt(parts[3]),
                             Integer.parseInt(parts[4]));
+                }
+                if (parts[0].startsWith("residue-") && parts.length == 2) {
+                    yield new Residue(parts[0].equals("residue-imaginary"), parts[1]);
+                }
+                if (parts[0].equals("pass-through") && parts.length == 2) {
+                    yield new PassThrough(parts[1]);
                 }
                 if (parts[0].equals("times") && parts.length == 2) {
                     double factor = Double.parseDouble(parts[1]);
@@ -370,6 +380,67 @@ public sealed interface Step {
         @Override
         public Numbers apply(Numbers stored, Context context) {
             return new Numbers(stored.shape(), Arrays.stream(stored.values()).map(of).toArray());
+        }
+    }
+
+    /**
+     * Of complex poles λ [...,2] the coordinate that {@link tern.ops.Modes} has: ln(−ln |λ|), or the phase.
+     *
+     * @param decay which of the two
+     */
+    record Polar(boolean decay) implements Step {
+        @Override
+        public Numbers apply(Numbers stored, Context context) {
+            double[] made = new double[stored.values().length / 2];
+            for (int i = 0; i < made.length; i++) {
+                double real = stored.values()[2 * i];
+                double imaginary = stored.values()[2 * i + 1];
+                double radius = Math.hypot(real, imaginary);
+                if (!(radius <= 1)) {
+                    throw new IllegalArgumentException("pole " + i + " is " + real + " + " + imaginary
+                            + "i, outside the unit circle, where a filter grows without end");
+                }
+                made[i] = decay ? Math.log(-Math.log(radius)) : Math.atan2(imaginary, real);
+            }
+            return new Numbers(new int[] {made.length}, made);
+        }
+    }
+
+    /**
+     * Residues of filters whose taps are Re Σ R λ^t from t = 0, [...,2], as of those from t = 1: R·λ.
+     *
+     * @param imaginary which part of the product
+     * @param poles name of the stored poles
+     */
+    record Residue(boolean imaginary, String poles) implements Step {
+        @Override
+        public Numbers apply(Numbers stored, Context context) {
+            double[] r = stored.values();
+            double[] pole = context.others().apply(poles).values();
+            double[] made = new double[r.length / 2];
+            for (int i = 0; i < made.length && r.length == pole.length; i++) {
+                made[i] = imaginary ? r[2 * i] * pole[2 * i + 1] + r[2 * i + 1] * pole[2 * i]
+                        : r[2 * i] * pole[2 * i] - r[2 * i + 1] * pole[2 * i + 1];
+            }
+            return new Numbers(new int[] {made.length}, made);
+        }
+    }
+
+    /**
+     * A skip [F] plus the tap at 0 of filters whose taps are Re Σ R λ^t: Σ Re R.
+     *
+     * @param residues name of the stored residues, as many for each filter
+     */
+    record PassThrough(String residues) implements Step {
+        @Override
+        public Numbers apply(Numbers stored, Context context) {
+            double[] residue = context.others().apply(residues).values();
+            double[] sum = stored.values().clone();
+            int each = residue.length / sum.length;
+            for (int i = 0; i + 1 < residue.length; i += 2) {
+                sum[i / each] += residue[i];
+            }
+            return new Numbers(stored.shape(), sum);
         }
     }
 }

@@ -1,0 +1,108 @@
+package tern.checkpoint.naming;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+import tern.checkpoint.Checkpoint;
+import tern.checkpoint.StoredTensor;
+import tern.checkpoint.TensorFile;
+import tern.kernels.EagerOps;
+import tern.kernels.KernelSet;
+import tern.kernels.ThreadTeam;
+import tern.model.ModelState;
+import tern.model.Parameters;
+import tern.model.Stack;
+import tern.sequence.Form;
+import tern.tensor.DType;
+import tern.tensor.Memory;
+import tern.tensor.Tensor;
+import tern.tensor.Workspace;
+
+/**
+ * Tiny random hybrids in the layouts of Hugging Face; their README says how their logits were computed, in double precision by other
+ * means. Numbers are relative to the largest logit.
+ */
+class HybridGoldenTest {
+    private static final Path FOLDER = Path.of("src/test/resources/tern/checkpoint/hybrids");
+    /** The expected logits are rounded to single precision. */
+    private static final double DOUBLE_GATE = 1e-7;
+    private static final double SINGLE_GATE = 2e-5;
+
+    @ParameterizedTest
+    @CsvSource({"striped-hyena, StripedHyena", "lfm2, LFM2", "'qwen3-next', 'Qwen3-Next, a mixture of experts'",
+        "qwen3-5, Qwen3.5", "qwen3-5-moe, 'Qwen3.5, a mixture of experts'",
+        "nemotron-h, 'Nemotron-H, a mixture of experts'"})
+    void logits(String name, String family) throws IOException {
+        Path folder = FOLDER.resolve(name);
+        JsonNode tokens = JsonMapper.shared().readTree(Files.readString(folder.resolve("expected.json"))).get("tokens");
+        ByteBuffer expected = ByteBuffer.wrap(Files.readAllBytes(folder.resolve("logits.f32")))
+                .order(ByteOrder.LITTLE_ENDIAN);
+        try (Checkpoint checkpoint = Checkpoint.open(folder); Memory memory = new Memory()) {
+            assertThat(Families.recognise(checkpoint.file()).family()).isEqualTo(family);
+            for (DType type : List.of(DType.F64, DType.F32)) {
+                for (Stack stack : type == DType.F64 ? List.of(checkpoint.load(type, memory))
+                        : List.of(checkpoint.load(type, memory), checkpoint.model())) {
+                    for (Form form : Form.values()) {
+                        assertThat(worst(stack, form, type, tokens, expected)).as("%s by %s in %s", name, form, type)
+                                .isLessThan(type == DType.F64 ? DOUBLE_GATE : SINGLE_GATE);
+                    }
+                }
+            }
+        }
+    }
+
+    private static double worst(Stack stack, Form form, DType type, JsonNode tokens, ByteBuffer expected) {
+        try (Memory memory = new Memory();
+                Workspace workspace = new Workspace();
+                ThreadTeam team = new ThreadTeam(1);
+                EagerOps ops = new EagerOps(type == DType.F64 ? KernelSet.reference() : KernelSet.fastest(), team,
+                        workspace)) {
+            Tensor ids = memory.zeros(DType.I32, 1, tokens.size());
+            for (int t = 0; t < tokens.size(); t++) {
+                ids.set(t, tokens.get(t).intValue());
+            }
+            ModelState fresh = ModelState.empty(stack.stateLayouts(), type, 1, tokens.size(), memory);
+            Tensor hidden = stack.forward(form, ops, ids, fresh).hidden();
+            double[] logits = stack.outputs(ops, hidden.reshape(tokens.size(), hidden.dim(2))).toDoubles();
+            assertThat(logits.length).isEqualTo(expected.capacity() / 4);
+            double worst = 0;
+            double largest = 0;
+            for (int i = 0; i < logits.length; i++) {
+                largest = Math.max(largest, Math.abs(expected.getFloat(4 * i)));
+                worst = Math.max(worst, Math.abs(logits[i] - expected.getFloat(4 * i)));
+            }
+            return worst / largest;
+        }
+    }
+
+    /** Every parameter has a line, every line a parameter, and every stored tensor is read or known to be of no use. */
+    @ParameterizedTest
+    @CsvSource({"striped-hyena", "lfm2", "qwen3-next", "qwen3-5", "qwen3-5-moe", "nemotron-h"})
+    void tablesCoverEveryTensorOnce(String name) throws IOException {
+        try (TensorFile file = TensorFile.open(FOLDER.resolve(name))) {
+            Blueprint blueprint = Families.recognise(file);
+            List<String> ours = blueprint.names().all().stream().map(naming -> naming.ours().orElseThrow()).toList();
+            List<String> parameters = new Stack(blueprint.config(), Parameters.Source.shapesOnly()).parameters().all()
+                    .stream().filter(parameter -> parameter.tensor().elements() > 0).map(Parameters.Parameter::name)
+                    .toList();
+            assertThat(ours).containsExactlyInAnyOrderElementsOf(parameters);
+            Set<String> read = new HashSet<>(blueprint.names().stored());
+            assertThat(file.tensors()).allMatch(
+                    stored -> read.contains(stored.name()) != blueprint.names().ignores(stored.name()));
+            assertThat(file.tensors().stream().map(StoredTensor::name)).containsAll(read);
+        }
+    }
+}

@@ -1,0 +1,427 @@
+"""Tiny random hybrids in the layouts of Hugging Face, and their logits by the formulas of README.md in double precision.
+
+python3 make.py writes the folders beside it again, byte for byte; it needs numpy and nothing else.
+"""
+import json
+import os
+import struct
+
+import numpy as np
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TIME = 72
+
+
+class Model:
+    """Tensors by name, drawn in the order in which they are asked for; matrices are rounded to bfloat16."""
+
+    def __init__(self, name, seed, config):
+        self.name, self.config = name, config
+        self.random = np.random.default_rng(seed)
+        self.tensors = {}
+
+    def matrix(self, name, rows, columns, gain=1.0):
+        return self.put(name, self.random.normal(size=(rows, columns)) * gain / np.sqrt(columns), "BF16")
+
+    def draw(self, name, shape, low, high, kind="F32"):
+        return self.put(name, self.random.uniform(low, high, size=shape), kind)
+
+    def put(self, name, values, kind):
+        bits = np.asarray(values, np.float32).view(np.uint32)
+        if kind == "BF16":
+            bits = ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint32) << 16
+        exact = bits.view(np.float32)
+        self.tensors[name] = (exact, kind)
+        return exact.astype(np.float64)
+
+    def save(self, logits, tokens):
+        folder = os.path.join(HERE, self.name)
+        os.makedirs(folder, exist_ok=True)
+        header, data = {"__metadata__": {"format": "pt"}}, b""
+        for name, (values, kind) in self.tensors.items():
+            raw = values.tobytes() if kind == "F32" else (values.view(np.uint32) >> 16).astype("<u2").tobytes()
+            header[name] = {"dtype": kind, "shape": list(values.shape), "data_offsets": [len(data), len(data) + len(raw)]}
+            data += raw
+        text = json.dumps(header, separators=(",", ":")).encode()
+        text += b" " * (-len(text) % 8)
+        with open(os.path.join(folder, "model.safetensors"), "wb") as file:
+            file.write(struct.pack("<Q", len(text)) + text + data)
+        with open(os.path.join(folder, "config.json"), "w") as file:
+            json.dump(self.config, file, indent=1)
+            file.write("\n")
+        with open(os.path.join(folder, "expected.json"), "w") as file:
+            json.dump({"tokens": tokens}, file)
+            file.write("\n")
+        with open(os.path.join(folder, "logits.f32"), "wb") as file:
+            file.write(logits.astype("<f4").tobytes())
+        print(self.name, len(data), "bytes,", sum(v.size for v, _ in self.tensors.values()), "numbers, logits",
+              float(np.abs(logits).max()))
+
+
+def tokens(seed, vocabulary):
+    return [int(t) for t in np.random.default_rng(1000 + seed).integers(0, vocabulary, TIME)]
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def silu(x):
+    return x * sigmoid(x)
+
+
+def softplus(x):
+    return np.log1p(np.exp(x))
+
+
+def rms(x, weight, eps):
+    return x / np.sqrt(np.mean(x * x, -1, keepdims=True) + eps) * weight
+
+
+def conv(x, weight, bias=0.0):
+    """Causal, depthwise; the last tap meets the current position. weight [C,1,K]."""
+    taps = weight.shape[-1]
+    y = np.zeros_like(x) + bias
+    for t in range(len(x)):
+        for j in range(taps):
+            if t - taps + 1 + j >= 0:
+                y[t] += weight[:, 0, j] * x[t - taps + 1 + j]
+    return y
+
+
+def rope(x, base, width):
+    """x [T,H,K]: the first channels turn in pairs (i, i + width/2)."""
+    y = x.copy()
+    half = width // 2
+    for t in range(len(x)):
+        for i in range(half):
+            angle = t * base ** (-2 * i / width)
+            a, b = x[t, :, i], x[t, :, i + half]
+            y[t, :, i] = a * np.cos(angle) - b * np.sin(angle)
+            y[t, :, i + half] = b * np.cos(angle) + a * np.sin(angle)
+    return y
+
+
+def attend(q, k, v):
+    """q [T,H,K], k, v [T,G,K]: query head h reads key head h // (H/G)."""
+    time, heads, width = q.shape
+    share = heads // k.shape[1]
+    y = np.zeros_like(q)
+    for h in range(heads):
+        for t in range(time):
+            scores = k[: t + 1, h // share] @ q[t, h] / np.sqrt(width)
+            weights = np.exp(scores - scores.max())
+            y[t, h] = weights / weights.sum() @ v[: t + 1, h // share]
+    return y.reshape(time, heads * width)
+
+
+def mamba2(m, p, x, heads, width, state, groups, eps, multipliers=(1, 1, 1, 1, 1), normed=True, gate_first=True):
+    inner, keys = heads * width, groups * state
+    hidden = x.shape[1]
+    scale = np.repeat(np.array(multipliers, float), [inner, inner, keys, keys, heads])
+    all_ = x @ m.matrix(p + "in_proj.weight", 2 * inner + 2 * keys + heads, hidden).T * scale
+    z, xbc, dt = np.split(all_, [inner, 2 * inner + 2 * keys], 1)
+    xbc = silu(conv(xbc, m.draw(p + "conv1d.weight", (inner + 2 * keys, 1, 4), -.5, .5),
+                    m.draw(p + "conv1d.bias", inner + 2 * keys, -.5, .5)))
+    u, b, c = np.split(xbc, [inner, inner + keys], 1)
+    dt = softplus(dt + m.draw(p + "dt_bias", heads, -3, 0))
+    a = -np.exp(m.draw(p + "A_log", heads, 0, 2))
+    d = m.draw(p + "D", heads, .5, 1.5)
+    y = np.zeros_like(u)
+    for h in range(heads):
+        s = np.zeros((width, state))
+        g = slice(h // (heads // groups) * state, (h // (heads // groups) + 1) * state)
+        r = slice(h * width, (h + 1) * width)
+        for t in range(len(x)):
+            s = np.exp(dt[t, h] * a[h]) * s + dt[t, h] * np.outer(u[t, r], b[t, g])
+            y[t, r] = s @ c[t, g] + d[h] * u[t, r]
+    if not normed:
+        y = y * silu(z)
+    else:
+        gain = m.draw(p + "norm.weight", inner, .5, 1.5)
+        y = y * silu(z) if gate_first else y
+        y = rms(y.reshape(len(x), groups, -1), 1, eps).reshape(len(x), inner) * gain
+        y = y if gate_first else y * silu(z)
+    return y @ m.matrix(p + "out_proj.weight", hidden, inner).T
+
+
+def mlp(x, gate, up, down):
+    return (silu(x @ gate.T) * (x @ up.T)) @ down.T
+
+
+def striped_hyena():
+    D, H, G, V, K, S, F = 16, 4, 2, 40, 4, 2, 24
+    config = {"model_type": "stripedhyena", "architectures": ["StripedHyenaModelForCausalLM"], "vocab_size": V,
+              "hidden_size": D, "num_filters": D, "inner_mlp_size": F, "attn_layer_idxs": [1, 3],
+              "hyena_layer_idxs": [0, 2], "num_layers": 4, "tie_embeddings": False, "short_filter_length": 3,
+              "num_attention_heads": H, "proj_groups": H // G, "hyena_filter_groups": 1, "column_split_hyena": True,
+              "short_filter_bias": True, "qkv_proj_bias": False, "mha_out_proj_bias": False, "state_size": S,
+              "eps": 1e-5, "rotary_emb_base": 500000, "use_interpolated_rotary_pos_emb": False,
+              "mlp_activation": "silu", "max_seqlen": 128, "final_norm": True}
+    m, ids = Model("striped-hyena", 1, config), tokens(1, V)
+    x = m.matrix("backbone.embedding_layer.weight", V, D, 2)[ids]
+    for i in range(4):
+        p = f"backbone.blocks.{i}."
+        n = rms(x, m.draw(p + "pre_norm.scale", D, .5, 1.5), 1e-5)
+        if i % 2:
+            qkv = n @ m.matrix(p + "inner_mha_cls.Wqkv.weight", (H + 2 * G) * K, D, 2).T
+            m.put(p + "inner_mha_cls.rotary_emb.inv_freq", 500000.0 ** (-np.arange(0, K, 2) / K), "F32")
+            q, k, v = (a.reshape(TIME, -1, K) for a in np.split(qkv, [H * K, (H + G) * K], 1))
+            y = attend(rope(q, 5e5, K), rope(k, 5e5, K), v)
+            x = x + y @ m.matrix(p + "inner_mha_cls.out_proj.weight", D, H * K).T
+        else:
+            z = n @ m.matrix(p + "projections.weight", 3 * D, D).T + m.draw(p + "projections.bias", 3 * D, -.3, .3)
+            z = conv(z, m.draw(p + "filter.short_filter_weight", (3 * D, 1, 3), -.8, .8),
+                     m.draw(p + "filter.short_filter_bias", 3 * D, -.3, .3))
+            parts = z.reshape(TIME, H, 3, D // H)
+            x2, x1, v = (parts[:, :, i].reshape(TIME, D) for i in range(3))
+            radius, angle = m.random.uniform(.3, .98, (D, S)), m.random.uniform(-3, 3, (D, S))
+            pole = m.put(p + "filter.poles", np.stack([radius * np.cos(angle), radius * np.sin(angle)], -1)[:, :, None],
+                         "F32")
+            residue = m.draw(p + "filter.residues", (D, S, 1, 2), -.5, .5)
+            skip = m.draw(p + "filter.D", D, -.5, .5)
+            pole, residue = (c[:, :, 0, 0] + 1j * c[:, :, 0, 1] for c in (pole, residue))
+            taps = np.stack([(residue * pole ** t).sum(1).real for t in range(TIME)])
+            a = x1 * v
+            y = np.stack([sum(taps[t - s] * a[s] for s in range(t + 1)) for t in range(TIME)]) + skip * a
+            x = x + (y * x2) @ m.matrix(p + "out_filter_dense.weight", D, D).T + m.draw(p + "out_filter_dense.bias", D,
+                                                                                       -.3, .3)
+        n = rms(x, m.draw(p + "post_norm.scale", D, .5, 1.5), 1e-5)
+        x = x + mlp(n, m.matrix(p + "mlp.l1.weight", F, D), m.matrix(p + "mlp.l2.weight", F, D),
+                    m.matrix(p + "mlp.l3.weight", D, F))
+    x = rms(x, m.draw("backbone.norm.scale", D, .5, 1.5), 1e-5)
+    m.save(x @ m.matrix("backbone.unembed.weight", V, D, 2).T, ids)
+
+
+def lfm2():
+    D, H, G, K, V, F = 16, 4, 2, 4, 40, 32
+    kinds = ["conv", "full_attention", "conv", "full_attention"]
+    config = {"model_type": "lfm2", "architectures": ["Lfm2ForCausalLM"], "vocab_size": V, "hidden_size": D,
+              "num_attention_heads": H, "num_key_value_heads": G, "num_hidden_layers": 4, "layer_types": kinds,
+              "conv_L_cache": 3, "conv_bias": False, "norm_eps": 1e-5, "rope_theta": 1000000.0,
+              "block_ff_dim": 48, "block_auto_adjust_ff_dim": True, "max_position_embeddings": 128,
+              "tie_embedding": True}
+    m, ids = Model("lfm2", 2, config), tokens(2, V)
+    table = m.matrix("model.embed_tokens.weight", V, D, 2)
+    x = table[ids]
+    for i, kind in enumerate(kinds):
+        p = f"model.layers.{i}."
+        n = rms(x, m.draw(p + "operator_norm.weight", D, .5, 1.5), 1e-5)
+        if kind == "conv":
+            b, c, u = np.split(n @ m.matrix(p + "conv.in_proj.weight", 3 * D, D).T, 3, 1)
+            y = c * conv(b * u, m.draw(p + "conv.conv.weight", (D, 1, 3), -.8, .8, "BF16"))
+            x = x + y @ m.matrix(p + "conv.out_proj.weight", D, D).T
+        else:
+            q = (n @ m.matrix(p + "self_attn.q_proj.weight", H * K, D).T).reshape(TIME, H, K)
+            k = (n @ m.matrix(p + "self_attn.k_proj.weight", G * K, D).T).reshape(TIME, G, K)
+            v = (n @ m.matrix(p + "self_attn.v_proj.weight", G * K, D).T).reshape(TIME, G, K)
+            q = rope(rms(q, m.draw(p + "self_attn.q_layernorm.weight", K, 1, 2), 1e-5), 1e6, K)
+            k = rope(rms(k, m.draw(p + "self_attn.k_layernorm.weight", K, 1, 2), 1e-5), 1e6, K)
+            x = x + attend(q, k, v) @ m.matrix(p + "self_attn.out_proj.weight", D, H * K).T
+        n = rms(x, m.draw(p + "ffn_norm.weight", D, .5, 1.5), 1e-5)
+        x = x + mlp(n, m.matrix(p + "feed_forward.w1.weight", F, D), m.matrix(p + "feed_forward.w3.weight", F, D),
+                    m.matrix(p + "feed_forward.w2.weight", D, F))
+    x = rms(x, m.draw("model.embedding_norm.weight", D, .5, 1.5), 1e-5)
+    m.save(x @ table.T, ids)
+
+
+def delta_net(m, p, n, keyHeads, heads, K, V, eps, fused):
+    """Gated delta rule; q, k, v, z and b, a in one matrix each, key head by key head, or each in its own."""
+    D, r = n.shape[1], heads // keyHeads
+    if fused:
+        rows = (n @ m.matrix(p + "in_proj_qkvz.weight", 2 * keyHeads * K + 2 * heads * V, D).T).reshape(TIME, keyHeads, -1)
+        q, k, v, z = np.split(rows, [K, 2 * K, 2 * K + r * V], 2)
+        ba = (n @ m.matrix(p + "in_proj_ba.weight", 2 * heads, D, 2).T).reshape(TIME, keyHeads, -1)
+        b, a = (part.reshape(TIME, heads) for part in np.split(ba, [r], 2))
+        qkv = np.concatenate([part.reshape(TIME, -1) for part in (q, k, v)], 1)
+        z = z.reshape(TIME, heads, V)
+    else:
+        qkv = n @ m.matrix(p + "in_proj_qkv.weight", 2 * keyHeads * K + heads * V, D).T
+        z = (n @ m.matrix(p + "in_proj_z.weight", heads * V, D).T).reshape(TIME, heads, V)
+        b = n @ m.matrix(p + "in_proj_b.weight", heads, D, 2).T
+        a = n @ m.matrix(p + "in_proj_a.weight", heads, D, 2).T
+    qkv = silu(conv(qkv, m.draw(p + "conv1d.weight", (qkv.shape[1], 1, 4), -.8, .8, "BF16")))
+    q, k, v = np.split(qkv, [keyHeads * K, 2 * keyHeads * K], 1)
+    q, k, v = q.reshape(TIME, keyHeads, K), k.reshape(TIME, keyHeads, K), v.reshape(TIME, heads, V)
+    q, k = (u / np.sqrt((u * u).sum(-1, keepdims=True) + 1e-6) for u in (q, k))
+    beta = sigmoid(b)
+    g = -np.exp(m.draw(p + "A_log", heads, 0, 2)) * softplus(a + m.draw(p + "dt_bias", heads, -3, 0))
+    y = np.zeros((TIME, heads, V))
+    for h in range(heads):
+        s = np.zeros((K, V))
+        for t in range(TIME):
+            s = np.exp(g[t, h]) * s
+            key = k[t, h // r]
+            s = s + np.outer(key, beta[t, h] * (v[t, h] - s.T @ key))
+            y[t, h] = s.T @ q[t, h // r] / np.sqrt(K)
+    y = rms(y, m.draw(p + "norm.weight", V, .5, 1.5), eps) * silu(z)
+    return y.reshape(TIME, -1) @ m.matrix(p + "out_proj.weight", D, heads * V).T
+
+
+def gated_attention(m, p, n, H, G, K, turning, base, eps):
+    D = n.shape[1]
+    both = (n @ m.matrix(p + "q_proj.weight", 2 * H * K, D).T).reshape(TIME, H, 2 * K)
+    q, gate = both[:, :, :K], both[:, :, K:].reshape(TIME, -1)
+    k = (n @ m.matrix(p + "k_proj.weight", G * K, D).T).reshape(TIME, G, K)
+    v = (n @ m.matrix(p + "v_proj.weight", G * K, D).T).reshape(TIME, G, K)
+    q = rope(rms(q, 1 + m.draw(p + "q_norm.weight", K, 0, 1, "BF16"), eps), base, turning)
+    k = rope(rms(k, 1 + m.draw(p + "k_norm.weight", K, 0, 1, "BF16"), eps), base, turning)
+    return (attend(q, k, v) * sigmoid(gate)) @ m.matrix(p + "o_proj.weight", D, H * K).T
+
+
+def qwen_experts(m, p, n, experts, chosen, F, shared, packed):
+    D = n.shape[1]
+    logits = n @ m.matrix(p + "gate.weight", experts, D, 2).T
+    scores = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    if packed:
+        both = m.put(p + "experts.gate_up_proj", m.random.normal(size=(experts, 2 * F, D)) / 4, "BF16")
+        down = m.put(p + "experts.down_proj", m.random.normal(size=(experts, D, F)) / 3, "BF16")
+        weights = [(both[e, :F], both[e, F:], down[e]) for e in range(experts)]
+    else:
+        weights = [(m.matrix(p + f"experts.{e}.gate_proj.weight", F, D), m.matrix(p + f"experts.{e}.up_proj.weight", F, D),
+                    m.matrix(p + f"experts.{e}.down_proj.weight", D, F)) for e in range(experts)]
+    y = mlp(n, *(m.matrix(p + f"shared_expert.{part}.weight", *shape) for part, shape in
+                 (("gate_proj", (shared, D)), ("up_proj", (shared, D)), ("down_proj", (D, shared)))))
+    y = y * sigmoid(n @ m.matrix(p + "shared_expert_gate.weight", 1, D).T)
+    for t in range(TIME):
+        best = np.argsort(-scores[t])[:chosen]
+        for e in best:
+            y[t] += scores[t, e] / scores[t, best].sum() * mlp(n[t], *weights[e])
+    return y
+
+
+def qwen(name, seed, kind, root, fused, packed, experts):
+    D, H, G, K, V, F, EPS = 16, 2, 1, 8, 40, 24, 1e-6
+    kinds = ["linear_attention", "linear_attention", "linear_attention", "full_attention"]
+    text = {"model_type": kind, "vocab_size": V, "hidden_size": D, "intermediate_size": F, "num_hidden_layers": 4,
+            "num_attention_heads": H, "num_key_value_heads": G, "head_dim": K, "hidden_act": "silu",
+            "rms_norm_eps": EPS, "linear_num_key_heads": 2, "linear_num_value_heads": 4, "linear_key_head_dim": 4,
+            "linear_value_head_dim": 6, "linear_conv_kernel_dim": 4, "full_attention_interval": 4,
+            "layer_types": kinds, "max_position_embeddings": 128, "tie_word_embeddings": not experts}
+    if experts:
+        text |= {"num_experts": 6, "num_experts_per_tok": 3, "moe_intermediate_size": 8,
+                 "shared_expert_intermediate_size": 12, "norm_topk_prob": True}
+    if root == "model.":
+        config = text | {"architectures": ["Qwen3NextForCausalLM"], "rope_theta": 10000000, "partial_rotary_factor": .5,
+                         "mlp_only_layers": [1]}
+    else:
+        config = {"model_type": kind.replace("_text", ""), "tie_word_embeddings": not experts,
+                  "vision_config": {"model_type": "vision", "hidden_size": 8},
+                  "text_config": text | {"rope_parameters": {"rope_type": "default", "rope_theta": 10000000,
+                                                              "partial_rotary_factor": .5}}}
+    m, ids = Model(name, seed, config), tokens(seed, V)
+    table = m.matrix(root + "embed_tokens.weight", V, D, 2)
+    x = table[ids]
+    for i, layer in enumerate(kinds):
+        p = f"{root}layers.{i}."
+        n = rms(x, 1 + m.draw(p + "input_layernorm.weight", D, -.5, .5, "BF16"), EPS)
+        if layer == "linear_attention":
+            x = x + delta_net(m, p + "linear_attn.", n, 2, 4, 4, 6, EPS, fused)
+        else:
+            x = x + gated_attention(m, p + "self_attn.", n, H, G, K, K // 2, 1e7, EPS)
+        n = rms(x, 1 + m.draw(p + "post_attention_layernorm.weight", D, -.5, .5, "BF16"), EPS)
+        if experts and not (root == "model." and i == 1):
+            x = x + qwen_experts(m, p + "mlp.", n, 6, 3, 8, 12, packed)
+        else:
+            x = x + mlp(n, m.matrix(p + "mlp.gate_proj.weight", F, D), m.matrix(p + "mlp.up_proj.weight", F, D),
+                        m.matrix(p + "mlp.down_proj.weight", D, F))
+    x = rms(x, 1 + m.draw(root + "norm.weight", D, -.5, .5, "BF16"), EPS)
+    if experts:
+        head = m.matrix("lm_head.weight", V, D, 2)
+        m.draw("mtp.fc.weight", (2, 4), -1, 1)
+    else:
+        head = table
+        m.draw("model.visual.patch_embed.proj.weight", (2, 4), -1, 1)
+    m.save(x @ head.T, ids)
+
+
+def nemotron_h():
+    D, H, G, K, V, F, EPS = 16, 4, 2, 6, 40, 40, 1e-5
+    pattern = "M-M*-ME"
+    config = {"model_type": "nemotron_h", "architectures": ["NemotronHForCausalLM"], "vocab_size": V,
+              "hidden_size": D, "hybrid_override_pattern": pattern, "num_hidden_layers": len(pattern),
+              "num_attention_heads": H, "num_key_value_heads": G, "head_dim": K, "attention_bias": False,
+              "intermediate_size": F, "mlp_hidden_act": "relu2", "mlp_bias": False, "mamba_num_heads": 4,
+              "mamba_head_dim": 8, "ssm_state_size": 6, "n_groups": 2, "conv_kernel": 4, "use_conv_bias": True,
+              "mamba_proj_bias": False, "use_bias": False, "layer_norm_epsilon": EPS,
+              "time_step_limit": [0.0, {"__float__": "Infinity"}], "n_routed_experts": 4, "num_experts_per_tok": 2,
+              "moe_intermediate_size": 8, "moe_shared_expert_intermediate_size": 10, "n_shared_experts": 1,
+              "routed_scaling_factor": 2.5, "norm_topk_prob": True, "n_group": 1, "topk_group": 1,
+              "max_position_embeddings": 128, "tie_word_embeddings": False}
+    m, ids = Model("nemotron-h", 6, config), tokens(6, V)
+    x = m.matrix("backbone.embeddings.weight", V, D, 2)[ids]
+
+    def plain(n, p, inner):
+        up = m.matrix(p + "up_proj.weight", inner, D)
+        return np.maximum(n @ up.T, 0) ** 2 @ m.matrix(p + "down_proj.weight", D, inner).T
+
+    for i, kind in enumerate(pattern):
+        p = f"backbone.layers.{i}."
+        n = rms(x, m.draw(p + "norm.weight", D, .5, 1.5), EPS)
+        p += "mixer."
+        if kind == "M":
+            x = x + mamba2(m, p, n, 4, 8, 6, 2, EPS)
+        elif kind == "*":
+            q = (n @ m.matrix(p + "q_proj.weight", H * K, D).T).reshape(TIME, H, K)
+            k = (n @ m.matrix(p + "k_proj.weight", G * K, D).T).reshape(TIME, G, K)
+            v = (n @ m.matrix(p + "v_proj.weight", G * K, D).T).reshape(TIME, G, K)
+            x = x + attend(q, k, v) @ m.matrix(p + "o_proj.weight", D, H * K).T
+        elif kind == "-":
+            x = x + plain(n, p, F)
+        else:
+            scores = sigmoid(n @ m.matrix(p + "gate.weight", 4, D, 2).T)
+            bias = m.draw(p + "gate.e_score_correction_bias", 4, -.3, .3)
+            ups = [(m.matrix(p + f"experts.{e}.up_proj.weight", 8, D), m.matrix(p + f"experts.{e}.down_proj.weight", D, 8))
+                   for e in range(4)]
+            y = plain(n, p + "shared_experts.", 10)
+            for t in range(TIME):
+                best = np.argsort(-(scores[t] + bias))[:2]
+                for e in best:
+                    one = np.maximum(n[t] @ ups[e][0].T, 0) ** 2 @ ups[e][1].T
+                    y[t] += 2.5 * scores[t, e] / (scores[t, best].sum() + 1e-20) * one
+            x = x + y
+    x = rms(x, m.draw("backbone.norm_f.weight", D, .5, 1.5), EPS)
+    m.save(x @ m.matrix("lm_head.weight", V, D, 2).T, ids)
+
+
+def falcon_h1(name, seed, normed):
+    D, H, G, K, V, F, EPS = 16, 4, 2, 4, 40, 24, 1e-5
+    config = {"model_type": "falcon_h1", "architectures": ["FalconH1ForCausalLM"], "vocab_size": V, "hidden_size": D,
+              "intermediate_size": F, "num_hidden_layers": 2, "num_attention_heads": H, "num_key_value_heads": G,
+              "head_dim": K, "hidden_act": "silu", "rms_norm_eps": EPS, "mamba_d_ssm": 24, "mamba_n_heads": 3,
+              "mamba_d_head": 8, "mamba_n_groups": 1, "mamba_d_state": 6, "mamba_d_conv": 4, "mamba_conv_bias": True,
+              "mamba_proj_bias": False, "mamba_norm_before_gate": False, "mamba_rms_norm": normed,
+              "projectors_bias": False, "attention_bias": False, "mlp_bias": False, "rope_theta": 100000000000.0,
+              "lm_head_multiplier": .4, "embedding_multiplier": 2.5, "mlp_multipliers": [.7, .6],
+              "key_multiplier": .3, "attention_out_multiplier": 1.2, "attention_in_multiplier": 1.1,
+              "ssm_multipliers": [.4, .5, .8, 1.25, .6], "ssm_in_multiplier": 1.3, "ssm_out_multiplier": .9,
+              "max_position_embeddings": 128, "tie_word_embeddings": False}
+    m, ids = Model(name, seed, config), tokens(seed, V)
+    x = m.matrix("model.embed_tokens.weight", V, D, 2)[ids] * 2.5
+    for i in range(2):
+        p = f"model.layers.{i}."
+        n = rms(x, m.draw(p + "input_layernorm.weight", D, .5, 1.5), EPS)
+        y = .9 * mamba2(m, p + "mamba.", 1.3 * n, 3, 8, 6, 1, EPS, (.4, .5, .8, 1.25, .6), normed)
+        a = 1.1 * n
+        q = (a @ m.matrix(p + "self_attn.q_proj.weight", H * K, D, 2).T).reshape(TIME, H, K)
+        k = (a @ m.matrix(p + "self_attn.k_proj.weight", G * K, D, 2).T).reshape(TIME, G, K) * .3
+        v = (a @ m.matrix(p + "self_attn.v_proj.weight", G * K, D).T).reshape(TIME, G, K)
+        y = y + 1.2 * (attend(rope(q, 1e11, K), rope(k, 1e11, K), v) @ m.matrix(p + "self_attn.o_proj.weight", D,
+                                                                             H * K).T)
+        x = x + y
+        n = rms(x, m.draw(p + "pre_ff_layernorm.weight", D, .5, 1.5), EPS)
+        gate, up = m.matrix(p + "feed_forward.gate_proj.weight", F, D), m.matrix(p + "feed_forward.up_proj.weight", F, D)
+        x = x + .6 * ((silu(.7 * (n @ gate.T)) * (n @ up.T)) @ m.matrix(p + "feed_forward.down_proj.weight", D, F).T)
+    x = rms(x, m.draw("model.final_layernorm.weight", D, .5, 1.5), EPS)
+    m.save(.4 * (x @ m.matrix("lm_head.weight", V, D, 2).T), ids)
+
+
+if __name__ == "__main__":
+    striped_hyena()
+    lfm2()
+    qwen("qwen3-next", 3, "qwen3_next", "model.", True, False, True)
+    qwen("qwen3-5", 4, "qwen3_5_text", "model.language_model.", False, False, False)
+    qwen("qwen3-5-moe", 5, "qwen3_5_moe_text", "model.language_model.", False, True, True)
+    nemotron_h()
+    falcon_h1("falcon-h1", 7, False)
+    falcon_h1("falcon-h1-normed", 8, True)
