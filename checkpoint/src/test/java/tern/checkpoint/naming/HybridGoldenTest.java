@@ -39,7 +39,8 @@ class HybridGoldenTest {
     private static final Path FOLDER = Path.of("src/test/resources/tern/checkpoint/hybrids");
     /** The expected logits are rounded to single precision. */
     private static final double DOUBLE_GATE = 1e-7;
-    private static final double SINGLE_GATE = 2e-5;
+    /** Delta rules in chunks lie up to 2e-5 away, everything else less than 1e-5; other vector widths round otherwise. */
+    private static final double SINGLE_GATE = 5e-5;
 
     @ParameterizedTest
     @CsvSource({"striped-hyena, StripedHyena", "lfm2, LFM2", "'qwen3-next', 'Qwen3-Next, a mixture of experts'",

@@ -295,7 +295,7 @@ def qwen(name, seed, kind, root, fused, packed, experts):
     kinds = ["linear_attention", "linear_attention", "linear_attention", "full_attention"]
     text = {"model_type": kind, "vocab_size": V, "hidden_size": D, "intermediate_size": F, "num_hidden_layers": 4,
             "num_attention_heads": H, "num_key_value_heads": G, "head_dim": K, "hidden_act": "silu",
-            "rms_norm_eps": EPS, "linear_num_key_heads": 2, "linear_num_value_heads": 4, "linear_key_head_dim": 4,
+            "rms_norm_eps": EPS, "linear_num_key_heads": 2, "linear_num_value_heads": 4, "linear_key_head_dim": 8,
             "linear_value_head_dim": 6, "linear_conv_kernel_dim": 4, "full_attention_interval": 4,
             "layer_types": kinds, "max_position_embeddings": 128, "tie_word_embeddings": not experts}
     if experts:
@@ -316,7 +316,7 @@ def qwen(name, seed, kind, root, fused, packed, experts):
         p = f"{root}layers.{i}."
         n = rms(x, 1 + m.draw(p + "input_layernorm.weight", D, -.5, .5, "BF16"), EPS)
         if layer == "linear_attention":
-            x = x + delta_net(m, p + "linear_attn.", n, 2, 4, 4, 6, EPS, fused)
+            x = x + delta_net(m, p + "linear_attn.", n, 2, 4, 8, 6, EPS, fused)
         else:
             x = x + gated_attention(m, p + "self_attn.", n, H, G, K, K // 2, 1e7, EPS)
         n = rms(x, 1 + m.draw(p + "post_attention_layernorm.weight", D, -.5, .5, "BF16"), EPS)
