@@ -64,7 +64,8 @@ final class NemotronFamily implements Family {
             }
             boolean tied = !shapes.has("lm_head.weight");
             StackConfig config = new StackConfig(shapes.length(root + "embeddings.weight", 0),
-                    shapes.length(root + "embeddings.weight", 1), told.context(), NormKind.RMS, epsilon, tied, branches);
+                    shapes.length(root + "embeddings.weight", 1), told.context(), NormKind.RMS, epsilon, tied,
+                    branches);
             NamingTable names = NamingTable.read("nemotron-h",
                     NamingTable.Layers.of(layers, 1, Map.of("root", root)).withExperts(experts),
                     (word, layer) -> word.equals("untied") ? !tied

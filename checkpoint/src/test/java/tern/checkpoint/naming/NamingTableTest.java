@@ -28,7 +28,8 @@ import tern.sequence.MixerConfig;
 
 class NamingTableTest {
     private static NamingTable parse(String text) {
-        return NamingTable.parse("test", text, NamingTable.Layers.of(2, 2, Map.of()), (word, layer) -> word.equals("later") && layer > 0);
+        return NamingTable.parse("test", text, NamingTable.Layers.of(2, 2, Map.of()),
+                (word, layer) -> word.equals("later") && layer > 0);
     }
 
     @Test

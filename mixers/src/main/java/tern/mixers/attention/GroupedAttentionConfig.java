@@ -24,7 +24,8 @@ import tern.sequence.SequenceMixer;
  */
 public record GroupedAttentionConfig(int heads, int keyHeads, int headWidth, double ropeBase, int rotaryWidth,
         boolean gated, Optional<Double> normEpsilon, double keyScale, boolean bias, boolean outputBias)
-        implements MixerConfig {
+        implements
+            MixerConfig {
     private static final String KIND = "grouped-attention";
 
     /** Checks the numbers. */

@@ -212,6 +212,7 @@ public final class Experts implements SequenceMixer {
             inner.add(config.gated() ? ops.gate(made.get(used.size() + i), made.get(i), config.activation())
                     : ops.activate(made.get(i), config.activation()));
         }
-        return Projection.applyAll(ops, used.stream().map(Expert::output).toList(), Collections.unmodifiableList(inner));
+        return Projection.applyAll(ops, used.stream().map(Expert::output).toList(),
+                Collections.unmodifiableList(inner));
     }
 }

@@ -25,7 +25,8 @@ import tern.sequence.SequenceMixer;
  */
 public record ExpertsConfig(int experts, int chosen, int inner, Activation activation, boolean gated, Scoring scoring,
         boolean corrected, Optional<Double> renormalise, double scale, Optional<SharedExpert> shared)
-        implements MixerConfig {
+        implements
+            MixerConfig {
     /** How scores become weights. */
     public enum Scoring {
         /** e^s over the sum of all experts' (Qwen3-Next). */
@@ -45,7 +46,8 @@ public record ExpertsConfig(int experts, int chosen, int inner, Activation activ
                 "experts: scale is " + scale + ", expected a number above 0, 1 for nothing");
         Expect.that(renormalise.isEmpty() || renormalise.get() >= 0,
                 "experts: renormalise is " + renormalise + ", expected 0 or a tiny number, or none");
-        shared.ifPresent(one -> Expect.atLeast("experts", "shared.inner", one.inner(), 1, "that of an expert is usual"));
+        shared.ifPresent(
+                one -> Expect.atLeast("experts", "shared.inner", one.inner(), 1, "that of an expert is usual"));
     }
 
     /** SwiGLU experts under a softmax, weights of the chosen summing to 1, and a gated shared expert (Qwen3-Next). */
