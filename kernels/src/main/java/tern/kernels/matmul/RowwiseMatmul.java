@@ -11,8 +11,8 @@ import tern.tensor.Workspace;
 /**
  * Linear layers in which the bits of a row of y depend on that row of x and on W alone, however many rows stand beside it:
  * every sum runs along the same chains in the same order ({@link FewRows#multiply}), which for up to eight rows is what
- * {@link VectorMatmul} does too. Many rows pay for that: 120 to 150 GFLOP/s
- * a thread where packed tiles reach 190 to 230 (Zen 5, 512-bit vectors). All else, and other types
+ * {@link VectorMatmul} does too. Many rows share a turned panel of W ({@link LanePanels}) and pay for that order a little: 120 to 150
+ * GFLOP/s a thread where packed tiles reach 190 to 230 (Zen 5, 512-bit vectors). All else, and other types
  * than F32, is left to {@link VectorMatmul}. Immutable.
  */
 public final class RowwiseMatmul implements Matmul {
@@ -51,6 +51,13 @@ public final class RowwiseMatmul implements Matmul {
         int columns = Math.min(n, most - most % FewRows.PASS);
         int rows = Math.clamp(PART_BYTES / 4 / Math.max(1, k) / 2 * 2, 2, Math.max(2, m));
         int parts = (n + columns - 1) / columns;
+        if (m >= LanePanels.FEWEST) {
+            // What a last part of less than a pass sums is summed by itself, in an order of its own.
+            int last = (parts - 1) * columns;
+            int even = n - last < FewRows.PASS ? last : n;
+            panels(team, m, k, even, n, x, weight, added, y);
+            return;
+        }
         ThreadTeam.Task task = (index, scratch) -> {
             Workspace.Mark mark = scratch.mark();
             MemorySegment spare = scratch.allocate(DType.F32, SPARE).data();
@@ -61,6 +68,37 @@ public final class RowwiseMatmul implements Matmul {
             scratch.release(mark);
         };
         int tasks = parts * ((m + rows - 1) / rows);
+        if ((long) m * n * k >= Blocking.WORTH_A_REGION) {
+            team.run(tasks, task);
+        } else {
+            for (int index = 0; index < tasks; index++) {
+                task.run(index, team.scratch());
+            }
+        }
+    }
+
+    /** Columns up to {@code even} by panels, those from there on singly. */
+    private static void panels(ThreadTeam team, int m, int k, int even, int n, Tensor x, Tensor weight,
+            MemorySegment bias, Tensor y) {
+        int rows = Math.clamp(PART_BYTES / 4 / Math.max(1, k) / 4 * 4, 64, Math.max(64, m));
+        int parts = (even + LanePanels.COLUMNS - 1) / LanePanels.COLUMNS;
+        int heights = (m + rows - 1) / rows;
+        ThreadTeam.Task task = (index, scratch) -> {
+            Workspace.Mark mark = scratch.mark();
+            int first = index % heights * rows;
+            int height = Math.min(rows, m - first);
+            int from = index / heights * LanePanels.COLUMNS;
+            if (index < parts * heights) {
+                LanePanels.multiply(height, k, from, Math.min(even, from + LanePanels.COLUMNS), x.data(), 4L * first * k,
+                        4L * k, weight.data(), 4L * k, bias, y.data(), 4L * first * n, 4L * n, scratch);
+            } else {
+                MemorySegment spare = scratch.allocate(DType.F32, SPARE).data();
+                FewRows.multiply(height, k, even, n, x.data(), 4L * first * k, 4L * k, weight.data(), 0, 4L * k, bias,
+                        y.data(), 4L * first * n, 4L * n, spare);
+            }
+            scratch.release(mark);
+        };
+        int tasks = (even < n ? parts + 1 : parts) * heights;
         if ((long) m * n * k >= Blocking.WORTH_A_REGION) {
             team.run(tasks, task);
         } else {

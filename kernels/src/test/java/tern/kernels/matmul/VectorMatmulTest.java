@@ -2,6 +2,8 @@ package tern.kernels.matmul;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.List;
+
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -141,6 +143,31 @@ class VectorMatmulTest {
                     Tensor together = law.blank(DType.F32, rows, out);
                     vector.linear(team, x.slice(0, rows), weight, bias, together);
                     law.assertSame(rows + " rows, in " + in + " out " + out, together, alone.slice(0, rows));
+                }
+            }
+            law.assertGuardsUntouched();
+        }
+    }
+
+    @Test
+    void aRowOfARowwiseProductDoesNotDependOnHowManyThereAre() {
+        long seed = Long.getLong("tern.seed", 20261122);
+        Matmul rowwise = new RowwiseMatmul();
+        try (KernelLaw law = new KernelLaw(seed)) {
+            ThreadTeam team = law.team(3);
+            int[][] shapes = {{1, 3}, {200, FewRows.PASS}, {64, 65}, {300, LanePanels.COLUMNS}, {128, 387}, {777, 94}};
+            for (int[] shape : shapes) {
+                int rows = LanePanels.FEWEST + law.random().nextInt(80), in = shape[0], out = shape[1];
+                Tensor x = law.gaussian(DType.F32, rows, in), weight = law.gaussian(DType.F32, out, in);
+                Tensor alone = law.blank(DType.F32, rows, out), together = law.blank(DType.F32, rows, out);
+                for (Tensor bias : List.of(law.gaussian(DType.F32, out), law.gaussian(DType.F32, 0))) {
+                    for (int i = 0; i < rows; i++) {
+                        rowwise.linear(team, x.slice(i, i + 1), weight, bias, alone.slice(i, i + 1));
+                    }
+                    rowwise.linear(team, x, weight, bias, together);
+                    law.assertSame(rows + " rows, in " + in + " out " + out, together, alone);
+                    rowwise.linear(law.team(1), x, weight, bias, together);
+                    law.assertSame("on one thread, in " + in + " out " + out, together, alone);
                 }
             }
             law.assertGuardsUntouched();
