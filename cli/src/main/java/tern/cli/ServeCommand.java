@@ -25,6 +25,7 @@ import tern.inference.LanguageModel;
 import tern.serve.TernServer;
 import tern.serve.chat.ChatTemplate;
 import tern.serve.engine.Batcher;
+import tern.serve.engine.WarmUp;
 import tern.serve.http.ApiKeys;
 import tern.serve.http.Limits;
 
@@ -73,6 +74,9 @@ final class ServeCommand implements Callable<Integer> {
     @Option(names = "--drain-seconds", defaultValue = "30", description = "How long requests under way are waited for at the end (${DEFAULT-VALUE}).")
     private int drainSeconds;
 
+    @Option(names = "--warm-seconds", defaultValue = "3", description = "How long each model computes before it is served, so that its code is compiled; 0 for not at all (${DEFAULT-VALUE}).")
+    private double warmSeconds;
+
     @Option(names = "--threads", defaultValue = "0", description = "Threads; 0 for all cores.")
     private int threads;
 
@@ -85,6 +89,9 @@ final class ServeCommand implements Callable<Integer> {
         requireRange("--max-tokens", tokens, 2, 1 << 30);
         requireRange("--max-seconds", seconds, 1, 1 << 30);
         requireRange("--drain-seconds", drainSeconds, 0, 1 << 20);
+        if (!(warmSeconds >= 0 && warmSeconds <= 600)) {
+            throw new UserError("--warm-seconds is " + warmSeconds + ", expected 0 to 600");
+        }
         Map<String, Path> paths = paths();
         ApiKeys keys = keys();
         Limits usual = Limits.USUAL;
@@ -103,6 +110,7 @@ final class ServeCommand implements Callable<Integer> {
                     opened.put(entry.getKey(), LanguageModel.open(entry.getValue(), engine));
                     templates.put(entry.getKey(), ChatTemplate.beside(entry.getValue()));
                 }
+                opened.values().forEach(model -> WarmUp.run(model, warmSeconds));
                 try (TernServer server = TernServer.start(options, opened, templates)) {
                     greet(server, paths);
                     while (!interrupt.isRequested()) {

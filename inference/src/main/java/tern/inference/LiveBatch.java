@@ -55,6 +55,12 @@ public final class LiveBatch implements AutoCloseable {
             return Snapshot.of(model, running.state(), row, new float[0]);
         }
 
+        /** {@link #snapshot()} that knows the logits after the last token. */
+        public Snapshot snapshot(float[] logits) {
+            requireSeated();
+            return Snapshot.of(model, running.state(), row, logits);
+        }
+
         /** Gives the place up; the last sequence of the batch takes this row. */
         public void leave() {
             requireSeated();
@@ -179,6 +185,41 @@ public final class LiveBatch implements AutoCloseable {
                 tokens.data().setAtIndex(Tensor.INT, row, ids[row]);
             }
             Tensor found = running.lastLogits(running.advance(Form.STEP, tokens, 0, ids.length, Outputs.LAST));
+            MemorySegment.copy(found.data(), Tensor.FLOAT, 0, logits, 0, ids.length * vocabulary);
+            return logits;
+        });
+    }
+
+    /**
+     * Every sequence reads as many tokens as the others, in one pass over the weights.
+     *
+     * @param ids a row of tokens for each sequence, in the order of {@link Seat#row()}, all of one length
+     * @param logits [size · vocabulary] or longer; those after the last tokens are written from the beginning, row by row
+     * @throws IllegalArgumentException if the rows are not one for each sequence or differ in length, or a token is outside the
+     *             vocabulary; no state has changed
+     */
+    public void read(int[][] ids, float[] logits) {
+        int vocabulary = model.network().config().vocabulary();
+        int time = ids.length == 0 ? 0 : ids[0].length;
+        if (ids.length != taken.size() || time == 0 || logits.length < ids.length * vocabulary) {
+            throw new IllegalArgumentException("batch read: expected a row of one token or more for each of "
+                    + taken.size() + " sequences and room for " + taken.size() * vocabulary + " logits, found "
+                    + ids.length + " rows of " + time + " and " + logits.length);
+        }
+        for (int[] row : ids) {
+            if (row.length != time) {
+                throw new IllegalArgumentException("batch read: rows have " + time + " and " + row.length
+                        + " tokens, expected as many in each; read what is left afterwards");
+            }
+            model.requireVocabulary(row);
+        }
+        model.engine().step(() -> {
+            Tensor tokens = model.engine().ops().results().allocate(DType.I32, Shape.of(ids.length, time));
+            for (int row = 0; row < ids.length; row++) {
+                MemorySegment.copy(ids[row], 0, tokens.data(), Tensor.INT, 4L * row * time, time);
+            }
+            Tensor found = running
+                    .lastLogits(running.advance(Form.PARALLEL, tokens, 0, ids.length, Outputs.LAST));
             MemorySegment.copy(found.data(), Tensor.FLOAT, 0, logits, 0, ids.length * vocabulary);
             return logits;
         });

@@ -145,7 +145,14 @@ class SteadyEngineTest {
             float[] all = new float[0];
             List<LiveBatch.Seat> others = new ArrayList<>();
             int vocabulary = model.network().config().vocabulary();
-            for (int i = begin; i <= length; i++) {
+            // A few tokens are read together with others of other ages.
+            others.add(batch.join());
+            int pace = 1 + random.nextInt(5);
+            int[][] together = new int[batch.size()][];
+            Arrays.setAll(together, row -> tokens(pace));
+            together[seat.row()] = Arrays.copyOfRange(ids, begin, begin + pace);
+            batch.read(together, new float[batch.size() * vocabulary]);
+            for (int i = begin + pace; i <= length; i++) {
                 if (i % 3 == 0) {
                     for (int more = random.nextInt(18); more > 0 && batch.size() < 40; more--) {
                         others.add(batch.join());

@@ -33,8 +33,11 @@ public final class Batcher implements AutoCloseable {
     private static final int LONGEST_PIECE = 512;
     private static final int SHORTEST_PIECE = 16;
     private static final int SMALLEST_CAPACITY = 256;
+    // Prompts of which no more is left are read together with others.
+    private static final int SHORT_PROMPT = 128;
     private static final double FORGETTING = 0.1;
     private static final int LONGEST_RETRY_SECONDS = 60;
+    private static final float[] NO_LOGITS = new float[0];
 
     private final LanguageModel model;
     private final StateTree tree;
@@ -54,6 +57,7 @@ public final class Batcher implements AutoCloseable {
 
     // The thread's own.
     private final Deque<Reading> readings = new ArrayDeque<>();
+    private final Nursery nursery;
     private final TreeMap<Integer, Lane> lanes = new TreeMap<>();
     private int seatsTaken;
     private long bytesTaken;
@@ -117,18 +121,44 @@ public final class Batcher implements AutoCloseable {
         }
     }
 
-    /** A prompt that is being read. */
-    private static final class Reading {
-        private final Work work;
-        private final LiveSequence sequence;
+    /** A prompt that is being read: alone by a sequence of its own, or in the nursery. */
+    static final class Reading {
+        final Work work;
         private final int cached;
         private final Deque<Integer> stops;
+        private Optional<LiveSequence> sequence = Optional.empty();
+        Optional<LiveBatch.Seat> seat = Optional.empty();
 
-        private Reading(Work work, LiveSequence sequence, int cached, List<Integer> stops) {
+        private Reading(Work work, int cached, List<Integer> stops) {
             this.work = work;
-            this.sequence = sequence;
             this.cached = cached;
             this.stops = new ArrayDeque<>(stops);
+        }
+
+        int[] prompt() {
+            return work.job().prompt();
+        }
+
+        int position() {
+            return Math.toIntExact(
+                    seat.isPresent() ? seat.get().position() : sequence.orElseThrow().position());
+        }
+
+        /** Where a state is to be kept next, or the prompt ends. */
+        int nextStop() {
+            return stops.isEmpty() ? prompt().length : stops.getFirst();
+        }
+
+        private Snapshot snapshot(float[] logits) {
+            if (seat.isPresent()) {
+                return seat.get().snapshot(logits);
+            }
+            return logits.length == 0 ? sequence.orElseThrow().snapshotWithoutLogits()
+                    : sequence.orElseThrow().snapshot();
+        }
+
+        private void leave() {
+            sequence.ifPresent(LiveSequence::close);
         }
     }
 
@@ -142,6 +172,7 @@ public final class Batcher implements AutoCloseable {
         this.tree = tree;
         this.settings = settings;
         this.grows = model.network().stateLayouts().stream().anyMatch(layout -> layout.grows());
+        this.nursery = new Nursery(model, grows ? SMALLEST_CAPACITY : 0);
         this.thread = Thread.ofPlatform().name("tern-batcher").daemon().unstarted(this::run);
         thread.start();
     }
@@ -251,10 +282,11 @@ public final class Batcher implements AutoCloseable {
             tick();
         }
         Refusal closing = new Refusal(Refusal.Kind.CLOSING, "the server went down before this was done", 5);
-        for (Reading reading : List.copyOf(readings)) {
+        for (Reading reading : allReadings()) {
             end(reading);
             fail(reading.work, closing);
         }
+        nursery.close();
         for (Lane lane : lanes.values()) {
             for (Stream stream : List.copyOf(lane.streams())) {
                 failStream(lane, stream, closing);
@@ -268,7 +300,7 @@ public final class Batcher implements AutoCloseable {
     private boolean awaitWork() {
         lock.lock();
         try {
-            while (running && !woken && readings.isEmpty() && seatsTaken == 0 && waitingCount == 0) {
+            while (running && !woken && readings.isEmpty() && nursery.isEmpty() && seatsTaken == 0 && waitingCount == 0) {
                 busy = false;
                 changed.signalAll();
                 changed.awaitUninterruptibly();
@@ -290,7 +322,7 @@ public final class Batcher implements AutoCloseable {
         }
         read();
         streamsNow = lanes.values().stream().mapToInt(Lane::size).sum();
-        readingsNow = readings.size();
+        readingsNow = readings.size() + nursery.size();
         laneBytes = lanes.values().stream().mapToLong(Lane::bytes).sum();
     }
 
@@ -315,7 +347,7 @@ public final class Batcher implements AutoCloseable {
             lock.unlock();
         }
         late.forEach(this::tellOver);
-        for (Reading reading : List.copyOf(readings)) {
+        for (Reading reading : allReadings()) {
             if (isOver(reading.work, now)) {
                 end(reading);
                 release(reading.work, reading.work.job().streams());
@@ -350,9 +382,19 @@ public final class Batcher implements AutoCloseable {
         }
     }
 
+    private List<Reading> allReadings() {
+        List<Reading> all = new ArrayList<>(readings);
+        all.addAll(nursery.readings());
+        return all;
+    }
+
     private void end(Reading reading) {
-        readings.remove(reading);
-        reading.sequence.close();
+        if (reading.seat.isPresent()) {
+            nursery.leave(reading);
+        } else {
+            readings.remove(reading);
+            reading.leave();
+        }
     }
 
     /** Seats and memory that a job's streams had reserved. */
@@ -372,7 +414,7 @@ public final class Batcher implements AutoCloseable {
     // ── admission ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     private void admit() {
-        while (readings.size() < settings.maxReading()) {
+        while (nursery.hasRoom()) {
             Optional<Work> next = nextWaiting();
             if (next.isEmpty()) {
                 return;
@@ -395,7 +437,9 @@ public final class Batcher implements AutoCloseable {
         try {
             for (Map.Entry<String, Deque<Work>> entry : waiting.entrySet()) {
                 Work first = entry.getValue().getFirst();
-                if (seatsTaken + first.job().streams() <= settings.maxStreams()
+                boolean readable = readings.size() < settings.maxReading()
+                        || first.job().prompt().length <= SHORT_PROMPT;
+                if (readable && seatsTaken + first.job().streams() <= settings.maxStreams()
                         && bytesTaken + first.bytes <= settings.streamBytes()) {
                     Deque<Work> queue = entry.getValue();
                     queue.removeFirst();
@@ -429,10 +473,16 @@ public final class Batcher implements AutoCloseable {
                 start(work, lease, lease.snapshot().logits(), position);
                 return;
             }
-            LiveSequence sequence = model.sequence();
-            from.ifPresent(lease -> sequence.restore(lease.snapshot()));
-            readings.add(new Reading(work, sequence, position,
-                    tree.stops(job.prompt(), job.boundaries(), position)));
+            Reading reading = new Reading(work, position, tree.stops(job.prompt(), job.boundaries(), position));
+            if (job.prompt().length - position <= SHORT_PROMPT
+                    && (!grows || job.prompt().length <= SMALLEST_CAPACITY)) {
+                nursery.join(reading, from.map(Lease::snapshot));
+            } else {
+                LiveSequence sequence = model.sequence();
+                from.ifPresent(lease -> sequence.restore(lease.snapshot()));
+                reading.sequence = Optional.of(sequence);
+                readings.add(reading);
+            }
         } finally {
             found.ifPresent(state -> state.lease().close());
         }
@@ -451,15 +501,19 @@ public final class Batcher implements AutoCloseable {
         boolean alone = seatsOpen() == 0;
         int budget = alone ? LONGEST_PIECE
                 : Math.clamp(Math.round(settings.readSeconds() / secondsPerToken), SHORTEST_PIECE, LONGEST_PIECE);
+        // Long prompts have half of the time if short ones are there too.
+        int left = readings.isEmpty() ? budget : budget / 2;
+        while (left > 0 && !nursery.isEmpty()) {
+            left -= readTogether(left);
+        }
+        budget = readings.isEmpty() ? 0 : Math.max(SHORTEST_PIECE, Math.min(budget, budget / 2 + left));
         while (budget > 0 && !readings.isEmpty()) {
             Reading reading = readings.removeFirst();
             readings.addLast(reading);
             try {
                 budget -= readPiece(reading, budget);
             } catch (RuntimeException failure) {
-                end(reading);
-                release(reading.work, reading.work.job().streams());
-                fault(reading.work, failure);
+                giveUp(reading, failure);
             }
         }
     }
@@ -468,31 +522,77 @@ public final class Batcher implements AutoCloseable {
         return lanes.values().stream().mapToInt(Lane::size).sum();
     }
 
-    private int readPiece(Reading reading, int most) {
-        int[] prompt = reading.work.job().prompt();
-        int from = Math.toIntExact(reading.sequence.position());
-        int end = reading.stops.isEmpty() ? prompt.length : reading.stops.getFirst();
-        int to = Math.min(end, from + most);
+    /** All prompts of the nursery are read on by as many tokens. */
+    private int readTogether(int most) {
+        int rows = nursery.size();
+        int time = nursery.pace(Math.max(1, most / rows));
         long begun = System.nanoTime();
-        float[] logits = reading.sequence.prefill(Arrays.copyOfRange(prompt, from, to));
-        double each = (System.nanoTime() - begun) * 1e-9 / (to - from);
+        try {
+            nursery.read(time);
+        } catch (RuntimeException failure) {
+            nursery.readings().forEach(reading -> giveUp(reading, failure));
+            return most;
+        }
+        note(begun, rows * time);
+        // Rows move when somebody leaves: all logits are taken before.
+        List<Reading> there = nursery.readings();
+        List<float[]> logits = there.stream()
+                .map(reading -> reading.position() == reading.prompt().length ? nursery.logits(reading) : NO_LOGITS)
+                .toList();
+        for (int i = 0; i < there.size(); i++) {
+            Reading reading = there.get(i);
+            if (reading.position() == reading.nextStop()) {
+                try {
+                    arrived(reading, reading.position(), logits.get(i));
+                } catch (RuntimeException failure) {
+                    giveUp(reading, failure);
+                }
+            }
+        }
+        return rows * time;
+    }
+
+    private void giveUp(Reading reading, RuntimeException failure) {
+        end(reading);
+        release(reading.work, reading.work.job().streams());
+        fault(reading.work, failure);
+    }
+
+    private int readPiece(Reading reading, int most) {
+        int from = reading.position();
+        int to = Math.min(reading.nextStop(), from + most);
+        long begun = System.nanoTime();
+        float[] logits = reading.sequence.orElseThrow().prefill(Arrays.copyOfRange(reading.prompt(), from, to));
+        note(begun, to - from);
+        if (to == reading.nextStop()) {
+            arrived(reading, to, to == reading.prompt().length ? logits : NO_LOGITS);
+        }
+        return to - from;
+    }
+
+    private void note(long begun, int tokens) {
+        double each = (System.nanoTime() - begun) * 1e-9 / tokens;
         secondsPerToken += FORGETTING * (each - secondsPerToken);
-        tokensRead.add(to - from);
+        tokensRead.add(tokens);
+    }
+
+    /** A prompt is read to where a state is to be kept. */
+    private void arrived(Reading reading, int to, float[] logits) {
+        int[] prompt = reading.prompt();
         if (to == prompt.length) {
-            try (Lease lease = Lease.of(reading.sequence.snapshot())) {
+            try (Lease lease = Lease.of(reading.snapshot(logits))) {
                 tree.put(prompt, to, lease);
                 end(reading);
                 start(reading.work, lease, logits, reading.cached);
             }
-        } else if (to == end) {
-            reading.stops.removeFirst();
-            if (!tree.has(prompt, to)) {
-                try (Lease lease = Lease.of(reading.sequence.snapshotWithoutLogits())) {
-                    tree.put(prompt, to, lease);
-                }
+            return;
+        }
+        reading.stops.removeFirst();
+        if (!tree.has(prompt, to)) {
+            try (Lease lease = Lease.of(reading.snapshot(NO_LOGITS))) {
+                tree.put(prompt, to, lease);
             }
         }
-        return to - from;
     }
 
     /** The prompt is read: its streams choose their first tokens and join a lane. */
