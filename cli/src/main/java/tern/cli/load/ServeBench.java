@@ -31,6 +31,7 @@ public final class ServeBench {
     private static final int RESUMED = 200;
     private static final int WARM_STREAMS = 64;
     private static final int WARM_PROMPT = 1024;
+    private static final double SERVER_WARM_SECONDS = 3;
 
     private final Setting setting;
     private final SplittableRandom random = new SplittableRandom(17);
@@ -137,7 +138,8 @@ public final class ServeBench {
 
     private ServerProcess server(String name, Path file, List<String> more) throws IOException {
         List<String> arguments = new ArrayList<>(List.of("--model", name + "=" + file, "--threads",
-                Integer.toString(setting.threads), "--max-memory", Long.toString(setting.memory)));
+                Integer.toString(setting.threads), "--max-memory", Long.toString(setting.memory), "--warm-seconds",
+                Double.toString(Math.min(SERVER_WARM_SECONDS, setting.warmSeconds))));
         arguments.addAll(more);
         return ServerProcess.start(List.of("-Xmx2g"), arguments);
     }

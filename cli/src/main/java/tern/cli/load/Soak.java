@@ -78,7 +78,7 @@ public final class Soak {
             RandomModels.write(RandomModels.config(setting.preset), model);
             List<String> arguments = List.of("--model", MODEL + "=" + model, "--state-dir",
                     folder.resolve("states").toString(), "--max-memory", "128m", "--max-disk", "64m", "--max-tokens",
-                    Integer.toString(2 * setting.hugePrompt), "--threads", "2");
+                    Integer.toString(2 * setting.hugePrompt), "--threads", "2", "--warm-seconds", "0");
             List<String> jvm = List.of("-Xmx512m", "-XX:NativeMemoryTracking=summary");
             double part = setting.seconds / 3;
             try (ServerProcess server = ServerProcess.start(jvm, arguments)) {

@@ -119,7 +119,8 @@ final class LanePanels {
 
     private static void add(MemorySegment into, long at, MemorySegment from, long fromAt, long bytes) {
         for (long i = 0; i < bytes; i += Lanes.BYTES) {
-            fromMemorySegment(Tile.LANES, into, at + i, NATIVE).add(fromMemorySegment(Tile.LANES, from, fromAt + i, NATIVE))
+            fromMemorySegment(Tile.LANES, into, at + i, NATIVE)
+                    .add(fromMemorySegment(Tile.LANES, from, fromAt + i, NATIVE))
                     .intoMemorySegment(into, at + i, NATIVE);
         }
     }
@@ -128,7 +129,8 @@ final class LanePanels {
         for (long c = 0; c < ROW; c += Lanes.BYTES) {
             FloatVector vector = fromMemorySegment(Tile.LANES, added, c, NATIVE);
             for (int r = 0; r < Tiles.ROWS; r++) {
-                fromMemorySegment(Tile.LANES, sums, r * ROW + c, NATIVE).add(vector).intoMemorySegment(sums, r * ROW + c,
+                fromMemorySegment(Tile.LANES, sums, r * ROW + c, NATIVE).add(vector).intoMemorySegment(sums,
+                        r * ROW + c,
                         NATIVE);
             }
         }

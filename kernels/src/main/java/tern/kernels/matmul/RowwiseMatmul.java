@@ -89,7 +89,8 @@ public final class RowwiseMatmul implements Matmul {
             int height = Math.min(rows, m - first);
             int from = index / heights * LanePanels.COLUMNS;
             if (index < parts * heights) {
-                LanePanels.multiply(height, k, from, Math.min(even, from + LanePanels.COLUMNS), x.data(), 4L * first * k,
+                LanePanels.multiply(height, k, from, Math.min(even, from + LanePanels.COLUMNS), x.data(),
+                        4L * first * k,
                         4L * k, weight.data(), 4L * k, bias, y.data(), 4L * first * n, 4L * n, scratch);
             } else {
                 MemorySegment spare = scratch.allocate(DType.F32, SPARE).data();

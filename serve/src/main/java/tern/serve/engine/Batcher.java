@@ -300,7 +300,8 @@ public final class Batcher implements AutoCloseable {
     private boolean awaitWork() {
         lock.lock();
         try {
-            while (running && !woken && readings.isEmpty() && nursery.isEmpty() && seatsTaken == 0 && waitingCount == 0) {
+            while (running && !woken && readings.isEmpty() && nursery.isEmpty() && seatsTaken == 0
+                    && waitingCount == 0) {
                 busy = false;
                 changed.signalAll();
                 changed.awaitUninterruptibly();
