@@ -171,6 +171,9 @@ public final class ServeBench {
 
     /** Lets the server's compiler see single streams, many of them, and prompts. */
     private void warm(ServerProcess server, String name) throws IOException, InterruptedException {
+        if (setting.warmSeconds == 0) {
+            return;
+        }
         double part = setting.warmSeconds * 0.4;
         streams(server, name, 0, WARM_STREAMS, 0, part);
         streams(server, name, 0, 1, 0, part / 2);
