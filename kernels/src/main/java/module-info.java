@@ -6,6 +6,7 @@ module tern.kernels {
 
     exports tern.kernels;
     exports tern.kernels.attention;
+    exports tern.kernels.cells;
     exports tern.kernels.channels;
     exports tern.kernels.convolution;
     exports tern.kernels.elementwise;

@@ -17,6 +17,7 @@ module tern.mixers {
     exports tern.mixers.mlstm;
     exports tern.mixers.modal;
     exports tern.mixers.parts;
+    exports tern.mixers.recurrent;
     exports tern.mixers.retention;
     exports tern.mixers.rwkv;
     exports tern.mixers.shortconv;

@@ -25,6 +25,7 @@ import tern.kernels.recurrence.Damping;
 import tern.kernels.recurrence.ScanInputs;
 import tern.ops.Activation;
 import tern.ops.Attended;
+import tern.ops.Cell;
 import tern.ops.Chunks;
 import tern.ops.Convolved;
 import tern.ops.Diagonal;
@@ -987,6 +988,27 @@ public final class TapeOps implements Ops, AutoCloseable {
                     settle(decay, dDecay);
                     settle(bonus, dBonus);
                 });
+        return scanned;
+    }
+
+    @Override
+    public Scanned cellScan(Cell cell, Tensor x, Tensor weight, Tensor bias, Tensor state) {
+        List<Tensor> inputs = List.of(x, weight, bias, state);
+        boolean wanted = frame.recording && inputs.stream().anyMatch(this::isActive);
+        Tensor kept = results.allocate(x.dtype(), wanted ? x.shape().with(3, cell.kept()) : Shape.of(0));
+        Scanned scanned = eager.cellScan(cell, x, weight, bias, results.copyOf(state), kept);
+        record(inputs, List.of(scanned.y(), scanned.state()), List.of(weight, bias, state, scanned.y(), kept), () -> {
+            Tensor dx = like(x);
+            Tensor dState = like(state);
+            Tensor dWeight = target(weight);
+            Tensor dBias = target(bias);
+            set(x).cellScan().backward(team, cell, weight, bias, state, scanned.y(), kept, given(scanned.y()),
+                    given(scanned.state()), dx, dWeight, dBias, dState);
+            contribute(x, dx);
+            contribute(state, dState);
+            settle(weight, dWeight);
+            settle(bias, dBias);
+        });
         return scanned;
     }
 

@@ -21,6 +21,7 @@ import tern.kernels.recurrence.Damping;
 import tern.kernels.recurrence.ScanInputs;
 import tern.ops.Activation;
 import tern.ops.Attended;
+import tern.ops.Cell;
 import tern.ops.Chunks;
 import tern.ops.Convolved;
 import tern.ops.Diagonal;
@@ -825,6 +826,32 @@ public final class EagerOps implements Ops, AutoCloseable {
         Tensor y = like(x);
         MaximumScan.forward(logDecay, x, before, y);
         return y;
+    }
+
+    @Override
+    public Scanned cellScan(Cell cell, Tensor x, Tensor weight, Tensor bias, Tensor state) {
+        return cellScan(cell, x, weight, bias, state, results.allocate(x.dtype(), Shape.of(0)));
+    }
+
+    /**
+     * {@link Ops#cellScan} that keeps what its backward reads.
+     *
+     * @param kept [B,T,H,{@link Cell#kept},K], or [0] to keep nothing
+     */
+    public Scanned cellScan(Cell cell, Tensor x, Tensor weight, Tensor bias, Tensor state, Tensor kept) {
+        requireRank("cellScan", "x", x, 5);
+        int heads = x.dim(2);
+        int units = x.dim(4);
+        require("cellScan", "x", x, x.dim(0), x.dim(1), heads, cell.gates(), units);
+        require("cellScan", "weight", weight, heads, cell.gates(), units, units);
+        require("cellScan", "bias", bias, cell.biased() ? heads : 0, units);
+        require("cellScan", "state", state, x.dim(0), cell.states(), heads * units);
+        requireType("cellScan", "weight", weight, x);
+        requireType("cellScan", "bias", bias, x);
+        requireType("cellScan", "state", state, x);
+        Tensor y = results.allocate(x.dtype(), Shape.of(x.dim(0), x.dim(1), heads * units));
+        set(x).cellScan().forward(team, cell, x, weight, bias, state, y, state, kept);
+        return new Scanned(y, state);
     }
 
     /** Evaluated once until parameters change: decoding would spend more time on exponentials than on the recurrence. */

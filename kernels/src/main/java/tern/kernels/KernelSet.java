@@ -6,6 +6,8 @@ import tern.kernels.attention.Attention;
 import tern.kernels.attention.ChunkedAttention;
 import tern.kernels.attention.ReferenceAttention;
 import tern.kernels.attention.ReferenceChunkedAttention;
+import tern.kernels.cells.CellScan;
+import tern.kernels.cells.ReferenceCellScan;
 import tern.kernels.channels.Channels;
 import tern.kernels.channels.Heads;
 import tern.kernels.channels.ReferenceChannels;
@@ -60,6 +62,7 @@ public record KernelSet(String name, Matmul matmul, StoredWeights stored, Elemen
         HeadConvolution headConvolution,
         FilterShaping filters, ModalScan modal, StateScan stateScan, AverageScan averageScan, DiagonalScan diagonalScan,
         AffineScan affineScan, SelectiveScan selectiveScan,
+        CellScan cellScan,
         Attention attention, ChunkedAttention chunkedAttention,
         CrossEntropy crossEntropy, AdamWStep adamW) {
     private static final KernelSet REFERENCE = new KernelSet("reference", new ReferenceMatmul(),
@@ -71,6 +74,7 @@ public record KernelSet(String name, Matmul matmul, StoredWeights stored, Elemen
             new ReferenceHeadConvolution(), new ReferenceFilterShaping(), new ReferenceModalScan(),
             new ReferenceStateScan(), new ReferenceAverageScan(), new ReferenceDiagonalScan(),
             new ReferenceAffineScan(), new ReferenceSelectiveScan(),
+            new ReferenceCellScan(),
             new ReferenceAttention(), new ReferenceChunkedAttention(), new ReferenceCrossEntropy(),
             new ReferenceAdamW());
 

@@ -2,6 +2,7 @@ package tern.kernels;
 
 import tern.kernels.steady.SteadyAttention;
 import tern.kernels.steady.SteadyAverageScan;
+import tern.kernels.steady.SteadyCellScan;
 import tern.kernels.steady.SteadyChunkedAttention;
 import tern.kernels.steady.SteadyDiagonalScan;
 import tern.kernels.steady.SteadyDilatedConvolution;
@@ -26,7 +27,7 @@ final class SteadyBodies {
                         : new SteadyLongConvolution(set.longConvolution()),
                 new SteadyHeadConvolution(set.headConvolution()),
                 set.filters(), set.modal(), set.stateScan(), set.averageScan(), set.diagonalScan(),
-                set.affineScan(), set.selectiveScan(),
+                set.affineScan(), set.selectiveScan(), new SteadyCellScan(set.cellScan()),
                 set.attention().positionsAlone() ? set.attention() : new SteadyAttention(set.attention()),
                 set.chunkedAttention().positionsAlone() ? set.chunkedAttention()
                         : new SteadyChunkedAttention(set.chunkedAttention()),
@@ -40,7 +41,7 @@ final class SteadyBodies {
                 set.dilatedConvolution(), set.longConvolution(), set.headConvolution(), set.filters(),
                 new SteadyModalScan(set.modal()), new SteadyStateScan(set.stateScan()),
                 new SteadyAverageScan(set.averageScan()), new SteadyDiagonalScan(set.diagonalScan()),
-                set.affineScan(), set.selectiveScan(), set.attention(),
+                set.affineScan(), set.selectiveScan(), set.cellScan(), set.attention(),
                 set.chunkedAttention(), set.crossEntropy(), set.adamW()));
     }
 }

@@ -2,6 +2,7 @@ package tern.kernels;
 
 import tern.kernels.attention.VectorAttention;
 import tern.kernels.attention.VectorChunkedAttention;
+import tern.kernels.cells.VectorCellScan;
 import tern.kernels.channels.VectorChannels;
 import tern.kernels.channels.VectorHeads;
 import tern.kernels.convolution.VectorDilatedConvolution;
@@ -34,7 +35,8 @@ final class VectorBodies {
             new VectorLongConvolution(),
             new VectorHeadConvolution(),
             new VectorFilterShaping(), new VectorModalScan(), new VectorStateScan(), new VectorAverageScan(),
-            new VectorDiagonalScan(), new VectorAffineScan(), new VectorSelectiveScan(), new VectorAttention(),
+            new VectorDiagonalScan(), new VectorAffineScan(), new VectorSelectiveScan(),
+            new VectorCellScan(new VectorMatmul()), new VectorAttention(),
             new VectorChunkedAttention(),
             new VectorCrossEntropy(),
             new VectorAdamW());
@@ -51,7 +53,7 @@ final class VectorBodies {
                 VectorLongConvolution.positionByPosition(),
                 SET.headConvolution(), SET.filters(), VectorModalScan.stepping(),
                 new VectorStateScan(Integer.MAX_VALUE), SET.averageScan(), SET.diagonalScan(),
-                SET.affineScan(), SET.selectiveScan(),
+                SET.affineScan(), SET.selectiveScan(), SET.cellScan(),
                 VectorAttention.positionByPosition(), VectorChunkedAttention.positionByPosition(), SET.crossEntropy(),
                 SET.adamW()));
     }

@@ -95,6 +95,7 @@ public final class Presets {
                     first -> new GptAlphaConfig(headWidth, rank, Positions.rotary(10_000)), true);
             MatrixStates.families(size.width, size.context)
                     .forEach((family, mixer) -> putBalanced(family, size, mixer));
+            RecurrentNetworks.families(size.width).forEach((family, mixer) -> putBalanced(family, size, mixer));
             putMega(size);
             putTcn(size);
         }

@@ -181,6 +181,15 @@ class StackTest {
         }
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"nano", "tiny", "small", "base"})
+    void presetsOfRecurrentNetworksAreWithinTwoPercentOfTheTransformer(String size) {
+        double transformer = count("transformer-" + size);
+        for (String family : RecurrentNetworks.families(64).keySet()) {
+            assertThat(count(family + "-" + size)).as(family).isCloseTo(transformer, within(0.02 * transformer));
+        }
+    }
+
     static List<String> matrixStates() {
         return MatrixStates.families(64, 256).keySet().stream().sorted().map(family -> family + "-nano").toList();
     }

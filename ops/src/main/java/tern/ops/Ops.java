@@ -489,6 +489,19 @@ public interface Ops {
      */
     Tensor maximumScan(Tensor logDecay, Tensor x, Tensor before);
 
+    /**
+     * A recurrent network's cell over time, as {@link Cell} writes it: what every unit reads of the position is given, the products
+     * with the h before are the operation's, each head by itself (block-diagonal recurrence: Pöppel et al. 2024, arXiv
+     * 2412.07752). Weights are laid out once a call, and stay in a core's cache from position to position.
+     *
+     * @param x what gates read of the input, biases included [B,T,H,G,K], G in the order of the cell
+     * @param weight R [H,G,K,K], from all units of a head to each gate of each
+     * @param bias of the last gate's product [H,K], for a cell that is {@linkplain Cell#biased biased}; else [0,K]
+     * @param state [B,S,H·K]: h, then what else the cell remembers; moved
+     * @return y = h after each position [B,T,H·K], and the next state
+     */
+    Scanned cellScan(Cell cell, Tensor x, Tensor weight, Tensor bias, Tensor state);
+
     // ── attention ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     /**

@@ -20,7 +20,8 @@ class EveryPresetLearnsTest {
     @ParameterizedTest
     @ValueSource(strings = {"linear-attention", "linear-taylor", "t2r", "hedgehog", "linfusion", "jrt", "retnet",
         "transnormer",
-        "gla", "hgrn2", "mlstm", "mlstm-sigmoid", "mamba2", "delta-net", "gated-delta-net", "kimi-delta", "mega",
+        "gla", "hgrn2", "mlstm", "mlstm-sigmoid", "mamba2", "delta-net", "gated-delta-net", "kimi-delta", "elman",
+        "lstm", "gru", "slstm", "mega",
         "tcnca", "tcnca-simple", "tcn"})
     void theLossFalls(String family) {
         StackConfig nano = Presets.named(family + "-nano");

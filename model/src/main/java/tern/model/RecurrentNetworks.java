@@ -1,0 +1,35 @@
+package tern.model;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.function.IntFunction;
+
+import tern.mixers.recurrent.RecurrentConfig;
+import tern.ops.Cell;
+import tern.sequence.MixerConfig;
+
+/** Presets whose layers are recurrent networks: all units reading each other, or in heads ({@code flash-…}). */
+final class RecurrentNetworks {
+    private RecurrentNetworks() {
+    }
+
+    /** The families at a width: the mixer of each layer, by the family's name. */
+    static Map<String, IntFunction<MixerConfig>> families(int width) {
+        int heads = Math.max(2, width / 64);
+        Map<String, IntFunction<MixerConfig>> families = new LinkedHashMap<>();
+        all(families, "elman", RecurrentConfig.of(Cell.ELMAN));
+        all(families, "lstm", RecurrentConfig.of(Cell.LSTM));
+        all(families, "gru", RecurrentConfig.of(Cell.GRU));
+        all(families, "gru-reset-first", RecurrentConfig.of(Cell.GRU_RESET_FIRST));
+        all(families, "slstm", RecurrentConfig.exponential(Math.min(4, heads)));
+        all(families, "flash-elman", RecurrentConfig.heads(Cell.ELMAN, heads));
+        all(families, "flash-lstm", RecurrentConfig.heads(Cell.LSTM, heads));
+        all(families, "flash-gru", RecurrentConfig.heads(Cell.GRU, heads));
+        all(families, "flash-slstm", RecurrentConfig.heads(Cell.SLSTM, heads));
+        return families;
+    }
+
+    private static void all(Map<String, IntFunction<MixerConfig>> families, String family, MixerConfig mixer) {
+        families.put(family, layer -> mixer);
+    }
+}
