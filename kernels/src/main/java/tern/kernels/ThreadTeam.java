@@ -180,6 +180,23 @@ public final class ThreadTeam implements AutoCloseable {
         return Thread.currentThread().equals(gatherer);
     }
 
+    /**
+     * Carries out tasks 0..tasks−1 again and again, {@code rounds} times; a round begins when the round before is done, and sees
+     * what it wrote. Threads keep to their tasks, task i to thread i modulo {@link #threads}, so that what a task reads in every
+     * round stays in its thread's cache; only a task whose thread is late goes to another. For rounds of some microseconds,
+     * which regions of their own would cost more than. Failures as in {@link #run}, without the rounds that follow.
+     */
+    public void rounds(int rounds, int tasks, Rounds.Task task) {
+        Thread current = Thread.currentThread();
+        boolean inside = current instanceof Worker worker && worker.team == this || current.equals(caller.getPlain());
+        if (tasks == 1 || workers.length == 0 || inside) {
+            // Fetched as in runInline: whole kernels shall not be compiled into this loop.
+            run(1, new Rounds(rounds, tasks, 1, task));
+        } else {
+            run(threads(), new Rounds(rounds, tasks, threads(), task));
+        }
+    }
+
     private void enter(Thread current) {
         if (closed) {
             throw new IllegalStateException("this team of threads was closed; make a new one");
