@@ -139,7 +139,8 @@ final class CellForward {
         int padded = shape.groups() * shape.rows();
         float[] products = team.scratch().floats(shape.heads() * padded * all);
         for (int head = 0; head < shape.heads(); head++) {
-            MemorySegment.copy(sums.data(), Tensor.FLOAT, 4L * head * shape.batch() * all, products, head * padded * all,
+            MemorySegment.copy(sums.data(), Tensor.FLOAT, 4L * head * shape.batch() * all, products,
+                    head * padded * all,
                     shape.batch() * all);
         }
         int blocks = shape.heads() * shape.groups() * shape.panels();
@@ -219,7 +220,8 @@ final class CellForward {
                 CellLoops.sigmoids(g, 0, 2 * n);
                 System.arraycopy(g, 0, gates, 2 * at, 2 * n);
                 CellLoops.product(g, 0, remembered, at, beside, 0, n);
-                shape.spread(beside, 0, group, panel, reset, shape.rowsAt(head, group, shape.units()), shape.units(), 0);
+                shape.spread(beside, 0, group, panel, reset, shape.rowsAt(head, group, shape.units()), shape.units(),
+                        0);
             }
         }
     }
@@ -248,7 +250,8 @@ final class CellForward {
     /** h goes to the output and to the rows that the next position reads; what is kept, to its place. */
     private void written(int t, int head, int group, int panel, float[] g, float[] h, int at) {
         shape.store(h, at, y.data(), 1, 0, t, head, group, panel);
-        shape.spread(h, at, group, panel, rows[(t + 1) % 2], shape.rowsAt(head, group, shape.units()), shape.units(), 0);
+        shape.spread(h, at, group, panel, rows[(t + 1) % 2], shape.rowsAt(head, group, shape.units()), shape.units(),
+                0);
         if (kept.elements() > 0) {
             for (int s = 0; s < cell.kept(); s++) {
                 shape.store(g, s * shape.block(), kept.data(), cell.kept(), s, t, head, group, panel);

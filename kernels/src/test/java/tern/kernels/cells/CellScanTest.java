@@ -41,10 +41,6 @@ class CellScanTest {
                     law.gaussian(type, batch, cell.states(), heads * units));
         }
 
-        Tensor blank(int... lengths) {
-            return law.blank(x.dtype(), lengths);
-        }
-
         /** y, the last state, what was kept. */
         List<Tensor> forward(CellScan body, ThreadTeam team) {
             Tensor y = law.copy(dy);
@@ -94,17 +90,16 @@ class CellScanTest {
     @ParameterizedTest
     @EnumSource(Cell.class)
     void vectorIsPlain(Cell cell) {
-        for (int time : new int[] {0, 1, 2, 15, 16, 17}) {
+        for (int time : new int[] {0, 1, 2, 16}) {
             check(4200 + time, cell, 3, time, 2, 5);
         }
-        KernelLaw.lengths().filter(units -> units > 0 && units % 3 != 2).forEach(units -> check(4300 + units, cell, 2,
-                17, 1, units));
-        for (int batch : new int[] {1, 4, 5, 17}) {
-            check(4400 + batch, cell, batch, 18, 2, 48);
+        for (int units : new int[] {1, 15, 16, 17, 31, 33}) {
+            check(4300 + units, cell, 2, 17, 1, units);
         }
-        check(4500, cell, 1, 40, 1, 150);
-        check(4501, cell, 19, 17, 1, 130);
-        check(4502, cell, 2, 3, 2, 130);
+        check(4400, cell, 5, 16, 2, 36);
+        check(4401, cell, 17, 16, 1, 66);
+        check(4500, cell, 1, 16, 1, 130);
+        check(4502, cell, 2, 3, 2, 66);
     }
 
     private void check(long seed, Cell cell, int batch, int time, int heads, int units) {

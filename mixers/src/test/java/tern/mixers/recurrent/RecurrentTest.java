@@ -40,13 +40,13 @@ class RecurrentTest extends MixerContract {
 
     @Override
     protected List<MixerCase> cases() {
-        return List.of(MixerCase.of("elman", RecurrentConfig.of(Cell.ELMAN), 6, 8, 30),
-                MixerCase.of("lstm", RecurrentConfig.of(Cell.LSTM), 6, 8, 30),
-                MixerCase.of("gru", RecurrentConfig.heads(Cell.GRU, 2), 6, 8, 30),
-                MixerCase.of("gru, reset first", RecurrentConfig.of(Cell.GRU_RESET_FIRST), 6, 8, 30),
-                MixerCase.of("slstm", RecurrentConfig.exponential(2), 8, 8, 30),
-                MixerCase.of("elman, filtered", new RecurrentConfig(Cell.ELMAN, 2, 3, false), 6, 8, 20),
-                MixerCase.of("lstm, heads", RecurrentConfig.heads(Cell.LSTM, 2), 40, 8, 90));
+        return List.of(MixerCase.of("elman", RecurrentConfig.of(Cell.ELMAN), 6, 8, 21),
+                MixerCase.of("lstm", RecurrentConfig.of(Cell.LSTM), 6, 8, 21),
+                MixerCase.of("gru", RecurrentConfig.heads(Cell.GRU, 2), 6, 8, 21),
+                MixerCase.of("gru, reset first", RecurrentConfig.of(Cell.GRU_RESET_FIRST), 6, 8, 21),
+                MixerCase.of("slstm", RecurrentConfig.exponential(2), 8, 8, 21),
+                MixerCase.of("elman, filtered", new RecurrentConfig(Cell.ELMAN, 2, 3, false), 6, 8, 9),
+                MixerCase.of("lstm, heads", RecurrentConfig.heads(Cell.LSTM, 2), 40, 8, 50));
     }
 
     /** Each cell with all units reading each other, its equations in the plainest form. */
