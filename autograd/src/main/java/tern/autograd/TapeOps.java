@@ -36,6 +36,8 @@ import tern.ops.KeysAndValues;
 import tern.ops.Modes;
 import tern.ops.Ops;
 import tern.ops.Scanned;
+import tern.ops.Solved;
+import tern.ops.UnitCell;
 import tern.ops.Selection;
 import tern.tensor.Allocator;
 import tern.tensor.DType;
@@ -1010,6 +1012,34 @@ public final class TapeOps implements Ops, AutoCloseable {
             settle(bias, dBias);
         });
         return scanned;
+    }
+
+    @Override
+    public Scanned unitScan(UnitCell cell, Tensor x, Tensor weight, Tensor state) {
+        Scanned scanned = eager.unitScan(cell, x, weight, results.copyOf(state));
+        recordUnits(cell, x, weight, state, scanned);
+        return scanned;
+    }
+
+    @Override
+    public Solved unitNewton(UnitCell cell, Tensor x, Tensor weight, Tensor state, int limit, double tolerance) {
+        Solved solved = eager.unitNewton(cell, x, weight, results.copyOf(state), limit, tolerance);
+        recordUnits(cell, x, weight, state, new Scanned(solved.y(), solved.state()));
+        return solved;
+    }
+
+    private void recordUnits(UnitCell cell, Tensor x, Tensor weight, Tensor state, Scanned scanned) {
+        record(List.of(x, weight, state), List.of(scanned.y(), scanned.state()),
+                List.of(x, weight, state, scanned.y()), () -> {
+                    Tensor dx = like(x);
+                    Tensor dState = like(state);
+                    Tensor dWeight = target(weight);
+                    set(x).unitScan().backward(team, cell, x, weight, state, scanned.y(), given(scanned.y()),
+                            given(scanned.state()), dx, dWeight, dState);
+                    contribute(x, dx);
+                    contribute(state, dState);
+                    settle(weight, dWeight);
+                });
     }
 
     @Override

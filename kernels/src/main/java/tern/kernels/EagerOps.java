@@ -13,6 +13,7 @@ import java.util.function.Supplier;
 
 import tern.kernels.attention.TiledAttention;
 import tern.kernels.attention.Turning;
+import tern.kernels.cells.UnitScan;
 import tern.kernels.history.Histories;
 import tern.kernels.history.KeptRows;
 import tern.kernels.maximum.MaximumScan;
@@ -33,6 +34,8 @@ import tern.ops.LinearMap;
 import tern.ops.Modes;
 import tern.ops.Ops;
 import tern.ops.Scanned;
+import tern.ops.Solved;
+import tern.ops.UnitCell;
 import tern.ops.Selection;
 import tern.tensor.Allocator;
 import tern.tensor.DType;
@@ -852,6 +855,37 @@ public final class EagerOps implements Ops, AutoCloseable {
         Tensor y = results.allocate(x.dtype(), Shape.of(x.dim(0), x.dim(1), heads * units));
         set(x).cellScan().forward(team, cell, x, weight, bias, state, y, state, kept);
         return new Scanned(y, state);
+    }
+
+    @Override
+    public Scanned unitScan(UnitCell cell, Tensor x, Tensor weight, Tensor state) {
+        requireUnits("unitScan", cell, x, weight, state);
+        Tensor y = results.allocate(x.dtype(), Shape.of(x.dim(0), x.dim(1), x.dim(3)));
+        set(x).unitScan().forward(team, cell, x, weight, state, y, state);
+        return new Scanned(y, state);
+    }
+
+    @Override
+    public Solved unitNewton(UnitCell cell, Tensor x, Tensor weight, Tensor state, int limit, double tolerance) {
+        requireUnits("unitNewton", cell, x, weight, state);
+        if (limit < 0 || !(tolerance >= 0)) {
+            throw new IllegalArgumentException("unitNewton: limit " + limit + " and tolerance " + tolerance
+                    + " must be 0 or more");
+        }
+        Tensor y = results.allocate(x.dtype(), Shape.of(x.dim(0), x.dim(1), x.dim(3)));
+        UnitScan.Convergence went = set(x).unitScan().newton(team, cell, x, weight, state, limit,
+                tolerance == 0 ? UnitScan.finest(x.dtype()) : tolerance, y, state);
+        return new Solved(y, state, went.iterations(), went.residual());
+    }
+
+    private static void requireUnits(String operation, UnitCell cell, Tensor x, Tensor weight, Tensor state) {
+        requireRank(operation, "x", x, 4);
+        int units = x.dim(3);
+        require(operation, "x", x, x.dim(0), x.dim(1), cell.gates(), units);
+        require(operation, "weight", weight, cell.weights(), units);
+        require(operation, "state", state, x.dim(0), cell.states(), units);
+        requireType(operation, "weight", weight, x);
+        requireType(operation, "state", state, x);
     }
 
     /** Evaluated once until parameters change: decoding would spend more time on exponentials than on the recurrence. */

@@ -8,6 +8,8 @@ import tern.kernels.attention.ReferenceAttention;
 import tern.kernels.attention.ReferenceChunkedAttention;
 import tern.kernels.cells.CellScan;
 import tern.kernels.cells.ReferenceCellScan;
+import tern.kernels.cells.ReferenceUnitScan;
+import tern.kernels.cells.UnitScan;
 import tern.kernels.channels.Channels;
 import tern.kernels.channels.Heads;
 import tern.kernels.channels.ReferenceChannels;
@@ -62,7 +64,7 @@ public record KernelSet(String name, Matmul matmul, StoredWeights stored, Elemen
         HeadConvolution headConvolution,
         FilterShaping filters, ModalScan modal, StateScan stateScan, AverageScan averageScan, DiagonalScan diagonalScan,
         AffineScan affineScan, SelectiveScan selectiveScan,
-        CellScan cellScan,
+        CellScan cellScan, UnitScan unitScan,
         Attention attention, ChunkedAttention chunkedAttention,
         CrossEntropy crossEntropy, AdamWStep adamW) {
     private static final KernelSet REFERENCE = new KernelSet("reference", new ReferenceMatmul(),
@@ -74,7 +76,7 @@ public record KernelSet(String name, Matmul matmul, StoredWeights stored, Elemen
             new ReferenceHeadConvolution(), new ReferenceFilterShaping(), new ReferenceModalScan(),
             new ReferenceStateScan(), new ReferenceAverageScan(), new ReferenceDiagonalScan(),
             new ReferenceAffineScan(), new ReferenceSelectiveScan(),
-            new ReferenceCellScan(),
+            new ReferenceCellScan(), new ReferenceUnitScan(),
             new ReferenceAttention(), new ReferenceChunkedAttention(), new ReferenceCrossEntropy(),
             new ReferenceAdamW());
 

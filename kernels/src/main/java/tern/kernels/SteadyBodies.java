@@ -11,6 +11,7 @@ import tern.kernels.steady.SteadyHeadConvolution;
 import tern.kernels.steady.SteadyLongConvolution;
 import tern.kernels.steady.SteadyModalScan;
 import tern.kernels.steady.SteadyStateScan;
+import tern.kernels.steady.SteadyUnitScan;
 
 /** What makes a set steady whose other bodies are: see {@link KernelSet#steady}. */
 final class SteadyBodies {
@@ -28,6 +29,7 @@ final class SteadyBodies {
                 new SteadyHeadConvolution(set.headConvolution()),
                 set.filters(), set.modal(), set.stateScan(), set.averageScan(), set.diagonalScan(),
                 set.affineScan(), set.selectiveScan(), new SteadyCellScan(set.cellScan()),
+                new SteadyUnitScan(set.unitScan()),
                 set.attention().positionsAlone() ? set.attention() : new SteadyAttention(set.attention()),
                 set.chunkedAttention().positionsAlone() ? set.chunkedAttention()
                         : new SteadyChunkedAttention(set.chunkedAttention()),
@@ -41,7 +43,8 @@ final class SteadyBodies {
                 set.dilatedConvolution(), set.longConvolution(), set.headConvolution(), set.filters(),
                 new SteadyModalScan(set.modal()), new SteadyStateScan(set.stateScan()),
                 new SteadyAverageScan(set.averageScan()), new SteadyDiagonalScan(set.diagonalScan()),
-                set.affineScan(), set.selectiveScan(), set.cellScan(), set.attention(),
+                set.affineScan(), set.selectiveScan(), set.cellScan(), set.unitScan(),
+                set.attention(),
                 set.chunkedAttention(), set.crossEntropy(), set.adamW()));
     }
 }

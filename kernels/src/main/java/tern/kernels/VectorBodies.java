@@ -3,6 +3,7 @@ package tern.kernels;
 import tern.kernels.attention.VectorAttention;
 import tern.kernels.attention.VectorChunkedAttention;
 import tern.kernels.cells.VectorCellScan;
+import tern.kernels.cells.VectorUnitScan;
 import tern.kernels.channels.VectorChannels;
 import tern.kernels.channels.VectorHeads;
 import tern.kernels.convolution.VectorDilatedConvolution;
@@ -36,7 +37,7 @@ final class VectorBodies {
             new VectorHeadConvolution(),
             new VectorFilterShaping(), new VectorModalScan(), new VectorStateScan(), new VectorAverageScan(),
             new VectorDiagonalScan(), new VectorAffineScan(), new VectorSelectiveScan(),
-            new VectorCellScan(new VectorMatmul()), new VectorAttention(),
+            new VectorCellScan(new VectorMatmul()), new VectorUnitScan(), new VectorAttention(),
             new VectorChunkedAttention(),
             new VectorCrossEntropy(),
             new VectorAdamW());
@@ -53,7 +54,7 @@ final class VectorBodies {
                 VectorLongConvolution.positionByPosition(),
                 SET.headConvolution(), SET.filters(), VectorModalScan.stepping(),
                 new VectorStateScan(Integer.MAX_VALUE), SET.averageScan(), SET.diagonalScan(),
-                SET.affineScan(), SET.selectiveScan(), SET.cellScan(),
+                SET.affineScan(), SET.selectiveScan(), SET.cellScan(), SET.unitScan(),
                 VectorAttention.positionByPosition(), VectorChunkedAttention.positionByPosition(), SET.crossEntropy(),
                 SET.adamW()));
     }

@@ -28,6 +28,7 @@ import tern.mixers.mega.NormalisedMlpConfig;
 import tern.mixers.mlstm.MlstmConfig;
 import tern.mixers.modal.ModalMoverConfig;
 import tern.mixers.modal.ModalRecurrenceConfig;
+import tern.mixers.recurrent.ParallelRnnConfig;
 import tern.mixers.recurrent.RecurrentConfig;
 import tern.mixers.retention.RetNetConfig;
 import tern.mixers.retention.TransNormerConfig;
@@ -82,6 +83,7 @@ public final class MixerCatalog {
         KINDS.put("gated-short-conv", GatedShortConvConfig.class);
         KINDS.put("experts", ExpertsConfig.class);
         KINDS.put("recurrent", RecurrentConfig.class);
+        KINDS.put("parallel-rnn", ParallelRnnConfig.class);
     }
 
     private MixerCatalog() {

@@ -4,8 +4,10 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.IntFunction;
 
+import tern.mixers.recurrent.ParallelRnnConfig;
 import tern.mixers.recurrent.RecurrentConfig;
 import tern.ops.Cell;
+import tern.ops.UnitCell;
 import tern.sequence.MixerConfig;
 
 /** Presets whose layers are recurrent networks: all units reading each other, or in heads ({@code flash-…}). */
@@ -26,6 +28,8 @@ final class RecurrentNetworks {
         all(families, "flash-lstm", RecurrentConfig.heads(Cell.LSTM, heads));
         all(families, "flash-gru", RecurrentConfig.heads(Cell.GRU, heads));
         all(families, "flash-slstm", RecurrentConfig.heads(Cell.SLSTM, heads));
+        all(families, "para-gru", ParallelRnnConfig.of(UnitCell.PARA_GRU));
+        all(families, "para-lstm", ParallelRnnConfig.of(UnitCell.PARA_LSTM));
         return families;
     }
 

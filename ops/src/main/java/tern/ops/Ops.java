@@ -502,6 +502,26 @@ public interface Ops {
      */
     Scanned cellScan(Cell cell, Tensor x, Tensor weight, Tensor bias, Tensor state);
 
+    /**
+     * A cell over time whose units read themselves alone, as {@link UnitCell} writes it.
+     *
+     * @param x what gates read of the input, biases included [B,T,G,D], G in the order of the cell
+     * @param weight [W,D]
+     * @param state [B,S,D]: h, then what else the cell remembers; moved
+     * @return y = h after each position [B,T,D], and the next state
+     */
+    Scanned unitScan(UnitCell cell, Tensor x, Tensor weight, Tensor state);
+
+    /**
+     * {@link #unitScan} for all positions at once: s_t = f(s_(t−1), x_t) as one system, by Newton's method, each step of which is a
+     * linear recurrence that is solved in parallel (ParaRNN, arXiv 2510.21450, section 3; DeepPCR, arXiv 2309.16318). After n
+     * iterations the first n positions are exact. The gradient is that of the recurrence, without iterations.
+     *
+     * @param limit most iterations, 0 or more; if they do not do, the recurrence is carried out position by position
+     * @param tolerance largest residual, 0 for as small as the type's rounding allows
+     */
+    Solved unitNewton(UnitCell cell, Tensor x, Tensor weight, Tensor state, int limit, double tolerance);
+
     // ── attention ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     /**
