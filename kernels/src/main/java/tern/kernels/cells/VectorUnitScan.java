@@ -47,7 +47,8 @@ public final class VectorUnitScan implements UnitScan {
         void load(Tensor tensor, long row, int rows, float[] into, int at) {
             long width = tensor.shape().last();
             for (int i = 0; i < rows; i++) {
-                MemorySegment.copy(tensor.data(), Tensor.FLOAT, 4 * ((row + i) * width + from), into, at + i * n, valid);
+                MemorySegment.copy(tensor.data(), Tensor.FLOAT, 4 * ((row + i) * width + from), into, at + i * n,
+                        valid);
                 Arrays.fill(into, at + i * n + valid, at + (i + 1) * n, 0);
             }
         }
