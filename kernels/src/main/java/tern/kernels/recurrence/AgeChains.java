@@ -1,5 +1,6 @@
 package tern.kernels.recurrence;
 
+import static jdk.incubator.vector.VectorOperators.EQ;
 import static jdk.incubator.vector.VectorOperators.LT;
 import static jdk.incubator.vector.VectorOperators.MUL;
 import static tern.kernels.lanes.Lanes.LENGTH;
@@ -8,6 +9,8 @@ import static tern.kernels.recurrence.PanelProducts.PANEL;
 
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
+
+import tern.kernels.lanes.Lanes;
 
 /**
  * The pairs of positions within a chunk, positions in the lanes: a chunk is one vector long. What is narrow has a row a
@@ -47,18 +50,94 @@ final class AgeChains {
 
     /**
      * The decay between positions where all channels share it: row i + 1, lane j ← w_(j+1)·…·w_i. Row i is what a query that
-     * sees the state before its own decay needs. Row 0 is 0, and so are lanes after the position.
+     * sees the state before its own decay needs. Row 0 is 0, and so are lanes after the position; the last row is what keys
+     * become until the chunk's end.
+     *
+     * @param upTo for each position and one more ← the product of all w before it
      */
-    static void decays(float[] w, float[] decays) {
+    static void decays(float[] w, float[] decays, float[] upTo) {
         FloatVector row = FloatVector.zero(SPECIES);
         row.intoArray(decays, 0);
+        float product = 1;
         for (int i = 0; i < LENGTH; i++) {
-            row = row.mul(w[i * PANEL]);
+            row = row.mul(w[i]).blend(1, POSITIONS.compare(EQ, (float) i));
             row.intoArray(decays, (i + 1) * LENGTH);
-            decays[(i + 1) * LENGTH + i] = 1;
-            row = FloatVector.fromArray(SPECIES, decays, (i + 1) * LENGTH);
+            upTo[i] = product;
+            product *= w[i];
+        }
+        upTo[LENGTH] = product;
+    }
+
+    // ── gradients of shared decays ──────────────────────────────────────────────────────────────────────────────────
+    // Row t of the crossings collects, in any lanes, products that the decay of position t is a factor of.
+
+    /**
+     * Pairs with the query at or after a position, or after it, in the lanes of their keys.
+     *
+     * @param early whether queries see the keys before the decay of their own position
+     * @param scores gradients of scores, narrow
+     * @param squares rows of scores, decayed
+     * @param add whether there are others already
+     */
+    static void crossPairs(boolean early, float[] scores, float[] squares, int at, boolean add, float[] crossings) {
+        FloatVector run = FloatVector.zero(SPECIES);
+        for (int i = LENGTH - 1; i >= 0; i--) {
+            FloatVector next = FloatVector.fromArray(SPECIES, scores, i * LENGTH)
+                    .fma(FloatVector.fromArray(SPECIES, squares, at + i * LENGTH), run);
+            FloatVector crossing = early ? run : next;
+            (add ? crossing.add(FloatVector.fromArray(SPECIES, crossings, i * LENGTH)) : crossing)
+                    .intoArray(crossings, i * LENGTH);
+            run = next;
         }
     }
+
+    /** Of those, pairs whose key is at or after the position too are not crossings. */
+    static void crossOnly(float[] crossings) {
+        for (int t = 0; t < LENGTH; t++) {
+            FloatVector.zero(SPECIES).blend(FloatVector.fromArray(SPECIES, crossings, t * LENGTH), first(t))
+                    .intoArray(crossings, t * LENGTH);
+        }
+    }
+
+    /** What queries at or after a position, or after it, read of the state before the chunk. */
+    static void crossReads(boolean early, float[] reads, float[] crossings) {
+        FloatVector run = FloatVector.zero(SPECIES);
+        for (int t = LENGTH - 1; t >= 0; t--) {
+            FloatVector next = run.add(FloatVector.fromArray(SPECIES, reads, t * LENGTH));
+            FloatVector.fromArray(SPECIES, crossings, t * LENGTH).add(early ? run : next)
+                    .intoArray(crossings, t * LENGTH);
+            run = next;
+        }
+    }
+
+    /** What keys before a position write into the state after the chunk. */
+    static void crossWrites(float[] writes, float[] crossings) {
+        FloatVector run = FloatVector.zero(SPECIES);
+        for (int t = 0; t < LENGTH; t++) {
+            FloatVector.fromArray(SPECIES, crossings, t * LENGTH).add(run).intoArray(crossings, t * LENGTH);
+            run = run.add(FloatVector.fromArray(SPECIES, writes, t * LENGTH));
+        }
+    }
+
+    /**
+     * Gradients of log-decays: the sums of the crossings' rows and of what crosses the whole chunk, 0 where the decay is.
+     *
+     * @param whole in n lanes
+     */
+    static void crossed(float[] crossings, float[] whole, int n, float[] w, float[] turned, float[] gradients) {
+        Transposition.block(crossings, 0, LENGTH, turned, 0, LENGTH);
+        FloatVector all = FloatVector.zero(SPECIES);
+        for (int i = 0; i < n; i += LENGTH) {
+            all = all.add(FloatVector.fromArray(SPECIES, whole, i));
+        }
+        FloatVector sum = FloatVector.broadcast(SPECIES, Lanes.sum(all));
+        for (int i = 0; i < LENGTH; i++) {
+            sum = sum.add(FloatVector.fromArray(SPECIES, turned, i * LENGTH));
+        }
+        sum.blend(0, FloatVector.fromArray(SPECIES, w, 0).compare(EQ, 0)).intoArray(gradients, 0);
+    }
+
+    // ── one channel ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     /**
      * Scores of one channel, added: score_i ← score_i + x_i·key, where keys of earlier positions shrink by the decays.

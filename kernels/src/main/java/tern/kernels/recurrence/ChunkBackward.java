@@ -40,9 +40,9 @@ final class ChunkBackward {
     private final int sides;
     private final int rows;
 
-    /** S before the chunk and the gradient of S after it, turned. */
-    private final float[] state;
+    /** The gradient of S after the chunk, turned; and S on the way between checkpoints. */
     private final float[] dState;
+    private final float[] state;
     /** V, below it W; and the gradients of outputs, below them those of R. */
     private final float[] written;
     private final float[] outputs;
@@ -60,9 +60,15 @@ final class ChunkBackward {
     private final float[] dValues;
     private final float[] dReading;
     private final float[] dWriting;
-    private final float[] pairs;
+    /** What pairs give to reading and writing. */
+    private final float[] readPairs;
+    private final float[] writePairs;
     private final float[] dDecay;
     private final float[] dTotal;
+    /** Where channels share decays: what crosses positions, and what is read and written across the chunk's ends. */
+    private final float[] crossings;
+    private final float[] reads;
+    private final float[] writes;
     /** Gradients of pairs of a position with itself: of a query with its key, and with its rewrite. */
     private final float[] dOwn;
     private final float[] dOwnRewrite;
@@ -72,6 +78,9 @@ final class ChunkBackward {
     /** All chunks, and those of a stretch. */
     private final int chunks;
     private final int stretch;
+    /** Rows of an array of states from one of them to the next, and where the one before the chunk begins. */
+    private final int stateRows;
+    private int before;
     private final float[] checkpoints;
     private final float[] states;
     private final float[] straight;
@@ -110,13 +119,18 @@ final class ChunkBackward {
         this.dValues = scratch.floats(Math.max(length(CHUNK, m), m * CHUNK));
         this.dReading = scratch.floats(length(rows, n));
         this.dWriting = scratch.floats(length(rows, n));
-        this.pairs = scratch.floats(length(rows, n));
+        this.readPairs = scratch.floats(length(rows, n));
+        this.writePairs = scratch.floats(length(rows, n));
+        this.crossings = scratch.floats(SQUARE);
+        this.reads = scratch.floats(SQUARE);
+        this.writes = scratch.floats(SQUARE);
         this.dDecay = scratch.floats(length(CHUNK, n));
         this.dTotal = scratch.floats(n);
         this.dOwn = scratch.floats(CHUNK);
         this.dOwnRewrite = scratch.floats(CHUNK);
         this.dBonus = scratch.floats(n);
         this.spare = parts.spare;
+        this.stateRows = length(m, n) / PANEL;
         this.chunks = (in.time() + CHUNK - 1) / CHUNK;
         this.stretch = Math.max(FEWEST, KEPT / length(m, n));
         this.checkpoints = scratch.floats(Math.max(1, (chunks + stretch - 1) / stretch) * length(m, n));
@@ -125,41 +139,31 @@ final class ChunkBackward {
     }
 
     /** All positions of sequence b. */
-    void run(Tensor before, Tensor dy, Tensor dNextState, Tensor dBefore, int b) {
+    void run(Tensor initial, Tensor dy, Tensor dNextState, Tensor dInitial, int b) {
         int stretches = (chunks + stretch - 1) / stretch;
-        load(before, b, state);
+        load(initial, b, checkpoints);
         for (int i = 0; i + 1 < stretches; i++) {
-            keep(checkpoints, i);
-            for (int chunk = i * stretch; chunk < (i + 1) * stretch; chunk++) {
-                pass(b, chunk);
+            pass(b, i * stretch, checkpoints, i * stateRows, state, 0);
+            for (int chunk = i * stretch + 1; chunk < (i + 1) * stretch - 1; chunk++) {
+                pass(b, chunk, state, 0, state, 0);
             }
+            pass(b, (i + 1) * stretch - 1, state, 0, checkpoints, (i + 1) * stateRows);
         }
-        keep(checkpoints, Math.max(0, stretches - 1));
         load(dNextState, b, dState);
         for (int i = stretches - 1; i >= 0; i--) {
             int first = i * stretch;
             int end = Math.min(first + stretch, chunks);
-            back(checkpoints, i);
-            for (int chunk = first; chunk < end; chunk++) {
-                keep(states, chunk - first);
-                if (chunk + 1 < end) {
-                    pass(b, chunk);
-                }
+            System.arraycopy(checkpoints, i * stateRows * PANEL, states, 0, stateRows * PANEL);
+            for (int chunk = first; chunk + 1 < end; chunk++) {
+                int at = (chunk - first) * stateRows;
+                pass(b, chunk, states, at, states, at + stateRows);
             }
             for (int chunk = end - 1; chunk >= first; chunk--) {
-                back(states, chunk - first);
+                before = (chunk - first) * stateRows;
                 chunk(b, chunk * CHUNK, dy);
             }
         }
-        store(dBefore, b);
-    }
-
-    private void keep(float[] states, int place) {
-        System.arraycopy(state, 0, states, place * length(m, n), length(m, n));
-    }
-
-    private void back(float[] states, int place) {
-        System.arraycopy(states, place * length(m, n), state, 0, length(m, n));
+        store(dInitial, b);
     }
 
     private void load(Tensor x, int b, float[] into) {
@@ -176,32 +180,29 @@ final class ChunkBackward {
                 4L * (b * in.heads() + h) * in.keyWidth() * values, 4L * values);
     }
 
-    // The state after a chunk.
-    private void pass(int b, int chunk) {
+    // The state after a chunk, from that before it.
+    private void pass(int b, int chunk, float[] from, int fromFirst, float[] to, int toFirst) {
         int start = chunk * CHUNK;
         int length = Math.min(CHUNK, in.time() - start);
         parts.packValues(in.value(), b, start, length, written, 0, rows);
         if (sides == 2) {
-            parts.pack(b, start, length);
-            parts.age();
-            parts.prefix();
-            parts.read(reading, 1);
+            parts.pack(b, start, length, reading, PANEL, rows * PANEL);
             for (int side = 0; side < 2; side++) {
                 parts.turn(side);
                 parts.scores(1, side, squares, (2 + side) * SQUARE, CHUNK);
             }
-            rewritten();
+            rewritten(from, fromFirst);
         } else {
             parts.packWritten(b, start, length);
-            parts.age();
         }
-        PanelProducts.decayColumns(written, rows, parts.aged, rows, parts.total, state, m, m, n, rows, spare);
+        PanelProducts.decayColumns(written, rows, parts.aged, rows, parts.total, from, fromFirst, to, toFirst, m, n,
+                rows, spare);
     }
 
     // W, by solving for four positions after another.
-    private void rewritten() {
+    private void rewritten(float[] from, int first) {
         Transposition.turn(reading, CHUNK, rows, n, turned);
-        PanelProducts.narrow(state, 0, m, turned, dValues, 0, m, n);
+        PanelProducts.narrow(from, first, m, turned, dValues, 0, m, n);
         Transposition.turnBack(dValues, m, written, CHUNK, rows);
         PanelProducts.rows(squares, 2 * SQUARE, CHUNK, written, 0, rows, written, CHUNK, rows, CHUNK, m, CHUNK, true,
                 spare);
@@ -215,17 +216,13 @@ final class ChunkBackward {
         }
     }
 
-    // One chunk: state is that before it, dState becomes the gradient of it.
+    // One chunk: dState becomes the gradient of the state before it.
     private void chunk(int b, int start, Tensor dy) {
         int length = Math.min(CHUNK, in.time() - start);
-        parts.pack(b, start, length);
+        parts.pack(b, start, length, reading, PANEL, rows * PANEL);
         parts.packValues(in.value(), b, start, length, written, 0, rows);
         parts.packValues(dy, b, start, length, outputs, 0, rows);
-        parts.age();
         parts.prefix();
-        for (int reader = 0; reader < sides; reader++) {
-            parts.read(reading, reader);
-        }
         for (int side = 0; side < sides; side++) {
             parts.turn(side);
             parts.turnAged(agedTurned[side]);
@@ -237,23 +234,23 @@ final class ChunkBackward {
             parts.ownPairs(squares, 0, CHUNK);
         }
         if (sides == 2) {
-            rewritten();
+            rewritten(states, before);
         }
         values();
         pairs();
         queries();
         keys();
-        ChunkRows.decayedDots(state, dState, m, n, parts.total, dTotal);
+        ChunkRows.decayedDots(states, before, dState, m, n, parts.total, dTotal);
         for (int side = 0; side < sides; side++) {
-            ChunkRows.readAfter(side == 0 && !in.readsBefore(), parts.query, dReading, parts.key, pairs, side * CHUNK,
-                    rows, CHUNK, n, dDecay);
+            if (parts.shared) {
+                parts.finishShared(side, dReading, readPairs, dWriting, writePairs, reads, writes);
+                AgeChains.crossReads(parts.early(side), reads, crossings);
+                AgeChains.crossWrites(writes, crossings);
+            } else {
+                parts.finish(side, dReading, readPairs, dWriting, writePairs, dTotal, dDecay);
+            }
         }
-        for (int side = 0; side < sides; side++) {
-            ChunkRows.writtenBefore(parts.key, dWriting, side * CHUNK, rows, dTotal, parts.decay, CHUNK, n, dDecay);
-        }
-        ChunkRows.add(dWriting, pairs, 0, rows, rows, n);
-        own();
-        PanelProducts.decayColumns(outputs, rows, reading, rows, parts.total, dState, m, m, n, rows, spare);
+        PanelProducts.decayColumns(outputs, rows, reading, rows, parts.total, dState, 0, dState, 0, m, n, rows, spare);
         unpack(b, start, length);
         unpackDecay(b, start, length);
         addBonus();
@@ -282,96 +279,104 @@ final class ChunkBackward {
         }
     }
 
-    // Gradients of all pairs of different positions, and those of pairs of a position with itself apart.
+    // Gradients of all pairs of positions. Those of a position with itself know no decay, so they stand apart where gradients of
+    // decays come from sums over pairs, and where a bonus weighs them.
     private void pairs() {
+        boolean apart = !parts.shared || in.readsBefore();
         for (int side = 0; side < sides; side++) {
             Transposition.turn(written, side * CHUNK, rows, m, turned);
             for (int reader = 0; reader < sides; reader++) {
+                boolean early = parts.early(reader);
                 PanelProducts.narrow(outputs, reader * CHUNK, rows, turned, scores, 0, CHUNK, m);
-                if (reader == 0) {
+                if (reader == 0 && apart) {
                     AgeChains.own(scores, side == 0 ? dOwn : dOwnRewrite);
                 }
-                parts.mask(scores, reader == 1 || in.readsBefore(), false, dSquares,
-                        reader * CHUNK * PANEL + side * CHUNK,
-                        PANEL);
+                if (parts.shared) {
+                    AgeChains.crossPairs(early, scores, squares, (2 * reader + side) * SQUARE, reader + side > 0,
+                            crossings);
+                }
+                parts.mask(scores, early, !apart && !early, dSquares, reader * CHUNK * PANEL + side * CHUNK, PANEL);
             }
         }
-    }
-
-    // Gradients of queries and probes.
-    private void queries() {
-        PanelProducts.rowsOfPanels(outputs, rows, state, m, dReading, n, m, spare);
-        PanelProducts.rows(dSquares, 0, PANEL, parts.writingForPairs(), 0, rows, pairs, 0, rows, rows, n, rows, false,
-                spare);
-        for (int reader = 0; reader < sides; reader++) {
-            parts.addPairs(dReading, pairs, reader);
+        if (parts.shared) {
+            AgeChains.crossOnly(crossings);
         }
-        parts.addSlowQueries(dSquares, dReading);
     }
 
-    // Gradients of keys and rewrites: from the state after the chunk, and from pairs.
+    // Parts of gradients of queries and probes.
+    private void queries() {
+        for (int p = 0; p < m; p += PANEL) {
+            PanelProducts.rows(outputs, p * rows, PANEL, states, before + p, m, dReading, 0, rows, rows, n,
+                    Math.min(PANEL, m - p), p > 0, spare);
+        }
+        PanelProducts.rows(dSquares, 0, PANEL, parts.writingForPairs(), 0, rows, readPairs, 0, rows, rows, n, rows,
+                false, spare);
+        parts.slowQueries(dSquares, readPairs);
+    }
+
+    // Parts of gradients of keys and rewrites.
     private void keys() {
         PanelProducts.rowsOfPanels(written, rows, dState, m, dWriting, n, m, spare);
-        PanelProducts.columns(dSquares, rows, parts.readingForPairs(), 0, rows, pairs, rows, rows, n, rows, spare);
-        for (int side = 0; side < sides; side++) {
-            ChunkRows.multiply(dWriting, side * CHUNK, rows, parts.later, 0, CHUNK, CHUNK, n, dWriting);
-            if (!parts.shared) {
-                ChunkRows.multiply(pairs, side * CHUNK, rows, parts.later, 0, CHUNK, CHUNK, n, pairs);
-            }
-        }
-        parts.addSlowKeys(dSquares, pairs);
-    }
-
-    // Pairs of a position with itself know no decay, so they come last.
-    private void own() {
-        if (in.readsBefore()) {
-            ChunkRows.addOwn(dOwn, parts.bonus, parts.key, dReading, rows, CHUNK, n);
-            ChunkRows.addOwn(dOwn, parts.bonus, parts.query, dWriting, rows, CHUNK, n);
-            return;
-        }
-        ChunkRows.addOwn(dOwn, parts.key, 0, dReading, 0, rows, CHUNK, n);
-        ChunkRows.addOwn(dOwn, parts.query, 0, dWriting, 0, rows, CHUNK, n);
-        if (sides == 2) {
-            ChunkRows.addOwn(dOwnRewrite, parts.key, CHUNK, dReading, 0, rows, CHUNK, n);
-            ChunkRows.addOwn(dOwnRewrite, parts.query, 0, dWriting, CHUNK, rows, CHUNK, n);
-        }
+        PanelProducts.columns(dSquares, rows, parts.readingForPairs(), 0, rows, writePairs, rows, rows, n, rows, spare);
+        parts.slowKeys(dSquares, writePairs);
     }
 
     private void unpack(int b, int start, int length) {
-        long at = 4 * in.keyAt(b, start, h);
-        long step = 4L * in.heads() * in.keyWidth();
-        ChunkRows.unpack(dReading, 0, rows, length, in.keyWidth(), dIn.query().data(), at, step);
-        ChunkRows.unpack(dWriting, 0, rows, length, in.keyWidth(), dIn.key().data(), at, step);
+        if (parts.shared && !in.readsBefore()) {
+            unpack(dReading, 0, dIn.query(), b, start, length);
+            unpack(dWriting, 0, dIn.key(), b, start, length);
+        } else {
+            if (sides == 2) {
+                ChunkRows.addOwn(dOwnRewrite, parts.key, CHUNK, dReading, 0, rows, CHUNK, n);
+            }
+            unpackOwn(dReading, 0, dOwn, parts.key, dIn.query(), b, start, length);
+            unpackOwn(dWriting, 0, dOwn, parts.query, dIn.key(), b, start, length);
+        }
         if (sides == 2) {
-            ChunkRows.unpack(dReading, CHUNK, rows, length, in.keyWidth(), dIn.probe().data(), at, step);
-            ChunkRows.unpack(dWriting, CHUNK, rows, length, in.keyWidth(), dIn.rewrite().data(), at, step);
+            unpack(dReading, CHUNK, dIn.probe(), b, start, length);
+            if (parts.shared) {
+                unpack(dWriting, CHUNK, dIn.rewrite(), b, start, length);
+            } else {
+                unpackOwn(dWriting, CHUNK, dOwnRewrite, parts.query, dIn.rewrite(), b, start, length);
+            }
         }
         Transposition.turnBack(dValues, m, written, 0, rows);
         ChunkRows.unpack(written, 0, rows, length, in.valueWidth(), dIn.value().data(),
                 4 * in.valueAt(b, start, h), 4L * in.heads() * in.valueWidth());
     }
 
+    private void unpack(float[] x, int first, Tensor to, int b, int start, int length) {
+        ChunkRows.unpack(x, first, rows, length, in.keyWidth(), to.data(), 4 * in.keyAt(b, start, h),
+                4L * in.heads() * in.keyWidth());
+    }
+
+    // With what pairs of positions with themselves give.
+    private void unpackOwn(float[] x, int first, float[] own, float[] y, Tensor to, int b, int start, int length) {
+        ChunkRows.unpackOwn(x, first, own, parts.bonus, y, 0, rows, length, in.keyWidth(), to.data(),
+                4 * in.keyAt(b, start, h), 4L * in.heads() * in.keyWidth());
+    }
+
     // Gradients of log-decays: to their places, or added to sums [K or 1] over positions.
     private void unpackDecay(int b, int start, int length) {
         int width = in.decayWidth();
+        long to = 4 * ((((long) b * in.time() + start) * in.heads() + h) * width);
+        long step = 4L * in.heads() * width;
+        boolean summed = in.logDecay().dim(1) == 1;
         if (parts.shared) {
-            ChunkRows.sumRows(dDecay, CHUNK, n);
-        }
-        if (in.logDecay().dim(1) > 1) {
-            long to = 4 * ((((long) b * in.time() + start) * in.heads() + h) * width);
-            long step = 4L * in.heads() * width;
-            if (width == 1) {
-                for (int t = 0; t < length; t++) {
-                    dLogDecay.data().set(FLOAT, to + t * step, dDecay[t * PANEL]);
-                }
-            } else {
+            AgeChains.crossed(crossings, dTotal, n, parts.decay, scores, dDecay);
+            for (int t = 0; t < length && !summed; t++) {
+                dLogDecay.data().set(FLOAT, to + t * step, dDecay[t]);
+            }
+        } else {
+            ChunkRows.forget(parts.decay, CHUNK, n, dDecay);
+            if (!summed) {
                 ChunkRows.unpack(dDecay, 0, CHUNK, length, width, dLogDecay.data(), to, step);
             }
         }
-        for (int i = 0; in.logDecay().dim(1) == 1 && i < width; i++) {
+        for (int i = 0; i < width && summed; i++) {
             float sum = 0;
             for (int t = 0; t < length; t++) {
-                sum += dDecay[ChunkRows.column(i, CHUNK) + t * PANEL];
+                sum += dDecay[parts.shared ? t : ChunkRows.column(i, CHUNK) + t * PANEL];
             }
             dDecaySums.set(DOUBLE, 8L * i, dDecaySums.get(DOUBLE, 8L * i) + sum);
         }

@@ -7,6 +7,7 @@ import static tern.kernels.recurrence.PanelProducts.length;
 import static tern.tensor.Tensor.FLOAT;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 
 import tern.kernels.lanes.Lanes;
 import tern.tensor.Tensor;
@@ -47,13 +48,19 @@ final class ChunkParts {
     /** Queries, below them probes; keys, below them rewrites. */
     final float[] query;
     final float[] key;
-    /** Decays, their products after each position and up to each, over all and the inverse of that. */
+    /** Decays; where channels share them, only {@link #upTo} and a vector of them. */
     final float[] decay;
+    /** Their products after each position and up to each, if channels differ. */
     final float[] later;
     final float[] earlier;
+    /** Their products over all positions, and the inverse of that. */
     final float[] total;
+    final float[] inverse;
     /** What weighs a position's own pair. */
     final float[] bonus;
+    /** Decays between positions where channels share them, and up to each. */
+    final float[] between;
+    final float[] upTo;
     /** Keys and rewrites at the end of the chunk. */
     final float[] aged;
     final float[] spare;
@@ -61,14 +68,11 @@ final class ChunkParts {
     private final ScanInputs in;
     private final int h;
     private final boolean before;
-    private final float[] inverse;
     /** Queries and probes for pairs. */
     private final float[] pairing;
     /** Keys or rewrites for pairs, turned. */
     private final float[] turned;
     private final float[] scores;
-    /** Decays between positions where channels share them. */
-    private final float[] between;
     private final float[] product;
     private final float[] own;
     private final float[] lanes;
@@ -89,53 +93,50 @@ final class ChunkParts {
         this.rows = sides * CHUNK;
         this.query = scratch.floats(length(rows, n));
         this.key = scratch.floats(length(rows, n));
-        this.decay = scratch.floats(length(CHUNK, n));
-        this.later = scratch.floats(length(CHUNK, n));
-        this.earlier = scratch.floats(length(CHUNK + 1, n));
+        this.decay = scratch.floats(shared ? CHUNK : length(CHUNK, n));
+        this.later = scratch.floats(shared ? 0 : length(CHUNK, n));
+        this.earlier = scratch.floats(shared ? 0 : length(CHUNK + 1, n));
         this.total = scratch.floats(n);
         this.bonus = scratch.floats(length(1, n));
         this.aged = scratch.floats(length(rows, n));
         this.spare = scratch.floats(PanelProducts.scratchLength());
         this.inverse = scratch.floats(n);
-        this.pairing = scratch.floats(length(rows, n));
+        this.pairing = scratch.floats(shared ? 0 : length(rows, n));
         this.turned = scratch.floats(n * CHUNK);
         this.scores = scratch.floats(CHUNK * CHUNK);
         this.between = scratch.floats((CHUNK + 1) * CHUNK);
+        this.upTo = scratch.floats(CHUNK + 1);
         this.product = scratch.floats(length(CHUNK, n));
         this.own = scratch.floats(CHUNK);
         this.lanes = scratch.floats(CHUNK);
         if (before) {
             ChunkRows.pack(in.bonus().data(), 4L * h * keys, 0, 1, 1, keys, bonus, 0, 1);
+        } else {
+            Arrays.fill(bonus, 1);
         }
     }
 
-    /** Reads positions. Those past the last have zeros and a decay of 1: they change nothing. */
-    void pack(int b, int start, int length) {
-        pack(in.query(), b, start, length, query, 0);
-        if (rankOne) {
-            pack(in.probe(), b, start, length, query, CHUNK);
-        }
+    /**
+     * Reads positions: queries and probes, and once more as they read the state before the chunk, with what has decayed of it;
+     * and what {@link #packWritten} reads. Positions past the last have zeros and a decay of 1: they change nothing.
+     *
+     * @param reading the second copy, its rows {@code row} and its panels {@code panel} floats apart
+     */
+    void pack(int b, int start, int length, float[] reading, int row, int panel) {
         packWritten(b, start, length);
-    }
-
-    /** Reads what a position writes, and the decays. */
-    void packWritten(int b, int start, int length) {
-        pack(in.key(), b, start, length, key, 0);
+        packRead(in.query(), b, start, length, 0, reading, row, panel);
         if (rankOne) {
-            pack(in.rewrite(), b, start, length, key, CHUNK);
+            packRead(in.probe(), b, start, length, 1, reading, row, panel);
         }
+    }
+
+    /** Reads decays, keys and rewrites, and makes these as they are at the chunk's end. */
+    void packWritten(int b, int start, int length) {
         packDecays(b, start, length);
-    }
-
-    private void pack(Tensor x, int b, int start, int length, float[] to, int first) {
-        ChunkRows.pack(x.data(), 4 * in.keyAt(b, start, h), 4L * in.heads() * keys, length, CHUNK, keys, to, first,
-                rows);
-    }
-
-    /** Reads values or gradients of outputs. */
-    void packValues(Tensor x, int b, int start, int length, float[] to, int first, int panelRows) {
-        ChunkRows.pack(x.data(), 4 * in.valueAt(b, start, h), 4L * in.heads() * values, length, CHUNK, values, to,
-                first, panelRows);
+        packKeys(in.key(), b, start, length, 0);
+        if (rankOne) {
+            packKeys(in.rewrite(), b, start, length, 1);
+        }
     }
 
     private void packDecays(int b, int start, int length) {
@@ -144,42 +145,63 @@ final class ChunkParts {
         long step = in.logDecay().dim(1) == 1 ? 0 : 4L * in.heads() * in.decayWidth();
         if (shared) {
             for (int t = 0; t < CHUNK; t++) {
-                lanes[t] = t < length ? g.get(FLOAT, at + t * step) : 0;
+                decay[t] = t < length ? g.get(FLOAT, at + t * step) : 0;
             }
-            ChunkRows.spreadExponentials(lanes, decay, n, CHUNK);
+            Lanes.exponentials(decay, CHUNK);
+            AgeChains.decays(decay, between, upTo);
+            Arrays.fill(total, upTo[CHUNK]);
         } else {
             ChunkRows.pack(g, at, step, length, CHUNK, keys, decay, 0, CHUNK);
             Lanes.exponentials(decay, length(CHUNK, n));
         }
     }
 
-    /** Products of decays, and keys and rewrites as they are at the chunk's end. */
-    void age() {
-        slow = ChunkRows.suffix(key, decay, CHUNK, n, rows, aged, later, total, inverse, SMALLEST) && !shared;
-        if (rankOne) {
+    private void packKeys(Tensor x, int b, int start, int length, int side) {
+        long at = 4 * in.keyAt(b, start, h);
+        long step = 4L * in.heads() * keys;
+        if (shared) {
+            ChunkRows.packScaled(x.data(), at, step, length, CHUNK, keys, key, side * CHUNK, rows, between,
+                    CHUNK * CHUNK, aged, side * CHUNK * PANEL, PANEL, rows * PANEL);
+            return;
+        }
+        ChunkRows.pack(x.data(), at, step, length, CHUNK, keys, key, side * CHUNK, rows);
+        if (side == 0) {
+            slow = ChunkRows.suffix(key, decay, CHUNK, n, rows, aged, later, total, inverse, SMALLEST);
+        } else {
             ChunkRows.multiply(key, CHUNK, rows, later, 0, CHUNK, CHUNK, n, aged);
         }
+    }
+
+    private void packRead(Tensor x, int b, int start, int length, int reader, float[] reading, int row, int panel) {
+        long at = 4 * in.keyAt(b, start, h);
+        long step = 4L * in.heads() * keys;
+        int to = reader * CHUNK * row;
         if (shared) {
-            AgeChains.decays(decay, between);
+            ChunkRows.packScaled(x.data(), at, step, length, CHUNK, keys, query, reader * CHUNK, rows, upTo,
+                    early(reader) ? 0 : 1, reading, to, row, panel);
+        } else {
+            ChunkRows.pack(x.data(), at, step, length, CHUNK, keys, query, reader * CHUNK, rows);
+            ChunkRows.multiplyByPrefix(query, reader * CHUNK, rows, decay, !early(reader), inverse, CHUNK, n, reading,
+                    to, row, panel, pairing);
         }
     }
 
-    /** Queries (reader 0) or probes (1) as they read the state before the chunk: rows of {@code leftRow} numbers. */
-    void read(float[] left, int leftRow, int reader) {
-        ChunkRows.multiplyByPrefix(query, reader * CHUNK, rows, decay, !before && reader == 0, inverse, CHUNK, n, left,
-                reader * CHUNK * leftRow, leftRow, pairing);
+    /** Whether queries (reader 0) or probes (1) see the state before the decay of their own position. */
+    boolean early(int reader) {
+        return before || reader == 1;
     }
 
-    /** Products of decays up to each position, for {@link #read(float[],int)} and {@link #addPairs}. */
+    /** Reads values or gradients of outputs. */
+    void packValues(Tensor x, int b, int start, int length, float[] to, int first, int panelRows) {
+        ChunkRows.pack(x.data(), 4 * in.valueAt(b, start, h), 4L * in.heads() * values, length, CHUNK, values, to,
+                first, panelRows);
+    }
+
+    /** Products of decays up to each position, for {@link #finish}. */
     void prefix() {
-        ChunkRows.prefix(decay, CHUNK, n, earlier);
-    }
-
-    /** The same into panels, after {@link #prefix}. */
-    void read(float[] reading, int reader) {
-        ChunkRows.multiply(query, reader * CHUNK, rows, earlier, before || reader == 1 ? 0 : 1, CHUNK + 1, CHUNK, n,
-                reading);
-        ChunkRows.scale(reading, reader * CHUNK, rows, inverse, CHUNK, n, pairing, reader * CHUNK, rows);
+        if (!shared) {
+            ChunkRows.prefix(decay, CHUNK, n, earlier);
+        }
     }
 
     /** Queries and probes in the form that pairs with {@link #writingForPairs}. */
@@ -200,10 +222,7 @@ final class ChunkParts {
     /** Keys or rewrites at the chunk's end, turned; after {@link #turn}. */
     void turnAged(float[] into) {
         if (shared) {
-            for (int t = 0; t < CHUNK; t++) {
-                lanes[t] = later[t * PANEL];
-            }
-            ChunkRows.decayLanes(turned, lanes, n, into);
+            ChunkRows.decayLanes(turned, between, CHUNK * CHUNK, n, into);
         } else {
             System.arraycopy(turned, 0, into, 0, n * CHUNK);
         }
@@ -212,7 +231,7 @@ final class ChunkParts {
     /** Pairs of queries or probes with the keys or rewrites that are turned: rows of {@code row} numbers from {@code at} on. */
     void scores(int reader, int side, float[] into, int at, int row) {
         PanelProducts.narrow(readingForPairs(), reader * CHUNK, rows, turned, scores, 0, CHUNK, n);
-        boolean early = before || reader == 1;
+        boolean early = early(reader);
         if (slow) {
             addSlowScores(reader, side, early);
         }
@@ -247,18 +266,28 @@ final class ChunkParts {
         }
     }
 
-    /** Gradients of queries or probes: x from the state, what pairs add, both as {@link #read} makes them. */
-    void addPairs(float[] x, float[] pairs, int reader) {
-        int first = before || reader == 1 ? 0 : 1;
-        if (shared) {
-            ChunkRows.addDecayedPairs(x, pairs, reader * CHUNK, rows, earlier, first, CHUNK + 1, CHUNK, n);
-        } else {
-            ChunkRows.addPairs(x, pairs, reader * CHUNK, rows, earlier, first, CHUNK + 1, inverse, CHUNK, n);
-        }
+    /**
+     * Gradients of queries and keys (x = 0), or probes and rewrites (1), from what the state and what pairs give to them; and,
+     * added, of log-decays, if channels differ.
+     *
+     * @param begin what crosses all positions
+     */
+    void finish(int x, float[] dReading, float[] readPairs, float[] dWriting, float[] writePairs, float[] begin,
+            float[] dDecay) {
+        ChunkRows.finish(early(x), query, dReading, readPairs, key, dWriting, writePairs, x * CHUNK, rows, earlier,
+                early(x) ? 0 : 1, later, inverse, begin, CHUNK, n, dDecay);
     }
 
-    /** What the pairs of slow channels add to gradients of queries and probes. */
-    void addSlowQueries(float[] dSquares, float[] dReading) {
+    /** The same where they share decays; what crosses positions to read or be written is left in two vectors for each. */
+    void finishShared(int x, float[] dReading, float[] readPairs, float[] dWriting, float[] writePairs, float[] reads,
+            float[] writes) {
+        ChunkRows.finishShared(query, dReading, readPairs, key, dWriting, writePairs, x * CHUNK, rows, upTo,
+                early(x) ? 0 : 1, between, CHUNK * CHUNK, CHUNK, n, reads, writes);
+    }
+
+    /** What the pairs of slow channels give to gradients of queries and probes, in the place of what products have given. */
+    void slowQueries(float[] dSquares, float[] readPairs) {
+        clearSlow(readPairs);
         for (int pair = 0; slow && pair < sides * sides; pair++) {
             int reader = pair / sides;
             int side = pair % sides;
@@ -266,25 +295,34 @@ final class ChunkParts {
             for (int i = 0; i < n; i++) {
                 if (inverse[i] == 0) {
                     int column = ChunkRows.column(i, rows);
-                    AgeChains.addQueries(before || reader == 1, decay, ChunkRows.column(i, CHUNK), key,
-                            column + side * CHUNK * PANEL, scores, dReading, column + reader * CHUNK * PANEL, lanes);
+                    AgeChains.addQueries(early(reader), decay, ChunkRows.column(i, CHUNK), key,
+                            column + side * CHUNK * PANEL, scores, readPairs, column + reader * CHUNK * PANEL, lanes);
                 }
             }
         }
     }
 
-    /** What the pairs of slow channels add to gradients of keys and rewrites. */
-    void addSlowKeys(float[] dSquares, float[] dWriting) {
+    /** Likewise to gradients of keys and rewrites. */
+    void slowKeys(float[] dSquares, float[] writePairs) {
+        clearSlow(writePairs);
         for (int pair = 0; slow && pair < sides * sides; pair++) {
             int reader = pair / sides;
             int side = pair % sides;
             for (int i = 0; i < n; i++) {
                 if (inverse[i] == 0) {
                     int column = ChunkRows.column(i, rows);
-                    AgeChains.addKeys(before || reader == 1, decay, ChunkRows.column(i, CHUNK), query,
-                            column + reader * CHUNK * PANEL, dSquares, reader * CHUNK * PANEL + side * CHUNK, dWriting,
-                            column + side * CHUNK * PANEL, lanes);
+                    AgeChains.addKeys(early(reader), decay, ChunkRows.column(i, CHUNK), query,
+                            column + reader * CHUNK * PANEL, dSquares, reader * CHUNK * PANEL + side * CHUNK,
+                            writePairs, column + side * CHUNK * PANEL, lanes);
                 }
+            }
+        }
+    }
+
+    private void clearSlow(float[] pairs) {
+        for (int i = 0; slow && i < n; i++) {
+            for (int t = 0; inverse[i] == 0 && t < rows; t++) {
+                pairs[ChunkRows.column(i, rows) + t * PANEL] = 0;
             }
         }
     }

@@ -97,6 +97,61 @@ final class ChunkRows {
         }
     }
 
+    /**
+     * Copies rows as {@link #pack}, and once more with each row multiplied by a number of its own.
+     *
+     * @param factors a number a row, from {@code factorAt} on
+     * @param scaled the second copy, its first row at {@code scaledAt}, rows {@code scaledRow} and panels {@code scaledPanel}
+     *     floats apart
+     */
+    static void packScaled(MemorySegment x, long at, long step, int length, int rows, int width, float[] to, int first,
+            int panelRows, float[] factors, int factorAt, float[] scaled, int scaledAt, int scaledRow,
+            int scaledPanel) {
+        int i = 0;
+        for (; i + 4 * LENGTH <= width && PANEL == 4 * LENGTH; i += 4 * LENGTH) {
+            packScaledFour(x, at + 4L * i, step, length, to, column(i, panelRows) + first * PANEL, factors, factorAt,
+                    scaled, scaledAt + i / PANEL * scaledPanel, scaledRow);
+        }
+        for (; i < width; i += LENGTH) {
+            VectorMask<Float> valid = Lanes.first(width - i);
+            int into = column(i, panelRows) + first * PANEL;
+            int out = scaledAt + i / PANEL * scaledPanel + i % PANEL;
+            for (int t = 0; t < length; t++) {
+                FloatVector row = FloatVector.fromMemorySegment(SPECIES, x, at + 4L * i + t * step, ORDER, valid);
+                row.intoArray(to, into + t * PANEL);
+                row.mul(factors[factorAt + t]).intoArray(scaled, out + t * scaledRow);
+            }
+        }
+        FloatVector zero = FloatVector.zero(SPECIES);
+        for (i = 0; i < width && length < rows; i += LENGTH) {
+            fill(0, to, column(i, panelRows) + (first + length) * PANEL, rows - length);
+            for (int t = length; t < rows; t++) {
+                zero.intoArray(scaled, scaledAt + i / PANEL * scaledPanel + i % PANEL + t * scaledRow);
+            }
+        }
+    }
+
+    private static void packScaledFour(MemorySegment x, long at, long step, int length, float[] to, int into,
+            float[] factors, int factorAt, float[] scaled, int out, int outRow) {
+        for (int t = 0; t < length; t++) {
+            long from = at + t * step;
+            FloatVector a = FloatVector.fromMemorySegment(SPECIES, x, from, ORDER);
+            FloatVector b = FloatVector.fromMemorySegment(SPECIES, x, from + 4L * LENGTH, ORDER);
+            FloatVector c = FloatVector.fromMemorySegment(SPECIES, x, from + 8L * LENGTH, ORDER);
+            FloatVector d = FloatVector.fromMemorySegment(SPECIES, x, from + 12L * LENGTH, ORDER);
+            a.intoArray(to, into + t * PANEL);
+            b.intoArray(to, into + t * PANEL + LENGTH);
+            c.intoArray(to, into + t * PANEL + 2 * LENGTH);
+            d.intoArray(to, into + t * PANEL + 3 * LENGTH);
+            FloatVector factor = FloatVector.broadcast(SPECIES, factors[factorAt + t]);
+            int place = out + t * outRow;
+            a.mul(factor).intoArray(scaled, place);
+            b.mul(factor).intoArray(scaled, place + LENGTH);
+            c.mul(factor).intoArray(scaled, place + 2 * LENGTH);
+            d.mul(factor).intoArray(scaled, place + 3 * LENGTH);
+        }
+    }
+
     /** Copies rows to a tensor. */
     static void unpack(float[] from, int first, int panelRows, int length, int width, MemorySegment y, long at,
             long step) {
@@ -127,13 +182,23 @@ final class ChunkRows {
         }
     }
 
-    /** Exponentials of a vector's numbers, each in all n columns of its row. */
-    static void spreadExponentials(float[] g, float[] to, int n, int panelRows) {
-        Lanes.exponentials(g, LENGTH);
-        for (int i = 0; i < n; i += LENGTH) {
-            int at = column(i, panelRows);
-            for (int t = 0; t < LENGTH; t++) {
-                FloatVector.broadcast(SPECIES, g[t]).intoArray(to, at + t * PANEL);
+    /**
+     * Copies rows to a tensor, x_t + factor_t·(s ⊙ z_t), all rows of s the same.
+     *
+     * @param z in panels like x, from row {@code zFirst} on
+     */
+    static void unpackOwn(float[] x, int first, float[] factors, float[] s, float[] z, int zFirst, int panelRows,
+            int length, int width, MemorySegment y, long at, long step) {
+        for (int i = 0; i < width; i += LENGTH) {
+            VectorMask<Float> valid = Lanes.first(width - i);
+            int from = column(i, panelRows) + first * PANEL;
+            int own = column(i, panelRows) + zFirst * PANEL;
+            FloatVector common = FloatVector.fromArray(SPECIES, s, i);
+            for (int t = 0; t < length; t++) {
+                common.mul(factors[t])
+                        .fma(FloatVector.fromArray(SPECIES, z, own + t * PANEL),
+                                FloatVector.fromArray(SPECIES, x, from + t * PANEL))
+                        .intoMemorySegment(y, at + 4L * i + t * step, ORDER, valid);
             }
         }
     }
@@ -206,15 +271,15 @@ final class ChunkRows {
     }
 
     /**
-     * z_t ← x_t ⊙ w_0 ⊙ … up to the position or before it, into rows of any length, and scaled ← z ⊙ s, where all rows of s
-     * are the same.
+     * z_t ← x_t ⊙ w_0 ⊙ … up to the position or before it, and scaled ← z ⊙ s, where all rows of s are the same; z with its first
+     * row at {@code zAt}, rows {@code zRow} and panels {@code zPanel} floats apart.
      */
     static void multiplyByPrefix(float[] x, int first, int panelRows, float[] w, boolean inclusive, float[] s, int rows,
-            int n, float[] z, int zAt, int zRow, float[] scaled) {
+            int n, float[] z, int zAt, int zRow, int zPanel, float[] scaled) {
         for (int i = 0; i < n; i += LENGTH) {
             int at = column(i, panelRows) + first * PANEL;
             int wAt = column(i, rows);
-            int to = zAt + i;
+            int to = zAt + i / PANEL * zPanel + i % PANEL;
             FloatVector factor = FloatVector.fromArray(SPECIES, s, i);
             FloatVector run = FloatVector.broadcast(SPECIES, 1);
             for (int t = 0; t < rows; t++) {
@@ -237,17 +302,6 @@ final class ChunkRows {
             for (int t = 0; t < rows; t++) {
                 FloatVector.fromArray(SPECIES, x, at + t * PANEL).mul(factor).intoArray(z, to + t * PANEL);
             }
-        }
-    }
-
-    /** The first number of each row ← the sum of the row. */
-    static void sumRows(float[] x, int rows, int n) {
-        for (int t = 0; t < rows; t++) {
-            FloatVector sum = FloatVector.zero(SPECIES);
-            for (int i = 0; i < n; i += LENGTH) {
-                sum = sum.add(FloatVector.fromArray(SPECIES, x, column(i, rows) + t * PANEL));
-            }
-            x[t * PANEL] = Lanes.sum(sum);
         }
     }
 
@@ -275,107 +329,113 @@ final class ChunkRows {
     // ── gradients ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     /**
-     * x ← c ⊙ (x + s ⊙ pairs), the gradients of queries from the state and from pairs; all rows of s are the same. Rows of x and
-     * pairs begin at {@code first} in panels of {@code panelRows}, those of c at {@code cFirst}.
+     * Gradients of a chunk's reading and writing rows from the parts that products have made: r ← c ⊙ r + f ⊙ rp, of reading rows
+     * from the state and from pairs, and w ← l ⊙ w + wp, of writing rows, wp ← g ⊙ wp before; and what crosses each position
+     * into {@code sum}: Σ_(s&ge;t) x_s ⊙ r_s − y_s ⊙ wp_s, with x over s &gt; t if queries are early, + begin + Σ_(j&lt;t) y_j ⊙
+     * (l ⊙ w)_j. Here f is c ⊙ s and g is l, but both are 1 where s is 0: pairs of those channels come as they are.
+     *
+     * @param first the first row of x, r, rp, y, w and wp, all in panels of {@code panelRows} rows; not 0 if it is added to sum
+     * @param c from row {@code cFirst} on, of {@code rows} + 1 rows
+     * @param begin [n], counted if {@code first} is 0
      */
-    static void addPairs(float[] x, float[] pairs, int first, int panelRows, float[] c, int cFirst, int cRows,
-            float[] s,
-            int rows, int n) {
+    static void finish(boolean early, float[] x, float[] r, float[] rp, float[] y, float[] w, float[] wp, int first,
+            int panelRows, float[] c, int cFirst, float[] l, float[] s, float[] begin, int rows, int n, float[] sum) {
         for (int i = 0; i < n; i += LENGTH) {
             int at = column(i, panelRows) + first * PANEL;
-            int cAt = column(i, cRows) + cFirst * PANEL;
-            FloatVector factor = FloatVector.fromArray(SPECIES, s, i);
+            int cAt = column(i, rows + 1) + cFirst * PANEL;
+            int to = column(i, rows);
+            readAfter(early, x, r, rp, y, wp, at, c, cAt, l, to, s, i, rows, first > 0, sum);
+            FloatVector run = first == 0 ? FloatVector.fromArray(SPECIES, begin, i) : FloatVector.zero(SPECIES);
             for (int t = 0; t < rows; t++) {
-                FloatVector.fromArray(SPECIES, pairs, at + t * PANEL)
-                        .fma(factor, FloatVector.fromArray(SPECIES, x, at + t * PANEL))
-                        .mul(FloatVector.fromArray(SPECIES, c, cAt + t * PANEL)).intoArray(x, at + t * PANEL);
+                int here = at + t * PANEL;
+                FloatVector late = FloatVector.fromArray(SPECIES, l, to + t * PANEL)
+                        .mul(FloatVector.fromArray(SPECIES, w, here));
+                FloatVector.fromArray(SPECIES, sum, to + t * PANEL).add(run).intoArray(sum, to + t * PANEL);
+                run = FloatVector.fromArray(SPECIES, y, here).fma(late, run);
+                late.add(FloatVector.fromArray(SPECIES, wp, here)).intoArray(w, here);
             }
         }
     }
 
-    /** x ← c ⊙ x + pairs, likewise. */
-    static void addDecayedPairs(float[] x, float[] pairs, int first, int panelRows, float[] c, int cFirst, int cRows,
-            int rows, int n) {
+    private static void readAfter(boolean early, float[] x, float[] r, float[] rp, float[] y, float[] wp, int at,
+            float[] c, int cAt, float[] l, int to, float[] s, int i, int rows, boolean add, float[] sum) {
+        FloatVector one = FloatVector.broadcast(SPECIES, 1);
+        FloatVector inverse = FloatVector.fromArray(SPECIES, s, i);
+        VectorMask<Float> asIs = inverse.compare(VectorOperators.EQ, 0);
+        FloatVector run = FloatVector.zero(SPECIES);
+        for (int t = rows - 1; t >= 0; t--) {
+            int here = at + t * PANEL;
+            FloatVector decay = FloatVector.fromArray(SPECIES, c, cAt + t * PANEL);
+            FloatVector pair = FloatVector.fromArray(SPECIES, wp, here)
+                    .mul(FloatVector.fromArray(SPECIES, l, to + t * PANEL).blend(one, asIs));
+            pair.intoArray(wp, here);
+            run = pair.neg().fma(FloatVector.fromArray(SPECIES, y, here), run);
+            FloatVector read = decay.mul(inverse).blend(one, asIs).fma(FloatVector.fromArray(SPECIES, rp, here),
+                    decay.mul(FloatVector.fromArray(SPECIES, r, here)));
+            read.intoArray(r, here);
+            FloatVector next = FloatVector.fromArray(SPECIES, x, here).fma(read, run);
+            FloatVector crossing = early ? run : next;
+            (add ? crossing.add(FloatVector.fromArray(SPECIES, sum, to + t * PANEL)) : crossing)
+                    .intoArray(sum, to + t * PANEL);
+            run = next;
+        }
+    }
+
+    /** x ← 0 where w is 0. */
+    static void forget(float[] w, int rows, int n, float[] x) {
         for (int i = 0; i < n; i += LENGTH) {
-            int at = column(i, panelRows) + first * PANEL;
-            int cAt = column(i, cRows) + cFirst * PANEL;
+            int at = column(i, rows);
             for (int t = 0; t < rows; t++) {
-                FloatVector.fromArray(SPECIES, c, cAt + t * PANEL)
-                        .fma(FloatVector.fromArray(SPECIES, x, at + t * PANEL),
-                                FloatVector.fromArray(SPECIES, pairs, at + t * PANEL))
+                FloatVector.fromArray(SPECIES, x, at + t * PANEL)
+                        .blend(0, FloatVector.fromArray(SPECIES, w, at + t * PANEL).compare(VectorOperators.EQ, 0))
                         .intoArray(x, at + t * PANEL);
             }
         }
     }
 
-    /** sum ← total ⊙ Σ x_r ⊙ y_r over all rows, in two chains of sums. */
-    static void decayedDots(float[] x, float[] y, int rows, int n, float[] total, float[] sum) {
+    /**
+     * The same where all channels share decays: r_t ← c_t·r_t + rp_t and w_t ← l_t·w_t + wp_t, and into a vector a row the parts of
+     * sums over the channels of x_t ⊙ c_t·r_t and y_t ⊙ l_t·w_t.
+     */
+    static void finishShared(float[] x, float[] r, float[] rp, float[] y, float[] w, float[] wp, int first,
+            int panelRows, float[] c, int cAt, float[] l, int lAt, int rows, int n, float[] reads, float[] writes) {
+        for (int i = 0; i < n; i += LENGTH) {
+            int at = column(i, panelRows) + first * PANEL;
+            decayAndAdd(x, r, rp, at, c, cAt, rows, i > 0, reads);
+            decayAndAdd(y, w, wp, at, l, lAt, rows, i > 0, writes);
+        }
+    }
+
+    private static void decayAndAdd(float[] x, float[] r, float[] pairs, int at, float[] c, int cAt, int rows,
+            boolean add, float[] sums) {
+        for (int t = 0; t < rows; t++) {
+            int here = at + t * PANEL;
+            FloatVector decayed = FloatVector.fromArray(SPECIES, r, here).mul(c[cAt + t]);
+            decayed.add(FloatVector.fromArray(SPECIES, pairs, here)).intoArray(r, here);
+            FloatVector product = decayed.mul(FloatVector.fromArray(SPECIES, x, here));
+            (add ? product.add(FloatVector.fromArray(SPECIES, sums, t * LENGTH)) : product).intoArray(sums, t * LENGTH);
+        }
+    }
+
+    /** sum ← total ⊙ Σ x_r ⊙ y_r over all rows, a multiple of four, in four chains of sums; x begins with row {@code first}. */
+    static void decayedDots(float[] x, int first, float[] y, int rows, int n, float[] total, float[] sum) {
         for (int i = 0; i < n; i += LENGTH) {
             int at = column(i, rows);
-            FloatVector even = FloatVector.zero(SPECIES);
-            FloatVector odd = even;
-            for (int r = 0; r < rows; r += 2) {
-                int next = at + r * PANEL;
-                even = FloatVector.fromArray(SPECIES, x, next).fma(FloatVector.fromArray(SPECIES, y, next), even);
-                odd = FloatVector.fromArray(SPECIES, x, next + PANEL)
-                        .fma(FloatVector.fromArray(SPECIES, y, next + PANEL), odd);
+            int from = at + first * PANEL;
+            FloatVector a = FloatVector.zero(SPECIES);
+            FloatVector b = a;
+            FloatVector c = a;
+            FloatVector d = a;
+            for (int r = 0; r < rows * PANEL; r += 4 * PANEL) {
+                a = FloatVector.fromArray(SPECIES, x, from + r).fma(FloatVector.fromArray(SPECIES, y, at + r), a);
+                b = FloatVector.fromArray(SPECIES, x, from + r + PANEL)
+                        .fma(FloatVector.fromArray(SPECIES, y, at + r + PANEL), b);
+                c = FloatVector.fromArray(SPECIES, x, from + r + 2 * PANEL)
+                        .fma(FloatVector.fromArray(SPECIES, y, at + r + 2 * PANEL), c);
+                d = FloatVector.fromArray(SPECIES, x, from + r + 3 * PANEL)
+                        .fma(FloatVector.fromArray(SPECIES, y, at + r + 3 * PANEL), d);
             }
-            even.add(odd).mul(FloatVector.fromArray(SPECIES, total, i)).intoArray(sum, i);
-        }
-    }
-
-    /** sum_t ← Σ_(s&ge;t) x_s ⊙ dx_s − y_s ⊙ dy_s, or of x over s &gt; t: what is read at or after a position. */
-    static void readAfter(boolean inclusive, float[] x, float[] dx, float[] y, float[] dy, int first, int panelRows,
-            int rows, int n, float[] sum) {
-        for (int i = 0; i < n; i += LENGTH) {
-            int at = column(i, panelRows) + first * PANEL;
-            int to = column(i, rows);
-            FloatVector run = FloatVector.zero(SPECIES);
-            for (int t = rows - 1; t >= 0; t--) {
-                int here = at + t * PANEL;
-                run = FloatVector.fromArray(SPECIES, y, here).neg().fma(FloatVector.fromArray(SPECIES, dy, here), run);
-                FloatVector next = FloatVector.fromArray(SPECIES, x, here)
-                        .fma(FloatVector.fromArray(SPECIES, dx, here), run);
-                FloatVector crossing = inclusive ? next : run;
-                (first == 0 ? crossing : crossing.add(FloatVector.fromArray(SPECIES, sum, to + t * PANEL)))
-                        .intoArray(sum, to + t * PANEL);
-                run = next;
-            }
-        }
-    }
-
-    /**
-     * sum_t ← sum_t + begin + Σ_(j&lt;t) y_j ⊙ dy_j, what was written before a position and is read after the chunk; then 0
-     * where w is 0.
-     *
-     * @param begin [n], or nothing if there is a row before the first
-     */
-    static void writtenBefore(float[] y, float[] dy, int first, int panelRows, float[] begin, float[] w, int rows,
-            int n,
-            float[] sum) {
-        FloatVector zero = FloatVector.zero(SPECIES);
-        for (int i = 0; i < n; i += LENGTH) {
-            int at = column(i, panelRows) + first * PANEL;
-            int to = column(i, rows);
-            FloatVector run = first == 0 ? FloatVector.fromArray(SPECIES, begin, i) : zero;
-            for (int t = 0; t < rows; t++) {
-                FloatVector whole = FloatVector.fromArray(SPECIES, sum, to + t * PANEL).add(run);
-                whole.blend(zero, FloatVector.fromArray(SPECIES, w, to + t * PANEL).compare(VectorOperators.EQ, 0))
-                        .intoArray(sum, to + t * PANEL);
-                run = FloatVector.fromArray(SPECIES, y, at + t * PANEL)
-                        .fma(FloatVector.fromArray(SPECIES, dy, at + t * PANEL), run);
-            }
-        }
-    }
-
-    /** x ← x + y, rows from {@code first} on, in panels of {@code panelRows}. */
-    static void add(float[] x, float[] y, int first, int panelRows, int rows, int n) {
-        for (int i = 0; i < n; i += LENGTH) {
-            int at = column(i, panelRows) + first * PANEL;
-            for (int t = 0; t < rows; t++) {
-                FloatVector.fromArray(SPECIES, x, at + t * PANEL)
-                        .add(FloatVector.fromArray(SPECIES, y, at + t * PANEL)).intoArray(x, at + t * PANEL);
-            }
+            a.add(b).add(c.add(d)).mul(FloatVector.fromArray(SPECIES, total, i)).intoArray(sum, i);
         }
     }
 
@@ -387,20 +447,6 @@ final class ChunkRows {
             for (int t = 0; t < rows; t++) {
                 FloatVector.broadcast(SPECIES, factors[t])
                         .fma(FloatVector.fromArray(SPECIES, y, from + t * PANEL),
-                                FloatVector.fromArray(SPECIES, x, at + t * PANEL))
-                        .intoArray(x, at + t * PANEL);
-            }
-        }
-    }
-
-    /** Likewise, factor_t·(s ⊙ y_t), all rows of s the same. */
-    static void addOwn(float[] factors, float[] s, float[] y, float[] x, int panelRows, int rows, int n) {
-        for (int i = 0; i < n; i += LENGTH) {
-            int at = column(i, panelRows);
-            FloatVector common = FloatVector.fromArray(SPECIES, s, i);
-            for (int t = 0; t < rows; t++) {
-                FloatVector.broadcast(SPECIES, factors[t]).mul(common)
-                        .fma(FloatVector.fromArray(SPECIES, y, at + t * PANEL),
                                 FloatVector.fromArray(SPECIES, x, at + t * PANEL))
                         .intoArray(x, at + t * PANEL);
             }
@@ -420,9 +466,9 @@ final class ChunkRows {
         }
     }
 
-    /** A narrow matrix's rows ⊙ one row of lanes. */
-    static void decayLanes(float[] x, float[] lanes, int rows, float[] z) {
-        FloatVector factor = FloatVector.fromArray(SPECIES, lanes, 0);
+    /** A narrow matrix's rows ⊙ one row of lanes, the vector at {@code lanesAt}. */
+    static void decayLanes(float[] x, float[] lanes, int lanesAt, int rows, float[] z) {
+        FloatVector factor = FloatVector.fromArray(SPECIES, lanes, lanesAt);
         for (int i = 0; i < rows; i++) {
             FloatVector.fromArray(SPECIES, x, i * LENGTH).mul(factor).intoArray(z, i * LENGTH);
         }

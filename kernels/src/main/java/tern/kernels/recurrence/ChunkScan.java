@@ -1,5 +1,6 @@
 package tern.kernels.recurrence;
 
+import static tern.kernels.recurrence.PanelProducts.PANEL;
 import static tern.kernels.recurrence.PanelProducts.length;
 
 import tern.tensor.Tensor;
@@ -72,9 +73,8 @@ final class ChunkScan {
     /** The next positions of sequence b. */
     void chunk(Tensor y, int b, int start) {
         int length = Math.min(CHUNK, in.time() - start);
-        parts.pack(b, start, length);
+        parts.pack(b, start, length, left, leftRow, PANEL);
         parts.packValues(in.value(), b, start, length, stack, n, stackRows);
-        parts.age();
         pairs();
         rewritten();
         PanelProducts.rows(left, 0, leftRow, stack, 0, stackRows, product, 0, CHUNK, CHUNK, m, leftRow, false,
@@ -86,9 +86,6 @@ final class ChunkScan {
     }
 
     private void pairs() {
-        for (int reader = 0; reader < parts.sides; reader++) {
-            parts.read(left, leftRow, reader);
-        }
         for (int side = 0; side < parts.sides; side++) {
             parts.turn(side);
             for (int reader = 0; reader < parts.sides; reader++) {

@@ -114,20 +114,25 @@ final class PanelProducts {
         }
     }
 
-    /** C ← C·diag(decay) + A·B, as {@link #columns}. */
-    static void decayColumns(float[] a, int aRows, float[] b, int bRows, float[] decay, float[] c, int cRows, int rows,
-            int columns, int k, float[] scratch) {
+    /**
+     * C ← D·diag(decay) + A·B, as {@link #columns}; C and D in panels of {@code rows} rows, or the same.
+     *
+     * @param dFirst the row of d's array that D begins with, a whole number of matrices before it; likewise cFirst
+     */
+    static void decayColumns(float[] a, int aRows, float[] b, int bRows, float[] decay, float[] d, int dFirst, float[] c,
+            int cFirst, int rows, int columns, int k, float[] scratch) {
         for (int j = 0; j < columns; j += PANEL) {
             boolean whole = columns - j >= PANEL && VECTORS == 4;
             int right = j * bRows;
             for (int i = 0; i < rows; i += ROWS) {
                 int left = i / PANEL * PANEL * aRows + i % PANEL;
-                int at = j * cRows + i * PANEL;
+                int from = j * rows + (dFirst + i) * PANEL;
+                int at = j * rows + (cFirst + i) * PANEL;
                 if (whole) {
-                    fourColumnsColumnDecay(a, left, b, right, decay, j, c, at, k);
+                    fourColumnsColumnDecay(a, left, b, right, decay, j, d, from, c, at, k);
                 } else {
                     part(a, left, 1, PANEL, b, right, Math.min(PANEL, columns - j) / LENGTH, k, scratch);
-                    storeColumnDecay(scratch, decay, j, c, at, Math.min(PANEL, columns - j));
+                    storeColumnDecay(scratch, decay, j, d, from, c, at, Math.min(PANEL, columns - j));
                 }
             }
         }
@@ -146,6 +151,9 @@ final class PanelProducts {
             int steps = Math.min(PANEL, k - p);
             int left = p * aRows + aFirst * PANEL;
             int i = 0;
+            for (; p == 0 && i + 16 <= rows && LENGTH == 16; i += 16) {
+                sixteenRows(a, left + i * PANEL, b, c, cAt + i * LENGTH, steps);
+            }
             for (; i + 8 <= rows; i += 8) {
                 if (p == 0) {
                     eightRows(a, left + i * PANEL, PANEL, b, 0, c, cAt + i * LENGTH, steps);
@@ -189,12 +197,13 @@ final class PanelProducts {
         }
     }
 
-    private static void storeColumnDecay(float[] tile, float[] decay, int decayAt, float[] c, int at, int columns) {
+    private static void storeColumnDecay(float[] tile, float[] decay, int decayAt, float[] d, int from, float[] c,
+            int at, int columns) {
         for (int i = 0; i < ROWS; i++) {
             for (int j = 0; j < columns; j += LENGTH) {
                 int here = i * PANEL + j;
                 FloatVector.fromArray(SPECIES, decay, decayAt + j)
-                        .fma(FloatVector.fromArray(SPECIES, c, at + here), FloatVector.fromArray(SPECIES, tile, here))
+                        .fma(FloatVector.fromArray(SPECIES, d, from + here), FloatVector.fromArray(SPECIES, tile, here))
                         .intoArray(c, at + here);
             }
         }
@@ -499,7 +508,7 @@ final class PanelProducts {
 
     // The same, added to rows of C whose columns decay.
     private static void fourColumnsColumnDecay(float[] a, int aAt, float[] b, int bAt, float[] decay, int decayAt,
-            float[] c, int cAt, int k) {
+            float[] d, int dAt, float[] c, int cAt, int k) {
         FloatVector zero = FloatVector.zero(SPECIES);
         FloatVector c00 = zero;
         FloatVector c01 = zero;
@@ -549,26 +558,87 @@ final class PanelProducts {
         FloatVector d1 = FloatVector.fromArray(SPECIES, decay, decayAt + LENGTH);
         FloatVector d2 = FloatVector.fromArray(SPECIES, decay, decayAt + 2 * LENGTH);
         FloatVector d3 = FloatVector.fromArray(SPECIES, decay, decayAt + 3 * LENGTH);
+        int from = dAt;
         int to = cAt;
-        d0.fma(FloatVector.fromArray(SPECIES, c, to), c00).intoArray(c, to);
-        d1.fma(FloatVector.fromArray(SPECIES, c, to + LENGTH), c01).intoArray(c, to + LENGTH);
-        d2.fma(FloatVector.fromArray(SPECIES, c, to + 2 * LENGTH), c02).intoArray(c, to + 2 * LENGTH);
-        d3.fma(FloatVector.fromArray(SPECIES, c, to + 3 * LENGTH), c03).intoArray(c, to + 3 * LENGTH);
+        d0.fma(FloatVector.fromArray(SPECIES, d, from), c00).intoArray(c, to);
+        d1.fma(FloatVector.fromArray(SPECIES, d, from + LENGTH), c01).intoArray(c, to + LENGTH);
+        d2.fma(FloatVector.fromArray(SPECIES, d, from + 2 * LENGTH), c02).intoArray(c, to + 2 * LENGTH);
+        d3.fma(FloatVector.fromArray(SPECIES, d, from + 3 * LENGTH), c03).intoArray(c, to + 3 * LENGTH);
+        from += PANEL;
         to += PANEL;
-        d0.fma(FloatVector.fromArray(SPECIES, c, to), c10).intoArray(c, to);
-        d1.fma(FloatVector.fromArray(SPECIES, c, to + LENGTH), c11).intoArray(c, to + LENGTH);
-        d2.fma(FloatVector.fromArray(SPECIES, c, to + 2 * LENGTH), c12).intoArray(c, to + 2 * LENGTH);
-        d3.fma(FloatVector.fromArray(SPECIES, c, to + 3 * LENGTH), c13).intoArray(c, to + 3 * LENGTH);
+        d0.fma(FloatVector.fromArray(SPECIES, d, from), c10).intoArray(c, to);
+        d1.fma(FloatVector.fromArray(SPECIES, d, from + LENGTH), c11).intoArray(c, to + LENGTH);
+        d2.fma(FloatVector.fromArray(SPECIES, d, from + 2 * LENGTH), c12).intoArray(c, to + 2 * LENGTH);
+        d3.fma(FloatVector.fromArray(SPECIES, d, from + 3 * LENGTH), c13).intoArray(c, to + 3 * LENGTH);
+        from += PANEL;
         to += PANEL;
-        d0.fma(FloatVector.fromArray(SPECIES, c, to), c20).intoArray(c, to);
-        d1.fma(FloatVector.fromArray(SPECIES, c, to + LENGTH), c21).intoArray(c, to + LENGTH);
-        d2.fma(FloatVector.fromArray(SPECIES, c, to + 2 * LENGTH), c22).intoArray(c, to + 2 * LENGTH);
-        d3.fma(FloatVector.fromArray(SPECIES, c, to + 3 * LENGTH), c23).intoArray(c, to + 3 * LENGTH);
+        d0.fma(FloatVector.fromArray(SPECIES, d, from), c20).intoArray(c, to);
+        d1.fma(FloatVector.fromArray(SPECIES, d, from + LENGTH), c21).intoArray(c, to + LENGTH);
+        d2.fma(FloatVector.fromArray(SPECIES, d, from + 2 * LENGTH), c22).intoArray(c, to + 2 * LENGTH);
+        d3.fma(FloatVector.fromArray(SPECIES, d, from + 3 * LENGTH), c23).intoArray(c, to + 3 * LENGTH);
+        from += PANEL;
         to += PANEL;
-        d0.fma(FloatVector.fromArray(SPECIES, c, to), c30).intoArray(c, to);
-        d1.fma(FloatVector.fromArray(SPECIES, c, to + LENGTH), c31).intoArray(c, to + LENGTH);
-        d2.fma(FloatVector.fromArray(SPECIES, c, to + 2 * LENGTH), c32).intoArray(c, to + 2 * LENGTH);
-        d3.fma(FloatVector.fromArray(SPECIES, c, to + 3 * LENGTH), c33).intoArray(c, to + 3 * LENGTH);
+        d0.fma(FloatVector.fromArray(SPECIES, d, from), c30).intoArray(c, to);
+        d1.fma(FloatVector.fromArray(SPECIES, d, from + LENGTH), c31).intoArray(c, to + LENGTH);
+        d2.fma(FloatVector.fromArray(SPECIES, d, from + 2 * LENGTH), c32).intoArray(c, to + 2 * LENGTH);
+        d3.fma(FloatVector.fromArray(SPECIES, d, from + 3 * LENGTH), c33).intoArray(c, to + 3 * LENGTH);
+    }
+
+    // Sixteen rows of C, one vector; A by rows of a panel. More rows than eight, so that no sum waits for the one before it.
+    private static void sixteenRows(float[] a, int aAt, float[] b, float[] c, int cAt, int k) {
+        FloatVector zero = FloatVector.zero(SPECIES);
+        FloatVector c0 = zero;
+        FloatVector c1 = zero;
+        FloatVector c2 = zero;
+        FloatVector c3 = zero;
+        FloatVector c4 = zero;
+        FloatVector c5 = zero;
+        FloatVector c6 = zero;
+        FloatVector c7 = zero;
+        FloatVector c8 = zero;
+        FloatVector c9 = zero;
+        FloatVector c10 = zero;
+        FloatVector c11 = zero;
+        FloatVector c12 = zero;
+        FloatVector c13 = zero;
+        FloatVector c14 = zero;
+        FloatVector c15 = zero;
+        for (int p = 0; p < k; p++) {
+            int left = aAt + p;
+            FloatVector y = FloatVector.fromArray(SPECIES, b, p * LENGTH);
+            c0 = FloatVector.broadcast(SPECIES, a[left]).fma(y, c0);
+            c1 = FloatVector.broadcast(SPECIES, a[left + PANEL]).fma(y, c1);
+            c2 = FloatVector.broadcast(SPECIES, a[left + 2 * PANEL]).fma(y, c2);
+            c3 = FloatVector.broadcast(SPECIES, a[left + 3 * PANEL]).fma(y, c3);
+            c4 = FloatVector.broadcast(SPECIES, a[left + 4 * PANEL]).fma(y, c4);
+            c5 = FloatVector.broadcast(SPECIES, a[left + 5 * PANEL]).fma(y, c5);
+            c6 = FloatVector.broadcast(SPECIES, a[left + 6 * PANEL]).fma(y, c6);
+            c7 = FloatVector.broadcast(SPECIES, a[left + 7 * PANEL]).fma(y, c7);
+            c8 = FloatVector.broadcast(SPECIES, a[left + 8 * PANEL]).fma(y, c8);
+            c9 = FloatVector.broadcast(SPECIES, a[left + 9 * PANEL]).fma(y, c9);
+            c10 = FloatVector.broadcast(SPECIES, a[left + 10 * PANEL]).fma(y, c10);
+            c11 = FloatVector.broadcast(SPECIES, a[left + 11 * PANEL]).fma(y, c11);
+            c12 = FloatVector.broadcast(SPECIES, a[left + 12 * PANEL]).fma(y, c12);
+            c13 = FloatVector.broadcast(SPECIES, a[left + 13 * PANEL]).fma(y, c13);
+            c14 = FloatVector.broadcast(SPECIES, a[left + 14 * PANEL]).fma(y, c14);
+            c15 = FloatVector.broadcast(SPECIES, a[left + 15 * PANEL]).fma(y, c15);
+        }
+        c0.intoArray(c, cAt);
+        c1.intoArray(c, cAt + LENGTH);
+        c2.intoArray(c, cAt + 2 * LENGTH);
+        c3.intoArray(c, cAt + 3 * LENGTH);
+        c4.intoArray(c, cAt + 4 * LENGTH);
+        c5.intoArray(c, cAt + 5 * LENGTH);
+        c6.intoArray(c, cAt + 6 * LENGTH);
+        c7.intoArray(c, cAt + 7 * LENGTH);
+        c8.intoArray(c, cAt + 8 * LENGTH);
+        c9.intoArray(c, cAt + 9 * LENGTH);
+        c10.intoArray(c, cAt + 10 * LENGTH);
+        c11.intoArray(c, cAt + 11 * LENGTH);
+        c12.intoArray(c, cAt + 12 * LENGTH);
+        c13.intoArray(c, cAt + 13 * LENGTH);
+        c14.intoArray(c, cAt + 14 * LENGTH);
+        c15.intoArray(c, cAt + 15 * LENGTH);
     }
 
     // Eight rows of C, one vector; A by rows.

@@ -77,7 +77,7 @@ class PanelProductsTest {
         float[] byColumn = old.clone();
         PanelProducts.columns(a, L, b, 0, L, product, rows, rows, columns, L, spare);
         PanelProducts.decayRows(a, L, b, 0, L, decay, byRow, rows, rows, columns, L, spare);
-        PanelProducts.decayColumns(a, L, b, L, decay, byColumn, rows, rows, columns, L, spare);
+        PanelProducts.decayColumns(a, L, b, L, decay, old, 0, byColumn, 0, rows, columns, L, spare);
         for (int i = 0; i < rows; i++) {
             for (int j = 0; j < columns; j++) {
                 double sum = 0;
