@@ -191,6 +191,13 @@ final class ChunkParts {
         return before || reader == 1;
     }
 
+    /** Asks memory for rows [B,T,H,…] of all heads, as {@link ChunkRows#fetch} does. */
+    void fetch(Tensor x, int b, int start, int length) {
+        long row = 4L * in.heads() * x.dim(3);
+        long at = ((long) b * in.time() + start) * row;
+        lanes[0] = ChunkRows.fetch(x.data(), at, at + length * row);
+    }
+
     /** Reads values or gradients of outputs. */
     void packValues(Tensor x, int b, int start, int length, float[] to, int first, int panelRows) {
         ChunkRows.pack(x.data(), 4 * in.valueAt(b, start, h), 4L * in.heads() * values, length, CHUNK, values, to,

@@ -60,6 +60,22 @@ final class ChunkScan {
                 stackRows);
     }
 
+    /** Asks memory for the next positions of all heads. */
+    void fetch(Tensor y, int b, int start) {
+        int length = Math.min(CHUNK, in.time() - start);
+        parts.fetch(in.query(), b, start, length);
+        parts.fetch(in.key(), b, start, length);
+        parts.fetch(in.value(), b, start, length);
+        parts.fetch(y, b, start, length);
+        if (in.decayWidth() > 1 && in.logDecay().dim(1) > 1) {
+            parts.fetch(in.logDecay(), in.logDecay().dim(0) == 1 ? 0 : b, start, length);
+        }
+        if (parts.rankOne) {
+            parts.fetch(in.probe(), b, start, length);
+            parts.fetch(in.rewrite(), b, start, length);
+        }
+    }
+
     /** The state after the last. */
     void end(Tensor nextState, int b) {
         ChunkRows.unpack(stack, 0, stackRows, in.keyWidth(), in.valueWidth(), nextState.data(), stateAt(b),

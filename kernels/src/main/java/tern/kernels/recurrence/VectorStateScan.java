@@ -60,7 +60,11 @@ public final class VectorStateScan implements StateScan {
                     scans[i] = new ChunkScan(in, first + i, scratch);
                     scans[i].begin(state, b);
                 }
+                boolean far = count == in.heads() && ChunkRows.farAway(bytes(in));
                 for (int start = 0; start < in.time(); start += CHUNK) {
+                    if (far) {
+                        scans[0].fetch(y, b, start);
+                    }
                     for (ChunkScan scan : scans) {
                         scan.chunk(y, b, start);
                     }
@@ -120,6 +124,11 @@ public final class VectorStateScan implements StateScan {
             }
             sums.set(i, sum);
         }
+    }
+
+    // Of the tensors that grow with time.
+    private static long bytes(ScanInputs in) {
+        return in.query().bytes() + in.key().bytes() + 2 * in.value().bytes();
     }
 
     /** Some heads of a sequence. */
