@@ -119,7 +119,8 @@ final class PanelProducts {
      *
      * @param dFirst the row of d's array that D begins with, a whole number of matrices before it; likewise cFirst
      */
-    static void decayColumns(float[] a, int aRows, float[] b, int bRows, float[] decay, float[] d, int dFirst, float[] c,
+    static void decayColumns(float[] a, int aRows, float[] b, int bRows, float[] decay, float[] d, int dFirst,
+            float[] c,
             int cFirst, int rows, int columns, int k, float[] scratch) {
         for (int j = 0; j < columns; j += PANEL) {
             boolean whole = columns - j >= PANEL && VECTORS == 4;
