@@ -179,6 +179,20 @@ final class PanelProducts {
         }
     }
 
+    /** C ← A·B + D·E, as {@link #narrow} from A's first row on and as {@link #narrowColumns}. */
+    static void narrow(float[] a, int aRows, float[] b, float[] d, int dRows, float[] e, int eAt, float[] c, int rows,
+            int k, int steps) {
+        int i = 0;
+        for (; i + 16 <= rows && k <= PANEL && LENGTH == 16; i += 16) {
+            sixteenRowsAndColumns(a, i * PANEL, b, k, d, i / PANEL * PANEL * dRows + i % PANEL, e, eAt, steps, c,
+                    i * LENGTH);
+        }
+        if (i < rows) {
+            narrow(a, 0, aRows, b, c, 0, rows, k);
+            narrowColumns(d, 0, dRows, e, eAt, c, rows, steps);
+        }
+    }
+
     private static void store(float[] tile, float[] c, int at, int columns, boolean add) {
         for (int i = 0; i < ROWS; i++) {
             for (int j = i * PANEL; j < i * PANEL + columns; j += LENGTH) {
@@ -623,6 +637,84 @@ final class PanelProducts {
             c13 = FloatVector.broadcast(SPECIES, a[left + 13 * PANEL]).fma(y, c13);
             c14 = FloatVector.broadcast(SPECIES, a[left + 14 * PANEL]).fma(y, c14);
             c15 = FloatVector.broadcast(SPECIES, a[left + 15 * PANEL]).fma(y, c15);
+        }
+        c0.intoArray(c, cAt);
+        c1.intoArray(c, cAt + LENGTH);
+        c2.intoArray(c, cAt + 2 * LENGTH);
+        c3.intoArray(c, cAt + 3 * LENGTH);
+        c4.intoArray(c, cAt + 4 * LENGTH);
+        c5.intoArray(c, cAt + 5 * LENGTH);
+        c6.intoArray(c, cAt + 6 * LENGTH);
+        c7.intoArray(c, cAt + 7 * LENGTH);
+        c8.intoArray(c, cAt + 8 * LENGTH);
+        c9.intoArray(c, cAt + 9 * LENGTH);
+        c10.intoArray(c, cAt + 10 * LENGTH);
+        c11.intoArray(c, cAt + 11 * LENGTH);
+        c12.intoArray(c, cAt + 12 * LENGTH);
+        c13.intoArray(c, cAt + 13 * LENGTH);
+        c14.intoArray(c, cAt + 14 * LENGTH);
+        c15.intoArray(c, cAt + 15 * LENGTH);
+    }
+
+    // Sixteen rows of C, one vector: A·B by rows of a panel and D·E by columns of one.
+    private static void sixteenRowsAndColumns(float[] a, int aAt, float[] b, int steps, float[] d, int dAt, float[] e,
+            int eAt, int k, float[] c, int cAt) {
+        FloatVector zero = FloatVector.zero(SPECIES);
+        FloatVector c0 = zero;
+        FloatVector c1 = zero;
+        FloatVector c2 = zero;
+        FloatVector c3 = zero;
+        FloatVector c4 = zero;
+        FloatVector c5 = zero;
+        FloatVector c6 = zero;
+        FloatVector c7 = zero;
+        FloatVector c8 = zero;
+        FloatVector c9 = zero;
+        FloatVector c10 = zero;
+        FloatVector c11 = zero;
+        FloatVector c12 = zero;
+        FloatVector c13 = zero;
+        FloatVector c14 = zero;
+        FloatVector c15 = zero;
+        for (int p = 0; p < steps; p++) {
+            int left = aAt + p;
+            FloatVector y = FloatVector.fromArray(SPECIES, b, p * LENGTH);
+            c0 = FloatVector.broadcast(SPECIES, a[left]).fma(y, c0);
+            c1 = FloatVector.broadcast(SPECIES, a[left + PANEL]).fma(y, c1);
+            c2 = FloatVector.broadcast(SPECIES, a[left + 2 * PANEL]).fma(y, c2);
+            c3 = FloatVector.broadcast(SPECIES, a[left + 3 * PANEL]).fma(y, c3);
+            c4 = FloatVector.broadcast(SPECIES, a[left + 4 * PANEL]).fma(y, c4);
+            c5 = FloatVector.broadcast(SPECIES, a[left + 5 * PANEL]).fma(y, c5);
+            c6 = FloatVector.broadcast(SPECIES, a[left + 6 * PANEL]).fma(y, c6);
+            c7 = FloatVector.broadcast(SPECIES, a[left + 7 * PANEL]).fma(y, c7);
+            c8 = FloatVector.broadcast(SPECIES, a[left + 8 * PANEL]).fma(y, c8);
+            c9 = FloatVector.broadcast(SPECIES, a[left + 9 * PANEL]).fma(y, c9);
+            c10 = FloatVector.broadcast(SPECIES, a[left + 10 * PANEL]).fma(y, c10);
+            c11 = FloatVector.broadcast(SPECIES, a[left + 11 * PANEL]).fma(y, c11);
+            c12 = FloatVector.broadcast(SPECIES, a[left + 12 * PANEL]).fma(y, c12);
+            c13 = FloatVector.broadcast(SPECIES, a[left + 13 * PANEL]).fma(y, c13);
+            c14 = FloatVector.broadcast(SPECIES, a[left + 14 * PANEL]).fma(y, c14);
+            c15 = FloatVector.broadcast(SPECIES, a[left + 15 * PANEL]).fma(y, c15);
+        }
+        for (int p = 0; p < k; p++) {
+            int left = dAt + p * PANEL;
+            FloatVector y = FloatVector.fromArray(SPECIES, e, eAt + p * LENGTH);
+            c0 = FloatVector.broadcast(SPECIES, d[left]).fma(y, c0);
+            c1 = FloatVector.broadcast(SPECIES, d[left + 1]).fma(y, c1);
+            c2 = FloatVector.broadcast(SPECIES, d[left + 2]).fma(y, c2);
+            c3 = FloatVector.broadcast(SPECIES, d[left + 3]).fma(y, c3);
+            c4 = FloatVector.broadcast(SPECIES, d[left + 4]).fma(y, c4);
+            c5 = FloatVector.broadcast(SPECIES, d[left + 5]).fma(y, c5);
+            c6 = FloatVector.broadcast(SPECIES, d[left + 6]).fma(y, c6);
+            c7 = FloatVector.broadcast(SPECIES, d[left + 7]).fma(y, c7);
+            c8 = FloatVector.broadcast(SPECIES, d[left + 8]).fma(y, c8);
+            c9 = FloatVector.broadcast(SPECIES, d[left + 9]).fma(y, c9);
+            c10 = FloatVector.broadcast(SPECIES, d[left + 10]).fma(y, c10);
+            c11 = FloatVector.broadcast(SPECIES, d[left + 11]).fma(y, c11);
+            c12 = FloatVector.broadcast(SPECIES, d[left + 12]).fma(y, c12);
+            c13 = FloatVector.broadcast(SPECIES, d[left + 13]).fma(y, c13);
+            c14 = FloatVector.broadcast(SPECIES, d[left + 14]).fma(y, c14);
+            c15 = FloatVector.broadcast(SPECIES, d[left + 15]).fma(y, c15);
         }
         c0.intoArray(c, cAt);
         c1.intoArray(c, cAt + LENGTH);
