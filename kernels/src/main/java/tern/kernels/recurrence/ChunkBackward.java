@@ -135,7 +135,8 @@ final class ChunkBackward {
         this.spare = parts.spare;
         this.stateRows = length(m, n) / PANEL;
         this.chunks = (in.time() + CHUNK - 1) / CHUNK;
-        this.stretch = (long) chunks * length(m, n) <= (alone ? FAR : NEAR) ? Math.max(1, chunks) : Math.max(FEWEST, NEAR / length(m, n));
+        this.stretch = (long) chunks * length(m, n) <= (alone ? FAR : NEAR) ? Math.max(1, chunks)
+                : Math.max(FEWEST, NEAR / length(m, n));
         this.checkpoints = scratch.floats(Math.max(1, (chunks + stretch - 1) / stretch) * length(m, n));
         this.states = scratch.floats(Math.min(chunks, stretch) * length(m, n));
         this.straight = scratch.floats(length(n, m));

@@ -94,10 +94,12 @@ public final class VectorStateScan implements StateScan {
         Tensor dBonuses = team.scratch().zeros(DType.F64, Shape.of(batch, heads, keys));
         Tensor dLogDecay = sharedByBatch && !sharedByTime
                 ? team.scratch().allocate(DType.F32, Shape.of(batch, in.time(), heads, width)) : dIn.logDecay();
-        run(team, in, batch * heads, (index, scratch) -> new ChunkBackward(in, index % heads, team.threads() == 1, dIn, dLogDecay,
-                dDecays.data().asSlice(8L * index * width, 8L * width),
-                dBonuses.data().asSlice(8L * index * keys, 8L * keys), scratch).run(state, dy, dNextState, dState,
-                        index / heads));
+        run(team, in, batch * heads,
+                (index, scratch) -> new ChunkBackward(in, index % heads, team.threads() == 1, dIn, dLogDecay,
+                        dDecays.data().asSlice(8L * index * width, 8L * width),
+                        dBonuses.data().asSlice(8L * index * keys, 8L * keys), scratch).run(state, dy, dNextState,
+                                dState,
+                                index / heads));
         if (sharedByTime || sharedByBatch) {
             sum(sharedByTime ? dDecays : dLogDecay, dIn.logDecay());
         }
