@@ -16,6 +16,7 @@ module tern.mixers {
     exports tern.mixers.mega;
     exports tern.mixers.mlstm;
     exports tern.mixers.modal;
+    exports tern.mixers.parallel;
     exports tern.mixers.parts;
     exports tern.mixers.recurrent;
     exports tern.mixers.retention;

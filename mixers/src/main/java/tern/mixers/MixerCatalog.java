@@ -30,6 +30,7 @@ import tern.mixers.modal.ModalMoverConfig;
 import tern.mixers.modal.ModalRecurrenceConfig;
 import tern.mixers.recurrent.ParallelRnnConfig;
 import tern.mixers.recurrent.RecurrentConfig;
+import tern.mixers.parallel.ParallelConfig;
 import tern.mixers.retention.RetNetConfig;
 import tern.mixers.retention.TransNormerConfig;
 import tern.mixers.rwkv.Rwkv4Config;
@@ -84,6 +85,7 @@ public final class MixerCatalog {
         KINDS.put("experts", ExpertsConfig.class);
         KINDS.put("recurrent", RecurrentConfig.class);
         KINDS.put("parallel-rnn", ParallelRnnConfig.class);
+        KINDS.put("parallel", ParallelConfig.class);
     }
 
     private MixerCatalog() {

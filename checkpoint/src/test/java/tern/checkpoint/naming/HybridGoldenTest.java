@@ -45,7 +45,8 @@ class HybridGoldenTest {
     @ParameterizedTest
     @CsvSource({"striped-hyena, StripedHyena", "lfm2, LFM2", "'qwen3-next', 'Qwen3-Next, a mixture of experts'",
         "qwen3-5, Qwen3.5", "qwen3-5-moe, 'Qwen3.5, a mixture of experts'",
-        "nemotron-h, 'Nemotron-H, a mixture of experts'"})
+        "nemotron-h, 'Nemotron-H, a mixture of experts'", "falcon-h1, Falcon-H1",
+        "falcon-h1-normed, Falcon-H1"})
     void logits(String name, String family) throws IOException {
         Path folder = FOLDER.resolve(name);
         JsonNode tokens = JsonMapper.shared().readTree(Files.readString(folder.resolve("expected.json"))).get("tokens");
@@ -91,7 +92,8 @@ class HybridGoldenTest {
 
     /** Every parameter has a line, every line a parameter, and every stored tensor is read or known to be of no use. */
     @ParameterizedTest
-    @CsvSource({"striped-hyena", "lfm2", "qwen3-next", "qwen3-5", "qwen3-5-moe", "nemotron-h"})
+    @CsvSource({"striped-hyena", "lfm2", "qwen3-next", "qwen3-5", "qwen3-5-moe", "nemotron-h", "falcon-h1",
+        "falcon-h1-normed"})
     void tablesCoverEveryTensorOnce(String name) throws IOException {
         try (TensorFile file = TensorFile.open(FOLDER.resolve(name))) {
             Blueprint blueprint = Families.recognise(file);

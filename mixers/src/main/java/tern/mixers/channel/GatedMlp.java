@@ -4,7 +4,6 @@ import java.util.List;
 import java.util.Optional;
 
 import tern.mixers.parts.Projection;
-import tern.ops.Activation;
 import tern.ops.Ops;
 import tern.sequence.BranchContext;
 import tern.sequence.Mixed;
@@ -21,13 +20,13 @@ import tern.tensor.Tensor;
  * Immutable.
  */
 public final class GatedMlp implements SequenceMixer {
-    private final Activation activation;
+    private final GatedMlpConfig config;
     private final Optional<Projection> gate;
     private final Projection value;
     private final Projection output;
 
     GatedMlp(GatedMlpConfig config, BranchContext at, ParameterScope scope) {
-        this.activation = config.activation();
+        this.config = config;
         this.gate = config.gated()
                 ? Optional.of(Projection.into(scope.child("gate"), at.width(), config.inner(), config.bias()))
                 : Optional.empty();
@@ -55,10 +54,14 @@ public final class GatedMlp implements SequenceMixer {
         Tensor inner;
         if (gate.isPresent()) {
             List<Tensor> both = Projection.applyAll(ops, List.of(value, gate.get()), List.of(in.x(), in.x()));
-            inner = ops.gate(both.get(1), both.get(0), activation);
+            inner = ops.gate(scaled(ops, both.get(1), config.gateScale()), both.get(0), config.activation());
         } else {
-            inner = ops.activate(value.apply(ops, in.x()), activation);
+            inner = ops.activate(value.apply(ops, in.x()), config.activation());
         }
-        return new Mixed(output.apply(ops, inner), state.next());
+        return new Mixed(scaled(ops, output.apply(ops, inner), config.outputScale()), state.next());
+    }
+
+    private static Tensor scaled(Ops ops, Tensor x, Optional<Double> factor) {
+        return factor.isEmpty() ? x : ops.scale(x, factor.get());
     }
 }

@@ -1,6 +1,7 @@
 package tern.mixers.mamba;
 
 import java.util.List;
+import java.util.Optional;
 
 import tern.mixers.parts.DecayStart;
 import tern.mixers.parts.Heads;
@@ -29,7 +30,8 @@ import tern.tensor.Tensor;
  *
  * <p>State: the last inputs of the short filter and S [H,N,P]. Parameters, E = H·P and G groups: {@code projection.weight}
  * [2E + 2GN + H,D], rows of z, x, B, C, dt; {@code short.weight} [E + 2GN,taps], {@code short.bias}; {@code step}, {@code speed},
- * {@code skip} [H]; {@code norm.gain} [E]; {@code output.weight} [D,E]. Immutable.
+ * {@code skip} [H]; {@code norm.gain} [E] unless the config's
+ * variation has no norm; {@code output.weight} [D,E]. Immutable.
  */
 public final class Mamba2 implements SequenceMixer {
     private final Mamba2Config config;
@@ -40,12 +42,14 @@ public final class Mamba2 implements SequenceMixer {
     private final Tensor step;
     private final Tensor speed;
     private final Tensor skip;
-    private final ReadNorm norm;
+    private final Mamba2Variation variation;
+    private final Optional<ReadNorm> norm;
     private final Projection output;
     private final StateLayout layout;
 
     Mamba2(Mamba2Config config, BranchContext at, ParameterScope scope) {
         this.config = config;
+        this.variation = config.variation().orElse(Mamba2Variation.NONE);
         int heads = config.heads();
         this.inner = heads * config.headWidth();
         this.keys = config.groups() * config.stateWidth();
@@ -57,8 +61,10 @@ public final class Mamba2 implements SequenceMixer {
         this.speed = scope.parameter("speed", Shape.of(heads), Role.FILTER, DecayStart.speeds(1, 16));
         this.skip = scope.parameter("skip", Shape.of(heads), Role.FILTER, Initialiser.constant(1));
         int parts = config.normInGroups() ? config.groups() : 1;
-        this.norm = new ReadNorm(parts > 1 ? ReadNorm.Kind.HEAD_GAINS : ReadNorm.Kind.FULL, scope.child("norm"),
-                parts, inner / parts, config.epsilon());
+        this.norm = variation.normed()
+                ? Optional.of(new ReadNorm(parts > 1 ? ReadNorm.Kind.HEAD_GAINS : ReadNorm.Kind.FULL,
+                        scope.child("norm"), parts, inner / parts, config.epsilon()))
+                : Optional.empty();
         this.output = Projection.outOf(scope.child("output"), inner, config.bias(), at);
         this.layout = StateLayout.of(filter.slot(),
                 new Slot.Fixed("heads", Shape.of(heads, config.stateWidth(), config.headWidth())));
@@ -83,7 +89,7 @@ public final class Mamba2 implements SequenceMixer {
         Tensor x = Heads.split(ops, streams.get(0), heads);
         Tensor b = Heads.repeat(ops, Heads.split(ops, streams.get(1), config.groups()), heads);
         Tensor c = Heads.repeat(ops, Heads.split(ops, streams.get(2), config.groups()), heads);
-        Tensor delta = within(ops, DecayStart.step(ops, parts.get(2), step));
+        Tensor delta = within(ops, DecayStart.step(ops, scaled(ops, parts.get(2), variation.stepScale()), step));
         Tensor g = Heads.split(ops, DecayStart.logDecay(ops, delta, speed), heads);
         Scanned scanned = ops.gatedScan(c, b, ops.scaleRows(x, Heads.split(ops, delta, heads)), g,
                 state.slot("heads"));
@@ -91,14 +97,18 @@ public final class Mamba2 implements SequenceMixer {
                 ops.zeros(x.dtype(), Shape.of(heads, config.headWidth())).fill(1),
                 ops.reshape(skip, Shape.of(heads, 1))));
         Tensor read = Heads.merge(ops, ops.add(scanned.y(), ops.multiply(x, direct)));
-        Tensor z = parts.get(0);
+        Tensor z = scaled(ops, parts.get(0), variation.gateScale());
         Tensor y = config.normBeforeGate() ? ops.gate(z, normalised(ops, read), Activation.SILU)
                 : normalised(ops, ops.gate(z, read, Activation.SILU));
         return new Mixed(output.apply(ops, y), state.next(filtered.state(), scanned.state()));
     }
 
     private Tensor normalised(Ops ops, Tensor rows) {
-        return norm.apply(ops, Heads.split(ops, rows, config.normInGroups() ? config.groups() : 1));
+        return norm.isEmpty() ? rows : norm.get().apply(ops, Heads.split(ops, rows, config.normInGroups() ? config.groups() : 1));
+    }
+
+    private static Tensor scaled(Ops ops, Tensor x, double factor) {
+        return factor == 1 ? x : ops.scale(x, factor);
     }
 
     /** Steps no shorter and no longer than the limits, where there are any. */

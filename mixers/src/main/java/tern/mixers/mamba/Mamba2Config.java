@@ -1,5 +1,7 @@
 package tern.mixers.mamba;
 
+import java.util.Optional;
+
 import tern.mixers.parts.Expect;
 import tern.sequence.BranchContext;
 import tern.sequence.MixerConfig;
@@ -21,10 +23,11 @@ import tern.sequence.SequenceMixer;
  * @param longest largest step Δ, {@link Double#MAX_VALUE} for any
  * @param shortBias whether the short filter has a bias
  * @param bias whether the projections have biases
+ * @param variation what is otherwise than released, as in Falcon-H1
  */
 public record Mamba2Config(int heads, int headWidth, int stateWidth, int groups, int shortFilter,
         boolean normInGroups, boolean normBeforeGate, double epsilon, double shortest, double longest,
-        boolean shortBias, boolean bias) implements MixerConfig {
+        boolean shortBias, boolean bias, Optional<Mamba2Variation> variation) implements MixerConfig {
     /** Checks the numbers. */
     public Mamba2Config {
         Expect.atLeast("mamba2", "heads", heads, 1, "2·width/headWidth is usual");
@@ -35,6 +38,13 @@ public record Mamba2Config(int heads, int headWidth, int stateWidth, int groups,
         Expect.within("mamba2", "epsilon", epsilon, 0, 1, "1e-5 in released models");
         Expect.that(shortest >= 0 && longest > shortest, "mamba2: steps lie between shortest " + shortest
                 + " and longest " + longest + ", expected 0 or more and more than that; 0 and no limit are usual");
+    }
+
+    /** Nothing otherwise than released. */
+    public Mamba2Config(int heads, int headWidth, int stateWidth, int groups, int shortFilter, boolean normInGroups,
+            boolean normBeforeGate, double epsilon, double shortest, double longest, boolean shortBias, boolean bias) {
+        this(heads, headWidth, stateWidth, groups, shortFilter, normInGroups, normBeforeGate, epsilon, shortest, longest,
+                shortBias, bias, Optional.empty());
     }
 
     /** As released: twice the width, one group. */

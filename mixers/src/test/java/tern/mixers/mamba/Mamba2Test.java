@@ -12,6 +12,7 @@ import static tern.mixers.Matrices.plus;
 import static tern.mixers.Matrices.read;
 
 import java.util.List;
+import java.util.Optional;
 
 import org.junit.jupiter.api.Test;
 
@@ -48,6 +49,10 @@ class Mamba2Test extends MixerContract {
                 MixerCase.of("norm before gate",
                         new Mamba2Config(2, 3, 4, 1, 4, false, true, 1e-5, 0, Double.MAX_VALUE, false, false), 6, 8,
                         40),
+                MixerCase.of("as in Falcon-H1",
+                        new Mamba2Config(2, 3, 4, 1, 4, true, false, 1e-5, 0, Double.MAX_VALUE, true, false,
+                                Optional.of(new Mamba2Variation(false, 0.5, 2))),
+                        6, 8, 40),
                 MixerCase.of("long", Mamba2Config.of(16, 16, 16), 16, 8, 150));
     }
 

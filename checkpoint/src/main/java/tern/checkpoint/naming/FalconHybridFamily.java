@@ -1,0 +1,120 @@
+package tern.checkpoint.naming;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+import tern.checkpoint.MalformedFileException;
+import tern.checkpoint.TensorFile;
+import tern.mixers.attention.GroupedAttentionConfig;
+import tern.mixers.channel.GatedMlpConfig;
+import tern.mixers.mamba.Mamba2Config;
+import tern.mixers.mamba.Mamba2Variation;
+import tern.mixers.parallel.ParallelConfig;
+import tern.mixers.parallel.ParallelPart;
+import tern.model.NormKind;
+import tern.model.StackConfig;
+import tern.ops.Activation;
+import tern.sequence.MixerConfig;
+
+/**
+ * Falcon-H1 as Hugging Face saves it: Mamba-2 and grouped attention side by side, then SwiGLU. Multipliers come from the configuration: of
+ * x, B and C they are folded into the short filter, of logits into the last norm; the others multiply activations, so that matrices
+ * stay as they are stored.
+ */
+final class FalconHybridFamily implements Family {
+    private static final double EPSILON = 1e-5;
+    private static final double ROPE_BASE = 10_000;
+    private static final String FIRST = "model.layers.0.";
+
+    @Override
+    public String name() {
+        return "Falcon-H1";
+    }
+
+    @Override
+    public Optional<Blueprint> recognise(TensorFile file) throws MalformedFileException {
+        Shapes shapes = new Shapes(file);
+        if (!shapes.has(FIRST + "mamba.A_log") || !shapes.has(FIRST + "self_attn.q_proj.weight")
+                || !shapes.has(FIRST + "pre_ff_layernorm.weight")) {
+            return Optional.empty();
+        }
+        HuggingFaceConfig told = new HuggingFaceConfig(file);
+        int layers = shapes.layers("model.layers.{i}.mamba.A_log");
+        double epsilon = told.number("rms_norm_eps", EPSILON);
+        Mamba2Config mamba = mamba(shapes, told, epsilon);
+        MixerConfig both = new ParallelConfig(
+                List.of(new ParallelPart(mamba, told.number("ssm_in_multiplier", 1), told.number("ssm_out_multiplier", 1)),
+                        new ParallelPart(attention(shapes, told), told.number("attention_in_multiplier", 1),
+                                told.number("attention_out_multiplier", 1))));
+        MixerConfig mlp = new GatedMlpConfig(shapes.length(FIRST + "feed_forward.gate_proj.weight", 0), Activation.SILU,
+                true, shapes.has(FIRST + "feed_forward.gate_proj.bias"),
+                Optional.of(told.entry("mlp_multipliers", 0, 1)).filter(factor -> factor != 1),
+                Optional.of(told.entry("mlp_multipliers", 1, 1)).filter(factor -> factor != 1));
+        List<MixerConfig> branches = new ArrayList<>();
+        for (int layer = 0; layer < layers; layer++) {
+            branches.add(both);
+            branches.add(mlp);
+        }
+        boolean tied = !shapes.has("lm_head.weight");
+        String table = "model.embed_tokens.weight";
+        StackConfig config = new StackConfig(shapes.length(table, 0), shapes.length(table, 1), told.context(),
+                NormKind.RMS, epsilon, Optional.empty(), Optional.empty(), tied, branches, Optional.empty(),
+                Optional.empty(), Optional.empty(),
+                Optional.of(told.number("embedding_multiplier", 1)).filter(factor -> factor != 1));
+        int keys = mamba.groups() * mamba.stateWidth();
+        Map<String, String> words = Map.of("logits", Double.toString(told.number("lm_head_multiplier", 1)), "streams",
+                told.entry("ssm_multipliers", 1, 1) + "," + told.entry("ssm_multipliers", 2, 1) + ","
+                        + told.entry("ssm_multipliers", 3, 1),
+                "channels", mamba.heads() * mamba.headWidth() + "," + keys + "," + keys);
+        NamingTable names = NamingTable.read("falcon-h1", NamingTable.Layers.of(layers, 2, words),
+                (word, layer) -> switch (word) {
+                    case "untied" -> !tied;
+                    case "normed" -> shapes.has(FIRST + "mamba.norm.weight");
+                    case "mambaBias" -> shapes.has(FIRST + "mamba.in_proj.bias");
+                    case "shortBias" -> shapes.has(FIRST + "mamba.conv1d.bias");
+                    case "attentionBias" -> shapes.has(FIRST + "self_attn.q_proj.bias");
+                    case "outputBias" -> shapes.has(FIRST + "self_attn.o_proj.bias");
+                    case "mlpBias" -> shapes.has(FIRST + "feed_forward.gate_proj.bias");
+                    default -> throw new IllegalArgumentException("unknown condition [" + word + "]");
+                });
+        return Optional.of(new Blueprint("Falcon-H1", config, names, 0, Map.of()));
+    }
+
+    private static Mamba2Config mamba(Shapes shapes, HuggingFaceConfig told, double epsilon)
+            throws MalformedFileException {
+        String own = FIRST + "mamba.";
+        int heads = shapes.elements(own + "A_log");
+        int inner = shapes.length(own + "out_proj.weight", 1);
+        int channels = shapes.length(own + "conv1d.weight", 0);
+        int groups = Math.max(1, (int) told.whole("mamba_n_groups", 1));
+        if (inner % heads != 0 || (channels - inner) % (2 * groups) != 0 || heads % groups != 0) {
+            throw new MalformedFileException(shapes.file().path() + ": " + heads + " heads of \"" + own + "A_log\" in "
+                    + groups + " groups do not fit " + inner + " columns of \"" + own + "out_proj.weight\" and "
+                    + channels + " channels of \"" + own + "conv1d.weight\"; mamba_n_groups of config.json may be wrong");
+        }
+        double longest = Math.min(told.entry("time_step_limit", 1, Double.MAX_VALUE), Double.MAX_VALUE);
+        return new Mamba2Config(heads, inner / heads, (channels - inner) / 2 / groups, groups,
+                shapes.length(own + "conv1d.weight", -1), true, told.is("mamba_norm_before_gate", true), epsilon,
+                told.entry("time_step_limit", 0, 0), longest, shapes.has(own + "conv1d.bias"),
+                shapes.has(own + "in_proj.bias"),
+                Optional.of(new Mamba2Variation(shapes.has(own + "norm.weight"), told.entry("ssm_multipliers", 0, 1),
+                        told.entry("ssm_multipliers", 4, 1))));
+    }
+
+    private static MixerConfig attention(Shapes shapes, HuggingFaceConfig told) throws MalformedFileException {
+        String own = FIRST + "self_attn.";
+        int rows = shapes.length(own + "q_proj.weight", 0);
+        int heads = (int) told.whole("num_attention_heads", 0);
+        if (heads < 1 || rows % heads != 0) {
+            throw new MalformedFileException(shapes.file().path() + ": " + heads
+                    + " heads (num_attention_heads of config.json, which must lie beside the tensors) do not divide the "
+                    + rows + " rows of \"" + own + "q_proj.weight\"");
+        }
+        int headWidth = rows / heads;
+        return new GroupedAttentionConfig(heads, shapes.heads(own + "k_proj.weight", headWidth), headWidth,
+                told.ropeBase(ROPE_BASE), headWidth, false, Optional.empty(), told.number("key_multiplier", 1),
+                shapes.has(own + "q_proj.bias"), shapes.has(own + "o_proj.bias"));
+    }
+}
