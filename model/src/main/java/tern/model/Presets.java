@@ -10,6 +10,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.function.IntFunction;
+import java.util.function.LongFunction;
 import java.util.stream.IntStream;
 
 import tern.mixers.NearestName;
@@ -96,6 +97,9 @@ public final class Presets {
             MatrixStates.families(size.width, size.context)
                     .forEach((family, mixer) -> putBalanced(family, size, mixer));
             RecurrentNetworks.families(size.width).forEach((family, mixer) -> putBalanced(family, size, mixer));
+            Hybrids.families(size.width).forEach((family, mixer) -> putBalanced(family, size, mixer));
+            putBalanced("gated-delta-experts", size, Hybrids.gatedDelta(size.width),
+                    parameters -> Hybrids.experts(size.width, parameters));
             putMega(size);
             putTcn(size);
         }
@@ -200,14 +204,20 @@ public final class Presets {
 
     /** As {@link #put}, but what a mixer has more or less than attention, the gated layer has less or more. */
     private static void putBalanced(String family, Size size, IntFunction<MixerConfig> sequenceMixer) {
+        putBalanced(family, size, sequenceMixer, parameters -> GatedMlpConfig.gated(
+                Math.toIntExact((parameters / (3L * size.width) + 2) / 4 * 4), Activation.SILU));
+    }
+
+    /** With any channel mixer of so many parameters. */
+    private static void putBalanced(String family, Size size, IntFunction<MixerConfig> sequenceMixer,
+            LongFunction<MixerConfig> channelMixer) {
         List<MixerConfig> branches = new ArrayList<>();
         for (int layer = 0; layer < size.layers; layer++) {
             MixerConfig mixer = sequenceMixer.apply(layer);
             long all = 4L * size.width * size.width + 3L * size.width * gatedInner(size);
             long left = all - parameters(size, mixer);
             branches.add(mixer);
-            branches.add(GatedMlpConfig.gated(Math.toIntExact((left / (3L * size.width) + 2) / 4 * 4),
-                    Activation.SILU));
+            branches.add(channelMixer.apply(left));
         }
         ALL.put(family + "-" + size.name().toLowerCase(Locale.ROOT),
                 StackConfig.of(size.width, size.context, branches));

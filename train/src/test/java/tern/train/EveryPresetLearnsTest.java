@@ -22,7 +22,8 @@ class EveryPresetLearnsTest {
         "transnormer",
         "gla", "hgrn2", "mlstm", "mlstm-sigmoid", "mamba2", "delta-net", "gated-delta-net", "kimi-delta", "elman",
         "lstm", "gru", "slstm", "mega",
-        "tcnca", "tcnca-simple", "tcn"})
+        "tcnca", "tcnca-simple", "tcn", "lfm2",
+        "gated-delta-hybrid", "gated-delta-experts", "falcon-h1"})
     void theLossFalls(String family) {
         StackConfig nano = Presets.named(family + "-nano");
         StackConfig small = nano.withBranches(nano.branches().subList(0, 4));

@@ -125,9 +125,10 @@ class StateTreeTest {
         }
     }
 
-    @Test
-    void anyCutGoesOnAsIfNothingHadBeenKept() {
-        LanguageModel model = tiny.preset("rwkv6-nano");
+    @ParameterizedTest
+    @ValueSource(strings = {"rwkv6-nano", "lfm2-nano", "gated-delta-experts-nano", "falcon-h1-nano"})
+    void anyCutGoesOnAsIfNothingHadBeenKept(String preset) {
+        LanguageModel model = tiny.preset(preset);
         Pair pair = new Pair(batcher(model, 1L << 30, Optional.empty()), batcher(model, 0, Optional.empty()));
         try {
             int[] prompt = text(300);
