@@ -29,8 +29,9 @@ final class Hybrids {
         MixerConfig convolution = GatedShortConvConfig.of();
         MixerConfig normed = GroupedAttentionConfig.normed(heads, keyHeads, headWidth, ROPE_BASE, 1e-5);
         // A layer's Mamba-2 is as wide as the stream, so that both together are no wider than one alone.
-        MixerConfig both = ParallelConfig.of(new Mamba2Config(heads, headWidth, Math.min(128, width), 1, 4, false, false,
-                1e-5, 0, Double.MAX_VALUE, true, false),
+        MixerConfig both = ParallelConfig.of(
+                new Mamba2Config(heads, headWidth, Math.min(128, width), 1, 4, false, false,
+                        1e-5, 0, Double.MAX_VALUE, true, false),
                 GroupedAttentionConfig.of(heads, keyHeads, headWidth, ROPE_BASE));
         Map<String, IntFunction<MixerConfig>> families = new LinkedHashMap<>();
         families.put("lfm2", layer -> layer % 3 == 2 ? normed : convolution);

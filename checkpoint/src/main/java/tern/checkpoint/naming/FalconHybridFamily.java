@@ -45,7 +45,8 @@ final class FalconHybridFamily implements Family {
         double epsilon = told.number("rms_norm_eps", EPSILON);
         Mamba2Config mamba = mamba(shapes, told, epsilon);
         MixerConfig both = new ParallelConfig(
-                List.of(new ParallelPart(mamba, told.number("ssm_in_multiplier", 1), told.number("ssm_out_multiplier", 1)),
+                List.of(new ParallelPart(mamba, told.number("ssm_in_multiplier", 1),
+                        told.number("ssm_out_multiplier", 1)),
                         new ParallelPart(attention(shapes, told), told.number("attention_in_multiplier", 1),
                                 told.number("attention_out_multiplier", 1))));
         MixerConfig mlp = new GatedMlpConfig(shapes.length(FIRST + "feed_forward.gate_proj.weight", 0), Activation.SILU,
@@ -92,7 +93,8 @@ final class FalconHybridFamily implements Family {
         if (inner % heads != 0 || (channels - inner) % (2 * groups) != 0 || heads % groups != 0) {
             throw new MalformedFileException(shapes.file().path() + ": " + heads + " heads of \"" + own + "A_log\" in "
                     + groups + " groups do not fit " + inner + " columns of \"" + own + "out_proj.weight\" and "
-                    + channels + " channels of \"" + own + "conv1d.weight\"; mamba_n_groups of config.json may be wrong");
+                    + channels + " channels of \"" + own
+                    + "conv1d.weight\"; mamba_n_groups of config.json may be wrong");
         }
         double longest = Math.min(told.entry("time_step_limit", 1, Double.MAX_VALUE), Double.MAX_VALUE);
         return new Mamba2Config(heads, inner / heads, (channels - inner) / 2 / groups, groups,

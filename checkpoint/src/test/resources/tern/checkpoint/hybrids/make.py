@@ -58,6 +58,66 @@ class Model:
               float(np.abs(logits).max()))
 
 
+def gguf(path, architecture, metadata, tensors):
+    """Names and values as llama.cpp writes them: float32, or bfloat16 for those told so."""
+    def text(value):
+        return struct.pack("<Q", len(value.encode())) + value.encode()
+
+    def item(value):
+        if isinstance(value, str):
+            return struct.pack("<I", 8) + text(value)
+        if isinstance(value, float):
+            return struct.pack("<If", 6, value)
+        return struct.pack("<II", 4, value)
+
+    entries = {"general.architecture": architecture} | {f"{architecture}.{k}": v for k, v in metadata.items()}
+    out = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(entries))
+    for key, value in entries.items():
+        out += text(key) + item(value)
+    data = b""
+    for name, (values, kind) in tensors.items():
+        out += text(name) + struct.pack("<I", values.ndim) + b"".join(struct.pack("<Q", n) for n in values.shape[::-1])
+        out += struct.pack("<IQ", 30 if kind == "BF16" else 0, len(data))
+        values = np.ascontiguousarray(values, np.float32)
+        raw = values.tobytes() if kind == "F32" else (values.view(np.uint32) >> 16).astype("<u2").tobytes()
+        data += raw + b"\0" * (-len(raw) % 32)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(out + b"\0" * (-len(out) % 32) + data)
+
+
+def llama(m, architecture, metadata, names, change=None):
+    """The tensors of a model under the names of llama.cpp: {i} is a layer, {e} an expert of a stack."""
+    made = {}
+    change = change or (lambda name, values: values)
+    for theirs, ours in names:
+        for i in range(16):
+            if theirs.find("{i}") < 0 and i > 0:
+                break
+            name, to = theirs.replace("{i}", str(i)), ours.replace("{i}", str(i))
+            if "{e}" in name:
+                stack = []
+                while name.replace("{e}", str(len(stack))) in m.tensors:
+                    stack.append(m.tensors[name.replace("{e}", str(len(stack)))])
+                if stack:
+                    made[to] = (np.stack([values for values, _ in stack]), stack[0][1])
+            elif name in m.tensors:
+                values, kind = m.tensors[name]
+                changed = change(theirs, values.astype(np.float64))
+                exact = changed.shape == values.shape and np.array_equal(changed, values)
+                if "conv1d.weight" in name or "conv.conv" in name:
+                    changed = changed.reshape(changed.shape[0], -1)
+                made[to] = (changed, kind if exact and kind == "BF16" and changed.ndim > 1 else "F32")
+    gguf(os.path.join(HERE, "llama", m.name + ".gguf"), architecture, metadata, made)
+
+
+def grouped(values, groups, share, width, axis=0):
+    """Value heads by key head, as Hugging Face has them, in llama.cpp's order: the first of every key head, then the second."""
+    shape = values.shape
+    cut = values.reshape(shape[:axis] + (groups, share, width) + shape[axis + 1:])
+    return np.swapaxes(cut, axis, axis + 1).reshape(shape)
+
+
 def tokens(seed, vocabulary):
     return [int(t) for t in np.random.default_rng(1000 + seed).integers(0, vocabulary, TIME)]
 
@@ -223,6 +283,20 @@ def lfm2():
                     m.matrix(p + "feed_forward.w2.weight", D, F))
     x = rms(x, m.draw("model.embedding_norm.weight", D, .5, 1.5), 1e-5)
     m.save(x @ table.T, ids)
+    p, b = "model.layers.{i}.", "blk.{i}."
+    llama(m, "lfm2", {"attention.layer_norm_rms_epsilon": 1e-5, "rope.freq_base": 1e6, "context_length": 128}, [
+        ("model.embed_tokens.weight", "token_embd.weight"), ("model.embedding_norm.weight", "token_embd_norm.weight"),
+        (p + "operator_norm.weight", b + "attn_norm.weight"), (p + "ffn_norm.weight", b + "ffn_norm.weight"),
+        (p + "conv.in_proj.weight", b + "shortconv.in_proj.weight"),
+        (p + "conv.conv.weight", b + "shortconv.conv.weight"),
+        (p + "conv.out_proj.weight", b + "shortconv.out_proj.weight"),
+        (p + "self_attn.q_proj.weight", b + "attn_q.weight"), (p + "self_attn.k_proj.weight", b + "attn_k.weight"),
+        (p + "self_attn.v_proj.weight", b + "attn_v.weight"),
+        (p + "self_attn.out_proj.weight", b + "attn_output.weight"),
+        (p + "self_attn.q_layernorm.weight", b + "attn_q_norm.weight"),
+        (p + "self_attn.k_layernorm.weight", b + "attn_k_norm.weight"),
+        (p + "feed_forward.w1.weight", b + "ffn_gate.weight"), (p + "feed_forward.w3.weight", b + "ffn_up.weight"),
+        (p + "feed_forward.w2.weight", b + "ffn_down.weight")])
 
 
 def delta_net(m, p, n, keyHeads, heads, K, V, eps, fused):
@@ -333,6 +407,67 @@ def qwen(name, seed, kind, root, fused, packed, experts):
         head = table
         m.draw("model.visual.patch_embed.proj.weight", (2, 4), -1, 1)
     m.save(x @ head.T, ids)
+    tiled = kind != "qwen3_next"
+
+    def change(name, values):
+        if name.endswith("A_log"):
+            values = -np.exp(values)
+        elif name.endswith("norm.weight") and not name.endswith("linear_attn.norm.weight"):
+            values = values + 1
+        if tiled and any(part in name for part in ("A_log", "dt_bias", "in_proj_a", "in_proj_b")):
+            values = grouped(values, 2, 2, 1)
+        elif tiled and "in_proj_z" in name:
+            values = grouped(values, 2, 2, 6)
+        elif tiled and ("in_proj_qkv." in name or "conv1d" in name):
+            values = np.concatenate([values[:32], grouped(values[32:], 2, 2, 6)])
+        elif tiled and "linear_attn.out_proj" in name:
+            values = grouped(values, 2, 2, 6, 1)
+        return values.reshape(-1) if name.endswith("shared_expert_gate.weight") else values
+
+    if fused:
+        for i in range(3):
+            qkvz, _ = m.tensors.pop(f"model.layers.{i}.linear_attn.in_proj_qkvz.weight")
+            q, k, v, z = np.split(qkvz.reshape(2, -1, D), [8, 16, 28], 1)
+            m.tensors[f"model.layers.{i}.linear_attn.in_proj_qkv.weight"] = (
+                np.concatenate([part.reshape(-1, D) for part in (q, k, v)]), "BF16")
+            m.tensors[f"model.layers.{i}.linear_attn.in_proj_z.weight"] = (z.reshape(-1, D), "BF16")
+    for i in range(4):
+        if packed:
+            both, _ = m.tensors.get(f"{root}layers.{i}.mlp.experts.gate_up_proj", (None, None))
+            if both is not None:
+                m.tensors[f"{root}layers.{i}.mlp.experts.gate_proj"] = (both[:, :8], "BF16")
+                m.tensors[f"{root}layers.{i}.mlp.experts.up_proj"] = (both[:, 8:], "BF16")
+    p, b, e = root + "layers.{i}.", "blk.{i}.", "" if packed else ".{e}"
+    ending = "" if packed else ".weight"
+    info = {"attention.layer_norm_rms_epsilon": EPS, "rope.freq_base": 1e7, "rope.dimension_count": K // 2,
+            "context_length": 128, "ssm.group_count": 2, "ssm.time_step_rank": 4, "ssm.state_size": 8,
+            "ssm.inner_size": 24, "ssm.conv_kernel": 4}
+    llama(m, {"qwen3_next": "qwen3next", "qwen3_5_text": "qwen35", "qwen3_5_moe_text": "qwen35moe"}[kind],
+          info | ({"expert_used_count": 3, "expert_count": 6} if experts else {}), [
+        (root + "embed_tokens.weight", "token_embd.weight"), (root + "norm.weight", "output_norm.weight"),
+        ("lm_head.weight", "output.weight"), (p + "input_layernorm.weight", b + "attn_norm.weight"),
+        (p + "post_attention_layernorm.weight", b + "post_attention_norm.weight"),
+        (p + "linear_attn.in_proj_qkv.weight", b + "attn_qkv.weight"),
+        (p + "linear_attn.in_proj_z.weight", b + "attn_gate.weight"),
+        (p + "linear_attn.in_proj_ba.weight", b + "ssm_ba.weight"),
+        (p + "linear_attn.in_proj_b.weight", b + "ssm_beta.weight"),
+        (p + "linear_attn.in_proj_a.weight", b + "ssm_alpha.weight"),
+        (p + "linear_attn.conv1d.weight", b + "ssm_conv1d.weight"), (p + "linear_attn.A_log", b + "ssm_a"),
+        (p + "linear_attn.dt_bias", b + "ssm_dt.bias"), (p + "linear_attn.norm.weight", b + "ssm_norm.weight"),
+        (p + "linear_attn.out_proj.weight", b + "ssm_out.weight"),
+        (p + "self_attn.q_proj.weight", b + "attn_q.weight"), (p + "self_attn.k_proj.weight", b + "attn_k.weight"),
+        (p + "self_attn.v_proj.weight", b + "attn_v.weight"), (p + "self_attn.o_proj.weight", b + "attn_output.weight"),
+        (p + "self_attn.q_norm.weight", b + "attn_q_norm.weight"),
+        (p + "self_attn.k_norm.weight", b + "attn_k_norm.weight"),
+        (p + "mlp.gate_proj.weight", b + "ffn_gate.weight"), (p + "mlp.up_proj.weight", b + "ffn_up.weight"),
+        (p + "mlp.down_proj.weight", b + "ffn_down.weight"), (p + "mlp.gate.weight", b + "ffn_gate_inp.weight"),
+        (p + "mlp.experts" + e + ".gate_proj" + ending, b + "ffn_gate_exps.weight"),
+        (p + "mlp.experts" + e + ".up_proj" + ending, b + "ffn_up_exps.weight"),
+        (p + "mlp.experts" + e + ".down_proj" + ending, b + "ffn_down_exps.weight"),
+        (p + "mlp.shared_expert.gate_proj.weight", b + "ffn_gate_shexp.weight"),
+        (p + "mlp.shared_expert.up_proj.weight", b + "ffn_up_shexp.weight"),
+        (p + "mlp.shared_expert.down_proj.weight", b + "ffn_down_shexp.weight"),
+        (p + "mlp.shared_expert_gate.weight", b + "ffn_gate_inp_shexp.weight")], change)
 
 
 def nemotron_h():
@@ -383,6 +518,32 @@ def nemotron_h():
     x = rms(x, m.draw("backbone.norm_f.weight", D, .5, 1.5), EPS)
     m.save(x @ m.matrix("lm_head.weight", V, D, 2).T, ids)
 
+    def change(name, values):
+        if name.endswith("A_log"):
+            return -np.exp(values).reshape(-1, 1)
+        if name.endswith("mixer.D"):
+            return values.reshape(-1, 1)
+        return values.reshape(2, -1) if name.endswith("mixer.norm.weight") else values
+
+    p, b = "backbone.layers.{i}.", "blk.{i}."
+    llama(m, "nemotron_h_moe", {"attention.layer_norm_rms_epsilon": EPS, "attention.key_length": K, "context_length": 128,
+                                "ssm.group_count": 2, "ssm.time_step_rank": 4, "ssm.state_size": 6, "ssm.inner_size": 32,
+                                "expert_used_count": 2, "expert_count": 4, "expert_weights_scale": 2.5}, [
+        ("backbone.embeddings.weight", "token_embd.weight"), ("backbone.norm_f.weight", "output_norm.weight"),
+        ("lm_head.weight", "output.weight"), (p + "norm.weight", b + "attn_norm.weight"),
+        (p + "mixer.in_proj.weight", b + "ssm_in.weight"), (p + "mixer.conv1d.weight", b + "ssm_conv1d.weight"),
+        (p + "mixer.conv1d.bias", b + "ssm_conv1d.bias"), (p + "mixer.dt_bias", b + "ssm_dt.bias"),
+        (p + "mixer.A_log", b + "ssm_a"), (p + "mixer.D", b + "ssm_d"), (p + "mixer.norm.weight", b + "ssm_norm.weight"),
+        (p + "mixer.out_proj.weight", b + "ssm_out.weight"), (p + "mixer.q_proj.weight", b + "attn_q.weight"),
+        (p + "mixer.k_proj.weight", b + "attn_k.weight"), (p + "mixer.v_proj.weight", b + "attn_v.weight"),
+        (p + "mixer.o_proj.weight", b + "attn_output.weight"), (p + "mixer.up_proj.weight", b + "ffn_up.weight"),
+        (p + "mixer.down_proj.weight", b + "ffn_down.weight"), (p + "mixer.gate.weight", b + "ffn_gate_inp.weight"),
+        (p + "mixer.gate.e_score_correction_bias", b + "exp_probs_b.bias"),
+        (p + "mixer.experts.{e}.up_proj.weight", b + "ffn_up_exps.weight"),
+        (p + "mixer.experts.{e}.down_proj.weight", b + "ffn_down_exps.weight"),
+        (p + "mixer.shared_experts.up_proj.weight", b + "ffn_up_shexp.weight"),
+        (p + "mixer.shared_experts.down_proj.weight", b + "ffn_down_shexp.weight")], change)
+
 
 def falcon_h1(name, seed, normed):
     D, H, G, K, V, F, EPS = 16, 4, 2, 4, 40, 24, 1e-5
@@ -414,6 +575,36 @@ def falcon_h1(name, seed, normed):
         x = x + .6 * ((silu(.7 * (n @ gate.T)) * (n @ up.T)) @ m.matrix(p + "feed_forward.down_proj.weight", D, F).T)
     x = rms(x, m.draw("model.final_layernorm.weight", D, .5, 1.5), EPS)
     m.save(.4 * (x @ m.matrix("lm_head.weight", V, D, 2).T), ids)
+    factors = {"embed_tokens": 2.5, "lm_head": .4, "gate_proj": .7, "down_proj": .6, "k_proj": .3 * 1.1, "q_proj": 1.1,
+               "v_proj": 1.1, "o_proj": 1.2, "out_proj": .9, "in_proj": 1.3}
+
+    def change(name, values):
+        if name.endswith("A_log"):
+            return -np.exp(values).reshape(-1, 1)
+        if name.endswith("mamba.D"):
+            return values.reshape(-1, 1)
+        if name.endswith("mamba.norm.weight"):
+            return values.reshape(1, -1)
+        if name.endswith("mamba.in_proj.weight"):
+            values = values * np.repeat([.4, .5, .8, 1.25, .6], [24, 24, 6, 6, 3])[:, None]
+        part = name.split(".")[-2]
+        return values * factors.get(part, 1)
+
+    p, b = "model.layers.{i}.", "blk.{i}."
+    llama(m, "falcon-h1", {"attention.layer_norm_rms_epsilon": EPS, "attention.key_length": K, "context_length": 128,
+                           "rope.freq_base": 1e11, "ssm.group_count": 1, "ssm.time_step_rank": 3, "ssm.state_size": 6,
+                           "ssm.inner_size": 24}, [
+        ("model.embed_tokens.weight", "token_embd.weight"), ("model.final_layernorm.weight", "output_norm.weight"),
+        ("lm_head.weight", "output.weight"), (p + "input_layernorm.weight", b + "attn_norm.weight"),
+        (p + "mamba.in_proj.weight", b + "ssm_in.weight"), (p + "mamba.conv1d.weight", b + "ssm_conv1d.weight"),
+        (p + "mamba.conv1d.bias", b + "ssm_conv1d.bias"), (p + "mamba.dt_bias", b + "ssm_dt.bias"),
+        (p + "mamba.A_log", b + "ssm_a"), (p + "mamba.D", b + "ssm_d"), (p + "mamba.norm.weight", b + "ssm_norm.weight"),
+        (p + "mamba.out_proj.weight", b + "ssm_out.weight"), (p + "self_attn.q_proj.weight", b + "attn_q.weight"),
+        (p + "self_attn.k_proj.weight", b + "attn_k.weight"), (p + "self_attn.v_proj.weight", b + "attn_v.weight"),
+        (p + "self_attn.o_proj.weight", b + "attn_output.weight"), (p + "pre_ff_layernorm.weight", b + "ffn_norm"),
+        (p + "feed_forward.gate_proj.weight", b + "ffn_gate.weight"),
+        (p + "feed_forward.up_proj.weight", b + "ffn_up.weight"),
+        (p + "feed_forward.down_proj.weight", b + "ffn_down.weight")], change)
 
 
 if __name__ == "__main__":

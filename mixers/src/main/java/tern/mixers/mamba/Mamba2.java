@@ -104,7 +104,8 @@ public final class Mamba2 implements SequenceMixer {
     }
 
     private Tensor normalised(Ops ops, Tensor rows) {
-        return norm.isEmpty() ? rows : norm.get().apply(ops, Heads.split(ops, rows, config.normInGroups() ? config.groups() : 1));
+        return norm.isEmpty() ? rows
+                : norm.get().apply(ops, Heads.split(ops, rows, config.normInGroups() ? config.groups() : 1));
     }
 
     private static Tensor scaled(Ops ops, Tensor x, double factor) {

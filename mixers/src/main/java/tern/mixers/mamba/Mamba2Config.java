@@ -43,7 +43,8 @@ public record Mamba2Config(int heads, int headWidth, int stateWidth, int groups,
     /** Nothing otherwise than released. */
     public Mamba2Config(int heads, int headWidth, int stateWidth, int groups, int shortFilter, boolean normInGroups,
             boolean normBeforeGate, double epsilon, double shortest, double longest, boolean shortBias, boolean bias) {
-        this(heads, headWidth, stateWidth, groups, shortFilter, normInGroups, normBeforeGate, epsilon, shortest, longest,
+        this(heads, headWidth, stateWidth, groups, shortFilter, normInGroups, normBeforeGate, epsilon, shortest,
+                longest,
                 shortBias, bias, Optional.empty());
     }
 

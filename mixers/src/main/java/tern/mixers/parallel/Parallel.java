@@ -32,7 +32,8 @@ public final class Parallel implements SequenceMixer {
             SequenceMixer mixer = config.parts().get(i).mixer().build(at, scope.child(name));
             Expect.that(mixer.reads().isEmpty() && mixer.recalls().isEmpty() && mixer.publishes().isEmpty()
                     && mixer.shares().isEmpty() && mixer.causal(),
-                    "parallel: the part " + config.parts().get(i).mixer() + " speaks to other branches, or reads in both"
+                    "parallel: the part " + config.parts().get(i).mixer()
+                            + " speaks to other branches, or reads in both"
                             + " directions; expected one that reads its own past alone");
             mixer.stateLayout().slots().forEach(slot -> slots.add(slot.named(name + "." + slot.name())));
             mixers.add(mixer);

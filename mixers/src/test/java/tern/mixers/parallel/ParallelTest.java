@@ -65,7 +65,8 @@ class ParallelTest extends MixerContract {
 
     @Test
     void reachesAsFarAsTheFarthest() {
-        try (Bench bench = new Bench(ParallelConfig.of(GatedShortConvConfig.of(), new GatedShortConvConfig(5, false)), 4,
+        try (Bench bench = new Bench(ParallelConfig.of(GatedShortConvConfig.of(), new GatedShortConvConfig(5, false)),
+                4,
                 16, 3)) {
             assertThat(bench.mixer.reach()).isEqualTo(4);
         }
