@@ -7,7 +7,9 @@ import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
+import java.util.SplittableRandom;
 import java.util.function.Function;
 import java.util.function.IntFunction;
 import java.util.function.Supplier;
@@ -20,7 +22,10 @@ import tern.kernels.attention.Caches;
 import tern.kernels.attention.TiledAttention;
 import tern.kernels.attention.Turning;
 import tern.kernels.convolution.DilatedConvolution;
+import tern.kernels.elementwise.Dropout;
 import tern.kernels.maximum.MaximumScan;
+import tern.kernels.norm.BatchNorm;
+import tern.kernels.norm.TimestepNorm;
 import tern.kernels.recurrence.Damping;
 import tern.kernels.recurrence.ScanInputs;
 import tern.ops.Activation;
@@ -31,6 +36,7 @@ import tern.ops.Convolved;
 import tern.ops.Diagonal;
 import tern.ops.Dilated;
 import tern.ops.Dilations;
+import tern.ops.Dropped;
 import tern.ops.FilterNorm;
 import tern.ops.KeysAndValues;
 import tern.ops.Modes;
@@ -57,6 +63,8 @@ import tern.tensor.Workspace;
  * those too, but for the parameters' gradients. Confined to one thread.
  */
 public final class TapeOps implements Ops, AutoCloseable {
+    private static final double SHARE_OF_NEW = 0.1;
+
     private final ThreadTeam team;
     private final Workspace scratch;
     private final Pool pool = new Pool();
@@ -67,6 +75,12 @@ public final class TapeOps implements Ops, AutoCloseable {
     private final Gradients parameters;
     private final boolean recompute;
     private Frame frame = new Frame(true, 0);
+    /** What this forward pass leaves numbers out by; nothing while a model is only judged. */
+    private OptionalLong dropping = OptionalLong.empty();
+    /** What batch norms met in this pass, by the tensor that follows it; a segment that is computed again says the same again. */
+    private final Map<Tensor, double[]> measured = new IdentityHashMap<>();
+    /** How often numbers have been left out in this pass: the same in a segment's first run and when it is computed again. */
+    private long droppings;
 
     /** What is known of one stretch of the tape; a recomputed segment has a frame of its own. Holds what it lists. */
     private static final class Frame {
@@ -105,8 +119,29 @@ public final class TapeOps implements Ops, AutoCloseable {
         this.recompute = recompute;
     }
 
+    /**
+     * Until {@link #clear} this is a training pass: {@link #dropout} and dropped weights of attention leave numbers out, and
+     * {@link #batchNorm} measures what it reads.
+     *
+     * @param key which ones: the same calls with the same key leave out the same, on any number of threads
+     */
+    public void drop(long key) {
+        dropping = OptionalLong.of(key);
+        droppings = 0;
+    }
+
+    /** What the next use leaves out at a rate. */
+    private Dropped dropped(double rate) {
+        if (rate == 0 || dropping.isEmpty()) {
+            return Dropped.NOTHING;
+        }
+        droppings++;
+        return new Dropped(rate, new SplittableRandom(dropping.getAsLong() + droppings).nextLong());
+    }
+
     /** Forgets everything recorded and derived, keeping the parameters' gradients; parameters may change afterwards. */
     public void clear() {
+        dropping = OptionalLong.empty();
         frame = new Frame(true, 0);
         open.clear();
         pool.reset();
@@ -358,10 +393,12 @@ public final class TapeOps implements Ops, AutoCloseable {
             giveBack(before, outputs);
             return outputs;
         }
+        long before = droppings;
         List<Tensor> outputs = keepOnlyResult(new Frame(false, open.size()), () -> part.apply(inputs));
         outputs.stream().filter(TapeOps::isNumber).forEach(frame.active::add);
         inputs.forEach(pool::hold);
         frame.nodes.add(new Node(outputs, inputs, () -> {
+            droppings = before;
             List<Tensor> wanted = inputs.stream().filter(this::isActive).distinct().toList();
             List<Tensor> outer = outputs.stream().map(this::given).toList();
             List<Tensor> found = keepOnlyResult(new Frame(true, open.size()), () -> {
@@ -511,6 +548,22 @@ public final class TapeOps implements Ops, AutoCloseable {
     }
 
     @Override
+    public Tensor dropout(Tensor x, double rate, boolean wholeChannels) {
+        Dropped dropped = dropped(rate);
+        if (!dropped.any()) {
+            return x;
+        }
+        Tensor y = like(x);
+        Dropout.apply(team, x, dropped, wholeChannels, y);
+        record(List.of(x), List.of(y), List.of(), () -> {
+            Tensor dx = like(x);
+            Dropout.apply(team, given(y), dropped, wholeChannels, dx);
+            contribute(x, dx);
+        });
+        return y;
+    }
+
+    @Override
     public Tensor gate(Tensor gate, Tensor value, Activation f) {
         Tensor y = eager.gate(gate, value, f);
         record(List.of(gate, value), List.of(y), List.of(gate, value), () -> {
@@ -604,6 +657,77 @@ public final class TapeOps implements Ops, AutoCloseable {
             settle(bias, dBias);
         });
         return y;
+    }
+
+    @Override
+    public Tensor batchNorm(Tensor x, Tensor gain, Tensor bias, Tensor mean, Tensor variance, double epsilon,
+            int[] lengths) {
+        EagerOps.requireBatchNorm(x, gain, bias, mean, variance, lengths);
+        boolean measures = dropping.isPresent();
+        Tensor own = measures ? results.allocate(x.dtype(), mean.shape()) : mean;
+        Tensor spread = measures ? results.allocate(x.dtype(), mean.shape()) : variance;
+        if (measures) {
+            BatchNorm.measure(team, x, lengths, own, spread);
+            measured.put(mean, boxed(own, 1));
+            // What is expected of all positions, of which these are a sample.
+            double count = BatchNorm.count(x, lengths);
+            measured.put(variance, boxed(spread, count > 1 ? count / (count - 1) : 1));
+        }
+        Tensor y = like(x);
+        BatchNorm.apply(team, x, gain, bias, own, spread, epsilon, y);
+        record(List.of(x, gain, bias), List.of(y), List.of(x, gain, own, spread), () -> {
+            Tensor dx = like(x);
+            Tensor dGain = target(gain);
+            Tensor dBias = target(bias);
+            BatchNorm.backward(team, x, lengths, gain, own, spread, measures, epsilon, given(y), dx, dGain, dBias);
+            contribute(x, dx);
+            settle(gain, dGain);
+            settle(bias, dBias);
+        });
+        return y;
+    }
+
+    private static double[] boxed(Tensor of, double factor) {
+        double[] values = new double[Math.toIntExact(of.elements())];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = factor * of.get(i);
+        }
+        return values;
+    }
+
+    /**
+     * Moves the means and variances of {@link #batchNorm} a tenth of the way to what the last training pass met, and forgets it. To
+     * be called after its backward pass, if its update is made.
+     */
+    public void settleMeasured() {
+        measured.forEach((running, met) -> {
+            for (int i = 0; i < met.length; i++) {
+                running.set(i, running.get(i) + SHARE_OF_NEW * (met[i] - running.get(i)));
+            }
+        });
+        measured.clear();
+    }
+
+    @Override
+    public Scanned timestepNorm(Tensor x, int groups, Tensor gain, Tensor bias, double epsilon, long[] ages,
+            Tensor state) {
+        EagerOps.requireTimestepNorm(x, groups, gain, bias, ages, state);
+        Tensor y = like(x);
+        Tensor next = results.copyOf(state);
+        TimestepNorm.forward(team, x, groups, gain, bias, epsilon, ages, next, y);
+        record(List.of(x, gain, bias, state), List.of(y, next), List.of(x, gain, state), () -> {
+            Tensor dx = like(x);
+            Tensor dState = like(state);
+            Tensor dGain = target(gain);
+            Tensor dBias = target(bias);
+            TimestepNorm.backward(team, x, groups, gain, epsilon, ages, state, given(y), given(next), dx, dState, dGain,
+                    dBias);
+            contribute(x, dx);
+            contribute(state, dState);
+            settle(gain, dGain);
+            settle(bias, dBias);
+        });
+        return new Scanned(y, next);
     }
 
     @Override
@@ -1267,9 +1391,10 @@ public final class TapeOps implements Ops, AutoCloseable {
     }
 
     @Override
-    public Attended chunkedAttention(Tensor query, Tensor key, Tensor value, Tensor bias, Chunks how, Tensor keys,
+    public Attended chunkedAttention(Tensor query, Tensor key, Tensor value, Tensor bias, Chunks chunks, Tensor keys,
             Tensor values, long[] ages, int[] lengths) {
-        EagerOps.requireChunked(query, key, value, bias, how, keys, values, ages, lengths);
+        EagerOps.requireChunked(query, key, value, bias, chunks, keys, values, ages, lengths);
+        Chunks how = chunks.with(dropped(chunks.dropped().rate()));
         Tensor y = results.allocate(query.dtype(), query.shape().withLast(value.shape().last()));
         Tensor logSum = results.allocate(query.dtype(), Shape.of(query.dim(0), query.dim(2), query.dim(1)));
         Attended attended = new Attended(y, results.copyOf(keys), results.copyOf(values));

@@ -109,6 +109,114 @@ class TapeOpsTest {
         }
     }
 
+    /** As {@link #assertGradients}, of a training pass: numbers are left out, batches measured, alike in every pass. */
+    private void assertTrainedGradients(Function<Ops, List<Tensor>> network, boolean recompute) {
+        try (Gradients gradients = new Gradients(inputs);
+                Workspace taped = new Workspace();
+                TapeOps tape = new TapeOps(KernelSet.reference(), team, taped, gradients, recompute)) {
+            tape.drop(SEED);
+            List<Tensor> outputs = network.apply(tape);
+            List<Tensor> weights = outputs.stream().map(this::weightsLike).toList();
+            tape.backward(outputs, weights);
+            tape.clear();
+            for (Tensor leaf : inputs) {
+                for (long at = 0; at < leaf.elements(); at++) {
+                    double before = leaf.get(at);
+                    leaf.set(at, before + STEP);
+                    double above = trained(tape, network, weights);
+                    leaf.set(at, before - STEP);
+                    double below = trained(tape, network, weights);
+                    leaf.set(at, before);
+                    double expected = (above - below) / (2 * STEP);
+                    assertThat(gradients.of(leaf).orElseThrow().get(at))
+                            .as("%s element %d, seed %d", leaf.shape(), at, SEED)
+                            .isCloseTo(expected, within(TOLERANCE * Math.max(1, Math.abs(expected))));
+                }
+            }
+        }
+    }
+
+    private static double trained(TapeOps tape, Function<Ops, List<Tensor>> network, List<Tensor> weights) {
+        tape.drop(SEED);
+        double value = dot(network.apply(tape), weights);
+        tape.clear();
+        return value;
+    }
+
+    @Test
+    void timestepNorm() {
+        Tensor x = input(2, 4, 6);
+        Tensor gain = input(6);
+        Tensor bias = input(6);
+        Tensor state = input(2, 2, 3);
+        for (long i = 0; i < state.elements(); i++) {
+            state.set(i, Math.abs(state.get(i)));
+        }
+        assertGradients(ops -> {
+            Scanned normed = ops.timestepNorm(x, 3, gain, bias, 1e-5, new long[] {5, 2},
+                    ops.scale(state, 1));
+            return List.of(normed.y(), normed.state());
+        });
+    }
+
+    @Test
+    void batchNorm() {
+        Tensor x = input(2, 4, 3);
+        Tensor gain = input(3);
+        Tensor bias = input(3);
+        Tensor mean = memory.zeros(DType.F64, Shape.of(3)).fill(0.25);
+        Tensor variance = memory.zeros(DType.F64, Shape.of(3)).fill(2);
+        for (int[] lengths : List.of(new int[0], new int[] {4, 2})) {
+            assertGradients(ops -> List.of(ops.batchNorm(x, gain, bias, mean, variance, 1e-5, lengths)));
+            for (boolean recompute : List.of(false, true)) {
+                assertTrainedGradients(ops -> ops.segment(List.of(x), in -> List.of(ops.masked(
+                        ops.batchNorm(in.getFirst(), gain, bias, mean, variance, 1e-5, lengths), lengths))), recompute);
+            }
+        }
+        assertThat(mean.get(0)).isEqualTo(0.25);
+    }
+
+    @Test
+    void whatWasMeasuredMovesMeanAndVarianceATenth() {
+        Tensor x = memory.zeros(DType.F64, Shape.of(1, 4, 1));
+        for (int t = 0; t < 4; t++) {
+            x.set(t, t);
+        }
+        Tensor one = memory.zeros(DType.F64, Shape.of(1)).fill(1);
+        Tensor mean = memory.zeros(DType.F64, Shape.of(1)).fill(0.5);
+        Tensor variance = memory.zeros(DType.F64, Shape.of(1)).fill(1);
+        try (Gradients none = new Gradients(List.of());
+                Workspace taped = new Workspace();
+                TapeOps tape = new TapeOps(KernelSet.reference(), team, taped, none, false)) {
+            tape.batchNorm(x, one, one, mean, variance, 1e-5, new int[0]);
+            tape.settleMeasured();
+            assertThat(mean.get(0)).as("only judged").isEqualTo(0.5);
+            tape.drop(1);
+            tape.batchNorm(x, one, one, mean, variance, 1e-5, new int[0]);
+            tape.clear();
+            tape.settleMeasured();
+        }
+        // Mean 3/2; variance of a sample 5/3.
+        assertThat(mean.get(0)).isCloseTo(0.6, within(1e-12));
+        assertThat(variance.get(0)).isCloseTo(0.9 + 0.1 * 5 / 3, within(1e-12));
+    }
+
+    @Test
+    void whatIsLeftOutPassesNoGradientAndIsTheSameWhenComputedAgain() {
+        Tensor x = input(2, 3, 4);
+        Tensor y = input(2, 3, 4);
+        for (boolean recompute : List.of(false, true)) {
+            assertTrainedGradients(ops -> {
+                Tensor first = ops.segment(List.of(x, y), in -> List
+                        .of(ops.multiply(ops.dropout(in.get(0), 0.4, false), ops.dropout(in.get(1), 0.3, true))))
+                        .getFirst();
+                return ops.segment(List.of(first), in -> List.of(ops.dropout(ops.multiply(in.getFirst(), in.getFirst()),
+                        0.5, false)));
+            }, recompute);
+        }
+        assertThat(eager.dropout(x, 0.5, false)).isSameAs(x);
+    }
+
     private double value(Function<Ops, List<Tensor>> network, List<Tensor> weights) {
         workspace.reset();
         eager.parametersChanged();

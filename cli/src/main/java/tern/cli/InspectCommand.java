@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 
@@ -16,10 +17,18 @@ import picocli.CommandLine.ParentCommand;
 import tern.checkpoint.Checkpoint;
 import tern.checkpoint.TensorFile;
 import tern.checkpoint.TensorHealth;
+import tern.kernels.EagerOps;
+import tern.kernels.KernelSet;
+import tern.kernels.ThreadTeam;
 import tern.mixers.MixerCatalog;
+import tern.mixers.mega.MovingAverage;
+import tern.mixers.mega.OverMover;
 import tern.model.Parameters.Parameter;
 import tern.model.SequenceModel;
+import tern.model.Stack;
+import tern.sequence.SequenceMixer;
 import tern.sequence.StateLayout;
+import tern.tensor.Workspace;
 
 /** {@code tern inspect}: what a model is made of, or what a file of tensors in any format holds. */
 @Command(name = "inspect", description = "Print a model's branches, parameters, bytes and state, or what a safetensors, PyTorch, GGUF or rwkv.cpp file holds; check its weights.", mixinStandardHelpOptions = true, sortOptions = false)
@@ -56,7 +65,7 @@ final class InspectCommand implements Callable<Integer> {
     /** What {@code --json} prints. */
     record Report(String path, String fingerprint, long parameters, long bytes, int vocabulary, int width, int context,
             String norm, boolean tiedHead, Map<String, String> notes, List<Branch> branches,
-            Map<String, Long> stateFloats,
+            Map<String, Long> stateFloats, Map<Integer, Double> truncations,
             List<Entry> tensors, List<TensorHealth> unsound) {
     }
 
@@ -133,7 +142,28 @@ final class InspectCommand implements Callable<Integer> {
                 model.parameters().all().stream().mapToLong(parameter -> parameter.tensor().bytes()).sum(),
                 model.config().vocabulary(), model.config().width(), model.config().context(),
                 model.config().norm().name(),
-                model.config().tiedHead(), checkpoint.notes(), branches, total, entries, unsound);
+                model.config().tiedHead(), checkpoint.notes(), branches, total, truncations(model),
+                entries, unsound);
+    }
+
+    /** What averages whose parallel form ends somewhere may lack, by branch, in times of the largest input. */
+    private static Map<Integer, Double> truncations(SequenceModel model) {
+        Map<Integer, Double> found = new LinkedHashMap<>();
+        if (model instanceof Stack stack) {
+            try (ThreadTeam alone = new ThreadTeam(1);
+                    Workspace scratch = new Workspace();
+                    EagerOps ops = new EagerOps(KernelSet.reference(), alone, scratch)) {
+                for (int i = 0; i < stack.mixers().size(); i++) {
+                    SequenceMixer mixer = stack.mixers().get(i) instanceof OverMover unit ? unit.mover()
+                            : stack.mixers().get(i);
+                    double lacking = mixer instanceof MovingAverage average ? average.truncation(ops) : 0;
+                    if (lacking > 0) {
+                        found.put(i, lacking);
+                    }
+                }
+            }
+        }
+        return found;
     }
 
     private void print(Report report) {
@@ -151,6 +181,10 @@ final class InspectCommand implements Callable<Integer> {
         }
         tern.out().printf("%-19s %,12d   %s%n", "all", report.parameters,
                 floats(List.copyOf(report.stateFloats.values())));
+        report.truncations.forEach((branch, lacking) -> tern.out().printf(Locale.ROOT,
+                "branch %d ends its average after a number of taps where it reads whole sequences: against steps an output"
+                        + " may lack up to %.3g times the largest input%n",
+                branch, lacking));
         for (Entry entry : report.tensors) {
             tern.out().printf("%-48s %-4s %-16s %,12d bytes%n", entry.name, entry.type, entry.shape, entry.bytes);
         }

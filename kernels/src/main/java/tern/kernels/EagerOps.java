@@ -18,6 +18,8 @@ import tern.kernels.history.Histories;
 import tern.kernels.history.KeptRows;
 import tern.kernels.maximum.MaximumScan;
 import tern.kernels.modal.Poles;
+import tern.kernels.norm.BatchNorm;
+import tern.kernels.norm.TimestepNorm;
 import tern.kernels.recurrence.Damping;
 import tern.kernels.recurrence.ScanInputs;
 import tern.ops.Activation;
@@ -28,6 +30,7 @@ import tern.ops.Convolved;
 import tern.ops.Diagonal;
 import tern.ops.Dilated;
 import tern.ops.Dilations;
+import tern.ops.Dropped;
 import tern.ops.FilterNorm;
 import tern.ops.KeysAndValues;
 import tern.ops.LinearMap;
@@ -386,6 +389,12 @@ public final class EagerOps implements Ops, AutoCloseable {
         return y;
     }
 
+    /** x itself: nothing is trained here. */
+    @Override
+    public Tensor dropout(Tensor x, double rate, boolean wholeChannels) {
+        return x;
+    }
+
     @Override
     public Tensor gate(Tensor gate, Tensor value, Activation f) {
         requireSame("gate", gate, value);
@@ -484,6 +493,55 @@ public final class EagerOps implements Ops, AutoCloseable {
         Tensor y = like(x);
         set(x).heads().groupNorm(team, asRows(x), groups, gain, bias, epsilon, asRows(y));
         return y;
+    }
+
+    @Override
+    public Tensor batchNorm(Tensor x, Tensor gain, Tensor bias, Tensor mean, Tensor variance, double epsilon,
+            int[] lengths) {
+        requireBatchNorm(x, gain, bias, mean, variance, lengths);
+        Tensor y = like(x);
+        BatchNorm.apply(team, x, gain, bias, mean, variance, epsilon, y);
+        return y;
+    }
+
+    /** Checks the arguments of {@link #batchNorm}. */
+    public static void requireBatchNorm(Tensor x, Tensor gain, Tensor bias, Tensor mean, Tensor variance,
+            int[] lengths) {
+        String operation = "batchNorm";
+        requireRank(operation, "x", x, 3);
+        int width = x.shape().last();
+        require(operation, "gain", gain, width);
+        require(operation, "bias", bias, width);
+        require(operation, "mean", mean, width);
+        require(operation, "variance", variance, width);
+        requireLengths(operation, x, lengths);
+    }
+
+    @Override
+    public Scanned timestepNorm(Tensor x, int groups, Tensor gain, Tensor bias, double epsilon, long[] ages,
+            Tensor state) {
+        requireTimestepNorm(x, groups, gain, bias, ages, state);
+        Tensor y = like(x);
+        TimestepNorm.forward(team, x, groups, gain, bias, epsilon, ages, state, y);
+        return new Scanned(y, state);
+    }
+
+    /** Checks the arguments of {@link #timestepNorm}. */
+    public static void requireTimestepNorm(Tensor x, int groups, Tensor gain, Tensor bias, long[] ages, Tensor state) {
+        String operation = "timestepNorm";
+        requireRank(operation, "x", x, 3);
+        int width = x.shape().last();
+        if (groups < 1 || width % groups != 0) {
+            throw new IllegalArgumentException(
+                    operation + ": " + groups + " groups do not divide " + width + " channels of " + x.shape());
+        }
+        require(operation, "gain", gain, width);
+        require(operation, "bias", bias, width);
+        require(operation, "state", state, x.dim(0), 2, groups);
+        if (ages.length != x.dim(0)) {
+            throw new IllegalArgumentException(
+                    operation + ": " + x.dim(0) + " sequences but " + ages.length + " ages");
+        }
     }
 
     @Override
@@ -966,8 +1024,8 @@ public final class EagerOps implements Ops, AutoCloseable {
         Tensor y = results.allocate(query.dtype(), query.shape().withLast(value.shape().last()));
         Workspace.Mark kept = scratch.mark();
         Tensor logSum = scratch.allocate(query.dtype(), Shape.of(query.dim(0), query.dim(2), query.dim(1)));
-        set(query).chunkedAttention().forward(team, query, key, value, bias, how, keys, values, ages, lengths, y,
-                logSum);
+        set(query).chunkedAttention().forward(team, query, key, value, bias, how.with(Dropped.NOTHING), keys, values,
+                ages, lengths, y, logSum);
         scratch.release(kept);
         return new Attended(y, keys, values);
     }

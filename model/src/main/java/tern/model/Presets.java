@@ -26,9 +26,12 @@ import tern.mixers.hyena.HyenaConfig;
 import tern.mixers.hyena.ImplicitFilterConfig;
 import tern.mixers.hyena.MultiHyenaConfig;
 import tern.mixers.mega.GatedAttentionConfig;
+import tern.mixers.mega.MegalodonConfig;
 import tern.mixers.mega.MovingAverageConfig;
 import tern.mixers.mega.Normalisation;
 import tern.mixers.mega.NormalisedMlpConfig;
+import tern.mixers.mega.RelativeBias;
+import tern.mixers.mega.SumMoverConfig;
 import tern.mixers.modal.ModalRecurrenceConfig;
 import tern.mixers.rwkv.Rwkv4Config;
 import tern.mixers.rwkv.Rwkv5Config;
@@ -39,6 +42,7 @@ import tern.mixers.tcn.DilatedStackConfig;
 import tern.mixers.tcn.TcnBlockConfig;
 import tern.mixers.tcn.TcncaSimpleConfig;
 import tern.ops.Activation;
+import tern.ops.Weighing;
 import tern.sequence.BranchContext;
 import tern.sequence.MixerConfig;
 
@@ -105,6 +109,11 @@ public final class Presets {
         }
         putOver("gold-over-hyena", Size.TINY, layer -> HyenaConfig.of(2, Size.TINY.filter), false);
         putOver("gold-over-rwkv7", Size.TINY, layer -> new Rwkv7Config(64, 16, 16, 8, 32, layer == 0, 64e-5), false);
+        for (LongRange task : LongRange.values()) {
+            String name = task.name().toLowerCase(Locale.ROOT);
+            ALL.put("mega-lra-" + name, task.over(MovingAverageConfig.bidirectional(16)));
+            ALL.put("tcnca-lra-" + name, task.over(DilatedStackConfig.of(9, 8, 4).bothWays()));
+        }
         ALL.put("mega-enwik8", enwik8(MovingAverageConfig.of(16)));
         ALL.put("tcnca-enwik8", enwik8(DilatedStackConfig.of(17, 8, 4)));
         putReleased("12x768", new GoldFinches.Size(12, 768, 1024));
@@ -232,6 +241,73 @@ public final class Presets {
         putMega("tcnca", size, GatedAttentionConfig.language(dilated, size.width / 4, 2 * size.width, chunk),
                 NormKind.LAYER_PLAIN);
         putMega("tcnca-simple", size, TcncaSimpleConfig.of(dilated, size.width / 4, chunk), NormKind.LAYER);
+        putMega("mega-tcn", size, GatedAttentionConfig.language(new SumMoverConfig(List.of(
+                new MovingAverageConfig(16, false, false, Activation.IDENTITY, Optional.empty()),
+                dilated.asPartOfASum()), Activation.SILU), size.width / 4, 2 * size.width, chunk),
+                NormKind.LAYER_PLAIN);
+        putMega("megalodon", size, MegalodonConfig.of(size.width / 4, 2 * size.width, chunk, size.width / 8),
+                NormKind.RMS);
+        if (size == Size.MICRO) {
+            putBothWays(size, chunk, dilated.bothWays());
+        }
+    }
+
+    /** For tasks whose answer comes at the end: in both directions, with a trained number for every distance. */
+    private static void putBothWays(Size size, int chunk, DilatedStackConfig dilated) {
+        MovingAverageConfig average = MovingAverageConfig.bidirectional(16);
+        int z = size.width / 4;
+        int h = 2 * size.width;
+        putMega("mega-bidirectional", size, GatedAttentionConfig.classification(average, z, h, chunk, Weighing.SOFTMAX,
+                Normalisation.LAYER, true), NormKind.LAYER_PLAIN);
+        putMega("tcnca-bidirectional", size, GatedAttentionConfig.classification(dilated, z, h, chunk,
+                Weighing.SOFTMAX, Normalisation.LAYER, true), NormKind.LAYER_PLAIN);
+        putMega("mega-image", size, GatedAttentionConfig.classification(average, z, h, chunk, Weighing.LAPLACE,
+                Normalisation.BATCH, true), NormKind.LAYER_PLAIN);
+        putMega("tcnca-image", size, GatedAttentionConfig.classification(dilated, z, h, chunk, Weighing.LAPLACE,
+                Normalisation.BATCH, true), NormKind.LAYER_PLAIN);
+        putMega("tcnca-simple-bidirectional", size, TcncaSimpleConfig.of(dilated, z, chunk), NormKind.LAYER);
+    }
+
+    /** Mega's shapes for Long Range Arena as published, in chunks of 128 (arXiv 2209.10655, appendix). */
+    private enum LongRange {
+        LISTOPS(6, 80, 64, 2000, Weighing.SOFTMAX, Normalisation.LAYER, false, 0.1), TEXT(4, 128, 64, 4096,
+                Weighing.SOFTMAX, Normalisation.SCALE, false, 0.1), IMAGE(8, 160, 96, 1024, Weighing.LAPLACE,
+                        Normalisation.BATCH, true, 0), PATHFINDER(6, 128, 64, 1024, Weighing.LAPLACE,
+                                Normalisation.BATCH, true, 0);
+
+        private final int layers;
+        private final int width;
+        private final int keyWidth;
+        private final int context;
+        private final Weighing weighing;
+        private final Normalisation norm;
+        private final boolean prenorm;
+        private final Optional<Double> dropout;
+
+        LongRange(int layers, int width, int keyWidth, int context, Weighing weighing, Normalisation norm,
+                boolean prenorm, double dropout) {
+            this.layers = layers;
+            this.width = width;
+            this.keyWidth = keyWidth;
+            this.context = context;
+            this.weighing = weighing;
+            this.norm = norm;
+            this.prenorm = prenorm;
+            this.dropout = dropout > 0 ? Optional.of(dropout) : Optional.empty();
+        }
+
+        StackConfig over(MixerConfig mover) {
+            List<MixerConfig> branches = new ArrayList<>();
+            for (int layer = 0; layer < layers; layer++) {
+                branches.add(new GatedAttentionConfig(mover, keyWidth, 2 * width, weighing, 128, RelativeBias.SIMPLE,
+                        false, norm, prenorm, dropout, Optional.empty(), Optional.empty(), Optional.empty()));
+                branches.add(new NormalisedMlpConfig(2 * width, norm, prenorm, dropout, Optional.empty(),
+                        Optional.empty(), Optional.empty()));
+            }
+            return new StackConfig(256, width, context, NormKind.LAYER_PLAIN, 1e-5, Optional.empty(), Optional.empty(),
+                    true, branches, Optional.empty(), Optional.empty(), Optional.empty(),
+                    Optional.of(Math.sqrt(width)));
+        }
     }
 
     /** z = D/4, h = 2D; the feed-forward blocks make layers as large as others of the size, for Mega about 2D. */
@@ -258,10 +334,20 @@ public final class Presets {
         List<MixerConfig> branches = new ArrayList<>();
         for (int layer = 0; layer < layers; layer++) {
             branches.add(attention);
-            branches.add(new NormalisedMlpConfig(inner, Normalisation.LAYER, true));
+            branches.add(feedForward(attention, inner));
         }
         return new StackConfig(256, width, context, norm, 1e-5, Optional.empty(), Optional.empty(),
                 true, branches, Optional.empty(), Optional.empty(), Optional.empty(), Optional.of(Math.sqrt(width)));
+    }
+
+    /** Mega's block, normalised as the attention is; Megalodon's adds to what the attention read. */
+    private static MixerConfig feedForward(MixerConfig attention, int inner) {
+        return switch (attention) {
+            case MegalodonConfig megalodon -> new NormalisedMlpConfig(inner, Normalisation.RMS, true, Optional.empty(),
+                    Optional.empty(), Optional.empty(), Optional.of(megalodon.twoHop()));
+            case GatedAttentionConfig mega -> new NormalisedMlpConfig(inner, mega.norm(), true);
+            default -> new NormalisedMlpConfig(inner, Normalisation.LAYER, true);
+        };
     }
 
     /** Mega's shape for EnWik8 over a mover. */

@@ -137,6 +137,17 @@ public interface Ops {
     Tensor activate(Tensor x, Activation f);
 
     /**
+     * Leaves a share of the numbers out while a model is trained and nothing otherwise; what stays is divided by 1 − rate, so
+     * that the mean stays (Srivastava et al. 2014).
+     *
+     * @param x [B,T,D] or any shape
+     * @param rate share that becomes 0, from 0 to below 1
+     * @param wholeChannels whether a channel of a sequence is left out at all its positions or at none
+     * @return the same shape; x itself where nothing is left out
+     */
+    Tensor dropout(Tensor x, double rate, boolean wholeChannels);
+
+    /**
      * y = f(gate) ⊙ value, same shapes: GLU (sigmoid), ReGLU, GEGLU, SwiGLU (SiLU) and bilinear (identity) units (Shazeer
      * 2020, arXiv 2002.05202).
      */
@@ -185,6 +196,34 @@ public interface Ops {
      * @param bias [D]
      */
     Tensor groupNorm(Tensor x, int groups, Tensor gain, Tensor bias, double epsilon);
+
+    /**
+     * Mean and variance of each channel over batch and time: y = (x − μ)·(σ² + ε)^(−1/2)·gain + bias (Ioffe and Szegedy 2015,
+     * arXiv 1502.03167). While a model is trained μ and σ² are those of the positions of this call that count, and what was met
+     * moves {@code mean} and {@code variance} a tenth of the way once the update is made; otherwise μ and σ² are these two.
+     *
+     * @param x [B,T,D]
+     * @param gain [D]
+     * @param bias [D]
+     * @param mean [D]
+     * @param variance [D]
+     * @param lengths positions of each sequence that count, or empty if all do
+     */
+    Tensor batchNorm(Tensor x, Tensor gain, Tensor bias, Tensor mean, Tensor variance, double epsilon, int[] lengths);
+
+    /**
+     * Mean and variance of each group of channels over all positions of a sequence up to the current one: y_t = (x_t −
+     * μ_t)·(σ²_t + ε)^(−1/2)·gain + bias (arXiv 2404.08801, section 3.2).
+     *
+     * @param x [B,T,D]
+     * @param groups G of neighbouring channels; divides D
+     * @param gain [D]
+     * @param bias [D]
+     * @param ages how many positions of each sequence the state has met
+     * @param state means and variances so far [B,2,G]; moved
+     * @return y [B,T,D] and the next state
+     */
+    Scanned timestepNorm(Tensor x, int groups, Tensor gain, Tensor bias, double epsilon, long[] ages, Tensor state);
 
     /** y = x / max(‖x‖₂, floor) over the last axis. */
     Tensor unit(Tensor x, double floor);

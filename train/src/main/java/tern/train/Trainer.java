@@ -2,6 +2,7 @@ package tern.train;
 
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.SplittableRandom;
 
 import tern.autograd.Gradients;
 import tern.autograd.TapeOps;
@@ -125,7 +126,9 @@ public final class Trainer implements AutoCloseable {
         gradients.zero();
         long scored = batches.stream().mapToLong(Batch::scored).sum();
         double loss = 0;
-        for (Batch batch : batches) {
+        for (int part = 0; part < batches.size(); part++) {
+            Batch batch = batches.get(part);
+            tape.drop(dropKey(part));
             Tensor mean = tape.mean(losses(tape, objective, batch), Math.max(1, scored));
             loss += mean.get(0);
             tape.backward(mean, 1);
@@ -150,6 +153,7 @@ public final class Trainer implements AutoCloseable {
             scale = 1;
         }
         optimiser.update(gradients, rate, scale);
+        tape.settleMeasured();
         return new Step(number, loss, norm, rate, bytesPerToken);
     }
 
@@ -232,6 +236,7 @@ public final class Trainer implements AutoCloseable {
             bytesPredicted += windows.tokens().bytes(next, 0, next.length);
             Trainer.write(read, ids);
             Trainer.write(next, targets);
+            tape.drop(dropKey(part));
             Tensor mean = loss(tape, results, ids, targets, config.tokensPerStep());
             loss += mean.get(0);
             tape.backward(mean, 1);
@@ -239,6 +244,12 @@ public final class Trainer implements AutoCloseable {
             results.reset();
         }
         return loss;
+    }
+
+    /** What is left out in one batch: a function of the seed and of how far the run is, so that one that goes on is the same. */
+    private long dropKey(int part) {
+        return new SplittableRandom(config.seed()).nextLong() + steps() * 0x9E3779B97F4A7C15L
+                + part * 0xD1B54A32D192ED03L;
     }
 
     /**
@@ -281,6 +292,7 @@ public final class Trainer implements AutoCloseable {
         try (Workspace own = new Workspace();
                 TapeOps dry = new TapeOps(kernels, team, own, gradients, config.recompute())) {
             Tensor zeros = own.zeros(DType.I32, rows, time);
+            dry.drop(0);
             dry.backward(loss(dry, own, zeros, zeros, 1), 1);
             return own.peak() + dry.activations();
         } finally {

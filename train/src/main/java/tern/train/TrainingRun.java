@@ -98,7 +98,12 @@ public final class TrainingRun {
     TrainingEvent.Finished run(Consumer<TrainingEvent> sink, BooleanSupplier stop, long available) throws IOException {
         Windows windows = windows();
         Optional<Validation> validation = validation();
-        Parameters shapes = new Stack(plan.architecture(), Parameters.Source.shapesOnly()).parameters();
+        Stack declared = new Stack(plan.architecture(), Parameters.Source.shapesOnly());
+        if (!declared.causal()) {
+            throw new IllegalArgumentException(plan.name() + " reads in both directions, and whoever reads ahead sees"
+                    + " the next byte; choose a causal architecture, or a task of tern compare that asks for classes");
+        }
+        Parameters shapes = declared.parameters();
         MemoryNeed least = MemoryNeed.without(shapes.count(parameter -> true), shapes.count());
         least.requireAtMost(available);
         prepareFolder();

@@ -23,7 +23,7 @@ class EveryPresetLearnsTest {
         "gla", "hgrn2", "mlstm", "mlstm-sigmoid", "mamba2", "delta-net", "gated-delta-net", "kimi-delta", "elman",
         "lstm", "gru", "slstm", "mega",
         "tcnca", "tcnca-simple", "tcn", "lfm2",
-        "gated-delta-hybrid", "gated-delta-experts", "falcon-h1"})
+        "gated-delta-hybrid", "gated-delta-experts", "falcon-h1", "mega-tcn", "megalodon"})
     void theLossFalls(String family) {
         StackConfig nano = Presets.named(family + "-nano");
         StackConfig small = nano.withBranches(nano.branches().subList(0, 4));
@@ -38,7 +38,7 @@ class EveryPresetLearnsTest {
                 }
                 // Embeddings of Mega and TCNCA are loud, and the head is tied to them: they first expect the same byte again.
                 assertThat(first).as(family + " at first").isBetween(5.0,
-                        family.equals("mega") || family.startsWith("tcnca") ? 8.5 : 6.5);
+                        family.startsWith("mega") || family.startsWith("tcnca") ? 8.5 : 6.5);
                 assertThat(last).as(family + " after %d steps", STEPS).isLessThan(3);
             }
         }

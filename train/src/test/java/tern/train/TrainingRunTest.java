@@ -270,6 +270,14 @@ class TrainingRunTest {
     }
 
     @Test
+    void whoReadsAheadIsRefused() {
+        Session session = new Session();
+        session.architecture = Presets.named("mega-bidirectional-micro");
+        assertThatThrownBy(() -> session.run(folder)).isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("reads in both directions").hasMessageContaining("choose a causal architecture");
+    }
+
+    @Test
     void dataShorterThanAWindowIsRefused() {
         Session session = new Session();
         session.data = TextData.of("note", "short".getBytes(StandardCharsets.US_ASCII))

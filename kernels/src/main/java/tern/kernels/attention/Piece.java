@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 import tern.ops.Chunks;
+import tern.tensor.Tensor;
 
 /**
  * The positions of one call that lie in one chunk of one sequence.
@@ -37,6 +38,11 @@ record Piece(int sequence, int from, int to, int cached, int valid) {
     /** Number of keys that some query may read. */
     int keys() {
         return cached + valid;
+    }
+
+    /** Number of a query's row among those of all sequences, heads and positions of a call. */
+    long line(Tensor queries, int head, int query) {
+        return ((long) sequence * queries.dim(2) + head) * queries.dim(1) + from + query;
     }
 
     /** Keys that a query of the piece reads, counted from the piece's first; 0 for one that is padding. */

@@ -34,6 +34,11 @@ public final class ReferenceChunkedAttention implements ChunkedAttention {
             return j < piece.cached() ? row(history, j) : row(fresh, piece.from() + j - piece.cached());
         }
 
+        /** What the weight of query i and key j is multiplied by. */
+        double kept(int i, int j) {
+            return how.dropped().any() ? how.dropped().factor(piece.line(query, head, i), j) : 1;
+        }
+
         int biasAt(int i, int j) {
             return (bias.dim(0) - 1) / 2 + j - piece.cached() - i;
         }
@@ -78,7 +83,8 @@ public final class ReferenceChunkedAttention implements ChunkedAttention {
                     logSum.set(((long) piece.sequence() * query.dim(2) + h) * time + piece.from() + i, total);
                     long row = in.row(y, piece.from() + i);
                     for (int j = 0; j < read; j++) {
-                        double weight = Weights.value(how.weighing(), in.score(i, j, read) - total);
+                        double weight = in.kept(i, j)
+                                * Weights.value(how.weighing(), in.score(i, j, read) - total);
                         Tensor from = in.holder(j, values, value);
                         long valueAt = in.at(j, values, value);
                         for (int v = 0; v < value.dim(3); v++) {
@@ -113,13 +119,14 @@ public final class ReferenceChunkedAttention implements ChunkedAttention {
                     int read = piece.read(how, i);
                     for (int j = 0; j < read; j++) {
                         double score = in.score(i, j, read) - total;
-                        double weight = Weights.value(how.weighing(), score);
+                        double kept = in.kept(i, j);
+                        double weight = kept * Weights.value(how.weighing(), score);
                         Tensor from = in.holder(j, values, value);
                         Tensor into = in.holder(j, dValues, dValue);
                         long valueAt = in.at(j, values, value);
                         double dWeight = how.weighing() == Weighing.SOFTMAX ? -mean : 0;
                         for (int v = 0; v < value.dim(3); v++) {
-                            dWeight += dy.get(row + v) * from.get(valueAt + v);
+                            dWeight += kept * dy.get(row + v) * from.get(valueAt + v);
                             into.set(valueAt + v, into.get(valueAt + v) + weight * dy.get(row + v));
                         }
                         double dScore = dWeight * Weights.slope(how.weighing(), score);

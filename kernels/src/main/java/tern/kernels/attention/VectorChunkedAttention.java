@@ -133,7 +133,7 @@ public final class VectorChunkedAttention implements ChunkedAttention {
             Tensor values, long[] ages, int[] lengths, Tensor y, Tensor logSum) {
         Workspace.Mark mark = team.scratch().mark();
         Call call = Call.of(query, key, value, bias, how, keys, values, team.scratch());
-        if (query.dim(1) == 1 && lengths.length == 0) {
+        if (query.dim(1) == 1 && lengths.length == 0 && !how.dropped().any()) {
             step(team, call, ages, y, logSum);
         } else if (alone && keys.dim(1) > 0 && lengths.length == 0) {
             for (Piece piece : Piece.of(how, query.dim(1), ages, lengths)) {
@@ -204,6 +204,9 @@ public final class VectorChunkedAttention implements ChunkedAttention {
                 ScoreLanes.weigh(in.how.weighing(), scores, 0, columns * lanes);
                 hide(scores, lanes, columns, offset, 0);
             }
+            if (in.how.dropped().any()) {
+                drop(in, piece, h, j, columns, first, rows, scores, lanes);
+            }
             Tensor from = j < piece.cached() ? in.values : in.value;
             long at = Call.keyAt(in.values, in.value, piece, j, h);
             if (valueLanes == valueWidth) {
@@ -216,6 +219,18 @@ public final class VectorChunkedAttention implements ChunkedAttention {
             }
         }
         finish(in, piece, h, first, rows, mixed, valueBytes, highest, sums, y, logSum);
+    }
+
+    // A column's queries lie in the lanes.
+    private static void drop(Call in, Piece piece, int h, int j, int columns, int first, int rows,
+            MemorySegment weights, int lanes) {
+        for (int r = 0; r < rows; r++) {
+            long line = piece.line(in.query, h, first + r);
+            for (int c = 0; c < columns; c++) {
+                long at = 4L * ((long) c * lanes + r);
+                weights.set(FLOAT, at, (float) (weights.get(FLOAT, at) * in.how.dropped().factor(line, j + c)));
+            }
+        }
     }
 
     /** Queries in the lanes, each times what its scores are scaled by. */
@@ -579,6 +594,9 @@ public final class VectorChunkedAttention implements ChunkedAttention {
                 addTo(weights, at, in.straight, biasAt, lanes);
             }
             int seen = Math.clamp(piece.read(in.how, first + r) - (long) j, 0, columns);
+            if (in.how.dropped().any()) {
+                multiplyRow(in, piece.line(in.query, h, first + r), j, seen, dScores, at);
+            }
             if (in.normalised()) {
                 VectorAttention.weightRow(weights, dScores, at, lanes, seen,
                         of.logSum.data().get(FLOAT, line + 4L * r), of.means.get(FLOAT, line + 4L * r));
@@ -589,9 +607,19 @@ public final class VectorChunkedAttention implements ChunkedAttention {
                     dScores.set(FLOAT, at + 4L * c, 0);
                 }
             }
+            if (in.how.dropped().any()) {
+                multiplyRow(in, piece.line(in.query, h, first + r), j, seen, weights, at);
+            }
             if (in.biased()) {
                 addTo(of.dBiases, of.dBiasAt(part, p, h) + biasAt, dScores, at, lanes);
             }
+        }
+    }
+
+    private static void multiplyRow(Call in, long line, int j, int seen, MemorySegment row, long at) {
+        for (int c = 0; c < seen; c++) {
+            row.set(FLOAT, at + 4L * c,
+                    (float) (row.get(FLOAT, at + 4L * c) * in.how.dropped().factor(line, j + c)));
         }
     }
 

@@ -10,6 +10,7 @@ import org.junit.jupiter.api.Test;
 import tern.kernels.KernelLaw;
 import tern.kernels.ThreadTeam;
 import tern.ops.Chunks;
+import tern.ops.Dropped;
 import tern.ops.Weighing;
 import tern.tensor.DType;
 import tern.tensor.Tensor;
@@ -94,7 +95,8 @@ class ChunkedAttentionTest {
             ThreadTeam one = law.team(1);
             ThreadTeam four = law.team(4);
             DType f32 = DType.F32;
-            Chunks how = new Chunks(weighing, chunk, causal);
+            Chunks how = new Chunks(weighing, chunk, causal,
+                    seed % 3 == 0 ? new Dropped(0.3, seed) : Dropped.NOTHING);
             int most = (int) Math.max(ages[0], ages[1]) + time;
             int rows = Math.max(1, chunk == 0 ? most : Math.min(most, chunk));
             int capacity = ages[0] + ages[1] == 0 && seed % 2 == 0 ? 0 : chunk == 0 ? rows + 2 : chunk;
@@ -206,7 +208,7 @@ class ChunkedAttentionTest {
                 try (KernelLaw law = new KernelLaw(3500)) {
                     ThreadTeam team = law.team(1);
                     DType f64 = DType.F64;
-                    Chunks how = new Chunks(weighing, 4, causal);
+                    Chunks how = new Chunks(weighing, 4, causal, causal ? Dropped.NOTHING : new Dropped(0.4, 5));
                     long[] ages = {causal ? 2 : 0};
                     int[] lengths = causal ? ALL : new int[] {6};
                     Tensor query = law.gaussian(f64, 1, 7, 2, 3);

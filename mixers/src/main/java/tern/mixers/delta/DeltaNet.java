@@ -76,7 +76,7 @@ public final class DeltaNet implements SequenceMixer {
                 config.epsilon().orElse(EPSILON));
         Projection output = Projection.outOf(scope.child("output"), values, false, at);
         this.readOut = decays
-                ? ReadOut.gated(norm, Projection.into(scope.child("gate"), width, values, false), Activation.SILU,
+                ? ReadOut.gated(norm, Projection.gate(scope.child("gate"), width, values), Activation.SILU,
                         output)
                 : ReadOut.plain(norm, output);
         this.layout = StateLayout.of(filter.slot(),

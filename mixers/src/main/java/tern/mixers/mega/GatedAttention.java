@@ -1,17 +1,11 @@
 package tern.mixers.mega;
 
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Optional;
 
-import tern.mixers.modal.LongConvolutionMixer;
-import tern.mixers.modal.ModalBank;
-import tern.mixers.modal.ModalBanks;
 import tern.mixers.parts.Expect;
 import tern.mixers.parts.Projection;
 import tern.ops.Activation;
 import tern.ops.Attended;
-import tern.ops.Chunks;
 import tern.ops.Ops;
 import tern.sequence.BranchContext;
 import tern.sequence.Form;
@@ -22,7 +16,6 @@ import tern.sequence.MixerInput;
 import tern.sequence.ParameterScope;
 import tern.sequence.Role;
 import tern.sequence.SequenceMixer;
-import tern.sequence.Slot;
 import tern.sequence.State;
 import tern.sequence.StateLayout;
 import tern.tensor.Shape;
@@ -37,37 +30,28 @@ import tern.tensor.Tensor;
  * u, ζ, r, c; {@code output.weight} [D,h]; their biases; {@code gamma}, {@code beta} [2,z], the query's before the key's;
  * those of {@link PositionBias} under {@code position.}. Immutable.
  */
-public final class GatedAttention implements LongConvolutionMixer, ModalBanks {
+public final class GatedAttention implements OverMover {
     private static final double DEVIATION = 0.02;
-    private static final String MOVE = "move.";
 
     private final GatedAttentionConfig config;
     private final int width;
-    private final Chunks chunks;
     private final Norm norm;
-    private final SequenceMixer mover;
+    private final MovedAttention attention;
     private final Projection value;
     private final Projection base;
     private final Projection output;
     private final Tensor gamma;
     private final Tensor beta;
-    private final PositionBias bias;
-    private final StateLayout layout;
 
     GatedAttention(GatedAttentionConfig config, BranchContext at, ParameterScope scope) {
         this.config = config;
         this.width = at.width();
-        this.chunks = config.chunks();
         int z = config.keyWidth();
         int h = config.valueWidth();
         Initialiser start = Initialiser.normal(DEVIATION);
         Initialiser zero = Initialiser.constant(0);
         this.norm = new Norm(config.norm(), width, scope.child("norm"));
-        this.mover = config.mover().build(at, scope.child("move"));
-        Expect.that(mover.reads().isEmpty() && mover.recalls().isEmpty() && mover.publishes().isEmpty()
-                && mover.shares().isEmpty(),
-                "mega: the mover " + config.mover()
-                        + " speaks to other branches; expected one that reads its input alone");
+        SequenceMixer mover = MovedAttention.mover("mega", config.mover(), at, scope);
         Expect.that(mover.causal() == config.causal(), "mega: causal is " + config.causal() + " but the mover "
                 + config.mover() + (mover.causal() ? " looks back only" : " reads in both directions")
                 + "; set both alike");
@@ -76,74 +60,17 @@ public final class GatedAttention implements LongConvolutionMixer, ModalBanks {
         this.output = Projection.biased(scope.child("output"), h, width, start, zero);
         this.gamma = scope.parameter("gamma", Shape.of(2, z), Role.VECTOR, start);
         this.beta = scope.parameter("beta", Shape.of(2, z), Role.VECTOR, zero);
-        int positions = config.chunk() == 0 ? at.context() : config.chunk();
-        this.bias = new PositionBias(config.bias(), z, positions, scope.child("position"));
-        this.layout = config.causal() ? layout(mover, z, h, config.chunk()) : StateLayout.STATELESS;
+        this.attention = new MovedAttention(mover, z, h, config.chunks(), config.bias(), at, scope);
     }
 
-    private static StateLayout layout(SequenceMixer mover, int z, int h, int chunk) {
-        List<Slot> slots = new ArrayList<>();
-        for (Slot slot : mover.stateLayout().slots()) {
-            slots.add(slot.named(MOVE + slot.name()));
-        }
-        slots.add(cache("keys", z, chunk));
-        slots.add(cache("values", h, chunk));
-        return new StateLayout(slots);
-    }
-
-    private static Slot cache(String name, int width, int chunk) {
-        Shape row = Shape.of(1, width);
-        return chunk == 0 ? new Slot.Growing(name, row) : new Slot.Chunk(name, row, chunk);
-    }
-
-    /** What stands in front of the attention. */
+    @Override
     public SequenceMixer mover() {
-        return mover;
-    }
-
-    /** Those of the mover, if it has any. The chunk's keys and values stay what they are. */
-    @Override
-    public int banks() {
-        return mover instanceof LongConvolutionMixer linear ? linear.banks() : 0;
-    }
-
-    private LongConvolutionMixer convolution() {
-        return (LongConvolutionMixer) mover;
+        return attention.mover();
     }
 
     @Override
-    public int filters() {
-        return convolution().filters();
-    }
-
-    @Override
-    public int headWidth() {
-        return convolution().headWidth();
-    }
-
-    @Override
-    public Tensor taps(Ops ops, int of) {
-        return convolution().taps(ops, of);
-    }
-
-    @Override
-    public Tensor skip(int of) {
-        return convolution().skip(of);
-    }
-
-    @Override
-    public Optional<Tensor> offset(Ops ops, int of) {
-        return convolution().offset(ops, of);
-    }
-
-    @Override
-    public MixerConfig modal(List<Integer> pairs, List<Integer> reals) {
-        return config.with(convolution().modal(pairs, reals));
-    }
-
-    @Override
-    public ModalBank bank(int index) {
-        return ((ModalBanks) mover).bank(index);
+    public MixerConfig over(MixerConfig other) {
+        return config.with(other);
     }
 
     @Override
@@ -153,7 +80,7 @@ public final class GatedAttention implements LongConvolutionMixer, ModalBanks {
 
     @Override
     public StateLayout stateLayout() {
-        return layout;
+        return attention.layout();
     }
 
     @Override
@@ -175,47 +102,29 @@ public final class GatedAttention implements LongConvolutionMixer, ModalBanks {
         Tensor x = in.x();
         int z = config.keyWidth();
         int h = config.valueWidth();
-        List<Tensor> slots = state.slots();
-        int own = mover.stateLayout().slots().size();
-        Tensor normed = config.prenorm() ? norm.apply(ops, x) : x;
-        Tensor v = ops.activate(value.apply(ops, normed), Activation.SILU);
-        Mixed moved = mover.mix(form, ops, in.with(normed), State.of(mover.stateLayout(), slots.subList(0, own)));
-        Tensor all = base.apply(ops, moved.y());
+        Tensor normed = config.prenorm() ? norm.apply(ops, x, in.lengths()) : x;
+        Tensor v = dropped(ops, ops.activate(value.apply(ops, normed), Activation.SILU), config.hiddenDropout());
+        Mixed moved = attention.move(form, ops, in, normed, state);
+        Tensor all = base.apply(ops, dropped(ops, moved.y(), config.dropout()));
         Tensor shared = ops.activate(ops.slice(all, -1, width, width + z + h), Activation.SILU);
         Tensor zeta = ops.slice(shared, -1, 0, z);
         Tensor reset = ops.slice(shared, -1, z, z + h);
-
-        Tensor query = heads(ops, affine(ops, zeta, 0), z);
-        Tensor key = heads(ops, affine(ops, zeta, 1), z);
-        Tensor values = heads(ops, v, h);
-        Tensor keyCache = config.causal() ? slots.get(own) : empty(ops, key);
-        Tensor valueCache = config.causal() ? slots.get(own + 1) : empty(ops, values);
-        Attended attended = ops.chunkedAttention(query, key, values, bias.of(ops, x, positions(in)), chunks, keyCache,
-                valueCache, in.ages(), in.lengths());
+        Attended attended = attention.attend(ops, in, affine(ops, zeta, 0), affine(ops, zeta, 1), v, state);
 
         Tensor read = ops.multiply(reset, ops.reshape(attended.y(), reset.shape()));
         Tensor candidate = ops.activate(
                 ops.add(ops.slice(all, -1, width + z + h, 2 * width + z + h), output.apply(ops, read)),
                 Activation.SILU);
-        Tensor y = ops.gate(ops.slice(all, -1, 0, width), minus(ops, candidate, x), Activation.SIGMOID);
+        Tensor y = ops.gate(ops.slice(all, -1, 0, width), minus(ops, dropped(ops, candidate, config.dropout()), x),
+                Activation.SIGMOID);
         if (!config.prenorm()) {
-            y = minus(ops, norm.apply(ops, ops.add(x, y)), x);
+            y = minus(ops, norm.apply(ops, ops.add(x, y), in.lengths()), x);
         }
-        List<Tensor> next = new ArrayList<>(moved.state().slots());
-        if (config.causal()) {
-            next.add(attended.keys());
-            next.add(attended.values());
-        }
-        return new Mixed(y, state.next(next.toArray(Tensor[]::new)));
+        return new Mixed(y, attention.next(state, moved, attended));
     }
 
-    /** Positions of the longest chunk that the call reads in. */
-    private int positions(MixerInput in) {
-        long longest = in.time();
-        for (long age : in.ages()) {
-            longest = Math.max(longest, age + in.time());
-        }
-        return Math.toIntExact(config.chunk() == 0 ? longest : Math.min(longest, config.chunk()));
+    private Tensor dropped(Ops ops, Tensor x, Optional<Double> rate) {
+        return ops.dropout(x, rate.orElse(0.0), config.featureDropout().orElse(false));
     }
 
     private Tensor affine(Ops ops, Tensor zeta, int row) {
@@ -226,14 +135,6 @@ public final class GatedAttention implements LongConvolutionMixer, ModalBanks {
 
     private static Tensor row(Ops ops, Tensor of, int row) {
         return ops.reshape(ops.slice(of, 0, row, row + 1), Shape.of(of.dim(1)));
-    }
-
-    private static Tensor heads(Ops ops, Tensor x, int width) {
-        return ops.reshape(x, Shape.of(x.dim(0), x.dim(1), 1, width));
-    }
-
-    private static Tensor empty(Ops ops, Tensor like) {
-        return ops.zeros(like.dtype(), like.shape().with(1, 0));
     }
 
     private static Tensor minus(Ops ops, Tensor a, Tensor b) {

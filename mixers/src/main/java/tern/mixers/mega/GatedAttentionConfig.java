@@ -1,7 +1,10 @@
 package tern.mixers.mega;
 
+import java.util.Optional;
+
 import tern.mixers.parts.Expect;
 import tern.ops.Chunks;
+import tern.ops.Dropped;
 import tern.ops.Weighing;
 import tern.sequence.BranchContext;
 import tern.sequence.MixerConfig;
@@ -19,14 +22,37 @@ import tern.sequence.ParameterScope;
  * @param causal whether attention looks back only; as the mover does
  * @param norm its kind
  * @param prenorm whether the input is normalised, else the output
+ * @param dropout share of what the mover and the candidate give that is left out in training
+ * @param hiddenDropout the same of the values
+ * @param attentionDropout the same of the weights of attention
+ * @param featureDropout whether whole channels of a sequence are left out, attention's weights apart
  */
 public record GatedAttentionConfig(MixerConfig mover, int keyWidth, int valueWidth, Weighing weighing, int chunk,
-        RelativeBias bias, boolean causal, Normalisation norm, boolean prenorm) implements MixerConfig {
+        RelativeBias bias, boolean causal, Normalisation norm, boolean prenorm, Optional<Double> dropout,
+        Optional<Double> hiddenDropout, Optional<Double> attentionDropout, Optional<Boolean> featureDropout)
+        implements
+            MixerConfig {
     /** Checks the numbers. */
     public GatedAttentionConfig {
         Expect.atLeast("mega", "keyWidth", keyWidth, 1, "a quarter of the width is published");
         Expect.atLeast("mega", "valueWidth", valueWidth, 1, "twice the width is published");
         Expect.atLeast("mega", "chunk", chunk, 0, "0 = attention over all of a sequence");
+        Dropping.requireRates("mega", dropout, hiddenDropout, attentionDropout);
+        norm.requireWhole("mega", causal);
+    }
+
+    /** Nothing is left out. */
+    public GatedAttentionConfig(MixerConfig mover, int keyWidth, int valueWidth, Weighing weighing, int chunk,
+            RelativeBias bias, boolean causal, Normalisation norm, boolean prenorm) {
+        this(mover, keyWidth, valueWidth, weighing, chunk, bias, causal, norm, prenorm, Optional.empty(),
+                Optional.empty(), Optional.empty(), Optional.empty());
+    }
+
+    /** For classification: in both directions, additive bias by distance, norms behind. */
+    public static GatedAttentionConfig classification(MixerConfig mover, int keyWidth, int valueWidth, int chunk,
+            Weighing weighing, Normalisation norm, boolean prenorm) {
+        return new GatedAttentionConfig(mover, keyWidth, valueWidth, weighing, chunk, RelativeBias.SIMPLE, false, norm,
+                prenorm);
     }
 
     /** For language: softmax, rotary bias, layer norm in front. */
@@ -38,12 +64,13 @@ public record GatedAttentionConfig(MixerConfig mover, int keyWidth, int valueWid
 
     /** The same over another mover. */
     public GatedAttentionConfig with(MixerConfig other) {
-        return new GatedAttentionConfig(other, keyWidth, valueWidth, weighing, chunk, bias, causal, norm, prenorm);
+        return new GatedAttentionConfig(other, keyWidth, valueWidth, weighing, chunk, bias, causal, norm, prenorm,
+                dropout, hiddenDropout, attentionDropout, featureDropout);
     }
 
     /** What attention reads. */
     Chunks chunks() {
-        return new Chunks(weighing, chunk, causal);
+        return new Chunks(weighing, chunk, causal, Dropped.at(attentionDropout.orElse(0.0)));
     }
 
     @Override

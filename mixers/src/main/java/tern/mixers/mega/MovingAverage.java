@@ -140,6 +140,24 @@ public final class MovingAverage implements LongConvolutionMixer {
             return ops.multiply(ops.activate(logDecay(ops), Activation.EXP), ops.sine(shifted, ones));
         }
 
+        /** Σ_n |p β γ_n/√N|·q^taps/(1 − q) of the channel for which it is largest. */
+        double beyond(Ops ops, int taps) {
+            Tensor decays = logDecay(ops);
+            Tensor gains = gain(ops);
+            double largest = 0;
+            for (int d = 0; d < width; d++) {
+                double sum = 0;
+                for (int n = 0; n < modes; n++) {
+                    long at = (long) n * width + d;
+                    double imaginary = gammaImaginary.isPresent() ? gammaImaginary.get().get(at) : 0;
+                    sum += Math.abs(gains.get(at)) * Math.hypot(gamma.get(at), imaginary) / Math.sqrt(modes)
+                            * Math.exp(taps * decays.get(at)) / -Math.expm1(decays.get(at));
+                }
+                largest = Math.max(largest, sum);
+            }
+            return largest;
+        }
+
         Diagonal system(Ops ops) {
             boolean turning = turn.isPresent();
             Tensor decay = kept(ops, "decay", () -> turning ? turned(ops, Math.PI / 2)
@@ -152,6 +170,16 @@ public final class MovingAverage implements LongConvolutionMixer {
             return kept(ops, "taps" + length, () -> ops.diagonalTaps(logDecay(ops), phase(ops), gain(ops), weight(ops),
                     weightImaginary(ops), length));
         }
+    }
+
+    /**
+     * What the parallel form, if it ends after a number of taps, may lack: at most this times the largest input, in any channel
+     * and before the last function. 0 where it does not end.
+     */
+    public double truncation(Ops ops) {
+        return config.taps().isEmpty() ? 0
+                : past.beyond(ops, config.taps().get())
+                        + (future.isPresent() ? future.get().beyond(ops, config.taps().get()) : 0);
     }
 
     @Override

@@ -1,5 +1,8 @@
 package tern.mixers.mega;
 
+import java.util.Optional;
+import java.util.Set;
+
 import tern.mixers.parts.Projection;
 import tern.ops.Activation;
 import tern.ops.Ops;
@@ -21,7 +24,7 @@ import tern.tensor.Tensor;
 public final class NormalisedMlp implements SequenceMixer {
     private static final double DEVIATION = 0.02;
 
-    private final boolean prenorm;
+    private final NormalisedMlpConfig config;
     private final Norm norm;
     private final Projection inner;
     private final Projection output;
@@ -29,10 +32,21 @@ public final class NormalisedMlp implements SequenceMixer {
     NormalisedMlp(NormalisedMlpConfig config, BranchContext at, ParameterScope scope) {
         Initialiser start = Initialiser.normal(DEVIATION);
         Initialiser zero = Initialiser.constant(0);
-        this.prenorm = config.prenorm();
+        this.config = config;
         this.norm = new Norm(config.norm(), at.width(), scope.child("norm"));
         this.inner = Projection.biased(scope.child("inner"), at.width(), config.inner(), start, zero);
         this.output = Projection.biased(scope.child("output"), config.inner(), at.width(), start, zero);
+    }
+
+    /** Not if it is normalised over batches. */
+    @Override
+    public boolean causal() {
+        return config.norm() != Normalisation.BATCH;
+    }
+
+    @Override
+    public Set<String> reads() {
+        return twoHop() ? Set.of(Megalodon.ADDED) : Set.of();
     }
 
     @Override
@@ -42,7 +56,7 @@ public final class NormalisedMlp implements SequenceMixer {
 
     @Override
     public int reach() {
-        return 0;
+        return causal() ? 0 : UNBOUNDED;
     }
 
     @Override
@@ -53,11 +67,23 @@ public final class NormalisedMlp implements SequenceMixer {
     @Override
     public Mixed chunk(Ops ops, MixerInput in, State state) {
         Tensor x = in.x();
-        Tensor between = ops.activate(inner.apply(ops, prenorm ? norm.apply(ops, x) : x), Activation.SILU);
-        Tensor y = output.apply(ops, between);
-        if (!prenorm) {
-            y = ops.add(norm.apply(ops, ops.add(x, y)), ops.scale(x, -1));
+        Tensor between = ops.activate(inner.apply(ops, config.prenorm() ? norm.apply(ops, x, in.lengths()) : x),
+                Activation.SILU);
+        Tensor y = dropped(ops, output.apply(ops, dropped(ops, between, config.hiddenDropout())), config.dropout());
+        if (!config.prenorm()) {
+            y = ops.add(norm.apply(ops, ops.add(x, y), in.lengths()), ops.scale(x, -1));
+        }
+        if (twoHop()) {
+            y = ops.add(y, ops.scale(in.wire(Megalodon.ADDED), -1));
         }
         return new Mixed(y, state.next());
+    }
+
+    private Tensor dropped(Ops ops, Tensor x, Optional<Double> rate) {
+        return ops.dropout(x, rate.orElse(0.0), config.featureDropout().orElse(false));
+    }
+
+    private boolean twoHop() {
+        return config.twoHop().orElse(false);
     }
 }

@@ -50,6 +50,14 @@ public final class Projection {
         return new Projection(scope, in, at.width(), biased, deviation(in) / Math.sqrt(at.branches()));
     }
 
+    /**
+     * What a gate of SiLU is made from: starts at a tenth of {@link #into}. There SiLU(x) is nearly x/2, and a gate of full size
+     * would give what it lets through a sign of its own at every position, which takes hundreds of updates to unlearn.
+     */
+    public static Projection gate(ParameterScope scope, int in, int out) {
+        return new Projection(scope, in, out, false, deviation(in) / 10);
+    }
+
     /** A map without bias that starts as told. */
     public static Projection matrix(ParameterScope scope, int in, int out, Initialiser start) {
         return new Projection(scope.parameter("weight", Shape.of(out, in), Role.MATRIX, start), Optional.empty());

@@ -31,7 +31,7 @@ import tern.tensor.Tensor;
  *
  * <p>State: of each layer the last (K−1)·f^l inputs, (RF − 1)·D floats together; none in both directions. Parameters: those of
  * filters {@code layer0.weight} [K,D] …, {@code layer0.bias} [D] …; the same under {@code later.} for the stack from the end;
- * {@code omega} [D]. Immutable.
+ * {@code omega} [D] unless it is bare. Immutable.
  */
 public final class DilatedStack implements LongConvolutionMixer {
     private static final double RESIDUAL_DEVIATION = 0.02;
@@ -40,7 +40,7 @@ public final class DilatedStack implements LongConvolutionMixer {
     private final int width;
     private final List<Filters> past;
     private final Optional<List<Filters>> future;
-    private final Tensor omega;
+    private final Optional<Tensor> omega;
     private final StateLayout layout;
 
     DilatedStack(DilatedStackConfig config, int width, ParameterScope scope) {
@@ -48,7 +48,8 @@ public final class DilatedStack implements LongConvolutionMixer {
         this.width = width;
         this.past = filters(scope);
         this.future = config.bidirectional() ? Optional.of(filters(scope.child("later"))) : Optional.empty();
-        this.omega = scope.parameter("omega", Shape.of(width), Role.FILTER, Initialiser.normal(1));
+        this.omega = config.bare().orElse(false) ? Optional.empty()
+                : Optional.of(scope.parameter("omega", Shape.of(width), Role.FILTER, Initialiser.normal(1)));
         this.layout = config.bidirectional() ? StateLayout.STATELESS : rings();
     }
 
@@ -96,7 +97,7 @@ public final class DilatedStack implements LongConvolutionMixer {
         if (config.bidirectional()) {
             SequenceMixer.requireWhole(Form.CHUNK, in.ages());
         }
-        Dilated dilated = ops.dilatedConvolution(in.x(), layers(ops, past), state.slots(), in.ages());
+        Dilated dilated = dilated(ops, past, in.x(), state.slots(), in.ages());
         return new Mixed(read(ops, dilated.y(), in.x()), state.next(dilated.rings().toArray(Tensor[]::new)));
     }
 
@@ -112,8 +113,25 @@ public final class DilatedStack implements LongConvolutionMixer {
 
     private Tensor whole(Ops ops, List<Filters> filters, Tensor x) {
         Tensor none = ops.zeros(x.dtype(), x.shape().with(1, 0));
-        return ops.dilatedConvolution(x, layers(ops, filters), filters.stream().map(filter -> none).toList(),
-                new long[x.dim(0)]).y();
+        return dilated(ops, filters, x, filters.stream().map(filter -> none).toList(), new long[x.dim(0)]).y();
+    }
+
+    private Dilated dilated(Ops ops, List<Filters> filters, Tensor x, List<Tensor> rings, long[] ages) {
+        double rate = config.dropout().orElse(0.0);
+        if (rate == 0) {
+            return ops.dilatedConvolution(x, layers(ops, filters), rings, ages);
+        }
+        // Layer by layer, so that something can be left out between them.
+        Tensor g = x;
+        List<Tensor> next = new ArrayList<>();
+        for (int l = 0; l < filters.size(); l++) {
+            Dilated layer = ops.dilatedConvolution(g,
+                    new Dilations(List.of(filters.get(l).layer(ops)), Activation.SILU, false), List.of(rings.get(l)),
+                    ages);
+            g = ops.add(g, ops.dropout(layer.y(), rate, config.featureDropout().orElse(false)));
+            next.addAll(layer.rings());
+        }
+        return new Dilated(g, next);
     }
 
     private Dilations layers(Ops ops, List<Filters> filters) {
@@ -123,7 +141,8 @@ public final class DilatedStack implements LongConvolutionMixer {
     }
 
     private Tensor read(Ops ops, Tensor sum, Tensor x) {
-        return ops.activate(ops.add(sum, ops.multiply(x, omega)), Activation.SILU);
+        return omega.isEmpty() ? sum
+                : ops.activate(ops.add(sum, ops.multiply(x, omega.get())), Activation.SILU);
     }
 
     /** The layers together, if they are {@link #linear}; else none. */
@@ -149,13 +168,13 @@ public final class DilatedStack implements LongConvolutionMixer {
 
     @Override
     public Tensor skip(int bank) {
-        return omega;
+        return omega();
     }
 
     /** What the biases come to where every layer reads them everywhere: b_l times the sums of the taps of all later layers. */
     @Override
     public Optional<Tensor> offset(Ops ops, int bank) {
-        Tensor sum = ops.zeros(omega.dtype(), Shape.of(width));
+        Tensor sum = ops.zeros(omega().dtype(), Shape.of(width));
         for (Filters filter : past) {
             Tensor weight = filter.weight(ops);
             for (int d = 0; d < width; d++) {
@@ -176,7 +195,8 @@ public final class DilatedStack implements LongConvolutionMixer {
 
     /** Whether all layers together are one linear filter for each channel. */
     public boolean linear() {
-        return config.variant() == DilatedVariant.LINEAR && config.groups() == 0 && !config.bidirectional();
+        return config.variant() == DilatedVariant.LINEAR && config.groups() == 0 && !config.bidirectional()
+                && omega.isPresent();
     }
 
     /**
@@ -191,11 +211,11 @@ public final class DilatedStack implements LongConvolutionMixer {
                     "dilated-stack: only linear layers that read forwards, each channel by itself,"
                             + " are one filter; this stack is " + config);
         }
-        Tensor response = ops.zeros(omega.dtype(), Shape.of(config.receptiveField(), width));
+        Tensor response = ops.zeros(omega().dtype(), Shape.of(config.receptiveField(), width));
         response.slice(0, 1).fill(1);
         for (Filters filter : past) {
             Tensor weight = filter.weight(ops);
-            Tensor next = ops.zeros(omega.dtype(), response.shape());
+            Tensor next = ops.zeros(omega().dtype(), response.shape());
             for (int k = 0; k < config.taps(); k++) {
                 for (int lag = 0; lag + k * filter.dilation() < response.dim(0); lag++) {
                     for (int d = 0; d < width; d++) {
@@ -217,7 +237,7 @@ public final class DilatedStack implements LongConvolutionMixer {
 
     /** ω [D]. */
     public Tensor omega() {
-        return omega;
+        return omega.orElseThrow(() -> new IllegalStateException("dilated-stack: this one is bare, without ω"));
     }
 
     /** What was configured. */

@@ -1,5 +1,8 @@
 package tern.mixers.tcn;
 
+import java.util.Optional;
+
+import tern.mixers.mega.Dropping;
 import tern.mixers.parts.Expect;
 import tern.sequence.BranchContext;
 import tern.sequence.MixerConfig;
@@ -15,9 +18,13 @@ import tern.sequence.ParameterScope;
  * @param groups of channels that do not see each other; 0 = each channel by itself, 1 = every channel sees all
  * @param weightNorm whether a filter is a direction and a length (Salimans and Kingma 2016, arXiv 1602.07868)
  * @param bidirectional whether a second stack reads from the end
+ * @param dropout share of what the SiLU of each residual layer gives that is left out in training
+ * @param featureDropout whether whole channels of a sequence are left out
+ * @param bare whether the last layer's sum comes out as it is, without ω ⊙ x and the last SiLU: for a sum of movers
  */
 public record DilatedStackConfig(int taps, int factor, int layers, DilatedVariant variant, int groups,
-        boolean weightNorm, boolean bidirectional) implements MixerConfig {
+        boolean weightNorm, boolean bidirectional, Optional<Double> dropout, Optional<Boolean> featureDropout,
+        Optional<Boolean> bare) implements MixerConfig {
     /** Checks the numbers. */
     public DilatedStackConfig {
         Expect.atLeast("dilated-stack", "taps", taps, 2, "17 is usual; the current position is one of them");
@@ -30,6 +37,17 @@ public record DilatedStackConfig(int taps, int factor, int layers, DilatedVarian
         Expect.that(receptiveField(taps, factor, layers) <= Integer.MAX_VALUE / 2, "dilated-stack: " + layers
                 + " layers with factor " + factor + " would reach back more than a thousand million positions;"
                 + " choose fewer layers");
+        Dropping.requireRates("dilated-stack", dropout);
+        Expect.that(dropout.orElse(0.0) == 0 || variant == DilatedVariant.RESIDUAL_SILU, "dilated-stack: dropout is "
+                + dropout.orElse(0.0) + " but there is no SiLU to leave anything out behind; set variant=residual_silu,"
+                + " or dropout=0");
+    }
+
+    /** Nothing is left out. */
+    public DilatedStackConfig(int taps, int factor, int layers, DilatedVariant variant, int groups,
+            boolean weightNorm, boolean bidirectional) {
+        this(taps, factor, layers, variant, groups, weightNorm, bidirectional, Optional.empty(), Optional.empty(),
+                Optional.empty());
     }
 
     /** Residual SiLU layers, each channel by itself. */
@@ -44,7 +62,20 @@ public record DilatedStackConfig(int taps, int factor, int layers, DilatedVarian
 
     /** The same with another variant. */
     public DilatedStackConfig with(DilatedVariant other) {
-        return new DilatedStackConfig(taps, factor, layers, other, groups, weightNorm, bidirectional);
+        return new DilatedStackConfig(taps, factor, layers, other, groups, weightNorm, bidirectional, dropout,
+                featureDropout, bare);
+    }
+
+    /** The same in both directions. */
+    public DilatedStackConfig bothWays() {
+        return new DilatedStackConfig(taps, factor, layers, variant, groups, weightNorm, true, dropout, featureDropout,
+                bare);
+    }
+
+    /** The same whose sum comes out as it is. */
+    public DilatedStackConfig asPartOfASum() {
+        return new DilatedStackConfig(taps, factor, layers, variant, groups, weightNorm, bidirectional, dropout,
+                featureDropout, Optional.of(true));
     }
 
     private static double receptiveField(int taps, int factor, int layers) {

@@ -1,5 +1,6 @@
 package tern.mixers.tcn;
 
+import java.util.ArrayList;
 import java.util.List;
 
 import tern.ops.Activation;
@@ -27,12 +28,14 @@ public final class TcnBlock implements SequenceMixer {
     private static final double DEVIATION = 0.01;
 
     private final List<Filters> filters;
+    private final double dropout;
     private final int reach;
     private final StateLayout layout;
 
     TcnBlock(TcnBlockConfig config, int width, ParameterScope scope) {
         this.filters = List.of(filters(config, width, scope.child("first")),
                 filters(config, width, scope.child("second")));
+        this.dropout = config.dropout().orElse(0.0);
         int rows = (config.taps() - 1) * config.dilation();
         this.reach = 2 * rows;
         this.layout = StateLayout.of(new Slot.Ring("first", Shape.of(width), rows),
@@ -62,10 +65,24 @@ public final class TcnBlock implements SequenceMixer {
     @Override
     public Mixed chunk(Ops ops, MixerInput in, State state) {
         Tensor x = in.x();
-        Dilated dilated = ops.dilatedConvolution(x, new Dilations(
-                filters.stream().map(filter -> filter.layer(ops)).toList(), Activation.RELU, false), state.slots(),
-                in.ages());
+        Dilated dilated = dilated(ops, x, state.slots(), in.ages());
         Tensor block = ops.activate(ops.add(x, dilated.y()), Activation.RELU);
         return new Mixed(ops.add(block, ops.scale(x, -1)), state.next(dilated.rings().toArray(Tensor[]::new)));
+    }
+
+    private Dilated dilated(Ops ops, Tensor x, List<Tensor> rings, long[] ages) {
+        List<Dilations.Layer> layers = filters.stream().map(filter -> filter.layer(ops)).toList();
+        if (dropout == 0) {
+            return ops.dilatedConvolution(x, new Dilations(layers, Activation.RELU, false), rings, ages);
+        }
+        Tensor g = x;
+        List<Tensor> next = new ArrayList<>();
+        for (int i = 0; i < layers.size(); i++) {
+            Dilated one = ops.dilatedConvolution(g, new Dilations(List.of(layers.get(i)), Activation.RELU, false),
+                    List.of(rings.get(i)), ages);
+            g = ops.dropout(one.y(), dropout, false);
+            next.addAll(one.rings());
+        }
+        return new Dilated(g, next);
     }
 }

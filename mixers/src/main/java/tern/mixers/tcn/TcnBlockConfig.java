@@ -1,5 +1,8 @@
 package tern.mixers.tcn;
 
+import java.util.Optional;
+
+import tern.mixers.mega.Dropping;
 import tern.mixers.parts.Expect;
 import tern.sequence.BranchContext;
 import tern.sequence.MixerConfig;
@@ -12,8 +15,11 @@ import tern.sequence.ParameterScope;
  * @param dilation of both convolutions; 2^i in block i as published
  * @param groups of channels that do not see each other; 1 as published, 0 = each channel by itself
  * @param weightNorm whether a filter is a direction and a length; as published it is
+ * @param dropout share of what the ReLU behind each convolution gives that is left out in training
  */
-public record TcnBlockConfig(int taps, int dilation, int groups, boolean weightNorm) implements MixerConfig {
+public record TcnBlockConfig(int taps, int dilation, int groups, boolean weightNorm, Optional<Double> dropout)
+        implements
+            MixerConfig {
     /** Checks the numbers. */
     public TcnBlockConfig {
         Expect.atLeast("tcn", "taps", taps, 1, "3 to 8 are published");
@@ -21,6 +27,12 @@ public record TcnBlockConfig(int taps, int dilation, int groups, boolean weightN
         Expect.atLeast("tcn", "groups", groups, 0, "0 = each channel by itself, 1 = all channels together");
         Expect.that((taps - 1L) * dilation <= Integer.MAX_VALUE / 2, "tcn: " + taps + " taps with dilation "
                 + dilation + " would reach back more than a thousand million positions; choose a smaller dilation");
+        Dropping.requireRates("tcn", dropout);
+    }
+
+    /** Nothing is left out. */
+    public TcnBlockConfig(int taps, int dilation, int groups, boolean weightNorm) {
+        this(taps, dilation, groups, weightNorm, Optional.empty());
     }
 
     /** As published. */
