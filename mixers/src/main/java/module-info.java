@@ -8,10 +8,12 @@ module tern.mixers {
     exports tern.mixers.channel;
     exports tern.mixers.delta;
     exports tern.mixers.experts;
+    exports tern.mixers.fourier;
     exports tern.mixers.gla;
     exports tern.mixers.goldfinch;
     exports tern.mixers.hyena;
     exports tern.mixers.linear;
+    exports tern.mixers.longconv;
     exports tern.mixers.mamba;
     exports tern.mixers.mega;
     exports tern.mixers.mlstm;

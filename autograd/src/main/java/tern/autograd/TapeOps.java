@@ -791,6 +791,26 @@ public final class TapeOps implements Ops, AutoCloseable {
     }
 
     @Override
+    public Tensor mixPositions(Tensor map, Tensor x) {
+        Tensor y = eager.mixPositions(map, x);
+        record(List.of(map, x), List.of(y), List.of(map, x), () -> {
+            Tensor dx = like(x);
+            Tensor dMap = target(map);
+            boolean wanted = isActive(map);
+            for (int b = 0; b < x.dim(0); b++) {
+                Tensor dy = EagerOps.sequence(given(y), b);
+                set(x).matmul().multiply(team, map, true, dy, false, EagerOps.sequence(dx, b), 0);
+                if (wanted) {
+                    set(x).matmul().multiply(team, dy, false, EagerOps.sequence(x, b), true, dMap, 1);
+                }
+            }
+            contribute(x, dx);
+            settle(map, dMap);
+        });
+        return y;
+    }
+
+    @Override
     public Tensor bonus(Tensor query, Tensor key, Tensor bonus, Tensor value) {
         Tensor y = eager.bonus(query, key, bonus, value);
         record(List.of(query, key, bonus, value), List.of(y), List.of(query, key, bonus, value), () -> {

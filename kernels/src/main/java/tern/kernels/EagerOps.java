@@ -592,6 +592,23 @@ public final class EagerOps implements Ops, AutoCloseable {
     }
 
     @Override
+    public Tensor mixPositions(Tensor map, Tensor x) {
+        requireRank("mixPositions", "map", map, 2);
+        require("mixPositions", "x", x, x.dim(0), map.dim(1), x.shape().last());
+        requireType("mixPositions", "map", map, x);
+        Tensor y = results.allocate(x.dtype(), x.shape().with(1, map.dim(0)));
+        for (int b = 0; b < x.dim(0); b++) {
+            set(x).matmul().multiply(team, map, false, sequence(x, b), false, sequence(y, b), 0);
+        }
+        return y;
+    }
+
+    /** Sequence b of [B,T,D] as [T,D]. */
+    public static Tensor sequence(Tensor x, int b) {
+        return x.slice(b, b + 1).reshape(x.dim(1), x.dim(2));
+    }
+
+    @Override
     public Tensor bonus(Tensor query, Tensor key, Tensor bonus, Tensor value) {
         requireSame("bonus", query, key);
         require("bonus", "bonus", bonus, query.dim(2), query.dim(3));

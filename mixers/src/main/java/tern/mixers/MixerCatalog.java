@@ -11,6 +11,8 @@ import tern.mixers.channel.ConstantConfig;
 import tern.mixers.channel.GatedMlpConfig;
 import tern.mixers.delta.DeltaNetConfig;
 import tern.mixers.experts.ExpertsConfig;
+import tern.mixers.fourier.FNetConfig;
+import tern.mixers.fourier.FourierTransformerConfig;
 import tern.mixers.gla.GlaConfig;
 import tern.mixers.gla.Hgrn2Config;
 import tern.mixers.goldfinch.CompressorConfig;
@@ -21,6 +23,10 @@ import tern.mixers.hyena.HyenaConfig;
 import tern.mixers.hyena.MultiHyenaConfig;
 import tern.mixers.linear.LinearAttentionConfig;
 import tern.mixers.linear.PrefixLinearAttentionConfig;
+import tern.mixers.longconv.ConvolutionLayerConfig;
+import tern.mixers.longconv.ImplicitConvConfig;
+import tern.mixers.longconv.MultiresConfig;
+import tern.mixers.longconv.SgConvConfig;
 import tern.mixers.mamba.Mamba2Config;
 import tern.mixers.mega.GatedAttentionConfig;
 import tern.mixers.mega.MegalodonConfig;
@@ -90,6 +96,12 @@ public final class MixerCatalog {
         KINDS.put("recurrent", RecurrentConfig.class);
         KINDS.put("parallel-rnn", ParallelRnnConfig.class);
         KINDS.put("parallel", ParallelConfig.class);
+        KINDS.put("sgconv", SgConvConfig.class);
+        KINDS.put("multires", MultiresConfig.class);
+        KINDS.put("implicit-conv", ImplicitConvConfig.class);
+        KINDS.put("convolution-layer", ConvolutionLayerConfig.class);
+        KINDS.put("fnet", FNetConfig.class);
+        KINDS.put("fourier-transformer", FourierTransformerConfig.class);
     }
 
     private MixerCatalog() {

@@ -104,9 +104,13 @@ public final class Presets {
             Hybrids.families(size.width).forEach((family, mixer) -> putBalanced(family, size, mixer));
             putBalanced("gated-delta-experts", size, Hybrids.gatedDelta(size.width),
                     parameters -> Hybrids.experts(size.width, parameters));
+            LongConvolutions.families().forEach((family, mixer) -> putBalanced(family, size, mixer));
             putMega(size);
             putTcn(size);
         }
+        // Encoders read whole sequences: they are for tasks, and of no use as language models.
+        LongConvolutions.encoders(Size.MICRO.heads)
+                .forEach((family, mixer) -> putBalanced(family, Size.MICRO, layer -> mixer));
         putOver("gold-over-hyena", Size.TINY, layer -> HyenaConfig.of(2, Size.TINY.filter), false);
         putOver("gold-over-rwkv7", Size.TINY, layer -> new Rwkv7Config(64, 16, 16, 8, 32, layer == 0, 64e-5), false);
         for (LongRange task : LongRange.values()) {

@@ -183,8 +183,11 @@ class StackTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"nano", "tiny", "small", "base"})
-    void presetsOfRecurrentNetworksAreWithinTwoPercentOfTheTransformer(String size) {
+    void presetsOfRecurrentNetworksAndLongConvolutionsAreWithinTwoPercentOfTheTransformer(String size) {
         double transformer = count("transformer-" + size);
+        for (String family : LongConvolutions.families().keySet()) {
+            assertThat(count(family + "-" + size)).as(family).isCloseTo(transformer, within(0.02 * transformer));
+        }
         for (String family : RecurrentNetworks.families(64).keySet()) {
             assertThat(count(family + "-" + size)).as(family).isCloseTo(transformer, within(0.02 * transformer));
         }

@@ -258,6 +258,15 @@ public interface Ops {
     Tensor interpolate(Tensor x, Tensor towards, Tensor weight);
 
     /**
+     * A linear map of positions, each channel by itself: y_s = Σ_t M[s,t] x_t. It reads in both directions, as encoders do.
+     *
+     * @param map M [S,T]
+     * @param x [B,T,D]
+     * @return [B,S,D]
+     */
+    Tensor mixPositions(Tensor map, Tensor x);
+
+    /**
      * What a head reads of its own position: y_t = (q_t·(u ⊙ k_t)) v_t (the bonus of RWKV, arXiv 2404.05892, section 4.1; 2503.14456,
      * section 4).
      *

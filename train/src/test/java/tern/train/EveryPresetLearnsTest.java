@@ -24,6 +24,9 @@ class EveryPresetLearnsTest {
         "lstm", "gru", "slstm", "mega",
         "tcnca", "tcnca-simple", "tcn", "lfm2",
         "gated-delta-hybrid", "gated-delta-experts", "falcon-h1", "mega-tcn", "megalodon"})
+        "gated-delta-hybrid", "gated-delta-experts", "falcon-h1"})
+        "lstm", "gru", "slstm", "para-lstm", "sgconv", "multires", "mega",
+        "tcnca", "tcnca-simple", "tcn"})
     void theLossFalls(String family) {
         StackConfig nano = Presets.named(family + "-nano");
         StackConfig small = nano.withBranches(nano.branches().subList(0, 4));

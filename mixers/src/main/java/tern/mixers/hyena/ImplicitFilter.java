@@ -25,7 +25,7 @@ import tern.tensor.Tensor;
  * {@code inner0.weight} [W,W] …, {@code output.weight} [F,W], biases of all but the last, {@code delta} [F] if the filters
  * decay, {@code positions} [L,features] if they are trained. Immutable.
  */
-final class ImplicitFilter {
+public final class ImplicitFilter {
     private static final double ONE_PERCENT = Math.log(0.01);
     /** Rows between two exact evaluations of the rotating features. */
     private static final int EXACT_EVERY = 64;
@@ -42,7 +42,13 @@ final class ImplicitFilter {
     private record Layer(Tensor weight, Tensor bias) {
     }
 
-    ImplicitFilter(ImplicitFilterConfig config, int filters, int context, ParameterScope scope) {
+    /**
+     * Declares the parameters.
+     *
+     * @param filters F
+     * @param context L
+     */
+    public ImplicitFilter(ImplicitFilterConfig config, int filters, int context, ParameterScope scope) {
         this.config = config;
         this.context = context;
         int width = config.width();
@@ -79,7 +85,7 @@ final class ImplicitFilter {
     }
 
     /** All taps [L,F]. */
-    Tensor taps(Ops ops) {
+    public Tensor taps(Ops ops) {
         Tensor a = positions.orElseGet(() -> fillPositions(ops.zeros(dtype, Shape.of(context, config.features()))));
         for (Layer layer : hidden) {
             a = ops.sine(ops.linear(a, layer.weight(), layer.bias()), frequency);
