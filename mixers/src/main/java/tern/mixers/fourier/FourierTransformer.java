@@ -69,8 +69,10 @@ public final class FourierTransformer implements SequenceMixer {
         Tensor values = heads(ops, value, shorter);
         Tensor none = ops.zeros(x.dtype(), values.shape().with(1, 0));
         Tensor bias = ops.zeros(x.dtype(), Shape.of(0));
-        Tensor read = ops.chunkedAttention(heads(ops, query, shorter), heads(ops, key, shorter), values, bias, EVERYTHING,
-                none, none, new long[x.dim(0)], new int[0]).y();
+        Tensor read = ops
+                .chunkedAttention(heads(ops, query, shorter), heads(ops, key, shorter), values, bias, EVERYTHING,
+                        none, none, new long[x.dim(0)], new int[0])
+                .y();
         return ops.mixPositions(up, output.apply(ops, Heads.merge(ops, read)));
     }
 
