@@ -185,11 +185,12 @@ record Blocking(int m, int n, int k, MemorySegment a, long aAt, long aRow, boole
             for (int i = 0; i < height; i += Tile.ROWS) {
                 long to = at + i * cRow + 4L * j, from = addAt + i * addRow + j * addColumn;
                 int rows = leftAt + i * leftRow;
-                if (i + Tile.ROWS <= height && valid == panel) {
-                    Tile.multiply(panel, part, left, rows, leftRow, panels, right, alpha, add, from, addRow, c, to,
-                            cRow);
+                int down = Math.min(Tile.ROWS, height - i);
+                if ((down == Tile.ROWS || down == Tile.SHORT) && valid == panel) {
+                    Tile.multiply(down, panel, part, left, rows, leftRow, panels, right, alpha, add, from, addRow, c,
+                            to, cRow);
                 } else {
-                    Tile.multiplyPart(Math.min(Tile.ROWS, height - i), valid, panel, part, left, rows, leftRow, panels,
+                    Tile.multiplyPart(down, valid, panel, part, left, rows, leftRow, panels,
                             right, alpha, add, from, addRow, c, to, cRow, spare);
                 }
             }

@@ -3,7 +3,9 @@ package tern.kernels.matmul;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.stream.IntStream;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
@@ -13,7 +15,7 @@ import tern.tensor.Tensor;
 /**
  * Copies blocks of A and B into arrays as {@link Tile} walks them: rows of A one after the other, each with its steps side by
  * side; for B the numbers of one panel side by side for each step. Where a matrix is stored the other way round, blocks of
- * sixteen by sixteen are transposed in registers (0.35 cycles a number; a loop over single numbers takes 1.2). Stateless.
+ * sixteen by sixteen are transposed in registers (0.3 cycles a number; a loop over single numbers takes 1.2). Stateless.
  */
 final class Panels {
     private static final VectorSpecies<Float> LANES = Tile.LANES;
@@ -36,7 +38,24 @@ final class Panels {
     static final VectorMask<Float> ODD_4 = VectorMask.fromLong(SIXTEEN, 0xF0F0);
     static final VectorMask<Float> ODD_8 = VectorMask.fromLong(SIXTEEN, 0xFF00);
 
+    private static final VectorSpecies<Integer> NUMBERS = IntVector.SPECIES_512;
+    // The same with one instruction for each row, where both rows of an exchange are needed: an entry of 16 and more is of the other.
+    private static final IntVector LOW_1 = lower(1), HIGH_1 = upper(1), LOW_2 = lower(2), HIGH_2 = upper(2);
+    private static final IntVector LOW_4 = lower(4), HIGH_4 = upper(4), LOW_8 = lower(8), HIGH_8 = upper(8);
+
     private Panels() {
+    }
+
+    /** Where the lanes of the first row of an exchange of stage {@code s} come from. */
+    private static IntVector lower(int s) {
+        return IntVector.fromArray(NUMBERS, IntStream.range(0, BLOCK).map(i -> (i & s) == 0 ? i : BLOCK + (i ^ s))
+                .toArray(), 0);
+    }
+
+    /** Likewise of the second. */
+    private static IntVector upper(int s) {
+        return IntVector.fromArray(NUMBERS, IntStream.range(0, BLOCK).map(i -> (i & s) == 0 ? i ^ s : BLOCK + i)
+                .toArray(), 0);
     }
 
     /**
@@ -129,69 +148,69 @@ final class Panels {
                 r7 = Math.min(7, last) * row, r8 = Math.min(8, last) * row, r9 = Math.min(9, last) * row,
                 r10 = Math.min(10, last) * row, r11 = Math.min(11, last) * row, r12 = Math.min(12, last) * row,
                 r13 = Math.min(13, last) * row, r14 = Math.min(14, last) * row, r15 = Math.min(15, last) * row;
-        FloatVector a0 = FloatVector.fromMemorySegment(SIXTEEN, from, at, NATIVE);
-        FloatVector a1 = FloatVector.fromMemorySegment(SIXTEEN, from, at + r1, NATIVE);
-        FloatVector a2 = FloatVector.fromMemorySegment(SIXTEEN, from, at + r2, NATIVE);
-        FloatVector a3 = FloatVector.fromMemorySegment(SIXTEEN, from, at + r3, NATIVE);
-        FloatVector a4 = FloatVector.fromMemorySegment(SIXTEEN, from, at + r4, NATIVE);
-        FloatVector a5 = FloatVector.fromMemorySegment(SIXTEEN, from, at + r5, NATIVE);
-        FloatVector a6 = FloatVector.fromMemorySegment(SIXTEEN, from, at + r6, NATIVE);
-        FloatVector a7 = FloatVector.fromMemorySegment(SIXTEEN, from, at + r7, NATIVE);
-        FloatVector a8 = FloatVector.fromMemorySegment(SIXTEEN, from, at + r8, NATIVE);
-        FloatVector a9 = FloatVector.fromMemorySegment(SIXTEEN, from, at + r9, NATIVE);
-        FloatVector a10 = FloatVector.fromMemorySegment(SIXTEEN, from, at + r10, NATIVE);
-        FloatVector a11 = FloatVector.fromMemorySegment(SIXTEEN, from, at + r11, NATIVE);
-        FloatVector a12 = FloatVector.fromMemorySegment(SIXTEEN, from, at + r12, NATIVE);
-        FloatVector a13 = FloatVector.fromMemorySegment(SIXTEEN, from, at + r13, NATIVE);
-        FloatVector a14 = FloatVector.fromMemorySegment(SIXTEEN, from, at + r14, NATIVE);
-        FloatVector a15 = FloatVector.fromMemorySegment(SIXTEEN, from, at + r15, NATIVE);
-        FloatVector b0 = a0.blend(a1.rearrange(SWAP_1), ODD_1), b1 = a0.rearrange(SWAP_1).blend(a1, ODD_1);
-        FloatVector b2 = a2.blend(a3.rearrange(SWAP_1), ODD_1), b3 = a2.rearrange(SWAP_1).blend(a3, ODD_1);
-        FloatVector b4 = a4.blend(a5.rearrange(SWAP_1), ODD_1), b5 = a4.rearrange(SWAP_1).blend(a5, ODD_1);
-        FloatVector b6 = a6.blend(a7.rearrange(SWAP_1), ODD_1), b7 = a6.rearrange(SWAP_1).blend(a7, ODD_1);
-        FloatVector b8 = a8.blend(a9.rearrange(SWAP_1), ODD_1), b9 = a8.rearrange(SWAP_1).blend(a9, ODD_1);
-        FloatVector b10 = a10.blend(a11.rearrange(SWAP_1), ODD_1), b11 = a10.rearrange(SWAP_1).blend(a11, ODD_1);
-        FloatVector b12 = a12.blend(a13.rearrange(SWAP_1), ODD_1), b13 = a12.rearrange(SWAP_1).blend(a13, ODD_1);
-        FloatVector b14 = a14.blend(a15.rearrange(SWAP_1), ODD_1), b15 = a14.rearrange(SWAP_1).blend(a15, ODD_1);
-        FloatVector c0 = b0.blend(b2.rearrange(SWAP_2), ODD_2), c2 = b0.rearrange(SWAP_2).blend(b2, ODD_2);
-        FloatVector c1 = b1.blend(b3.rearrange(SWAP_2), ODD_2), c3 = b1.rearrange(SWAP_2).blend(b3, ODD_2);
-        FloatVector c4 = b4.blend(b6.rearrange(SWAP_2), ODD_2), c6 = b4.rearrange(SWAP_2).blend(b6, ODD_2);
-        FloatVector c5 = b5.blend(b7.rearrange(SWAP_2), ODD_2), c7 = b5.rearrange(SWAP_2).blend(b7, ODD_2);
-        FloatVector c8 = b8.blend(b10.rearrange(SWAP_2), ODD_2), c10 = b8.rearrange(SWAP_2).blend(b10, ODD_2);
-        FloatVector c9 = b9.blend(b11.rearrange(SWAP_2), ODD_2), c11 = b9.rearrange(SWAP_2).blend(b11, ODD_2);
-        FloatVector c12 = b12.blend(b14.rearrange(SWAP_2), ODD_2), c14 = b12.rearrange(SWAP_2).blend(b14, ODD_2);
-        FloatVector c13 = b13.blend(b15.rearrange(SWAP_2), ODD_2), c15 = b13.rearrange(SWAP_2).blend(b15, ODD_2);
-        FloatVector d0 = c0.blend(c4.rearrange(SWAP_4), ODD_4), d4 = c0.rearrange(SWAP_4).blend(c4, ODD_4);
-        FloatVector d1 = c1.blend(c5.rearrange(SWAP_4), ODD_4), d5 = c1.rearrange(SWAP_4).blend(c5, ODD_4);
-        FloatVector d2 = c2.blend(c6.rearrange(SWAP_4), ODD_4), d6 = c2.rearrange(SWAP_4).blend(c6, ODD_4);
-        FloatVector d3 = c3.blend(c7.rearrange(SWAP_4), ODD_4), d7 = c3.rearrange(SWAP_4).blend(c7, ODD_4);
-        FloatVector d8 = c8.blend(c12.rearrange(SWAP_4), ODD_4), d12 = c8.rearrange(SWAP_4).blend(c12, ODD_4);
-        FloatVector d9 = c9.blend(c13.rearrange(SWAP_4), ODD_4), d13 = c9.rearrange(SWAP_4).blend(c13, ODD_4);
-        FloatVector d10 = c10.blend(c14.rearrange(SWAP_4), ODD_4), d14 = c10.rearrange(SWAP_4).blend(c14, ODD_4);
-        FloatVector d11 = c11.blend(c15.rearrange(SWAP_4), ODD_4), d15 = c11.rearrange(SWAP_4).blend(c15, ODD_4);
-        FloatVector e0 = d0.blend(d8.rearrange(SWAP_8), ODD_8), e8 = d0.rearrange(SWAP_8).blend(d8, ODD_8);
-        FloatVector e1 = d1.blend(d9.rearrange(SWAP_8), ODD_8), e9 = d1.rearrange(SWAP_8).blend(d9, ODD_8);
-        FloatVector e2 = d2.blend(d10.rearrange(SWAP_8), ODD_8), e10 = d2.rearrange(SWAP_8).blend(d10, ODD_8);
-        FloatVector e3 = d3.blend(d11.rearrange(SWAP_8), ODD_8), e11 = d3.rearrange(SWAP_8).blend(d11, ODD_8);
-        FloatVector e4 = d4.blend(d12.rearrange(SWAP_8), ODD_8), e12 = d4.rearrange(SWAP_8).blend(d12, ODD_8);
-        FloatVector e5 = d5.blend(d13.rearrange(SWAP_8), ODD_8), e13 = d5.rearrange(SWAP_8).blend(d13, ODD_8);
-        FloatVector e6 = d6.blend(d14.rearrange(SWAP_8), ODD_8), e14 = d6.rearrange(SWAP_8).blend(d14, ODD_8);
-        FloatVector e7 = d7.blend(d15.rearrange(SWAP_8), ODD_8), e15 = d7.rearrange(SWAP_8).blend(d15, ODD_8);
-        e0.intoArray(to, toAt);
-        e1.intoArray(to, toAt + step);
-        e2.intoArray(to, toAt + 2 * step);
-        e3.intoArray(to, toAt + 3 * step);
-        e4.intoArray(to, toAt + 4 * step);
-        e5.intoArray(to, toAt + 5 * step);
-        e6.intoArray(to, toAt + 6 * step);
-        e7.intoArray(to, toAt + 7 * step);
-        e8.intoArray(to, toAt + 8 * step);
-        e9.intoArray(to, toAt + 9 * step);
-        e10.intoArray(to, toAt + 10 * step);
-        e11.intoArray(to, toAt + 11 * step);
-        e12.intoArray(to, toAt + 12 * step);
-        e13.intoArray(to, toAt + 13 * step);
-        e14.intoArray(to, toAt + 14 * step);
-        e15.intoArray(to, toAt + 15 * step);
+        IntVector a0 = IntVector.fromMemorySegment(NUMBERS, from, at, NATIVE);
+        IntVector a1 = IntVector.fromMemorySegment(NUMBERS, from, at + r1, NATIVE);
+        IntVector a2 = IntVector.fromMemorySegment(NUMBERS, from, at + r2, NATIVE);
+        IntVector a3 = IntVector.fromMemorySegment(NUMBERS, from, at + r3, NATIVE);
+        IntVector a4 = IntVector.fromMemorySegment(NUMBERS, from, at + r4, NATIVE);
+        IntVector a5 = IntVector.fromMemorySegment(NUMBERS, from, at + r5, NATIVE);
+        IntVector a6 = IntVector.fromMemorySegment(NUMBERS, from, at + r6, NATIVE);
+        IntVector a7 = IntVector.fromMemorySegment(NUMBERS, from, at + r7, NATIVE);
+        IntVector a8 = IntVector.fromMemorySegment(NUMBERS, from, at + r8, NATIVE);
+        IntVector a9 = IntVector.fromMemorySegment(NUMBERS, from, at + r9, NATIVE);
+        IntVector a10 = IntVector.fromMemorySegment(NUMBERS, from, at + r10, NATIVE);
+        IntVector a11 = IntVector.fromMemorySegment(NUMBERS, from, at + r11, NATIVE);
+        IntVector a12 = IntVector.fromMemorySegment(NUMBERS, from, at + r12, NATIVE);
+        IntVector a13 = IntVector.fromMemorySegment(NUMBERS, from, at + r13, NATIVE);
+        IntVector a14 = IntVector.fromMemorySegment(NUMBERS, from, at + r14, NATIVE);
+        IntVector a15 = IntVector.fromMemorySegment(NUMBERS, from, at + r15, NATIVE);
+        IntVector b0 = LOW_1.selectFrom(a0, a1), b1 = HIGH_1.selectFrom(a0, a1);
+        IntVector b2 = LOW_1.selectFrom(a2, a3), b3 = HIGH_1.selectFrom(a2, a3);
+        IntVector b4 = LOW_1.selectFrom(a4, a5), b5 = HIGH_1.selectFrom(a4, a5);
+        IntVector b6 = LOW_1.selectFrom(a6, a7), b7 = HIGH_1.selectFrom(a6, a7);
+        IntVector b8 = LOW_1.selectFrom(a8, a9), b9 = HIGH_1.selectFrom(a8, a9);
+        IntVector b10 = LOW_1.selectFrom(a10, a11), b11 = HIGH_1.selectFrom(a10, a11);
+        IntVector b12 = LOW_1.selectFrom(a12, a13), b13 = HIGH_1.selectFrom(a12, a13);
+        IntVector b14 = LOW_1.selectFrom(a14, a15), b15 = HIGH_1.selectFrom(a14, a15);
+        IntVector c0 = LOW_2.selectFrom(b0, b2), c2 = HIGH_2.selectFrom(b0, b2);
+        IntVector c1 = LOW_2.selectFrom(b1, b3), c3 = HIGH_2.selectFrom(b1, b3);
+        IntVector c4 = LOW_2.selectFrom(b4, b6), c6 = HIGH_2.selectFrom(b4, b6);
+        IntVector c5 = LOW_2.selectFrom(b5, b7), c7 = HIGH_2.selectFrom(b5, b7);
+        IntVector c8 = LOW_2.selectFrom(b8, b10), c10 = HIGH_2.selectFrom(b8, b10);
+        IntVector c9 = LOW_2.selectFrom(b9, b11), c11 = HIGH_2.selectFrom(b9, b11);
+        IntVector c12 = LOW_2.selectFrom(b12, b14), c14 = HIGH_2.selectFrom(b12, b14);
+        IntVector c13 = LOW_2.selectFrom(b13, b15), c15 = HIGH_2.selectFrom(b13, b15);
+        IntVector d0 = LOW_4.selectFrom(c0, c4), d4 = HIGH_4.selectFrom(c0, c4);
+        IntVector d1 = LOW_4.selectFrom(c1, c5), d5 = HIGH_4.selectFrom(c1, c5);
+        IntVector d2 = LOW_4.selectFrom(c2, c6), d6 = HIGH_4.selectFrom(c2, c6);
+        IntVector d3 = LOW_4.selectFrom(c3, c7), d7 = HIGH_4.selectFrom(c3, c7);
+        IntVector d8 = LOW_4.selectFrom(c8, c12), d12 = HIGH_4.selectFrom(c8, c12);
+        IntVector d9 = LOW_4.selectFrom(c9, c13), d13 = HIGH_4.selectFrom(c9, c13);
+        IntVector d10 = LOW_4.selectFrom(c10, c14), d14 = HIGH_4.selectFrom(c10, c14);
+        IntVector d11 = LOW_4.selectFrom(c11, c15), d15 = HIGH_4.selectFrom(c11, c15);
+        IntVector e0 = LOW_8.selectFrom(d0, d8), e8 = HIGH_8.selectFrom(d0, d8);
+        IntVector e1 = LOW_8.selectFrom(d1, d9), e9 = HIGH_8.selectFrom(d1, d9);
+        IntVector e2 = LOW_8.selectFrom(d2, d10), e10 = HIGH_8.selectFrom(d2, d10);
+        IntVector e3 = LOW_8.selectFrom(d3, d11), e11 = HIGH_8.selectFrom(d3, d11);
+        IntVector e4 = LOW_8.selectFrom(d4, d12), e12 = HIGH_8.selectFrom(d4, d12);
+        IntVector e5 = LOW_8.selectFrom(d5, d13), e13 = HIGH_8.selectFrom(d5, d13);
+        IntVector e6 = LOW_8.selectFrom(d6, d14), e14 = HIGH_8.selectFrom(d6, d14);
+        IntVector e7 = LOW_8.selectFrom(d7, d15), e15 = HIGH_8.selectFrom(d7, d15);
+        e0.reinterpretAsFloats().intoArray(to, toAt);
+        e1.reinterpretAsFloats().intoArray(to, toAt + step);
+        e2.reinterpretAsFloats().intoArray(to, toAt + 2 * step);
+        e3.reinterpretAsFloats().intoArray(to, toAt + 3 * step);
+        e4.reinterpretAsFloats().intoArray(to, toAt + 4 * step);
+        e5.reinterpretAsFloats().intoArray(to, toAt + 5 * step);
+        e6.reinterpretAsFloats().intoArray(to, toAt + 6 * step);
+        e7.reinterpretAsFloats().intoArray(to, toAt + 7 * step);
+        e8.reinterpretAsFloats().intoArray(to, toAt + 8 * step);
+        e9.reinterpretAsFloats().intoArray(to, toAt + 9 * step);
+        e10.reinterpretAsFloats().intoArray(to, toAt + 10 * step);
+        e11.reinterpretAsFloats().intoArray(to, toAt + 11 * step);
+        e12.reinterpretAsFloats().intoArray(to, toAt + 12 * step);
+        e13.reinterpretAsFloats().intoArray(to, toAt + 13 * step);
+        e14.reinterpretAsFloats().intoArray(to, toAt + 14 * step);
+        e15.reinterpretAsFloats().intoArray(to, toAt + 15 * step);
     }
 }

@@ -23,6 +23,8 @@ final class Tile {
             || System.getProperty("os.arch", "").equals("aarch64");
     /** Rows of a tile: six where the machine has thirty-two vector registers. */
     static final int ROWS = MANY_REGISTERS ? 6 : 4;
+    /** Rows of a short tile, for what is left below the others. */
+    static final int SHORT = 4;
     /** Columns of a narrow tile. */
     static final int NARROW = 2 * LANES.length();
     /** Columns of a tile: four vectors where the machine has thirty-two vector registers, else no more than a narrow one. */
@@ -42,6 +44,7 @@ final class Tile {
      * A whole tile of C ← alpha·A·B + F. Each number is rounded as in one chain of fused multiply–adds along the steps, the
      * last of them with alpha and F, whatever the width of the tile.
      *
+     * @param rows of the tile: {@link #ROWS} or {@link #SHORT}
      * @param columns of the tile and of a step of B: {@link #COLUMNS} or {@link #NARROW}
      * @param k steps
      * @param aAt index of the first row of A, whose steps lie side by side
@@ -52,12 +55,17 @@ final class Tile {
      * @param cAt offset of the tile in bytes
      * @param cRow bytes from one row of C to the next
      */
-    static void multiply(int columns, int k, float[] a, int aAt, int aRow, float[] b, int bAt, float alpha,
+    static void multiply(int rows, int columns, int k, float[] a, int aAt, int aRow, float[] b, int bAt, float alpha,
             MemorySegment from, long fromAt, long fromRow, MemorySegment c, long cAt, long cRow) {
-        if (!MANY_REGISTERS) {
-            fourByTwo(k, a, aAt, aRow, b, bAt, alpha, from, fromAt, fromRow, c, cAt, cRow);
-        } else if (columns == NARROW) {
-            sixByTwo(k, a, aAt, aRow, b, bAt, alpha, from, fromAt, fromRow, c, cAt, cRow);
+        boolean few = rows == SHORT;
+        if (columns == NARROW) {
+            if (few) {
+                fourByTwo(k, a, aAt, aRow, b, bAt, alpha, from, fromAt, fromRow, c, cAt, cRow);
+            } else {
+                sixByTwo(k, a, aAt, aRow, b, bAt, alpha, from, fromAt, fromRow, c, cAt, cRow);
+            }
+        } else if (few) {
+            fourByFour(k, a, aAt, aRow, b, bAt, alpha, from, fromAt, fromRow, c, cAt, cRow);
         } else {
             sixByFour(k, a, aAt, aRow, b, bAt, alpha, from, fromAt, fromRow, c, cAt, cRow);
         }
@@ -77,7 +85,7 @@ final class Tile {
         for (int r = 0; r < rows; r++) {
             copyRow(from, fromAt + r * fromRow, valid, spare, r * row, columns);
         }
-        multiply(columns, k, a, aAt, aRow, b, bAt, alpha, spare, 0, row, spare, 0, row);
+        multiply(rows <= SHORT ? SHORT : ROWS, columns, k, a, aAt, aRow, b, bAt, alpha, spare, 0, row, spare, 0, row);
         for (int r = 0; r < rows; r++) {
             copyRow(spare, r * row, valid, c, cAt + r * cRow, valid);
         }
@@ -185,6 +193,73 @@ final class Tile {
                 .intoMemorySegment(c, cAt + 5 * cRow + 2 * WIDTH, NATIVE);
         f5.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + 5 * fromRow + 3 * WIDTH, NATIVE))
                 .intoMemorySegment(c, cAt + 5 * cRow + 3 * WIDTH, NATIVE);
+    }
+
+    /** Sixteen accumulators, four vectors of B and a broadcast: for what is left below tiles of six rows. */
+    private static void fourByFour(int k, float[] a, int aAt, int aRow, float[] b, int bAt, float alpha,
+            MemorySegment from, long fromAt, long fromRow, MemorySegment c, long cAt, long cRow) {
+        FloatVector c0 = FloatVector.zero(LANES), d0 = c0, e0 = c0, f0 = c0, c1 = c0, d1 = c0, e1 = c0, f1 = c0,
+                c2 = c0, d2 = c0, e2 = c0, f2 = c0, c3 = c0, d3 = c0, e3 = c0, f3 = c0;
+        int lanes = LANES.length(), row1 = aAt + aRow, row2 = row1 + aRow, row3 = row2 + aRow;
+        for (int p = 0; p < k; p++) {
+            int right = bAt + 4 * lanes * p;
+            FloatVector v0 = FloatVector.fromArray(LANES, b, right);
+            FloatVector v1 = FloatVector.fromArray(LANES, b, right + lanes);
+            FloatVector v2 = FloatVector.fromArray(LANES, b, right + 2 * lanes);
+            FloatVector v3 = FloatVector.fromArray(LANES, b, right + 3 * lanes);
+            FloatVector x0 = FloatVector.broadcast(LANES, a[aAt + p]);
+            c0 = x0.fma(v0, c0);
+            d0 = x0.fma(v1, d0);
+            e0 = x0.fma(v2, e0);
+            f0 = x0.fma(v3, f0);
+            FloatVector x1 = FloatVector.broadcast(LANES, a[row1 + p]);
+            c1 = x1.fma(v0, c1);
+            d1 = x1.fma(v1, d1);
+            e1 = x1.fma(v2, e1);
+            f1 = x1.fma(v3, f1);
+            FloatVector x2 = FloatVector.broadcast(LANES, a[row2 + p]);
+            c2 = x2.fma(v0, c2);
+            d2 = x2.fma(v1, d2);
+            e2 = x2.fma(v2, e2);
+            f2 = x2.fma(v3, f2);
+            FloatVector x3 = FloatVector.broadcast(LANES, a[row3 + p]);
+            c3 = x3.fma(v0, c3);
+            d3 = x3.fma(v1, d3);
+            e3 = x3.fma(v2, e3);
+            f3 = x3.fma(v3, f3);
+        }
+        FloatVector scale = FloatVector.broadcast(LANES, alpha);
+        c0.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt, NATIVE)).intoMemorySegment(c, cAt, NATIVE);
+        d0.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + WIDTH, NATIVE)).intoMemorySegment(c,
+                cAt + WIDTH, NATIVE);
+        e0.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + 2 * WIDTH, NATIVE)).intoMemorySegment(c,
+                cAt + 2 * WIDTH, NATIVE);
+        f0.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + 3 * WIDTH, NATIVE)).intoMemorySegment(c,
+                cAt + 3 * WIDTH, NATIVE);
+        c1.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + fromRow, NATIVE)).intoMemorySegment(c,
+                cAt + cRow, NATIVE);
+        d1.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + fromRow + WIDTH, NATIVE)).intoMemorySegment(c,
+                cAt + cRow + WIDTH, NATIVE);
+        e1.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + fromRow + 2 * WIDTH, NATIVE))
+                .intoMemorySegment(c, cAt + cRow + 2 * WIDTH, NATIVE);
+        f1.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + fromRow + 3 * WIDTH, NATIVE))
+                .intoMemorySegment(c, cAt + cRow + 3 * WIDTH, NATIVE);
+        c2.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + 2 * fromRow, NATIVE)).intoMemorySegment(c,
+                cAt + 2 * cRow, NATIVE);
+        d2.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + 2 * fromRow + WIDTH, NATIVE))
+                .intoMemorySegment(c, cAt + 2 * cRow + WIDTH, NATIVE);
+        e2.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + 2 * fromRow + 2 * WIDTH, NATIVE))
+                .intoMemorySegment(c, cAt + 2 * cRow + 2 * WIDTH, NATIVE);
+        f2.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + 2 * fromRow + 3 * WIDTH, NATIVE))
+                .intoMemorySegment(c, cAt + 2 * cRow + 3 * WIDTH, NATIVE);
+        c3.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + 3 * fromRow, NATIVE)).intoMemorySegment(c,
+                cAt + 3 * cRow, NATIVE);
+        d3.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + 3 * fromRow + WIDTH, NATIVE))
+                .intoMemorySegment(c, cAt + 3 * cRow + WIDTH, NATIVE);
+        e3.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + 3 * fromRow + 2 * WIDTH, NATIVE))
+                .intoMemorySegment(c, cAt + 3 * cRow + 2 * WIDTH, NATIVE);
+        f3.fma(scale, FloatVector.fromMemorySegment(LANES, from, fromAt + 3 * fromRow + 3 * WIDTH, NATIVE))
+                .intoMemorySegment(c, cAt + 3 * cRow + 3 * WIDTH, NATIVE);
     }
 
     /** Twelve accumulators, two vectors of B and a broadcast: fifteen registers. */
