@@ -87,7 +87,8 @@ public sealed interface Slot {
 
     /**
      * The last positions, such as what a dilated convolution reads: position p stands in row p mod {@code length}, and rows of
-     * positions before the first are zeros. Where a sequence will not be continued it has no rows.
+     * positions before the first are zeros. Or, likewise, what has been summed up already for positions to come, such as the block
+     * of contributions of a long convolution. Where a sequence will not be continued it has no rows.
      *
      * @param row shape of one position's row for one sequence
      * @param length positions that are remembered, 0 or more

@@ -90,12 +90,17 @@ class BpeTokenizerTest {
         Seeds.forAll(200, (seed, random) -> {
             String text = Texts.any(random, random.nextInt(120));
             int[] ids = neox.encode(text);
-            // what stands between added tokens is normalised by itself; these texts have only one that composes with nothing
-            assertThat(neox.text(ids)).isEqualTo(Normalizer.normalize(text, Normalizer.Form.NFC));
+            assertThat(neox.text(ids)).isEqualTo(normalised(text));
             assertThat(Texts.streamed(neox, ids)).isEqualTo(neox.text(ids));
             byte[] bytes = Texts.anyBytes(random, random.nextInt(60));
             assertThat(plain.decode(plain.encode(bytes))).isEqualTo(bytes);
         });
+    }
+
+    /** What stands between added tokens is normalised by itself: a stroke (U+0338) after such a token does not change its ">". */
+    private static String normalised(String text) {
+        return Arrays.stream(text.splitWithDelimiters("<\\|endoftext\\|>", -1))
+                .map(part -> Normalizer.normalize(part, Normalizer.Form.NFC)).collect(Collectors.joining());
     }
 
     @Test

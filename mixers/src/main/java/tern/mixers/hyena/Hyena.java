@@ -56,7 +56,7 @@ public final class Hyena implements LongConvolutionMixer {
             skips.add(
                     scope.child("bank" + bank).parameter("skip", Shape.of(width), Role.FILTER, Initialiser.normal(1)));
             slots.add(new Slot.Growing("history" + bank, Shape.of(width)));
-            slots.add(new Slot.Fixed("pending" + bank, Shape.of(Math.min(PENDING, at.context()), width)));
+            slots.add(new Slot.Ring("pending" + bank, Shape.of(width), Math.min(PENDING, at.context())));
         }
         this.output = Projection.outOf(scope.child("output"), width, true, at);
         this.layout = new StateLayout(slots);

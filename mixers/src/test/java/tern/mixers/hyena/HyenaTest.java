@@ -106,6 +106,17 @@ class HyenaTest extends MixerContract {
         }
     }
 
+    @Test
+    void keepsNoBlockWhereTheSequenceEndsWithTheCall() {
+        try (Bench bench = new Bench(HyenaConfig.of(3, TINY), 4, 9, 1); Memory memory = new Memory()) {
+            State ending = State.empty(bench.mixer.stateLayout(), DType.F64, 2, 0, memory);
+            State going = State.empty(bench.mixer.stateLayout(), DType.F64, 2, 5, memory);
+            assertThat(ending.slot("pending1").shape().toArray()).containsExactly(2, 0, 4);
+            assertThat(going.slot("pending1").shape().toArray()).containsExactly(2, 9, 4);
+            assertThat(ending.reserve(5, memory).slot("pending1").shape().toArray()).containsExactly(2, 9, 4);
+        }
+    }
+
     /** With gates that do not depend on v, the layer is linear in v. */
     @Test
     void isLinearInTheValue() {
