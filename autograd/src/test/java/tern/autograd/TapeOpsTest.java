@@ -283,11 +283,29 @@ class TapeOpsTest {
     }
 
     @ParameterizedTest
-    @EnumSource(Activation.class)
+    @EnumSource(value = Activation.class, mode = EnumSource.Mode.EXCLUDE, names = "SPIKE")
     void activations(Activation f) {
         Tensor a = input(4, 3);
         Tensor b = input(4, 3);
         assertGradients(ops -> List.of(ops.activate(a, f), ops.gate(b, a, f)));
+    }
+
+    /** The slope of a spike is 0 wherever there is one, so something else goes back in its place. */
+    @Test
+    void aSpikeSendsBackWhatStandsInForItsSlope() {
+        Tensor x = input(4, 3);
+        try (Gradients gradients = new Gradients(List.of(x));
+                Workspace taped = new Workspace();
+                TapeOps tape = new TapeOps(KernelSet.reference(), team, taped, gradients, false)) {
+            Tensor y = tape.activate(x, Activation.SPIKE);
+            Tensor weights = weightsLike(y);
+            tape.backward(List.of(y), List.of(weights));
+            Tensor found = tape.gradient(x).orElseThrow();
+            for (long i = 0; i < x.elements(); i++) {
+                assertThat(found.get(i)).as("element %d, seed %d", i, SEED).isCloseTo(
+                        weights.get(i) / (1 + Math.pow(Math.PI * x.get(i), 2)), within(TOLERANCE));
+            }
+        }
     }
 
     @Test
