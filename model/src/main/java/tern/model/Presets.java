@@ -53,6 +53,8 @@ import tern.sequence.MixerConfig;
  */
 public final class Presets {
     private static final Map<String, StackConfig> ALL = new LinkedHashMap<>();
+    /** Deviation of dilated filters at the start: from 0.02 small models take a quarter longer to the same loss. */
+    private static final double FELT = 0.2;
 
     /** A size: micro about 0.1 million parameters, for tasks; nano 0.3, tiny 1, small 10, base 100. */
     private enum Size {
@@ -323,10 +325,11 @@ public final class Presets {
                 mega(size.width, size.layers, size.context, attention, inner, norm));
     }
 
-    /** Dilated convolutions that reach over the context. */
+    /** Dilated convolutions that reach over the context and are felt from the first step. */
     private static DilatedStackConfig dilated(int context) {
-        return context <= 256 ? DilatedStackConfig.of(4, 4, 4)
+        DilatedStackConfig reaching = context <= 256 ? DilatedStackConfig.of(4, 4, 4)
                 : context <= 512 ? DilatedStackConfig.of(9, 8, 3) : DilatedStackConfig.of(17, 8, 3);
+        return reaching.starting(FELT);
     }
 
     /**

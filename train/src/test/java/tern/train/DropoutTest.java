@@ -36,7 +36,7 @@ class DropoutTest {
     private static StackConfig architecture(Task task, double rate) {
         Optional<Double> some = Optional.of(rate);
         DilatedStackConfig mover = new DilatedStackConfig(3, 2, 2, DilatedVariant.RESIDUAL_SILU, 0, false, true, some,
-                Optional.of(true), Optional.empty());
+                Optional.of(true), Optional.empty(), Optional.empty());
         return TaskPlan.fitted(StackConfig.of(16, task.length(), List.of(
                 new GatedAttentionConfig(mover, 4, 16, Weighing.LAPLACE, 4, RelativeBias.ROTARY, false,
                         Normalisation.BATCH, true, some, some, some, Optional.of(true)),

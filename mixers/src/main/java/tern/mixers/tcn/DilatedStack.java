@@ -55,7 +55,8 @@ public final class DilatedStack implements LongConvolutionMixer {
 
     private List<Filters> filters(ParameterScope scope) {
         double inputs = (double) config.taps() * (config.groups() == 0 ? 1 : width / config.groups());
-        double deviation = config.variant() == DilatedVariant.LINEAR ? 1 / Math.sqrt(inputs) : RESIDUAL_DEVIATION;
+        double deviation = config.deviation().orElse(
+                config.variant() == DilatedVariant.LINEAR ? 1 / Math.sqrt(inputs) : RESIDUAL_DEVIATION);
         List<Filters> filters = new ArrayList<>();
         for (int l = 0; l < config.layers(); l++) {
             filters.add(new Filters(config.taps(), width, config.groups(), config.dilation(l), config.weightNorm(),

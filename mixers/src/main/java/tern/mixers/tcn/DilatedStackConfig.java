@@ -21,10 +21,12 @@ import tern.sequence.ParameterScope;
  * @param dropout share of what the SiLU of each residual layer gives that is left out in training
  * @param featureDropout whether whole channels of a sequence are left out
  * @param bare whether the last layer's sum comes out as it is, without ω ⊙ x and the last SiLU: for a sum of movers
+ * @param deviation of the normal distribution that filters begin from; if absent 1/√inputs for linear layers and 0.02 for
+ *            residual ones, which then begin as next to nothing
  */
 public record DilatedStackConfig(int taps, int factor, int layers, DilatedVariant variant, int groups,
         boolean weightNorm, boolean bidirectional, Optional<Double> dropout, Optional<Boolean> featureDropout,
-        Optional<Boolean> bare) implements MixerConfig {
+        Optional<Boolean> bare, Optional<Double> deviation) implements MixerConfig {
     /** Checks the numbers. */
     public DilatedStackConfig {
         Expect.atLeast("dilated-stack", "taps", taps, 2, "17 is usual; the current position is one of them");
@@ -41,13 +43,15 @@ public record DilatedStackConfig(int taps, int factor, int layers, DilatedVarian
         Expect.that(dropout.orElse(0.0) == 0 || variant == DilatedVariant.RESIDUAL_SILU, "dilated-stack: dropout is "
                 + dropout.orElse(0.0) + " but there is no SiLU to leave anything out behind; set variant=residual_silu,"
                 + " or dropout=0");
+        Expect.that(deviation.orElse(1.0) > 0 && deviation.orElse(1.0) <= 10, "dilated-stack: deviation is "
+                + deviation.orElse(1.0) + ", expected more than 0 and at most 10; 0.2 is usual");
     }
 
     /** Nothing is left out. */
     public DilatedStackConfig(int taps, int factor, int layers, DilatedVariant variant, int groups,
             boolean weightNorm, boolean bidirectional) {
         this(taps, factor, layers, variant, groups, weightNorm, bidirectional, Optional.empty(), Optional.empty(),
-                Optional.empty());
+                Optional.empty(), Optional.empty());
     }
 
     /** Residual SiLU layers, each channel by itself. */
@@ -63,19 +67,25 @@ public record DilatedStackConfig(int taps, int factor, int layers, DilatedVarian
     /** The same with another variant. */
     public DilatedStackConfig with(DilatedVariant other) {
         return new DilatedStackConfig(taps, factor, layers, other, groups, weightNorm, bidirectional, dropout,
-                featureDropout, bare);
+                featureDropout, bare, deviation);
     }
 
     /** The same in both directions. */
     public DilatedStackConfig bothWays() {
         return new DilatedStackConfig(taps, factor, layers, variant, groups, weightNorm, true, dropout, featureDropout,
-                bare);
+                bare, deviation);
     }
 
     /** The same whose sum comes out as it is. */
     public DilatedStackConfig asPartOfASum() {
         return new DilatedStackConfig(taps, factor, layers, variant, groups, weightNorm, bidirectional, dropout,
-                featureDropout, Optional.of(true));
+                featureDropout, Optional.of(true), deviation);
+    }
+
+    /** The same whose filters begin from a normal distribution of this deviation. */
+    public DilatedStackConfig starting(double from) {
+        return new DilatedStackConfig(taps, factor, layers, variant, groups, weightNorm, bidirectional, dropout,
+                featureDropout, bare, Optional.of(from));
     }
 
     private static double receptiveField(int taps, int factor, int layers) {
