@@ -53,7 +53,7 @@ import tern.sequence.MixerConfig;
  */
 public final class Presets {
     private static final Map<String, StackConfig> ALL = new LinkedHashMap<>();
-    /** Deviation of dilated filters at the start: from 0.02 small models take a quarter longer to the same loss. */
+    /** Deviation of dilated filters at the start; from 0.02, 300 steps of EnWik8 end 0.04 bits a byte higher at tiny. */
     private static final double FELT = 0.2;
 
     /** A size: micro about 0.1 million parameters, for tasks; nano 0.3, tiny 1, small 10, base 100. */
