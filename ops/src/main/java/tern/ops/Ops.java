@@ -430,8 +430,8 @@ public interface Ops {
     /**
      * Transitions that are diagonal plus rank one, read after write: S ← diag(e^(g_t))·S + b_t (a_tᵀ S) + k_t v_tᵀ with the
      * S before on the right, y_t = Sᵀ q_t. RWKV-7: a = −κ̂, b = κ̂ ⊙ rate (Peng et al. 2025, arXiv 2503.14456). DeltaNet: g = 0,
-     * a = k, b = −βk, value βv (Yang et al. 2024, arXiv 2406.06484); gated, the probe meets the state before its decay, so
-     * a = e^g ⊙ k (arXiv 2412.06464).
+     * a = −βk, b = k, value βv (Yang et al. 2024, arXiv 2406.06484); gated, the probe meets the state before its decay, so
+     * a = −β e^g ⊙ k (arXiv 2412.06464).
      *
      * @param query q [B,T,H,K]
      * @param key k [B,T,H,K]
@@ -439,7 +439,8 @@ public interface Ops {
      * @param logDecay g as in {@link #gatedScan}
      * @param probe a [B,T,H,K], reads the old state. The transition should not expand (|a·b| moderate, as in the models
      *            named): then errors do not grow
-     * @param rewrite b [B,T,H,K], the keys to which what was read is added
+     * @param rewrite b [B,T,H,K], the keys to which what was read is added; if it is the same tensor as {@code key}, long inputs
+     *            take about two thirds of the time
      * @param state S [B,H,K,V], key axis before value axis; moved
      * @return y [B,T,H,V] and the next state
      */

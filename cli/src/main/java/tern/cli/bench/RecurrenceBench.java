@@ -42,7 +42,7 @@ public final class RecurrenceBench {
         BONUS("bonus"),
         /** {@code Ops.rankOneScan}. */
         RANK_ONE("rank one"),
-        /** {@code Ops.rankOneScan} with one decay a head, as the gated delta rule has it. */
+        /** {@code Ops.rankOneScan} with one decay a head and rewrites that are the keys, as the gated delta rule has it. */
         DELTA("delta");
 
         private final String text;
@@ -108,7 +108,7 @@ public final class RecurrenceBench {
                 / plainTime;
         double best = Math.max(sgemm, again);
         double rate = flops(rule, backward) * time * heads / chunk / 1e9;
-        boolean chunks = backward || VectorStateScan.goesInChunks(time, width, width, rule.hasRankOne());
+        boolean chunks = backward || VectorStateScan.goesInChunks(time, width, width, rule == Rule.RANK_ONE);
         return new RecurrenceMeasured(rule.toString(), backward ? "backward" : "forward", time, heads, width, threads,
                 chunk, step, plainSeconds, plainTime, rate, best, rate / best,
                 step.isPresent() ? OptionalDouble.of(step.getAsDouble() / chunk) : OptionalDouble.empty(),
@@ -123,6 +123,9 @@ public final class RecurrenceBench {
     double flops(Rule rule, boolean backward) {
         double state = (double) width * width;
         double pairs = (double) VectorStateScan.CHUNK * width;
+        if (rule == Rule.DELTA) {
+            return backward ? 18 * state + 23 * pairs : 6 * state + 7 * pairs;
+        }
         if (rule.hasRankOne()) {
             return backward ? 24 * state + 49 * pairs : 8 * state + 15 * pairs;
         }
@@ -177,23 +180,28 @@ public final class RecurrenceBench {
         return switch (rule) {
             case GATED, SCALAR -> ScanInputs.gated(query, key, value, logDecay);
             case BONUS -> ScanInputs.bonus(query, key, value, logDecay, MatmulCases.gaussian(memory, heads, width));
-            case RANK_ONE, DELTA -> {
-                Tensor probe = memory.allocate(DType.F32, Shape.of(1, time, heads, width));
-                Tensor rewrite = memory.allocate(DType.F32, Shape.of(1, time, heads, width));
-                for (long row = 0; row < (long) time * heads; row++) {
-                    double squares = 1e-12;
-                    for (int i = 0; i < width; i++) {
-                        squares += query.get(row * width + i) * query.get(row * width + i);
-                    }
-                    for (int i = 0; i < width; i++) {
-                        double direction = query.get(row * width + i) / Math.sqrt(squares);
-                        probe.set(row * width + i, -direction);
-                        rewrite.set(row * width + i, 0.5 * direction);
-                    }
-                }
-                yield ScanInputs.rankOne(query, key, value, logDecay, probe, rewrite);
+            case RANK_ONE -> ScanInputs.rankOne(query, key, value, logDecay, directions(query, -1, memory),
+                    directions(query, 0.5, memory));
+            case DELTA -> {
+                Tensor direction = directions(query, 1, memory);
+                yield ScanInputs.rankOne(query, direction, value, logDecay, directions(query, -0.5, memory), direction);
             }
         };
+    }
+
+    // Rows of this length that point where x does.
+    private Tensor directions(Tensor x, double length, Memory memory) {
+        Tensor directions = memory.allocate(DType.F32, x.shape());
+        for (long row = 0; row < x.elements() / width; row++) {
+            double squares = 1e-12;
+            for (int i = 0; i < width; i++) {
+                squares += x.get(row * width + i) * x.get(row * width + i);
+            }
+            for (int i = 0; i < width; i++) {
+                directions.set(row * width + i, length * x.get(row * width + i) / Math.sqrt(squares));
+            }
+        }
+        return directions;
     }
 
     /** The results as a table for people. */

@@ -7,6 +7,7 @@ import static tern.tensor.Tensor.DOUBLE;
 import static tern.tensor.Tensor.FLOAT;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 
 import tern.tensor.Tensor;
 import tern.tensor.Workspace;
@@ -41,6 +42,9 @@ final class ChunkBackward {
     private final int m;
     private final int sides;
     private final int rows;
+    /** Of the sides those that are written with, and their rows. */
+    private final int writers;
+    private final int writtenRows;
 
     /** The gradient of S after the chunk, turned; and S on the way between checkpoints. */
     private final float[] dState;
@@ -103,11 +107,13 @@ final class ChunkBackward {
         this.dLogDecay = dLogDecay;
         this.dDecaySums = dDecaySums;
         this.dBonusSums = dBonusSums;
-        this.parts = new ChunkParts(in, h, scratch);
+        this.parts = new ChunkParts(in, h, in.rewritesKeys(), scratch);
         this.n = parts.n;
         this.m = parts.m;
         this.sides = parts.sides;
         this.rows = parts.rows;
+        this.writers = parts.writers;
+        this.writtenRows = writers * CHUNK;
         this.state = scratch.floats(length(m, n));
         this.dState = scratch.floats(length(m, n));
         this.written = scratch.floats(length(rows, m));
@@ -116,7 +122,7 @@ final class ChunkBackward {
         this.squares = scratch.floats(4 * SQUARE);
         this.innerTurned = scratch.floats(SQUARE);
         this.dSquares = scratch.floats(rows * PANEL);
-        this.agedTurned = new float[][] {scratch.floats(n * CHUNK), scratch.floats(sides == 2 ? n * CHUNK : 0)};
+        this.agedTurned = new float[][] {scratch.floats(n * CHUNK), scratch.floats(writers == 2 ? n * CHUNK : 0)};
         this.scores = scratch.floats(SQUARE);
         this.turned = scratch.floats(Math.max(n, m) * CHUNK);
         this.dValues = scratch.floats(Math.max(length(CHUNK, m), m * CHUNK));
@@ -133,6 +139,12 @@ final class ChunkBackward {
         this.dOwnRewrite = scratch.floats(CHUNK);
         this.dBonus = scratch.floats(n);
         this.spare = parts.spare;
+        if (writers < sides) {
+            // Rows that no product writes: there is nothing to write with.
+            Arrays.fill(dWriting, 0);
+            Arrays.fill(writePairs, 0);
+            Arrays.fill(parts.key, 0);
+        }
         this.stateRows = length(m, n) / PANEL;
         this.chunks = (in.time() + CHUNK - 1) / CHUNK;
         this.stretch = (long) chunks * length(m, n) <= (alone ? FAR : NEAR) ? Math.max(1, chunks)
@@ -191,7 +203,7 @@ final class ChunkBackward {
         parts.packValues(in.value(), b, start, length, written, 0, rows);
         if (sides == 2) {
             parts.pack(b, start, length, reading, PANEL, rows * PANEL);
-            for (int side = 0; side < 2; side++) {
+            for (int side = 0; side < writers; side++) {
                 parts.turn(side);
                 parts.scores(1, side, squares, (2 + side) * SQUARE, CHUNK);
             }
@@ -200,23 +212,28 @@ final class ChunkBackward {
             parts.packWritten(b, start, length);
         }
         PanelProducts.decayColumns(written, rows, parts.aged, rows, parts.total, from, fromFirst, to, toFirst, m, n,
-                rows, spare);
+                writtenRows, spare);
     }
 
-    // W, by solving for four positions after another.
+    // W, by solving for four positions after another; or V + W in the place of V.
     private void rewritten(float[] from, int first) {
         Transposition.turn(reading, CHUNK, rows, n, turned);
         PanelProducts.narrow(from, first, m, turned, dValues, 0, m, n);
         Transposition.turnBack(dValues, m, written, CHUNK, rows);
-        PanelProducts.rows(squares, 2 * SQUARE, CHUNK, written, 0, rows, written, CHUNK, rows, CHUNK, m, CHUNK, true,
-                spare);
+        int solved = (writers - 1) * CHUNK;
+        if (writers == 2) {
+            PanelProducts.rows(squares, 2 * SQUARE, CHUNK, written, 0, rows, written, CHUNK, rows, CHUNK, m, CHUNK, true,
+                    spare);
+        } else {
+            ChunkRows.add(written, 0, written, CHUNK, rows, CHUNK, m);
+        }
         for (int i = 0; i < CHUNK; i += 4) {
-            int at = 3 * SQUARE + i * CHUNK;
+            int at = (1 + writers) * SQUARE + i * CHUNK;
             if (i > 0) {
-                PanelProducts.rows(squares, at, CHUNK, written, CHUNK, rows, written, CHUNK + i, rows, 4, m, i, true,
+                PanelProducts.rows(squares, at, CHUNK, written, solved, rows, written, solved + i, rows, 4, m, i, true,
                         spare);
             }
-            AgeChains.solve(squares, at + i, CHUNK, written, CHUNK + i, rows, m);
+            AgeChains.solve(squares, at + i, CHUNK, written, solved + i, rows, m);
         }
     }
 
@@ -227,7 +244,7 @@ final class ChunkBackward {
         parts.packValues(in.value(), b, start, length, written, 0, rows);
         parts.packValues(dy, b, start, length, outputs, 0, rows);
         parts.prefix();
-        for (int side = 0; side < sides; side++) {
+        for (int side = 0; side < writers; side++) {
             parts.turn(side);
             parts.turnAged(agedTurned[side]);
             for (int reader = 0; reader < sides; reader++) {
@@ -260,12 +277,14 @@ final class ChunkBackward {
         addBonus();
     }
 
-    // Gradients of values, and of R below those of outputs.
+    // Gradients of values, and of R below those of outputs. Where rewrites are the keys both are the same.
     private void values() {
         if (sides == 2) {
-            PanelProducts.narrow(dState, m, agedTurned[1], outputs, rows, squares, SQUARE, dValues, m, n, CHUNK);
+            int side = writers - 1;
+            PanelProducts.narrow(dState, m, agedTurned[side], outputs, rows, squares, side * SQUARE, dValues, m, n,
+                    CHUNK);
             Transposition.turnBack(dValues, m, outputs, CHUNK, rows);
-            Transposition.block(squares, 3 * SQUARE, CHUNK, innerTurned, 0, CHUNK);
+            Transposition.block(squares, (2 + side) * SQUARE, CHUNK, innerTurned, 0, CHUNK);
             for (int i = CHUNK - 4; i >= 0; i -= 4) {
                 int at = i * CHUNK + i;
                 if (i + 4 < CHUNK) {
@@ -275,8 +294,10 @@ final class ChunkBackward {
                 AgeChains.solveBack(innerTurned, at, CHUNK, outputs, CHUNK + i, rows, m);
             }
         }
-        PanelProducts.narrow(dState, m, agedTurned[0], outputs, rows, squares, 0, dValues, m, n, CHUNK);
-        if (sides == 2) {
+        if (sides == writers) {
+            PanelProducts.narrow(dState, m, agedTurned[0], outputs, rows, squares, 0, dValues, m, n, CHUNK);
+        }
+        if (writers == 2) {
             PanelProducts.narrowColumns(outputs, CHUNK, rows, squares, 2 * SQUARE, dValues, m, CHUNK);
         }
     }
@@ -285,7 +306,7 @@ final class ChunkBackward {
     // decays come from sums over pairs, and where a bonus weighs them.
     private void pairs() {
         boolean apart = !parts.shared || in.readsBefore();
-        for (int side = 0; side < sides; side++) {
+        for (int side = 0; side < writers; side++) {
             Transposition.turn(written, side * CHUNK, rows, m, turned);
             for (int reader = 0; reader < sides; reader++) {
                 boolean early = parts.early(reader);
@@ -311,15 +332,19 @@ final class ChunkBackward {
             PanelProducts.rows(outputs, p * rows, PANEL, states, before + p, m, dReading, 0, rows, rows, n,
                     Math.min(PANEL, m - p), p > 0, spare);
         }
-        PanelProducts.rows(dSquares, 0, PANEL, parts.writingForPairs(), 0, rows, readPairs, 0, rows, rows, n, rows,
-                false, spare);
+        PanelProducts.rows(dSquares, 0, PANEL, parts.writingForPairs(), 0, rows, readPairs, 0, rows, rows, n,
+                writtenRows, false, spare);
         parts.slowQueries(dSquares, readPairs);
     }
 
     // Parts of gradients of keys and rewrites.
     private void keys() {
-        PanelProducts.rowsOfPanels(written, rows, dState, m, dWriting, n, m, spare);
-        PanelProducts.columns(dSquares, rows, parts.readingForPairs(), 0, rows, writePairs, rows, rows, n, rows, spare);
+        for (int p = 0; p < m; p += PANEL) {
+            PanelProducts.rows(written, p * rows, PANEL, dState, p, m, dWriting, 0, rows, writtenRows, n,
+                    Math.min(PANEL, m - p), p > 0, spare);
+        }
+        PanelProducts.columns(dSquares, rows, parts.readingForPairs(), 0, rows, writePairs, rows, writtenRows, n, rows,
+                spare);
         parts.slowKeys(dSquares, writePairs);
     }
 
@@ -328,7 +353,7 @@ final class ChunkBackward {
             unpack(dReading, 0, dIn.query(), b, start, length);
             unpack(dWriting, 0, dIn.key(), b, start, length);
         } else {
-            if (sides == 2) {
+            if (writers == 2) {
                 ChunkRows.addOwn(dOwnRewrite, parts.key, CHUNK, dReading, 0, rows, CHUNK, n);
             }
             unpackOwn(dReading, 0, dOwn, parts.key, dIn.query(), b, start, length);
@@ -336,14 +361,17 @@ final class ChunkBackward {
         }
         if (sides == 2) {
             unpack(dReading, CHUNK, dIn.probe(), b, start, length);
-            if (parts.shared) {
+            if (parts.shared || writers == 1) {
                 unpack(dWriting, CHUNK, dIn.rewrite(), b, start, length);
             } else {
                 unpackOwn(dWriting, CHUNK, dOwnRewrite, parts.query, dIn.rewrite(), b, start, length);
             }
         }
-        Transposition.turnBack(dValues, m, written, 0, rows);
-        ChunkRows.unpack(written, 0, rows, length, in.valueWidth(), dIn.value().data(),
+        boolean ready = writers < sides;
+        if (!ready) {
+            Transposition.turnBack(dValues, m, outputs, 0, rows);
+        }
+        ChunkRows.unpack(outputs, ready ? CHUNK : 0, rows, length, in.valueWidth(), dIn.value().data(),
                 4 * in.valueAt(b, start, h), 4L * in.heads() * in.valueWidth());
     }
 

@@ -44,6 +44,8 @@ final class ChunkParts {
     final int sides;
     /** Rows of what has sides. */
     final int rows;
+    /** Of the sides those that are written with: 1 where rewrites are the keys. */
+    final int writers;
 
     /** Queries, below them probes; keys, below them rewrites. */
     final float[] query;
@@ -78,8 +80,12 @@ final class ChunkParts {
     private final float[] lanes;
     private boolean slow;
 
-    /** Head h. */
-    ChunkParts(ScanInputs in, int h, Workspace scratch) {
+    /**
+     * Head h.
+     *
+     * @param tied whether rewrites need not be told from keys
+     */
+    ChunkParts(ScanInputs in, int h, boolean tied, Workspace scratch) {
         this.in = in;
         this.h = h;
         this.keys = in.keyWidth();
@@ -91,6 +97,7 @@ final class ChunkParts {
         this.m = padded(values);
         this.sides = rankOne ? 2 : 1;
         this.rows = sides * CHUNK;
+        this.writers = tied ? 1 : sides;
         this.query = scratch.floats(length(rows, n));
         this.key = scratch.floats(length(rows, n));
         this.decay = scratch.floats(shared ? CHUNK : length(CHUNK, n));
@@ -134,7 +141,7 @@ final class ChunkParts {
     void packWritten(int b, int start, int length) {
         packDecays(b, start, length);
         packKeys(in.key(), b, start, length, 0);
-        if (rankOne) {
+        if (writers == 2) {
             packKeys(in.rewrite(), b, start, length, 1);
         }
     }
@@ -295,9 +302,9 @@ final class ChunkParts {
     /** What the pairs of slow channels give to gradients of queries and probes, in the place of what products have given. */
     void slowQueries(float[] dSquares, float[] readPairs) {
         clearSlow(readPairs);
-        for (int pair = 0; slow && pair < sides * sides; pair++) {
-            int reader = pair / sides;
-            int side = pair % sides;
+        for (int pair = 0; slow && pair < sides * writers; pair++) {
+            int reader = pair / writers;
+            int side = pair % writers;
             Transposition.block(dSquares, reader * CHUNK * PANEL + side * CHUNK, PANEL, scores, 0, CHUNK);
             for (int i = 0; i < n; i++) {
                 if (inverse[i] == 0) {
@@ -312,9 +319,9 @@ final class ChunkParts {
     /** Likewise to gradients of keys and rewrites. */
     void slowKeys(float[] dSquares, float[] writePairs) {
         clearSlow(writePairs);
-        for (int pair = 0; slow && pair < sides * sides; pair++) {
-            int reader = pair / sides;
-            int side = pair % sides;
+        for (int pair = 0; slow && pair < sides * writers; pair++) {
+            int reader = pair / writers;
+            int side = pair % writers;
             for (int i = 0; i < n; i++) {
                 if (inverse[i] == 0) {
                     int column = ChunkRows.column(i, rows);

@@ -538,6 +538,18 @@ final class ChunkRows {
         a3.add(b3).mul(FloatVector.fromArray(SPECIES, total, to + 3 * LENGTH)).intoArray(sum, to + 3 * LENGTH);
     }
 
+    /** x ← x + y, x's rows from {@code first} on, y's from {@code yFirst} on. */
+    static void add(float[] x, int first, float[] y, int yFirst, int panelRows, int rows, int n) {
+        for (int i = 0; i < n; i += LENGTH) {
+            int at = column(i, panelRows) + first * PANEL;
+            int from = column(i, panelRows) + yFirst * PANEL;
+            for (int t = 0; t < rows; t++) {
+                FloatVector.fromArray(SPECIES, x, at + t * PANEL)
+                        .add(FloatVector.fromArray(SPECIES, y, from + t * PANEL)).intoArray(x, at + t * PANEL);
+            }
+        }
+    }
+
     /** x_t ← x_t + factor_t·y_t, x's rows from {@code first} on, y's from {@code yFirst} on. */
     static void addOwn(float[] factors, float[] y, int yFirst, float[] x, int first, int panelRows, int rows, int n) {
         for (int i = 0; i < n; i += LENGTH) {

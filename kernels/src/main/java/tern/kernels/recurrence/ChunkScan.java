@@ -17,6 +17,9 @@ import tern.tensor.Workspace;
  * S ← c_C ⊙ S + (K e^…)ᵀ·V + (B e^…)ᵀ·W
  * </pre>
  *
+ * <p>Where rewrites are the keys, V + W is all that is needed: it solves (I − tril₋(a_i·k_j e^…))·X = V + (A ⊙ c_(i−1))·S, and
+ * half of the products are left out.
+ *
  * <p>S, V and W lie below one another, and so does what multiplies them, so that each line is one product. How pairs are made
  * is told in {@link ChunkParts}.
  *
@@ -34,7 +37,7 @@ final class ChunkScan {
     private final int stackRows;
     private final int leftRow;
 
-    /** S, V and W below one another. */
+    /** S, V and W below one another; or S and V, which becomes V + W. */
     private final float[] stack;
     /** Rows Q ⊙ c beside the pairs of queries with keys and rewrites, below them the same of probes. */
     private final float[] left;
@@ -44,11 +47,11 @@ final class ChunkScan {
     ChunkScan(ScanInputs in, int h, Workspace scratch) {
         this.in = in;
         this.h = h;
-        this.parts = new ChunkParts(in, h, scratch);
+        this.parts = new ChunkParts(in, h, in.rewritesKeys(), scratch);
         this.n = parts.n;
         this.m = parts.m;
-        this.stackRows = n + parts.rows;
-        this.leftRow = n + parts.rows;
+        this.stackRows = n + parts.writers * CHUNK;
+        this.leftRow = stackRows;
         this.stack = scratch.floats(length(stackRows, m));
         this.left = scratch.floats(parts.rows * leftRow);
         this.product = scratch.floats(length(CHUNK, m));
@@ -72,6 +75,8 @@ final class ChunkScan {
         }
         if (parts.rankOne) {
             parts.fetch(in.probe(), b, start, length);
+        }
+        if (parts.writers == 2) {
             parts.fetch(in.rewrite(), b, start, length);
         }
     }
@@ -98,11 +103,11 @@ final class ChunkScan {
         ChunkRows.unpack(product, 0, CHUNK, length, in.valueWidth(), y.data(), 4 * in.valueAt(b, start, h),
                 4L * in.heads() * in.valueWidth());
         PanelProducts.decayRows(parts.aged, parts.rows, stack, n, stackRows, parts.total, stack, stackRows, n, m,
-                parts.rows, parts.spare);
+                parts.writers * CHUNK, parts.spare);
     }
 
     private void pairs() {
-        for (int side = 0; side < parts.sides; side++) {
+        for (int side = 0; side < parts.writers; side++) {
             parts.turn(side);
             for (int reader = 0; reader < parts.sides; reader++) {
                 parts.scores(reader, side, left, reader * CHUNK * leftRow + n + side * CHUNK, leftRow);
@@ -113,14 +118,14 @@ final class ChunkScan {
         }
     }
 
-    // W, by solving for four positions after another.
+    // W, by solving for four positions after another; or V + W in the place of V, which needs no product with V before.
     private void rewritten() {
         if (!parts.rankOne) {
             return;
         }
-        int solved = n + CHUNK;
+        int solved = n + (parts.writers - 1) * CHUNK;
         PanelProducts.rows(left, CHUNK * leftRow, leftRow, stack, 0, stackRows, stack, solved, stackRows, CHUNK, m,
-                solved, false, parts.spare);
+                solved, parts.writers == 1, parts.spare);
         for (int i = 0; i < CHUNK; i += 4) {
             int at = (CHUNK + i) * leftRow + solved;
             if (i > 0) {

@@ -67,6 +67,11 @@ public record ScanInputs(Tensor query, Tensor key, Tensor value, Tensor logDecay
         return probe.shape().rank() == 4;
     }
 
+    /** Whether what a probe has read is added to the keys that a position writes to: one tensor is both, as in delta rules. */
+    public boolean rewritesKeys() {
+        return hasRankOne() && key.data().address() == rewrite.data().address();
+    }
+
     /** Element type of all tensors. */
     public DType dtype() {
         return query.dtype();

@@ -13,7 +13,8 @@ public interface StateScan {
 
     /**
      * dState and the gradients of all inputs written, except that of the bonus, which is accumulated. The gradient of a
-     * log-decay that holds for several positions or sequences is summed over them.
+     * log-decay that holds for several positions or sequences is summed over them. Where rewrites are the keys
+     * ({@link ScanInputs#rewritesKeys}), only the sum of both gradients is defined.
      *
      * @param state the state before the first position, unchanged
      * @param dNextState gradient of the state after the last

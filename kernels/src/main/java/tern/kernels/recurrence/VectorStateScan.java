@@ -43,7 +43,11 @@ public final class VectorStateScan implements StateScan {
         this.fewest = fewest;
     }
 
-    /** Whether the forward pass goes in chunks if nobody says otherwise. */
+    /**
+     * Whether the forward pass goes in chunks if nobody says otherwise.
+     *
+     * @param rankOne whether there is a rank-one term with rewrites of its own
+     */
     public static boolean goesInChunks(int time, int keyWidth, int valueWidth, boolean rankOne) {
         return time >= LONG && keyWidth * valueWidth >= (rankOne ? WIDE_RANK_ONE : WIDE);
     }
@@ -51,7 +55,7 @@ public final class VectorStateScan implements StateScan {
     @Override
     public void forward(ThreadTeam team, ScanInputs in, Tensor state, Tensor y, Tensor nextState) {
         boolean chunks = fewest == BY_SHAPE
-                ? goesInChunks(in.time(), in.keyWidth(), in.valueWidth(), in.hasRankOne())
+                ? goesInChunks(in.time(), in.keyWidth(), in.valueWidth(), in.hasRankOne() && !in.rewritesKeys())
                 : in.time() >= fewest;
         if (chunks) {
             heads(team, in, (b, first, count, scratch) -> {

@@ -68,6 +68,11 @@ final class ScanLaw {
         }
     }
 
+    /** With rewrites that are the keys, as in delta rules: k = b = −κ̂, a = κ̂ ⊙ rate. */
+    static ScanInputs tied(ScanInputs in) {
+        return new ScanInputs(in.query(), in.probe(), in.value(), in.logDecay(), in.bonus(), in.rewrite(), in.probe());
+    }
+
     /** Positions {@code from} to {@code to} of the only sequence. */
     static ScanInputs slice(ScanInputs in, int from, int to) {
         return new ScanInputs(slice(in.query(), from, to), slice(in.key(), from, to), slice(in.value(), from, to),
@@ -86,6 +91,14 @@ final class ScanLaw {
         ScanInputs blank = in.blank((dtype, shape) -> blank(law, dtype, shape));
         blank.bonus().fill(0.5);
         return blank;
+    }
+
+    /** Gradients of keys ← those of keys and rewrites; of rewrites ← 0. */
+    static void addRewrites(ScanInputs d) {
+        for (long i = 0; i < d.key().elements(); i++) {
+            d.key().set(i, d.key().get(i) + d.rewrite().get(i));
+        }
+        d.rewrite().fill(0);
     }
 
     private static Tensor blank(KernelLaw law, DType dtype, Shape shape) {

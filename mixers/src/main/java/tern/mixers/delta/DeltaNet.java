@@ -120,8 +120,9 @@ public final class DeltaNet implements SequenceMixer {
             case HEAD -> ops.scaleRows(k, ops.activate(g, Activation.EXP));
             case KEY -> ops.multiply(k, ops.activate(g, Activation.EXP));
         };
+        // β weighs what is read instead of what is rewritten, so that keys and rewrites are one tensor: half of the products.
         Scanned scanned = ops.rankOneScan(ops.scale(q, 1 / Math.sqrt(config.keyWidth())), k, ops.scaleRows(v, beta), g,
-                probe, ops.scale(ops.scaleRows(k, beta), -1), state.slot("heads"));
+                ops.scaleRows(probe, ops.scale(beta, -1)), k, state.slot("heads"));
         return new Mixed(readOut.apply(ops, in.x(), scanned.y()), state.next(filtered.state(), scanned.state()));
     }
 
