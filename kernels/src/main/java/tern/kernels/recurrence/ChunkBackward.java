@@ -222,7 +222,8 @@ final class ChunkBackward {
         Transposition.turnBack(dValues, m, written, CHUNK, rows);
         int solved = (writers - 1) * CHUNK;
         if (writers == 2) {
-            PanelProducts.rows(squares, 2 * SQUARE, CHUNK, written, 0, rows, written, CHUNK, rows, CHUNK, m, CHUNK, true,
+            PanelProducts.rows(squares, 2 * SQUARE, CHUNK, written, 0, rows, written, CHUNK, rows, CHUNK, m, CHUNK,
+                    true,
                     spare);
         } else {
             ChunkRows.add(written, 0, written, CHUNK, rows, CHUNK, m);
