@@ -6,6 +6,7 @@ import java.util.function.IntFunction;
 
 import tern.mixers.attention.GroupedAttentionConfig;
 import tern.mixers.delta.DeltaNetConfig;
+import tern.mixers.delta.SharedKeys;
 import tern.mixers.experts.ExpertsConfig;
 import tern.mixers.mamba.Mamba2Config;
 import tern.mixers.parallel.ParallelConfig;
@@ -46,7 +47,7 @@ final class Hybrids {
         int heads = width / headWidth;
         return layer -> layer % 4 == 3
                 ? GroupedAttentionConfig.gated(heads, Math.max(1, heads / 4), headWidth, ROPE_BASE)
-                : DeltaNetConfig.grouped(heads, Math.max(1, heads / 2), headWidth, headWidth, 4, 1e-6);
+                : DeltaNetConfig.grouped(heads, SharedKeys.byNeighbours(Math.max(1, heads / 2)), headWidth, headWidth, 4, 1e-6);
     }
 
     /** Experts, with the shared one as many parameters as told, of which a position uses a third. */

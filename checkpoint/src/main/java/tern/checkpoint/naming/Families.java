@@ -11,7 +11,7 @@ import tern.checkpoint.TensorFile;
 public final class Families {
     private static final List<Family> ALL = List.of(new RwkvFamily(), new GoldFinchFamily(), new Mamba2Family(),
             new XlstmFamily(), new StripedHyenaFamily(), new LfmFamily(), new QwenHybridFamily(), new NemotronFamily(),
-            new FalconHybridFamily(),
+            new FalconHybridFamily(), new LlamaHybridFamily(),
             new DigitReversal());
     private static final int NAMED = 8;
 

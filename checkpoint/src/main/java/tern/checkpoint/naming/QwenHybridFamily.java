@@ -11,6 +11,7 @@ import tern.checkpoint.TensorFile;
 import tern.mixers.attention.GroupedAttentionConfig;
 import tern.mixers.channel.GatedMlpConfig;
 import tern.mixers.delta.DeltaNetConfig;
+import tern.mixers.delta.SharedKeys;
 import tern.mixers.experts.ExpertsConfig;
 import tern.mixers.experts.SharedExpert;
 import tern.model.NormKind;
@@ -102,7 +103,7 @@ final class QwenHybridFamily implements Family {
 
         /** Where the parts of fused projections lie: rows of a key head's query, key, values and gates. */
         private static Map<String, String> words(DeltaNetConfig delta) {
-            int keyHeads = delta.keyHeads().orElseThrow();
+            int keyHeads = delta.shared().orElseThrow().heads();
             int share = delta.heads() / keyHeads;
             String values = Integer.toString(share * delta.valueWidth());
             return Map.of("keyHeads", Integer.toString(keyHeads), "keyWidth", Integer.toString(delta.keyWidth()),
@@ -120,7 +121,7 @@ final class QwenHybridFamily implements Family {
                         + heads + " value heads of \"" + own + "A_log\" and " + keys + " keys of \"" + own
                         + "conv1d.weight\"");
             }
-            return DeltaNetConfig.grouped(heads, keyHeads, keys / keyHeads, valueWidth,
+            return DeltaNetConfig.grouped(heads, SharedKeys.byNeighbours(keyHeads), keys / keyHeads, valueWidth,
                     shapes.length(own + "conv1d.weight", -1), epsilon);
         }
 

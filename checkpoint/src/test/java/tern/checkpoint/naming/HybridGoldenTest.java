@@ -41,6 +41,7 @@ class HybridGoldenTest {
     private static final double DOUBLE_GATE = 1e-7;
     /** Delta rules in chunks lie up to 2e-5 away, everything else less than 1e-5; other vector widths round otherwise. */
     private static final double SINGLE_GATE = 5e-5;
+    private static final double LLAMA_GATE = 2e-6;
 
     @ParameterizedTest
     @CsvSource({"striped-hyena, StripedHyena", "lfm2, LFM2", "'qwen3-next', 'Qwen3-Next, a mixture of experts'",
@@ -63,6 +64,23 @@ class HybridGoldenTest {
                     }
                 }
             }
+        }
+    }
+
+    /** The same models under the names of llama.cpp: products and exponentials that it stores are rounded once. */
+    @ParameterizedTest
+    @CsvSource({"lfm2", "qwen3-next", "qwen3-5", "qwen3-5-moe", "nemotron-h", "falcon-h1", "falcon-h1-normed"})
+    void filesOfLlama(String name) throws IOException {
+        Path folder = FOLDER.resolve(name);
+        JsonNode tokens = JsonMapper.shared().readTree(Files.readString(folder.resolve("expected.json"))).get("tokens");
+        ByteBuffer expected = ByteBuffer.wrap(Files.readAllBytes(folder.resolve("logits.f32")))
+                .order(ByteOrder.LITTLE_ENDIAN);
+        try (Checkpoint checkpoint = Checkpoint.open(FOLDER.resolve("llama/" + name + ".gguf"));
+                Memory memory = new Memory()) {
+            assertThat(worst(checkpoint.load(DType.F64, memory), Form.CHUNK, DType.F64, tokens, expected))
+                    .isLessThan(LLAMA_GATE);
+            assertThat(worst(checkpoint.model(), Form.STEP, DType.F32, tokens, expected)).isLessThan(SINGLE_GATE);
+            coversEveryTensorOnce(checkpoint.file());
         }
     }
 
@@ -96,6 +114,11 @@ class HybridGoldenTest {
         "falcon-h1-normed"})
     void tablesCoverEveryTensorOnce(String name) throws IOException {
         try (TensorFile file = TensorFile.open(FOLDER.resolve(name))) {
+            coversEveryTensorOnce(file);
+        }
+    }
+
+    private static void coversEveryTensorOnce(TensorFile file) throws IOException {
             Blueprint blueprint = Families.recognise(file);
             List<String> ours = blueprint.names().all().stream().map(naming -> naming.ours().orElseThrow()).toList();
             List<String> parameters = new Stack(blueprint.config(), Parameters.Source.shapesOnly()).parameters().all()
@@ -106,6 +129,5 @@ class HybridGoldenTest {
             assertThat(file.tensors()).allMatch(
                     stored -> read.contains(stored.name()) != blueprint.names().ignores(stored.name()));
             assertThat(file.tensors().stream().map(StoredTensor::name)).containsAll(read);
-        }
     }
 }

@@ -57,7 +57,7 @@ public final class DeltaNet implements SequenceMixer {
     DeltaNet(DeltaNetConfig config, BranchContext at, ParameterScope scope) {
         this.config = config;
         this.heads = config.heads();
-        this.keyHeads = config.keyHeads().orElse(heads);
+        this.keyHeads = config.shared().map(SharedKeys::heads).orElse(heads);
         this.keys = keyHeads * config.keyWidth();
         this.values = heads * config.valueWidth();
         int width = at.width();
@@ -108,8 +108,8 @@ public final class DeltaNet implements SequenceMixer {
     public Mixed chunk(Ops ops, MixerInput in, State state) {
         Scanned filtered = filter.apply(ops, projection.apply(ops, in.x()), state.slot("short"));
         List<Tensor> parts = Heads.cut(ops, filtered.y(), keys, keys, values);
-        Tensor q = Heads.repeat(ops, Heads.unit(ops, this, Heads.split(ops, parts.get(0), keyHeads)), heads);
-        Tensor k = Heads.repeat(ops, Heads.unit(ops, this, Heads.split(ops, parts.get(1), keyHeads)), heads);
+        Tensor q = spread(ops, Heads.unit(ops, this, Heads.split(ops, parts.get(0), keyHeads)));
+        Tensor k = spread(ops, Heads.unit(ops, this, Heads.split(ops, parts.get(1), keyHeads)));
         Tensor v = Heads.split(ops, parts.get(2), heads);
         Tensor open = ops.activate(rate.apply(ops, in.x()), Activation.SIGMOID);
         Tensor beta = Heads.split(ops, config.reflecting() ? ops.scale(open, 2) : open, heads);
@@ -124,6 +124,12 @@ public final class DeltaNet implements SequenceMixer {
         Scanned scanned = ops.rankOneScan(ops.scale(q, 1 / Math.sqrt(config.keyWidth())), k, ops.scaleRows(v, beta), g,
                 ops.scaleRows(probe, ops.scale(beta, -1)), k, state.slot("heads"));
         return new Mixed(readOut.apply(ops, in.x(), scanned.y()), state.next(filtered.state(), scanned.state()));
+    }
+
+    /** A key head for each value head. */
+    private Tensor spread(Ops ops, Tensor x) {
+        boolean byTurns = keyHeads < heads && config.shared().map(SharedKeys::byTurns).orElse(false);
+        return byTurns ? ops.concat(Collections.nCopies(heads / keyHeads, x), 2) : Heads.repeat(ops, x, heads);
     }
 
     /** [B,T,H,1], [B,T,H,K], or zeros [1,1,H,1]. */

@@ -17,11 +17,11 @@ import tern.sequence.SequenceMixer;
  * @param shortFilter taps of the convolution over queries, keys and values, 4 in released models
  * @param decay what is forgotten besides; with a decay the output is gated
  * @param reflecting whether the rate goes up to 2
- * @param keyHeads number of heads of queries and keys, where neighbouring value heads share them (Qwen3-Next); divides H
+ * @param shared queries and keys that several value heads share, where they do (Qwen3-Next)
  * @param epsilon of the norm of what is read, where it is not 1e-5
  */
 public record DeltaNetConfig(int heads, int keyWidth, int valueWidth, int shortFilter, Decay decay,
-        boolean reflecting, Optional<Integer> keyHeads, Optional<Double> epsilon) implements MixerConfig {
+        boolean reflecting, Optional<SharedKeys> shared, Optional<Double> epsilon) implements MixerConfig {
     /** What a head forgets at each position. */
     public enum Decay {
         /** Nothing: DeltaNet. */
@@ -39,7 +39,7 @@ public record DeltaNetConfig(int heads, int keyWidth, int valueWidth, int shortF
         Expect.atLeast("delta-net", "valueWidth", valueWidth, 1, "that of keys is usual, twice as much if gated");
         Expect.atLeast("delta-net", "shortFilter", shortFilter, 1, "4 in released models, 1 = no memory");
         int all = heads;
-        keyHeads.ifPresent(shared -> Expect.divides("delta-net", "keyHeads", shared, "number of heads", all));
+        shared.ifPresent(keys -> Expect.divides("delta-net", "shared.heads", keys.heads(), "number of heads", all));
         epsilon.ifPresent(small -> Expect.within("delta-net", "epsilon", small, 0, 1, "1e-5 is usual"));
     }
 
@@ -59,9 +59,9 @@ public record DeltaNetConfig(int heads, int keyWidth, int valueWidth, int shortF
     }
 
     /** Gated, with value heads that share keys, as Qwen3-Next has it. */
-    public static DeltaNetConfig grouped(int heads, int keyHeads, int keyWidth, int valueWidth, int shortFilter,
+    public static DeltaNetConfig grouped(int heads, SharedKeys shared, int keyWidth, int valueWidth, int shortFilter,
             double epsilon) {
-        return new DeltaNetConfig(heads, keyWidth, valueWidth, shortFilter, Decay.HEAD, false, Optional.of(keyHeads),
+        return new DeltaNetConfig(heads, keyWidth, valueWidth, shortFilter, Decay.HEAD, false, Optional.of(shared),
                 Optional.of(epsilon));
     }
 

@@ -1,0 +1,256 @@
+package tern.checkpoint.naming;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
+
+import tern.checkpoint.MalformedFileException;
+import tern.checkpoint.Metadatum;
+import tern.checkpoint.TensorFile;
+import tern.mixers.attention.GroupedAttentionConfig;
+import tern.mixers.channel.GatedMlpConfig;
+import tern.mixers.delta.DeltaNetConfig;
+import tern.mixers.delta.SharedKeys;
+import tern.mixers.experts.ExpertsConfig;
+import tern.mixers.experts.SharedExpert;
+import tern.mixers.mamba.Mamba2Config;
+import tern.mixers.mamba.Mamba2Variation;
+import tern.mixers.parallel.ParallelConfig;
+import tern.mixers.shortconv.GatedShortConvConfig;
+import tern.model.NormKind;
+import tern.model.StackConfig;
+import tern.ops.Activation;
+import tern.sequence.MixerConfig;
+
+/**
+ * Hybrids as llama.cpp names them: LFM2, Qwen3-Next, Qwen3.5, Falcon-H1 and Nemotron-H, told by {@code general.architecture}. Which layer
+ * is which follows from names, most numbers from shapes. Norms hold their 1, decays are exponentials, experts lie in stacks, Falcon-H1's
+ * multipliers are in its matrices, and value heads of Qwen3.5 lie by turns: the first of every key head, then the second.
+ */
+final class LlamaHybridFamily implements Family {
+    private static final double EPSILON = 1e-5;
+    private static final double ROPE_BASE = 10_000;
+    private static final Map<String, String> KNOWN = Map.of("lfm2", "LFM2", "lfm2moe", "LFM2, a mixture of experts",
+            "qwen3next", "Qwen3-Next, a mixture of experts", "qwen35", "Qwen3.5", "qwen35moe",
+            "Qwen3.5, a mixture of experts", "falcon-h1", "Falcon-H1", "nemotron_h", "Nemotron-H", "nemotron_h_moe",
+            "Nemotron-H, a mixture of experts");
+
+    @Override
+    public String name() {
+        return "hybrids of llama.cpp";
+    }
+
+    @Override
+    public Optional<Blueprint> recognise(TensorFile file) throws MalformedFileException {
+        String architecture = file.text("general.architecture").orElse("");
+        if (!KNOWN.containsKey(architecture)) {
+            return Optional.empty();
+        }
+        return Optional.of(new Found(new Shapes(file), file, architecture).blueprint());
+    }
+
+    private record Found(Shapes shapes, TensorFile file, String architecture) {
+        Blueprint blueprint() throws MalformedFileException {
+            int all = shapes.layers("blk.{i}.attn_norm.weight");
+            int layers = all - (int) Math.min(all, number("nextn_predict_layers", 0));
+            boolean single = architecture.startsWith("nemotron_h");
+            double epsilon = real("attention.layer_norm_rms_epsilon", EPSILON);
+            List<MixerConfig> branches = new ArrayList<>();
+            int experts = 0;
+            for (int layer = 0; layer < layers; layer++) {
+                String own = "blk." + layer + ".";
+                List<MixerConfig> found = branches(own, epsilon);
+                for (MixerConfig branch : found) {
+                    experts = branch instanceof ExpertsConfig mixture ? mixture.experts() : experts;
+                }
+                if (found.size() != (single ? 1 : 2)) {
+                    throw new MalformedFileException(file.path() + ": layer " + layer + " (\"" + own + "…\") holds "
+                            + found.size() + " kinds of branches that are known, expected " + (single ? 1 : 2) + " of a "
+                            + KNOWN.get(architecture));
+                }
+                branches.addAll(found);
+            }
+            boolean tied = !shapes.has("output.weight");
+            StackConfig config = new StackConfig(shapes.length("token_embd.weight", 0),
+                    shapes.length("token_embd.weight", 1), Math.clamp(number("context_length", 2048), 1, 1 << 24),
+                    NormKind.RMS, epsilon, tied, branches);
+            NamingTable names = NamingTable.read("hybrids-gguf",
+                    NamingTable.Layers.of(layers, single ? 1 : 2, words(layers, branches)).withExperts(experts),
+                    (word, layer) -> has("blk." + layer + ".", word));
+            return new Blueprint(KNOWN.get(architecture) + ", naming of llama.cpp", config, names, 0, Map.of());
+        }
+
+        /** What braces of the table stand for. */
+        private Map<String, String> words(int layers, List<MixerConfig> branches) {
+            Map<String, String> words = new HashMap<>();
+            words.put("extra", Integer.toString(layers));
+            words.put("finalNorm", shapes.has("output_norm.weight") ? "output_norm.weight" : "token_embd_norm.weight");
+            words.put("part", architecture.equals("falcon-h1") ? ".0" : "");
+            words.put("beside", architecture.equals("falcon-h1") ? ".1" : "");
+            words.put("secondNorm", shapes.has("blk.0.post_attention_norm.weight") ? "post_attention_norm.weight"
+                    : shapes.has("blk.0.ffn_norm") ? "ffn_norm" : "ffn_norm.weight");
+            for (MixerConfig branch : branches) {
+                if (branch instanceof DeltaNetConfig delta) {
+                    int keyHeads = delta.shared().orElseThrow().heads();
+                    int share = delta.heads() / keyHeads;
+                    words.put("keyHeads", Integer.toString(keyHeads));
+                    words.put("keyWidth", Integer.toString(delta.keyWidth()));
+                    words.put("values", Integer.toString(share * delta.valueWidth()));
+                    words.put("share", Integer.toString(share));
+                }
+                if (branch instanceof ExpertsConfig mixture) {
+                    words.put("inner", Integer.toString(mixture.inner()));
+                    words.put("both", Integer.toString(2 * mixture.inner()));
+                }
+            }
+            return words;
+        }
+
+        private boolean has(String own, String word) {
+            boolean pair = !architecture.startsWith("nemotron_h");
+            return switch (word) {
+                case "untied" -> shapes.has("output.weight");
+                case "second" -> pair;
+                case "conv" -> shapes.has(own + "shortconv.conv.weight");
+                case "mamba" -> shapes.has(own + "ssm_d");
+                case "mambaNorm" -> shapes.has(own + "ssm_d") && shapes.has(own + "ssm_norm.weight");
+                case "mambaBias" -> shapes.has(own + "ssm_conv1d.bias");
+                case "delta" -> shapes.has(own + "ssm_a") && !shapes.has(own + "ssm_d");
+                case "apart" -> shapes.has(own + "attn_qkv.weight") && shapes.has(own + "ssm_a");
+                case "fused" -> shapes.has(own + "ssm_in.weight") && !shapes.has(own + "ssm_d");
+                case "ratesFused" -> shapes.has(own + "ssm_ba.weight");
+                case "ratesApart" -> shapes.has(own + "ssm_beta.weight");
+                case "attention" -> shapes.has(own + "attn_q.weight");
+                case "headNorms" -> shapes.has(own + "attn_q_norm.weight");
+                case "queryBias" -> shapes.has(own + "attn_q.bias");
+                case "outputBias" -> shapes.has(own + "attn_output.bias");
+                case "dense" -> shapes.has(own + "ffn_up.weight");
+                case "denseGate" -> shapes.has(own + "ffn_gate.weight");
+                case "denseBias" -> shapes.has(own + "ffn_up.bias");
+                case "denseGateBias" -> shapes.has(own + "ffn_gate.bias");
+                case "experts" -> shapes.has(own + "ffn_gate_inp.weight");
+                case "corrected" -> shapes.has(own + "exp_probs_b.bias");
+                case "single" -> shapes.has(own + "ffn_up_exps.weight");
+                case "singleGate" -> shapes.has(own + "ffn_gate_exps.weight");
+                case "packed" -> shapes.has(own + "ffn_gate_up_exps.weight");
+                case "shared" -> shapes.has(own + "ffn_up_shexp.weight");
+                case "sharedMlpGate" -> shapes.has(own + "ffn_gate_shexp.weight");
+                case "sharedGate" -> shapes.has(own + "ffn_gate_inp_shexp.weight");
+                default -> throw new IllegalArgumentException("unknown condition [" + word + "]");
+            };
+        }
+
+        /** The branches of a layer: what mixes positions, then what mixes channels, as far as they are there. */
+        private List<MixerConfig> branches(String own, double epsilon) throws MalformedFileException {
+            List<MixerConfig> time = new ArrayList<>();
+            if (shapes.has(own + "shortconv.conv.weight")) {
+                time.add(new GatedShortConvConfig(shapes.length(own + "shortconv.conv.weight", -1), false));
+            }
+            if (shapes.has(own + "ssm_d")) {
+                time.add(mamba(own, epsilon));
+            } else if (shapes.has(own + "ssm_a")) {
+                time.add(delta(own, epsilon));
+            }
+            if (shapes.has(own + "attn_q.weight")) {
+                time.add(attention(own, epsilon));
+            }
+            List<MixerConfig> all = new ArrayList<>();
+            if (architecture.equals("falcon-h1") && time.size() == 2) {
+                all.add(ParallelConfig.of(time.toArray(MixerConfig[]::new)));
+            } else {
+                all.addAll(time);
+            }
+            if (shapes.has(own + "ffn_gate_inp.weight")) {
+                all.add(experts(own));
+            } else if (shapes.has(own + "ffn_up.weight")) {
+                boolean gated = shapes.has(own + "ffn_gate.weight");
+                all.add(new GatedMlpConfig(shapes.length(own + "ffn_up.weight", 0),
+                        gated ? Activation.SILU : Activation.RELU_SQUARED, gated, shapes.has(own + "ffn_up.bias")));
+            }
+            return all;
+        }
+
+        private MixerConfig mamba(String own, double epsilon) throws MalformedFileException {
+            int heads = shapes.elements(own + "ssm_a");
+            int inner = shapes.length(own + "ssm_out.weight", 1);
+            int channels = shapes.length(own + "ssm_conv1d.weight", 0);
+            int groups = (int) Math.max(1, number("ssm.group_count", 1));
+            if (inner % heads != 0 || (channels - inner) % (2 * groups) != 0 || heads % groups != 0) {
+                throw new MalformedFileException(file.path() + ": " + heads + " heads of \"" + own + "ssm_a\" in " + groups
+                        + " groups (" + architecture + ".ssm.group_count) do not fit " + inner + " columns of \"" + own
+                        + "ssm_out.weight\" and " + channels + " channels of \"" + own + "ssm_conv1d.weight\"");
+            }
+            boolean normed = shapes.has(own + "ssm_norm.weight");
+            return new Mamba2Config(heads, inner / heads, (channels - inner) / 2 / groups, groups,
+                    shapes.length(own + "ssm_conv1d.weight", -1), true, false, epsilon, 0, Double.MAX_VALUE,
+                    shapes.has(own + "ssm_conv1d.bias"), false,
+                    normed ? Optional.empty() : Optional.of(new Mamba2Variation(false, 1, 1)));
+        }
+
+        private MixerConfig delta(String own, double epsilon) throws MalformedFileException {
+            int heads = shapes.elements(own + "ssm_a");
+            int valueWidth = shapes.elements(own + "ssm_norm.weight");
+            int keys = (shapes.length(own + "ssm_conv1d.weight", 0) - heads * valueWidth) / 2;
+            int keyHeads = (int) number("ssm.group_count", 0);
+            if (keyHeads < 1 || heads % keyHeads != 0 || keys < keyHeads || keys % keyHeads != 0) {
+                throw new MalformedFileException(file.path() + ": " + keyHeads + " key heads (" + architecture
+                        + ".ssm.group_count) do not fit " + heads + " value heads of \"" + own + "ssm_a\" and " + keys
+                        + " keys of \"" + own + "ssm_conv1d.weight\"");
+            }
+            return DeltaNetConfig.grouped(heads, new SharedKeys(keyHeads, architecture.startsWith("qwen35")),
+                    keys / keyHeads, valueWidth, shapes.length(own + "ssm_conv1d.weight", -1), epsilon);
+        }
+
+        private MixerConfig attention(String own, double epsilon) throws MalformedFileException {
+            boolean normed = shapes.has(own + "attn_q_norm.weight");
+            boolean gated = architecture.startsWith("qwen3");
+            int headWidth = normed ? shapes.elements(own + "attn_q_norm.weight")
+                    : (int) number("attention.key_length", 0);
+            if (headWidth < 1) {
+                throw new MalformedFileException(file.path() + ": " + architecture + ".attention.key_length is "
+                        + headWidth + ", expected the width of a head");
+            }
+            boolean turned = !architecture.startsWith("nemotron_h");
+            return new GroupedAttentionConfig(shapes.heads(own + "attn_q.weight", gated ? 2 * headWidth : headWidth),
+                    shapes.heads(own + "attn_k.weight", headWidth), headWidth,
+                    turned ? real("rope.freq_base", ROPE_BASE) : 0, (int) number("rope.dimension_count", headWidth), gated,
+                    normed ? Optional.of(epsilon) : Optional.empty(), 1, shapes.has(own + "attn_q.bias"),
+                    shapes.has(own + "attn_output.bias"));
+        }
+
+        private MixerConfig experts(String own) throws MalformedFileException {
+            int count = shapes.length(own + "ffn_gate_inp.weight", 0);
+            long chosen = number("expert_used_count", 0);
+            if (chosen < 1 || chosen > count || number("expert_group_count", 1) > 1) {
+                throw new MalformedFileException(file.path() + ": " + architecture + ".expert_used_count is " + chosen
+                        + ", in " + number("expert_group_count", 1) + " groups, expected 1 to the " + count
+                        + " experts of \"" + own + "ffn_gate_inp.weight\", in one group");
+            }
+            boolean soft = architecture.startsWith("qwen3");
+            boolean gated = !architecture.startsWith("nemotron_h");
+            String shared = own + "ffn_up_shexp.weight";
+            boolean normed = !(file.metadata().get(architecture + ".expert_weights_norm") instanceof Metadatum.Flag(
+                    boolean told)) || told;
+            return new ExpertsConfig(count, (int) chosen, shapes.length(own + "ffn_down_exps.weight", 2),
+                    gated ? Activation.SILU : Activation.RELU_SQUARED, gated,
+                    soft ? ExpertsConfig.Scoring.SOFTMAX : ExpertsConfig.Scoring.SIGMOID,
+                    shapes.has(own + "exp_probs_b.bias"),
+                    normed ? Optional.of(soft ? 0.0 : 1e-20) : Optional.empty(), real("expert_weights_scale", 1),
+                    shapes.has(shared) ? Optional.of(new SharedExpert(shapes.length(shared, 0),
+                            shapes.has(own + "ffn_gate_inp_shexp.weight"))) : Optional.empty());
+        }
+
+        private long number(String key, long otherwise) {
+            OptionalLong found = file.whole(architecture + "." + key);
+            return found.orElse(otherwise);
+        }
+
+        private double real(String key, double otherwise) {
+            return file.metadata().get(architecture + "." + key) instanceof Metadatum.Real(Metadatum.Precision _,
+                    double value) ? value : otherwise;
+        }
+    }
+}
