@@ -43,6 +43,23 @@ class InspectCommandTest {
                 .contains(shape));
     }
 
+    /** Hybrids of every family, as Hugging Face and llama.cpp have them; what can be inspected can be run. */
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', value = {"striped-hyena | StripedHyena | 2 modal, 4 mlp, 2 attention",
+        "qwen3-next | Qwen3-Next, a mixture of experts | 3 delta-net, 3 experts, 1 mlp, 1 grouped-attention",
+        "lfm2 | LFM2 | 2 gated-short-conv, 4 mlp, 2 grouped-attention",
+        "llama/qwen3-5.gguf | Qwen3.5, naming of llama.cpp | 3 delta-net, 4 mlp, 1 grouped-attention",
+        "llama/nemotron-h.gguf | Nemotron-H, a mixture of experts | 3 mamba2, 2 mlp, 1 grouped-attention, 1 experts",
+        "falcon-h1 | Falcon-H1 | 2 parallel, 2 mlp"})
+    void hybrids(String name, String family, String branches) throws IOException {
+        String path = Path.of("../checkpoint/src/test/resources/tern/checkpoint/hybrids").resolve(name).toString();
+        assertThat(inspect(path)).contains("family: " + family).contains("branches: " + branches);
+        Path logits = folder.resolve("logits.f32");
+        assertThat(Tern.run(stream(out), stream(err), "logits", path, "--ids", "1,2,3,5,8", "--out", logits.toString()))
+                .as(err.toString(StandardCharsets.UTF_8)).isZero();
+        assertThat(logits).hasSize(40 * 4);
+    }
+
     @Test
     void jsonHasEveryTensor() {
         String text = inspect(shared("rwkv-tiny/tiny-rwkv-6v0-3m-Q5_1.bin").toString(), "--json");

@@ -47,7 +47,8 @@ final class Hybrids {
         int heads = width / headWidth;
         return layer -> layer % 4 == 3
                 ? GroupedAttentionConfig.gated(heads, Math.max(1, heads / 4), headWidth, ROPE_BASE)
-                : DeltaNetConfig.grouped(heads, SharedKeys.byNeighbours(Math.max(1, heads / 2)), headWidth, headWidth, 4, 1e-6);
+                : DeltaNetConfig.grouped(heads, SharedKeys.byNeighbours(Math.max(1, heads / 2)), headWidth, headWidth,
+                        4, 1e-6);
     }
 
     /** Experts, with the shared one as many parameters as told, of which a position uses a third. */

@@ -68,7 +68,8 @@ final class LlamaHybridFamily implements Family {
                 }
                 if (found.size() != (single ? 1 : 2)) {
                     throw new MalformedFileException(file.path() + ": layer " + layer + " (\"" + own + "…\") holds "
-                            + found.size() + " kinds of branches that are known, expected " + (single ? 1 : 2) + " of a "
+                            + found.size() + " kinds of branches that are known, expected " + (single ? 1 : 2)
+                            + " of a "
                             + KNOWN.get(architecture));
                 }
                 branches.addAll(found);
@@ -179,7 +180,8 @@ final class LlamaHybridFamily implements Family {
             int channels = shapes.length(own + "ssm_conv1d.weight", 0);
             int groups = (int) Math.max(1, number("ssm.group_count", 1));
             if (inner % heads != 0 || (channels - inner) % (2 * groups) != 0 || heads % groups != 0) {
-                throw new MalformedFileException(file.path() + ": " + heads + " heads of \"" + own + "ssm_a\" in " + groups
+                throw new MalformedFileException(file.path() + ": " + heads + " heads of \"" + own + "ssm_a\" in "
+                        + groups
                         + " groups (" + architecture + ".ssm.group_count) do not fit " + inner + " columns of \"" + own
                         + "ssm_out.weight\" and " + channels + " channels of \"" + own + "ssm_conv1d.weight\"");
             }
@@ -216,7 +218,8 @@ final class LlamaHybridFamily implements Family {
             boolean turned = !architecture.startsWith("nemotron_h");
             return new GroupedAttentionConfig(shapes.heads(own + "attn_q.weight", gated ? 2 * headWidth : headWidth),
                     shapes.heads(own + "attn_k.weight", headWidth), headWidth,
-                    turned ? real("rope.freq_base", ROPE_BASE) : 0, (int) number("rope.dimension_count", headWidth), gated,
+                    turned ? real("rope.freq_base", ROPE_BASE) : 0, (int) number("rope.dimension_count", headWidth),
+                    gated,
                     normed ? Optional.of(epsilon) : Optional.empty(), 1, shapes.has(own + "attn_q.bias"),
                     shapes.has(own + "attn_output.bias"));
         }
@@ -232,8 +235,8 @@ final class LlamaHybridFamily implements Family {
             boolean soft = architecture.startsWith("qwen3");
             boolean gated = !architecture.startsWith("nemotron_h");
             String shared = own + "ffn_up_shexp.weight";
-            boolean normed = !(file.metadata().get(architecture + ".expert_weights_norm") instanceof Metadatum.Flag(
-                    boolean told)) || told;
+            boolean normed = !(file.metadata()
+                    .get(architecture + ".expert_weights_norm") instanceof Metadatum.Flag(boolean told)) || told;
             return new ExpertsConfig(count, (int) chosen, shapes.length(own + "ffn_down_exps.weight", 2),
                     gated ? Activation.SILU : Activation.RELU_SQUARED, gated,
                     soft ? ExpertsConfig.Scoring.SOFTMAX : ExpertsConfig.Scoring.SIGMOID,
@@ -249,8 +252,9 @@ final class LlamaHybridFamily implements Family {
         }
 
         private double real(String key, double otherwise) {
-            return file.metadata().get(architecture + "." + key) instanceof Metadatum.Real(Metadatum.Precision _,
-                    double value) ? value : otherwise;
+            return file.metadata()
+                    .get(architecture + "." + key) instanceof Metadatum.Real(Metadatum.Precision _, double value)
+                            ? value : otherwise;
         }
     }
 }

@@ -25,6 +25,9 @@ import tern.model.Parameters;
 import tern.model.Stack;
 import tern.model.StackConfig;
 import tern.sequence.MixerConfig;
+import tern.tensor.DType;
+import tern.tensor.Memory;
+import tern.tensor.Tensor;
 
 class NamingTableTest {
     private static NamingTable parse(String text) {
@@ -93,6 +96,37 @@ class NamingTableTest {
         }
     }
 
+    @Test
+    void expertsAndWordsAreFilledIn() {
+        NamingTable table = NamingTable.parse("test", """
+                b.{time}.{e}.w  {root}l{i}.w        part:{e} rows:0:{rows}
+                -               {root}picture.*     ignored
+                """, NamingTable.Layers.of(2, 2, Map.of("root", "m.", "rows", "5")).withExperts(2),
+                (word, layer) -> true);
+        assertThat(table.all().stream().map(naming -> naming.ours().orElseThrow() + "=" + naming.theirs()))
+                .containsExactly("b.0.0.w=m.l0.w", "b.0.1.w=m.l0.w", "b.2.0.w=m.l1.w", "b.2.1.w=m.l1.w");
+        assertThat(table.find("b.2.1.w").orElseThrow().steps()).containsExactly(new Step.Part(1), new Step.Rows(0, 5));
+        assertThat(table.ignores("m.picture.weight")).isTrue();
+        assertThat(table.ignores("m.pictures")).isFalse();
+    }
+
+    /** Rows that are moved stay as they are stored; neighbours are not even copied. */
+    @Test
+    void rowsKeepTheirType() {
+        try (Memory memory = new Memory()) {
+            Tensor stored = memory.zeros(DType.BF16, 8, 2);
+            for (int i = 0; i < 16; i++) {
+                stored.set(i, i);
+            }
+            Tensor moved = new Step.Ungroup(2, List.of(1, 3), 0, 2).moved(stored, memory);
+            assertThat(moved.dtype()).isEqualTo(DType.BF16);
+            assertThat(moved.toDoubles()).containsExactly(0, 1, 8, 9, 2, 3, 4, 5, 6, 7, 10, 11, 12, 13, 14, 15);
+            Tensor part = new Step.Rows(2, 4).moved(stored, memory);
+            part.set(0, 100);
+            assertThat(stored.get(4)).isEqualTo(100);
+        }
+    }
+
     private static double[] apply(Numbers numbers, int[] wanted, String... words) {
         Context context = new Context(wanted, 4, name -> name.equals("w")
                 ? new Numbers(new int[] {2, 3}, new double[] {1, 2, 0, 0, 1, 5})
@@ -115,6 +149,23 @@ class NamingTableTest {
                 .containsExactly(1, 1, 2, 2);
         assertThat(apply(new Numbers(new int[] {1}, new double[] {-8}), new int[] {1}, "negate", "log", "exp",
                 "rescale")[0]).isCloseTo(32, within(1e-12));
+        assertThat(apply(six, new int[] {1, 3}, "rows:1:2", "times:2")).containsExactly(8, 10, 12);
+        assertThat(apply(six, new int[] {2, 3}, "times-each:2,-1:1,1", "plus-one")).containsExactly(3, 5, 7, -3, -4,
+                -5);
+        assertThat(apply(six.as(6), new int[] {4}, "ungroup:2:1,2:1:2")).containsExactly(2, 3, 5, 6);
+        Numbers pole = new Numbers(new int[] {1, 2}, new double[] {0, -0.5});
+        assertThat(apply(pole, new int[] {1}, "pole-decay")[0]).isCloseTo(Math.log(Math.log(2)), within(1e-12));
+        assertThat(apply(pole, new int[] {1}, "pole-phase")[0]).isCloseTo(-Math.PI / 2, within(1e-12));
+        // "b" holds 7 − 3i: i·(7 − 3i) = 3 + 7i.
+        assertThat(apply(new Numbers(new int[] {2}, new double[] {0, 1}), new int[] {1}, "residue-real:b"))
+                .containsExactly(3);
+        assertThat(apply(new Numbers(new int[] {2}, new double[] {0, 1}), new int[] {1}, "residue-imaginary:b"))
+                .containsExactly(7);
+        assertThat(apply(new Numbers(new int[] {1}, new double[] {0.5}), new int[] {1}, "pass-through:b"))
+                .containsExactly(7.5);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> apply(new Numbers(new int[] {2}, new double[] {1, 1}), new int[] {1}, "pole-decay"))
+                .withMessageContaining("pole 0 is 1.0 + 1.0i, outside the unit circle");
         double[] moved = apply(new Numbers(new int[] {3}, new double[] {1, 1, 1}), new int[] {3}, "absorb:w:b");
         // w·(moved − 1) = b, the change in the span of w's rows.
         assertThat(moved[0] - 1 + 2 * (moved[1] - 1)).isCloseTo(7, within(1e-12));

@@ -30,7 +30,8 @@ import tern.testkit.Tensors;
 
 class GatedMlpTest extends MixerContract {
     /** Those whose slopes differences can find. */
-    private static final Set<Activation> SMOOTH = EnumSet.complementOf(EnumSet.of(Activation.COMPLEMENT, Activation.SPIKE));
+    private static final Set<Activation> SMOOTH = EnumSet
+            .complementOf(EnumSet.of(Activation.COMPLEMENT, Activation.SPIKE));
 
     @Override
     protected OpsUnderTest ops() {

@@ -44,7 +44,8 @@ class DeltaNetTest extends MixerContract {
 
     @Override
     protected List<MixerCase> cases() {
-        return List.of(MixerCase.of("grouped", DeltaNetConfig.grouped(4, new SharedKeys(2, true), 3, 5, 4, 1e-6), 6, 8, 40),
+        return List.of(
+                MixerCase.of("grouped", DeltaNetConfig.grouped(4, new SharedKeys(2, true), 3, 5, 4, 1e-6), 6, 8, 40),
                 MixerCase.of("delta-net", DeltaNetConfig.plain(2, 3), 6, 8, 40),
                 MixerCase.of("delta-net, reflecting",
                         new DeltaNetConfig(2, 4, 3, 1, DeltaNetConfig.Decay.NONE, true), 6, 8, 40),
