@@ -11,11 +11,13 @@ module tern.mixers {
     exports tern.mixers.fourier;
     exports tern.mixers.gla;
     exports tern.mixers.goldfinch;
+    exports tern.mixers.griffin;
     exports tern.mixers.hyena;
     exports tern.mixers.linear;
     exports tern.mixers.longconv;
     exports tern.mixers.mamba;
     exports tern.mixers.mega;
+    exports tern.mixers.minimal;
     exports tern.mixers.mlstm;
     exports tern.mixers.modal;
     exports tern.mixers.parallel;
@@ -24,5 +26,6 @@ module tern.mixers {
     exports tern.mixers.retention;
     exports tern.mixers.rwkv;
     exports tern.mixers.shortconv;
+    exports tern.mixers.statespace;
     exports tern.mixers.tcn;
 }

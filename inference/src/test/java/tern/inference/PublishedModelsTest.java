@@ -112,7 +112,8 @@ class PublishedModelsTest {
      * model's logits are large, and single precision lies up to 5e-5 from double.
      */
     @ParameterizedTest
-    @CsvSource({"rwkv4_hf, 1e-5", "mamba2, 5e-5", "xlstm, 5e-5"})
+    @CsvSource({"rwkv4_hf, 1e-5", "mamba, 5e-5", "falcon_mamba, 5e-5", "mamba2, 5e-5",
+        "recurrent_gemma, 5e-5", "xlstm, 5e-5"})
     void huggingFace(String name, double gate) throws IOException {
         Path folder = shared("hf-tiny/" + name);
         check(folder, tokens(folder), floats(folder.resolve("logits.f32")), false, gate, 0);

@@ -107,6 +107,8 @@ public final class Presets {
             putBalanced("gated-delta-experts", size, Hybrids.gatedDelta(size.width),
                     parameters -> Hybrids.experts(size.width, parameters));
             LongConvolutions.families().forEach((family, mixer) -> putBalanced(family, size, mixer));
+            ScanStates.families(size.width, size.context)
+                    .forEach((family, mixer) -> putBalanced(family, size, mixer));
             putMega(size);
             putTcn(size);
         }

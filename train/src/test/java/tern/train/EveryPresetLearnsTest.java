@@ -23,7 +23,8 @@ class EveryPresetLearnsTest {
         "gla", "hgrn2", "mlstm", "mlstm-sigmoid", "mamba2", "delta-net", "gated-delta-net", "kimi-delta", "elman",
         "lstm", "gru", "slstm", "para-lstm", "sgconv", "multires", "mega",
         "tcnca", "tcnca-simple", "tcn", "lfm2",
-        "gated-delta-hybrid", "gated-delta-experts", "falcon-h1", "mega-tcn", "megalodon"})
+        "gated-delta-hybrid", "gated-delta-experts", "falcon-h1", "mega-tcn", "megalodon", "mamba", "griffin",
+        "min-gru", "min-lstm", "s4d", "s5", "conv-s5", "lssl", "lmu", "prf", "aaren"})
     void theLossFalls(String family) {
         StackConfig nano = Presets.named(family + "-nano");
         StackConfig small = nano.withBranches(nano.branches().subList(0, 4));

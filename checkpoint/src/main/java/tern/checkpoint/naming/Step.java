@@ -258,17 +258,21 @@ public sealed interface Step {
     record Transpose() implements Step {
         @Override
         public Numbers apply(Numbers stored, Context context) {
-            int[] shape = stored.shape();
-            if (shape.length != 2) {
+            int[] shape = stored.shape().clone();
+            if (shape.length < 2) {
                 return stored;
             }
+            int rows = shape[shape.length - 2];
+            int columns = shape[shape.length - 1];
             double[] turned = new double[stored.values().length];
-            for (int row = 0; row < shape[0]; row++) {
-                for (int column = 0; column < shape[1]; column++) {
-                    turned[column * shape[0] + row] = stored.values()[row * shape[1] + column];
-                }
+            for (int i = 0; i < turned.length; i++) {
+                int matrix = i / (rows * columns);
+                int row = i / columns % rows;
+                turned[(matrix * columns + i % columns) * rows + row] = stored.values()[i];
             }
-            return new Numbers(new int[] {shape[1], shape[0]}, turned);
+            shape[shape.length - 2] = columns;
+            shape[shape.length - 1] = rows;
+            return new Numbers(shape, turned);
         }
     }
 

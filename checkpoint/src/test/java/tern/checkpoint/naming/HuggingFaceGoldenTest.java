@@ -38,7 +38,7 @@ class HuggingFaceGoldenTest {
     private static final double GATE = 1e-5;
 
     @ParameterizedTest
-    @ValueSource(strings = {"mamba2", "xlstm"})
+    @ValueSource(strings = {"mamba", "falcon_mamba", "mamba2", "recurrent_gemma", "xlstm"})
     void logitsInDoublePrecision(String name) throws IOException {
         Path folder = SharedData.require("hf-tiny/" + name);
         JsonNode tokens = JsonMapper.shared().readTree(Files.readString(folder.resolve("expected.json"))).get("tokens");
@@ -63,7 +63,7 @@ class HuggingFaceGoldenTest {
                 ids.set(t, tokens.get(t).intValue());
             }
             for (Form form : Form.values()) {
-                ModelState fresh = ModelState.empty(stack.stateLayouts(), DType.F64, 1, 0, memory);
+                ModelState fresh = ModelState.empty(stack.stateLayouts(), DType.F64, 1, tokens.size(), memory);
                 Tensor hidden = stack.forward(form, ops, ids, fresh).hidden();
                 double[] logits = stack.outputs(ops, hidden.reshape(tokens.size(), hidden.dim(2))).toDoubles();
                 assertThat(logits.length).isEqualTo(expected.capacity() / 4);

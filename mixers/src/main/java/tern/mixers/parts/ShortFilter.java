@@ -13,7 +13,7 @@ import tern.tensor.Shape;
 import tern.tensor.Tensor;
 
 /**
- * A short causal convolution over all projected streams of a recurrence, then SiLU (Mamba, DeltaNet): parameters
+ * A short causal convolution over all projected streams of a recurrence, then SiLU (Mamba, DeltaNet) or nothing (Griffin): parameters
  * {@code weight} [C,K] and, if asked for, {@code bias} [C]; state: the last K−1 inputs. Immutable.
  */
 public final class ShortFilter {
@@ -39,8 +39,13 @@ public final class ShortFilter {
 
     /** SiLU of the filtered x [B,T,C], and the next contents of {@link #slot}. */
     public Scanned apply(Ops ops, Tensor x, Tensor history) {
-        Tensor shift = bias.orElseGet(() -> Heads.constant(ops, this, x.dtype(), Shape.of(channels), 0));
-        Scanned filtered = ops.shortConvolution(x, weight, shift, history);
+        Scanned filtered = linear(ops, x, history);
         return new Scanned(ops.activate(filtered.y(), Activation.SILU), filtered.state());
+    }
+
+    /** The filtered x [B,T,C] as it is, and the next contents of {@link #slot}. */
+    public Scanned linear(Ops ops, Tensor x, Tensor history) {
+        Tensor shift = bias.orElseGet(() -> Heads.constant(ops, this, x.dtype(), Shape.of(channels), 0));
+        return ops.shortConvolution(x, weight, shift, history);
     }
 }

@@ -1,0 +1,49 @@
+package tern.mixers.statespace;
+
+import tern.mixers.modal.ModalBank;
+import tern.mixers.modal.ModalBanks;
+import tern.mixers.modal.ModalMover;
+import tern.mixers.modal.ModalMoverConfig;
+import tern.ops.Activation;
+import tern.ops.Ops;
+import tern.sequence.BranchContext;
+import tern.sequence.Mixed;
+import tern.sequence.MixerInput;
+import tern.sequence.ParameterScope;
+import tern.sequence.State;
+import tern.sequence.StateLayout;
+
+/**
+ * {@link S4d} after distillation: the channels' filters are sums of modes (arXiv 2310.18780, section 3.3), what follows is the
+ * same. State: the modes. Parameters: {@code bank0.*} of {@link ModalMover} and {@code output.*}. Immutable.
+ */
+public final class S4dModal implements ModalBanks {
+    private final ModalMover mover;
+    private final GluOutput output;
+
+    S4dModal(S4dModalConfig config, BranchContext at, ParameterScope scope) {
+        this.mover = new ModalMoverConfig(config.pairs(), config.reals(), Activation.IDENTITY).build(at, scope);
+        this.output = GluOutput.declare(at, scope);
+    }
+
+    @Override
+    public ModalBank bank(int index) {
+        return mover.bank(index);
+    }
+
+    @Override
+    public StateLayout stateLayout() {
+        return mover.stateLayout();
+    }
+
+    @Override
+    public Mixed step(Ops ops, MixerInput in, State state) {
+        return chunk(ops, in, state);
+    }
+
+    @Override
+    public Mixed chunk(Ops ops, MixerInput in, State state) {
+        Mixed moved = mover.chunk(ops, in, state);
+        return new Mixed(output.apply(ops, moved.y()), moved.state());
+    }
+}

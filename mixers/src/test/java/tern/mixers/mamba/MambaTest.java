@@ -1,0 +1,83 @@
+package tern.mixers.mamba;
+
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import java.util.List;
+
+import org.junit.jupiter.api.Test;
+
+import tern.mixers.Bench;
+import tern.mixers.Matrices;
+import tern.mixers.Plain;
+import tern.mixers.TapedOps;
+import tern.tensor.DType;
+import tern.tensor.Tensor;
+import tern.testkit.MixerCase;
+import tern.testkit.MixerContract;
+import tern.testkit.OpsUnderTest;
+import tern.testkit.SeededParameters;
+import tern.testkit.Seeds;
+import tern.testkit.Tensors;
+
+/** The laws, and the equations written out. */
+class MambaTest extends MixerContract {
+    private static final int TIME = 9;
+
+    @Override
+    protected OpsUnderTest ops() {
+        return TapedOps.fastest();
+    }
+
+    @Override
+    protected List<MixerCase> cases() {
+        return List.of(MixerCase.of("mamba", MambaConfig.of(4), 4, 8, 30),
+                MixerCase.of("falcon", new MambaConfig(10, 3, 2, 3, true, 1e-6, 0.75, false, true), 6, 8, 30),
+                MixerCase.of("long", new MambaConfig(20, 5, 2, 4, false, 1e-6, 1, true, false), 8, 8, 150));
+    }
+
+    @Test
+    void equalsItsEquations() {
+        for (boolean falcon : new boolean[] {false, true}) {
+            MambaConfig config = new MambaConfig(10, 3, 2, 4, falcon, 1e-6, falcon ? 0.75 : 1, false, false);
+            try (Bench bench = new Bench(config, 6, 8, 3)) {
+                SeededParameters p = bench.parameters;
+                Tensor in = Tensors.normal(DType.F64, Seeds.random(5), bench.memory, 1, TIME, 6);
+                double[][] both = Matrices.map(Plain.rows(in), p.get("projection.weight"));
+                double[][] x = Matrices.filtered(Matrices.columns(both, 0, 10), p.get("short.weight"));
+                double[][] selected = Matrices.map(x, p.get("select.weight"));
+                double[][] low = normalised(Matrices.columns(selected, 0, 2), falcon);
+                double[][] write = normalised(Matrices.columns(selected, 2, 5), falcon);
+                double[][] read = normalised(Matrices.columns(selected, 5, 8), falcon);
+                double[][] delta = Matrices.each(Plain.linear(low, p, "step"), Matrices::softplus);
+                double[][] h = new double[3][10];
+                double[][] y = new double[TIME][10];
+                for (int t = 0; t < TIME; t++) {
+                    for (int e = 0; e < 10; e++) {
+                        y[t][e] = p.get("skip").get(e) * x[t][e];
+                        for (int n = 0; n < 3; n++) {
+                            double rate = -Math.exp(p.get("speed").get(n * 10L + e));
+                            h[n][e] = Math.exp(delta[t][e] * rate) * h[n][e]
+                                    + delta[t][e] * x[t][e] * write[t][n] * config.insertion();
+                            y[t][e] += h[n][e] * read[t][n];
+                        }
+                        y[t][e] *= Matrices.silu(both[t][10 + e]);
+                    }
+                }
+                Tensors.assertClose("mamba", bench.y(in), Plain.flat(Matrices.map(y, p.get("output.weight"))),
+                        Tensors.F64_TOLERANCE);
+            }
+        }
+    }
+
+    private static double[][] normalised(double[][] x, boolean falcon) {
+        return falcon ? Matrices.normalise(x, 1, false, 1e-6) : x;
+    }
+
+    @Test
+    void configsNameWhatTheyExpect() {
+        assertThatIllegalArgumentException().isThrownBy(() -> new MambaConfig(4, 0, 1, 4, false, 1e-6, 1, true, true))
+                .withMessageContaining("stateWidth is 0").withMessageContaining("16 in released models");
+        assertThatIllegalArgumentException().isThrownBy(() -> new MambaConfig(4, 2, 1, 4, false, 1e-6, 2, true, true))
+                .withMessageContaining("insertion is 2.0");
+    }
+}
