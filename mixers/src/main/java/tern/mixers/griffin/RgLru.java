@@ -7,8 +7,8 @@ import java.util.stream.IntStream;
 
 import tern.mixers.parts.Projection;
 import tern.mixers.parts.ShortFilter;
-import tern.ops.LinearMap;
 import tern.ops.Activation;
+import tern.ops.LinearMap;
 import tern.ops.Ops;
 import tern.ops.Scanned;
 import tern.sequence.BranchContext;

@@ -1,6 +1,5 @@
 package tern.mixers.minimal;
 
-import tern.sequence.MixerConfig;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import java.util.List;
@@ -11,6 +10,7 @@ import tern.mixers.Bench;
 import tern.mixers.Matrices;
 import tern.mixers.Plain;
 import tern.mixers.TapedOps;
+import tern.sequence.MixerConfig;
 import tern.tensor.DType;
 import tern.tensor.Tensor;
 import tern.testkit.MixerCase;

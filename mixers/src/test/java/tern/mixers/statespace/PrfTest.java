@@ -1,8 +1,6 @@
 package tern.mixers.statespace;
 
 import static org.assertj.core.api.Assertions.assertThat;
-
-import tern.ops.Activation;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import java.util.Arrays;
@@ -14,6 +12,7 @@ import tern.mixers.Bench;
 import tern.mixers.Matrices;
 import tern.mixers.Plain;
 import tern.mixers.TapedOps;
+import tern.ops.Activation;
 import tern.tensor.DType;
 import tern.tensor.Tensor;
 import tern.testkit.MixerCase;
