@@ -28,6 +28,10 @@ import tern.mixers.mega.Normalisation;
 import tern.mixers.mega.RelativeBias;
 import tern.mixers.modal.ModalMover;
 import tern.mixers.modal.ModalRecurrence;
+import tern.mixers.statespace.LsslConfig;
+import tern.mixers.statespace.ModeStart;
+import tern.mixers.statespace.S4dConfig;
+import tern.mixers.statespace.StateSpaceModal;
 import tern.mixers.tcn.DilatedStackConfig;
 import tern.model.ModelState;
 import tern.model.Parameters;
@@ -109,6 +113,24 @@ class DistillationTest {
         assertThat(small.stateFloats()).isBetween(40L, 80L);
         assertThat(large.stateFloats()).isBetween(80L, 160L);
         assertThat(error(large)).isLessThan(error(small));
+    }
+
+    /** State spaces of single channels are filters: modes take their place, what follows stays. */
+    @Test
+    void stateSpacesBecomeModes() {
+        for (MixerConfig space : List.of(new S4dConfig(3, ModeStart.LEGS), new LsslConfig(6, 2, false))) {
+            Stack teacher = teacher(space, GatedMlpConfig.gated(16, Activation.SILU));
+            Distillation distillation = Distillation.of(teacher, ops, new OrderChoice(new HankelFit(), 15, 2),
+                    new Target.Tolerance(1e-4), memory);
+            assertThat(distillation.choices()).hasSize(8).allMatch(choice -> choice.met());
+            double[] expected = hidden(teacher);
+            double[] found = hidden(distillation.student());
+            for (int i = 0; i < expected.length; i++) {
+                assertThat(found[i]).as("%s, element %d, seed %d", space, i, SEED).isCloseTo(expected[i], within(2e-3));
+            }
+            assertThat(distillation.student().mixers().getFirst()).isInstanceOf(StateSpaceModal.class);
+            assertThat(distillation.student().stateFloats(50)).isEqualTo(distillation.stateFloats());
+        }
     }
 
     /** Mega's averages and the linear dilated stack are filters too: modes take their place in front of the attention. */

@@ -58,8 +58,8 @@ import tern.mixers.statespace.LmuConfig;
 import tern.mixers.statespace.LsslConfig;
 import tern.mixers.statespace.PrfConfig;
 import tern.mixers.statespace.S4dConfig;
-import tern.mixers.statespace.S4dModalConfig;
 import tern.mixers.statespace.S5Config;
+import tern.mixers.statespace.StateSpaceModalConfig;
 import tern.mixers.tcn.DilatedStackConfig;
 import tern.mixers.tcn.TcnBlockConfig;
 import tern.mixers.tcn.TcncaSimpleConfig;
@@ -121,7 +121,7 @@ public final class MixerCatalog {
         KINDS.put("min-gru", MinGruConfig.class);
         KINDS.put("min-lstm", MinLstmConfig.class);
         KINDS.put("s4d", S4dConfig.class);
-        KINDS.put("s4d-modal", S4dModalConfig.class);
+        KINDS.put("state-space-modal", StateSpaceModalConfig.class);
         KINDS.put("s5", S5Config.class);
         KINDS.put("conv-s5", ConvS5Config.class);
         KINDS.put("lssl", LsslConfig.class);

@@ -9,27 +9,35 @@ import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 import tern.checkpoint.MalformedFileException;
+import tern.checkpoint.Metadatum;
 import tern.checkpoint.SharedData;
+import tern.checkpoint.StoredTensor;
 import tern.checkpoint.TensorFile;
+import tern.checkpoint.gguf.GgufWriter;
 import tern.kernels.EagerOps;
 import tern.kernels.KernelSet;
 import tern.kernels.ThreadTeam;
 import tern.mixers.mamba.Mamba2Config;
 import tern.mixers.mlstm.MlstmConfig;
 import tern.model.ModelState;
+import tern.model.Parameters;
 import tern.model.Stack;
 import tern.sequence.Form;
 import tern.tensor.DType;
 import tern.tensor.Memory;
+import tern.tensor.Shape;
 import tern.tensor.Tensor;
 import tern.tensor.Workspace;
 
@@ -70,6 +78,64 @@ class HuggingFaceGoldenTest {
                 for (int i = 0; i < logits.length; i++) {
                     assertThat(logits[i]).as("%s by %s, %d", name, form, i)
                             .isCloseTo(expected.getFloat(4 * i), within(GATE));
+                }
+            }
+        }
+    }
+
+    private static final Map<String, String> LLAMA = Map.ofEntries(
+            Map.entry("backbone.embeddings.weight", "token_embd.weight"),
+            Map.entry("backbone.norm_f.weight", "output_norm.weight"), Map.entry("norm.weight", "attn_norm.weight"),
+            Map.entry("mixer.in_proj.weight", "ssm_in.weight"), Map.entry("mixer.conv1d.weight", "ssm_conv1d.weight"),
+            Map.entry("mixer.conv1d.bias", "ssm_conv1d.bias"), Map.entry("mixer.x_proj.weight", "ssm_x.weight"),
+            Map.entry("mixer.dt_proj.weight", "ssm_dt.weight"), Map.entry("mixer.dt_proj.bias", "ssm_dt.bias"),
+            Map.entry("mixer.A_log", "ssm_a"), Map.entry("mixer.D", "ssm_d"),
+            Map.entry("mixer.out_proj.weight", "ssm_out.weight"));
+
+    /** The same tensors under the names of llama.cpp, A exponentiated and the filter's middle axis dropped. */
+    @ParameterizedTest
+    @ValueSource(strings = {"mamba", "falcon_mamba"})
+    void mambaAsLlamaCppNamesIt(String name, @TempDir Path folder) throws IOException {
+        Path gguf = folder.resolve("model.gguf");
+        try (TensorFile file = TensorFile.open(SharedData.require("hf-tiny/" + name).resolve("model.safetensors"));
+                Memory memory = new Memory()) {
+            List<GgufWriter.Entry> entries = new ArrayList<>();
+            for (StoredTensor stored : file.tensors()) {
+                Tensor tensor = memory.copyOf(file.tensor(stored.name()));
+                String[] parts = stored.name().split("\\.", 4);
+                boolean layered = parts[1].equals("layers");
+                String theirs = (layered ? "blk." + parts[2] + "." : "")
+                        + LLAMA.get(layered ? parts[3] : stored.name());
+                if (theirs.endsWith("ssm_a")) {
+                    for (long i = 0; i < tensor.elements(); i++) {
+                        tensor.set(i, -Math.exp(tensor.get(i)));
+                    }
+                }
+                entries.add(GgufWriter.Entry.asIs(theirs, theirs.endsWith("ssm_conv1d.weight")
+                        ? tensor.reshape(tensor.dim(0), tensor.dim(2)) : tensor));
+            }
+            Map<String, Metadatum> metadata = new LinkedHashMap<>();
+            metadata.put("general.architecture", new Metadatum.Text("mamba"));
+            metadata.put("mamba.attention.layer_norm_rms_epsilon",
+                    new Metadatum.Real(Metadatum.Precision.F32, 1e-5f));
+            metadata.put("mamba.ssm.dt_b_c_rms", new Metadatum.Flag(name.startsWith("falcon")));
+            GgufWriter.write(gguf, metadata, entries);
+            Blueprint expected = Families.recognise(file);
+            try (TensorFile written = TensorFile.open(gguf)) {
+                Blueprint found = Families.recognise(written);
+                assertThat(found.config().branches()).isEqualTo(expected.config().branches());
+                assertThat(found.config().tiedHead()).isTrue();
+                NamedParameters theirs = new NamedParameters(written, found);
+                NamedParameters ours = new NamedParameters(file, expected);
+                Parameters shapes = new Stack(expected.config(), Parameters.Source.shapesOnly()).parameters();
+                for (Naming naming : expected.names().all()) {
+                    String parameter = naming.ours().orElseThrow();
+                    Shape shape = shapes.find(parameter).orElseThrow().tensor().shape();
+                    Tensor one = theirs.tensor(parameter, shape, type -> false, DType.F64, memory);
+                    Tensor other = ours.tensor(parameter, shape, type -> false, DType.F64, memory);
+                    for (long i = 0; i < one.elements(); i++) {
+                        assertThat(one.get(i)).as("%s at %d", parameter, i).isCloseTo(other.get(i), within(1e-6));
+                    }
                 }
             }
         }

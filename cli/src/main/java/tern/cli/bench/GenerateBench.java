@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -27,6 +28,8 @@ import tern.mixers.channel.GatedMlpConfig;
 import tern.mixers.goldfinch.CacheTier;
 import tern.mixers.goldfinch.CacheType;
 import tern.mixers.goldfinch.GoldCache;
+import tern.mixers.mamba.Mamba2Config;
+import tern.mixers.mamba.MambaConfig;
 import tern.mixers.rwkv.Rwkv6Config;
 import tern.mixers.rwkv.Rwkv7Config;
 import tern.mixers.rwkv.RwkvChannelMixConfig;
@@ -54,11 +57,13 @@ import tern.text.Tokenizer;
 public final class GenerateBench {
     /** Models that can be asked for; GoldFinch keeps keys and values of every layer unless its name says what else. */
     public static final List<String> MODELS = List.of("rwkv6", "rwkv7", "transformer", "goldfinch", "goldfinch-keys",
-            "goldfinch-compressed");
+            "goldfinch-compressed", "mamba", "mamba2");
     private static final long PROBE_MILLIS = 300;
     private static final long PROBE_BYTES = 1L << 28;
     private static final long WARM_UP_NANOS = 2_000_000_000L;
     private static final int HEAD_WIDTH = 64;
+    private static final int MAMBA2_STATE = 128;
+    private static final int NEOX_VOCABULARY = 50_288;
     private static final int PRODUCT_ROWS = 512;
     private static final int PRODUCT_IN = 768;
     private static final int PRODUCT_OUT = 3072;
@@ -288,6 +293,13 @@ public final class GenerateBench {
                     GoldCaches.with(full, new GoldCache(CacheTier.COMPRESSED, CacheType.F32));
                 default -> full;
             };
+        }
+        if (name.equals("mamba") || name.equals("mamba2")) {
+            // As released: nothing but mixers, and a tied head of the NeoX vocabulary padded to 16.
+            MixerConfig mixer = name.equals("mamba") ? MambaConfig.of(width)
+                    : Mamba2Config.of(width, HEAD_WIDTH, MAMBA2_STATE);
+            return new StackConfig(NEOX_VOCABULARY, width, 2048, NormKind.RMS, 1e-5, true,
+                    Collections.nCopies(layers, mixer));
         }
         boolean recurrent = !name.equals("transformer");
         MixerConfig channelMix = switch (name) {

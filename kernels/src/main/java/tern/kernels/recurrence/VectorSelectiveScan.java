@@ -10,52 +10,67 @@ import static tern.kernels.lanes.Lanes.first;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorOperators;
 
 import tern.kernels.ThreadTeam;
-import tern.kernels.elementwise.ActivationLanes;
 import tern.kernels.lanes.Lanes;
-import tern.ops.Activation;
 import tern.ops.Selection;
-import tern.tensor.DType;
-import tern.tensor.Shape;
 import tern.tensor.Tensor;
 import tern.tensor.Workspace;
 
 /**
- * Vector bodies for F32, channels in the lanes, time in blocks of 64. A block's decays of four states are computed at once, in a
- * loop of exponentials alone, and stay in the first-level cache; then these states run through the block in registers. Forward:
- * a task is one vector of channels of one sequence. Backward: a task is eight vectors of channels of one sequence; it keeps the
- * states at the beginnings of blocks and computes those between again, and sums what all channels give to B and C lane by lane
- * before it adds lanes up.
+ * Vector bodies for F32, channels in the lanes, time in blocks of 64. A group is some vectors of neighbouring channels, whose rows
+ * are read and written together, so that memory gives whole stretches. The decays of a block and state are computed at once, in a
+ * loop of exponentials alone, and stay in the first-level cache; then two states at a time run through the block in registers.
+ * Forward: a task is a group of one sequence. Backward: a task is eight vectors of channels of one sequence; it keeps the states
+ * at the beginnings of blocks and computes those between again, and sums what all channels give to B and C lane by lane before
+ * it adds lanes up.
  */
 public final class VectorSelectiveScan implements SelectiveScan {
     static final int BLOCK = 64;
-    private static final int TOGETHER = 4;
+    private static final int TOGETHER = 2;
+    private static final int VECTORS = 4;
     private static final int SLICE = 8 * LENGTH;
+
+    // 2^f = 1 + f·p(f) on |f| ≤ ½, minimax relative to 2^f: error 2e-9.
+    private static final float POWER_1 = 0.69314718f;
+    private static final float POWER_2 = 0.24022648f;
+    private static final float POWER_3 = 0.05550332f;
+    private static final float POWER_4 = 0.009618437f;
+    private static final float POWER_5 = 0.0013398876f;
+    private static final float POWER_6 = 0.00015353359f;
+    private static final float LOG2_E = 1.44269504f;
+    // Adding 1.5·2^23 rounds to an integer, which is then found in the low bits of the sum.
+    private static final float ROUND = 12582912;
+    /** Powers of 2 below this are taken as 0. */
+    private static final float LOWEST = -125;
 
     /** A body without state. */
     public VectorSelectiveScan() {
     }
 
-    /** One vector of channels of one sequence, with scratch rows of a block: steps, Δx, sums and decays. */
+    /** A group of one sequence, with scratch rows of a block: steps, Δx and sums of each vector, and decays. */
     private static final class Group {
         private final Selection in;
         private final int b;
         private final int channel;
-        private final VectorMask<Float> mask;
+        private final int vectors;
         private final long stride;
+        /** Bytes from a vector's rows in scratch to the next one's. */
+        private final long span;
         private final MemorySegment steps;
         private final MemorySegment inputs;
         private final MemorySegment sums;
         private final MemorySegment decays;
 
-        Group(Selection in, int b, int channel, MemorySegment steps, MemorySegment inputs, MemorySegment sums,
-                MemorySegment decays) {
+        private Group(Selection in, int b, int channel, long span, MemorySegment steps, MemorySegment inputs,
+                MemorySegment sums, MemorySegment decays) {
             this.in = in;
             this.b = b;
             this.channel = channel;
-            this.mask = first(in.width() - channel);
+            this.vectors = Math.min(VECTORS, (in.width() - channel + LENGTH - 1) / LENGTH);
             this.stride = 4L * in.width();
+            this.span = span;
             this.steps = steps;
             this.inputs = inputs;
             this.sums = sums;
@@ -63,13 +78,20 @@ public final class VectorSelectiveScan implements SelectiveScan {
         }
 
         static Group of(Selection in, int b, int channel, int time, Workspace scratch) {
-            long floats = (Math.min(BLOCK, time) + 1L) * LENGTH;
-            return new Group(in, b, channel, scratch.floatMemory(floats), scratch.floatMemory(floats),
-                    scratch.floatMemory(floats), scratch.floatMemory(TOGETHER * floats));
+            // One row more than there are: rows of streams whose addresses end alike wait for each other.
+            long rows = Math.min(BLOCK, time) + 1L;
+            long floats = rows * LENGTH;
+            return new Group(in, b, channel, rows * BYTES, scratch.floatMemory(VECTORS * floats),
+                    scratch.floatMemory(VECTORS * floats), scratch.floatMemory(VECTORS * floats),
+                    scratch.floatMemory(TOGETHER * floats));
         }
 
         Group at(int other) {
-            return new Group(in, b, other, steps, inputs, sums, decays);
+            return new Group(in, b, other, span, steps, inputs, sums, decays);
+        }
+
+        VectorMask<Float> mask(int v) {
+            return first(in.width() - channel - v * LENGTH);
         }
 
         /** Byte offset of position t in tensors of E numbers a row. */
@@ -82,57 +104,117 @@ public final class VectorSelectiveScan implements SelectiveScan {
             return 4L * in.states() * ((long) b * in.x().dim(1) + t);
         }
 
-        long stateAt() {
-            return stride * b * in.states() + 4L * channel;
+        /** Byte offset of state n of vector v. */
+        long stateAt(int v, int n) {
+            return stride * ((long) b * in.states() + n) + 4L * channel + (long) v * BYTES;
         }
 
-        /** Reads the steps and inputs of a block. */
-        void read(int from, int count) {
-            read(in.step().data(), in.x().data(), row(from), stride, count, mask, steps, inputs);
-        }
-
-        private static void read(MemorySegment step, MemorySegment x, long at, long stride, int count,
-                VectorMask<Float> mask, MemorySegment steps, MemorySegment inputs) {
-            for (int t = 0; t < count; t++) {
-                FloatVector duration = fromMemorySegment(SPECIES, step, at + t * stride, ORDER, mask);
-                duration.intoMemorySegment(steps, (long) t * BYTES, ORDER);
-                duration.mul(fromMemorySegment(SPECIES, x, at + t * stride, ORDER, mask)).intoMemorySegment(inputs,
-                        (long) t * BYTES, ORDER);
+        /** Reads rows of a block, vector by vector. */
+        void gather(MemorySegment from, int begin, int count, MemorySegment into) {
+            if (channel + VECTORS * LENGTH <= in.width()) {
+                gatherAll(from, row(begin), stride, count, into, span);
+                return;
+            }
+            for (int v = 0; v < vectors; v++) {
+                gather(from, row(begin) + (long) v * BYTES, stride, count, mask(v), into, v * span);
             }
         }
 
-        /** e^(ΔA) of {@code together} states for a block, state by state. */
-        void decay(int n, int together, int count) {
+        private static void gatherAll(MemorySegment from, long at, long stride, int count, MemorySegment into,
+                long span) {
+            for (int t = 0; t < count; t++) {
+                long row = (long) t * BYTES;
+                fromMemorySegment(SPECIES, from, at, ORDER).intoMemorySegment(into, row, ORDER);
+                fromMemorySegment(SPECIES, from, at + BYTES, ORDER).intoMemorySegment(into, row + span, ORDER);
+                fromMemorySegment(SPECIES, from, at + 2L * BYTES, ORDER).intoMemorySegment(into, row + 2 * span, ORDER);
+                fromMemorySegment(SPECIES, from, at + 3L * BYTES, ORDER).intoMemorySegment(into, row + 3 * span, ORDER);
+                at += stride;
+            }
+        }
+
+        private static void gather(MemorySegment from, long at, long stride, int count, VectorMask<Float> mask,
+                MemorySegment into, long intoAt) {
+            for (int t = 0; t < count; t++) {
+                fromMemorySegment(SPECIES, from, at + t * stride, ORDER, mask).intoMemorySegment(into,
+                        intoAt + (long) t * BYTES, ORDER);
+            }
+        }
+
+        /** Writes rows of a block. */
+        void scatter(MemorySegment from, MemorySegment into, int begin, int count) {
+            if (channel + VECTORS * LENGTH <= in.width()) {
+                scatterAll(from, span, into, row(begin), stride, count);
+                return;
+            }
+            for (int v = 0; v < vectors; v++) {
+                scatter(from, v * span, into, row(begin) + (long) v * BYTES, stride, count, mask(v));
+            }
+        }
+
+        private static void scatterAll(MemorySegment from, long span, MemorySegment into, long at, long stride,
+                int count) {
+            for (int t = 0; t < count; t++) {
+                long row = (long) t * BYTES;
+                fromMemorySegment(SPECIES, from, row, ORDER).intoMemorySegment(into, at, ORDER);
+                fromMemorySegment(SPECIES, from, row + span, ORDER).intoMemorySegment(into, at + BYTES, ORDER);
+                fromMemorySegment(SPECIES, from, row + 2 * span, ORDER).intoMemorySegment(into, at + 2L * BYTES, ORDER);
+                fromMemorySegment(SPECIES, from, row + 3 * span, ORDER).intoMemorySegment(into, at + 3L * BYTES, ORDER);
+                at += stride;
+            }
+        }
+
+        private static void scatter(MemorySegment from, long fromAt, MemorySegment into, long at, long stride,
+                int count, VectorMask<Float> mask) {
+            for (int t = 0; t < count; t++) {
+                fromMemorySegment(SPECIES, from, fromAt + (long) t * BYTES, ORDER).intoMemorySegment(into,
+                        at + t * stride, ORDER, mask);
+            }
+        }
+
+        /** Reads steps and x of a block into steps and sums, and makes Δx. */
+        void read(int begin, int count) {
+            gather(in.step().data(), begin, count, steps);
+            gather(in.x().data(), begin, count, sums);
+            for (int v = 0; v < vectors; v++) {
+                multiply(steps, sums, v * span, count, inputs);
+            }
+        }
+
+        private static void multiply(MemorySegment a, MemorySegment b, long at, int count, MemorySegment into) {
+            for (int t = 0; t < count; t++) {
+                long row = at + (long) t * BYTES;
+                fromMemorySegment(SPECIES, a, row, ORDER).mul(fromMemorySegment(SPECIES, b, row, ORDER))
+                        .intoMemorySegment(into, row, ORDER);
+            }
+        }
+
+        /** e^(ΔA) of up to {@link #TOGETHER} states of vector v for a block, state by state. */
+        void decay(int v, int n, int together, int count) {
             for (int k = 0; k < together; k++) {
-                times(in.rate().data(), stride * (n + k) + 4L * channel, mask, steps, count, decays,
-                        k * Group.span(count));
+                powers(in.rate().data(), stride * (n + k) + 4L * channel + (long) v * BYTES, mask(v), steps, v * span,
+                        count, decays, k * span);
             }
-            int floats = (int) (together * span(count) / Float.BYTES);
-            ActivationLanes.valueAndAdd(Activation.EXP, decays, 0, false, decays, 0, floats);
         }
 
-        /**
-         * Bytes from a state's decays in a block to the next one's: one row more than there are, since rows of several streams
-         * whose addresses end alike wait for each other.
-         */
-        static long span(int count) {
-            return (count + 1L) * BYTES;
-        }
-
-        private static void times(MemorySegment rates, long rateAt, VectorMask<Float> mask, MemorySegment steps,
-                int count,
-                MemorySegment into, long at) {
-            FloatVector rate = fromMemorySegment(SPECIES, rates, rateAt, ORDER, mask);
-            FloatVector.zero(SPECIES).intoMemorySegment(into, at + (long) count * BYTES, ORDER);
+        private static void powers(MemorySegment rates, long rateAt, VectorMask<Float> mask, MemorySegment steps,
+                long stepsAt, int count, MemorySegment into, long at) {
+            FloatVector rate = fromMemorySegment(SPECIES, rates, rateAt, ORDER, mask).mul(LOG2_E);
+            FloatVector p5 = FloatVector.broadcast(SPECIES, POWER_5);
+            FloatVector p4 = FloatVector.broadcast(SPECIES, POWER_4);
+            FloatVector p3 = FloatVector.broadcast(SPECIES, POWER_3);
+            FloatVector p2 = FloatVector.broadcast(SPECIES, POWER_2);
+            FloatVector p1 = FloatVector.broadcast(SPECIES, POWER_1);
+            FloatVector one = FloatVector.broadcast(SPECIES, 1);
             for (int t = 0; t < count; t++) {
-                rate.mul(fromMemorySegment(SPECIES, steps, (long) t * BYTES, ORDER)).intoMemorySegment(into,
-                        at + (long) t * BYTES, ORDER);
+                FloatVector x = fromMemorySegment(SPECIES, steps, stepsAt + (long) t * BYTES, ORDER).mul(rate);
+                FloatVector rounded = x.add(ROUND);
+                FloatVector f = x.sub(rounded.sub(ROUND));
+                FloatVector q = f.mul(POWER_6).add(p5).fma(f, p4).fma(f, p3).fma(f, p2).fma(f, p1).fma(f, one);
+                q.reinterpretAsInts().add(rounded.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23))
+                        .reinterpretAsFloats().blend(0, x.compare(VectorOperators.LT, LOWEST))
+                        .intoMemorySegment(into, at + (long) t * BYTES, ORDER);
             }
         }
-    }
-
-    private static int groups(Selection in) {
-        return (in.width() + LENGTH - 1) / LENGTH;
     }
 
     private static long work(Selection in) {
@@ -143,99 +225,88 @@ public final class VectorSelectiveScan implements SelectiveScan {
 
     @Override
     public void forward(ThreadTeam team, Selection in, Tensor state, Tensor y, Tensor nextState) {
-        int groups = groups(in);
+        int wide = VECTORS * LENGTH;
+        int groups = (in.width() + wide - 1) / wide;
         int time = in.x().dim(1);
         if (nextState != state) {
             nextState.copyFrom(state);
         }
         Regions.run(team, in.x().dim(0) * groups, work(in), (index, scratch) -> {
-            Group group = Group.of(in, index / groups, index % groups * LENGTH, time, scratch);
+            Group group = Group.of(in, index / groups, index % groups * wide, time, scratch);
             for (int from = 0; from < time; from += BLOCK) {
                 int count = Math.min(BLOCK, time - from);
                 group.read(from, count);
-                begin(in.skip().data(), 4L * group.channel, in.x().data(), group.row(from), group.stride, count,
-                        group.mask, group.sums);
-                advance(group, from, count, nextState.data());
-                scatter(group.sums, y.data(), group.row(from), group.stride, count, group.mask);
+                for (int v = 0; v < group.vectors; v++) {
+                    times(in.skip().data(), 4L * group.channel + (long) v * BYTES, group.mask(v), group.sums,
+                            v * group.span, count);
+                    advance(group, v, from, count, nextState.data());
+                }
+                group.scatter(group.sums, y.data(), from, count);
             }
         });
     }
 
-    private static void begin(MemorySegment skips, long skipAt, MemorySegment x, long at, long stride, int count,
-            VectorMask<Float> mask, MemorySegment sums) {
-        FloatVector skip = fromMemorySegment(SPECIES, skips, skipAt, ORDER, mask);
+    private static void times(MemorySegment factors, long factorAt, VectorMask<Float> mask, MemorySegment x, long at,
+            int count) {
+        FloatVector factor = fromMemorySegment(SPECIES, factors, factorAt, ORDER, mask);
         for (int t = 0; t < count; t++) {
-            skip.mul(fromMemorySegment(SPECIES, x, at + t * stride, ORDER, mask)).intoMemorySegment(sums,
-                    (long) t * BYTES, ORDER);
+            long row = at + (long) t * BYTES;
+            fromMemorySegment(SPECIES, x, row, ORDER).mul(factor).intoMemorySegment(x, row, ORDER);
         }
     }
 
-    private static void scatter(MemorySegment from, MemorySegment into, long at, long stride, int count,
-            VectorMask<Float> mask) {
-        for (int t = 0; t < count; t++) {
-            fromMemorySegment(SPECIES, from, (long) t * BYTES, ORDER).intoMemorySegment(into, at + t * stride, ORDER,
-                    mask);
-        }
-    }
-
-    private static void advance(Group group, int from, int count, MemorySegment state) {
+    private static void advance(Group group, int v, int from, int count, MemorySegment state) {
         int states = group.in.states();
         MemorySegment write = group.in.write().data();
         MemorySegment read = group.in.read().data();
-        long stateAt = group.stateAt();
-        for (int n = 0; n < states;) {
+        long base = v * group.span;
+        for (int n = 0; n < states; n += TOGETHER) {
             int together = Math.min(TOGETHER, states - n);
-            group.decay(n, together, count);
+            group.decay(v, n, together, count);
             long at = group.vectors(from) + 4L * n;
-            long own = stateAt + n * group.stride;
-            int k = 0;
-            for (; k + 1 < together; k += 2) {
-                two(group.inputs, group.decays, k * Group.span(count), write, read, at + 4L * k, 4L * states, count,
-                        group.sums, state, own + k * group.stride, group.stride, group.mask);
+            if (together == 2) {
+                two(group.inputs, base, group.decays, group.span, write, read, at, 4L * states, count, group.sums,
+                        state, group.stateAt(v, n), group.stride, group.mask(v));
+            } else {
+                one(group.inputs, base, group.decays, write, read, at, 4L * states, count, group.sums, state,
+                        group.stateAt(v, n), group.mask(v));
             }
-            if (k < together) {
-                one(group.inputs, group.decays, k * Group.span(count), write, read, at + 4L * k, 4L * states, count,
-                        group.sums, state, own + k * group.stride, group.mask);
-            }
-            n += together;
         }
     }
 
-    private static void two(MemorySegment inputs, MemorySegment decays, long decaysAt, MemorySegment write,
+    private static void two(MemorySegment inputs, long base, MemorySegment decays, long span, MemorySegment write,
             MemorySegment read, long at, long stride, int count, MemorySegment sums, MemorySegment state, long stateAt,
             long stateStride, VectorMask<Float> mask) {
         FloatVector h0 = fromMemorySegment(SPECIES, state, stateAt, ORDER, mask);
         FloatVector h1 = fromMemorySegment(SPECIES, state, stateAt + stateStride, ORDER, mask);
-        long span = Group.span(count);
+        long vector = at;
         for (int t = 0; t < count; t++) {
             long row = (long) t * BYTES;
-            long vector = at + t * stride;
-            FloatVector input = fromMemorySegment(SPECIES, inputs, row, ORDER);
-            h0 = fromMemorySegment(SPECIES, decays, decaysAt + row, ORDER).fma(h0,
-                    input.mul(write.get(Tensor.FLOAT, vector)));
-            h1 = fromMemorySegment(SPECIES, decays, decaysAt + row + span, ORDER).fma(h1,
+            FloatVector input = fromMemorySegment(SPECIES, inputs, base + row, ORDER);
+            h0 = fromMemorySegment(SPECIES, decays, row, ORDER).fma(h0, input.mul(write.get(Tensor.FLOAT, vector)));
+            h1 = fromMemorySegment(SPECIES, decays, row + span, ORDER).fma(h1,
                     input.mul(write.get(Tensor.FLOAT, vector + 4)));
             FloatVector sum = h0.fma(FloatVector.broadcast(SPECIES, read.get(Tensor.FLOAT, vector)),
-                    fromMemorySegment(SPECIES, sums, row, ORDER));
-            h1.fma(FloatVector.broadcast(SPECIES, read.get(Tensor.FLOAT, vector + 4)), sum).intoMemorySegment(sums, row,
-                    ORDER);
+                    fromMemorySegment(SPECIES, sums, base + row, ORDER));
+            h1.fma(FloatVector.broadcast(SPECIES, read.get(Tensor.FLOAT, vector + 4)), sum).intoMemorySegment(sums,
+                    base + row, ORDER);
+            vector += stride;
         }
         h0.intoMemorySegment(state, stateAt, ORDER, mask);
         h1.intoMemorySegment(state, stateAt + stateStride, ORDER, mask);
     }
 
-    private static void one(MemorySegment inputs, MemorySegment decays, long decaysAt, MemorySegment write,
+    private static void one(MemorySegment inputs, long base, MemorySegment decays, MemorySegment write,
             MemorySegment read, long at, long stride, int count, MemorySegment sums, MemorySegment state, long stateAt,
             VectorMask<Float> mask) {
         FloatVector h = fromMemorySegment(SPECIES, state, stateAt, ORDER, mask);
         for (int t = 0; t < count; t++) {
             long row = (long) t * BYTES;
             long vector = at + t * stride;
-            h = fromMemorySegment(SPECIES, decays, decaysAt + row, ORDER).fma(h,
-                    fromMemorySegment(SPECIES, inputs, row, ORDER)
-                            .mul(FloatVector.broadcast(SPECIES, write.get(Tensor.FLOAT, vector))));
+            h = fromMemorySegment(SPECIES, decays, row, ORDER).fma(h,
+                    fromMemorySegment(SPECIES, inputs, base + row, ORDER).mul(write.get(Tensor.FLOAT, vector)));
             h.fma(FloatVector.broadcast(SPECIES, read.get(Tensor.FLOAT, vector)),
-                    fromMemorySegment(SPECIES, sums, row, ORDER)).intoMemorySegment(sums, row, ORDER);
+                    fromMemorySegment(SPECIES, sums, base + row, ORDER)).intoMemorySegment(sums, base + row, ORDER);
         }
         h.intoMemorySegment(state, stateAt, ORDER, mask);
     }
@@ -243,9 +314,9 @@ public final class VectorSelectiveScan implements SelectiveScan {
     // ── backward ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     /** What a task of backward has at hand besides its group's rows. */
-    private record Slice(Selection in, Selection dIn, MemorySegment dy, MemorySegment starts, MemorySegment carried,
-            MemorySegment states, MemorySegment dInputs, MemorySegment dSteps, MemorySegment given,
-            MemorySegment dWrite, MemorySegment dRead, MemorySegment totals, MemorySegment sums) {
+    private record Slice(Selection dIn, MemorySegment dy, MemorySegment carried, MemorySegment states,
+            MemorySegment dInputs, MemorySegment dSteps, MemorySegment given, MemorySegment dWrite, MemorySegment dRead,
+            MemorySegment totals, MemorySegment sums) {
     }
 
     @Override
@@ -312,121 +383,141 @@ public final class VectorSelectiveScan implements SelectiveScan {
         int vectors = (to - from + LENGTH - 1) / LENGTH;
         int blocks = (time + BLOCK - 1) / BLOCK;
         int most = Math.min(BLOCK, time);
-        long perGroup = (long) states * BYTES;
-        Slice slice = new Slice(in, dIn, dy.data(), scratch.floatMemory((long) blocks * vectors * states * LENGTH),
-                scratch.floatMemory((long) vectors * states * LENGTH),
-                scratch.floatMemory(2L * (most + 1) * LENGTH), scratch.floatMemory((long) most * LENGTH),
-                scratch.floatMemory((long) most * LENGTH), scratch.floatMemory((long) most * LENGTH),
-                scratch.floatMemory((long) most * states * LENGTH), scratch.floatMemory((long) most * states * LENGTH),
-                totals, scratch.floatMemory(2L * LENGTH));
+        long perVector = (long) states * BYTES;
+        long rows = VECTORS * (most + 1L) * LENGTH;
+        MemorySegment starts = scratch.floatMemory((long) blocks * vectors * states * LENGTH);
+        Slice slice = new Slice(dIn, dy.data(), scratch.floatMemory((long) vectors * states * LENGTH),
+                scratch.floatMemory((most + 1L) * LENGTH), scratch.floatMemory(rows), scratch.floatMemory(rows),
+                scratch.floatMemory(rows), scratch.floatMemory((long) most * states * LENGTH),
+                scratch.floatMemory((long) most * states * LENGTH), totals, scratch.floatMemory(LENGTH));
         Group group = Group.of(in, b, from, time, scratch);
-        for (int v = 0; v < vectors; v++) {
+        for (int v = 0; v < vectors; v += VECTORS) {
             Group own = group.at(from + v * LENGTH);
-            MemorySegment current = slice.carried.asSlice(v * perGroup, perGroup);
-            rows(state.data(), own, current);
+            copyStates(state.data(), own, slice.carried, v * perVector, true);
             for (int block = 0; block < blocks; block++) {
-                MemorySegment.copy(current, 0, slice.starts, ((long) block * vectors + v) * perGroup, perGroup);
-                int count = Math.min(BLOCK, time - block * BLOCK);
-                own.read(block * BLOCK, count);
+                MemorySegment.copy(slice.carried, v * perVector, starts, ((long) block * vectors + v) * perVector,
+                        own.vectors * perVector);
                 if (block < blocks - 1) {
-                    forwardOnly(own, block * BLOCK, count, current);
+                    own.read(block * BLOCK, BLOCK);
+                    for (int u = 0; u < own.vectors; u++) {
+                        forwardOnly(own, u, block * BLOCK, slice.carried, (v + u) * perVector);
+                    }
                 }
             }
-            rows(dState.data(), own, current);
+            copyStates(dState.data(), own, slice.carried, v * perVector, true);
         }
         for (int block = blocks - 1; block >= 0; block--) {
             int begin = block * BLOCK;
             int count = Math.min(BLOCK, time - begin);
             slice.dWrite.fill((byte) 0);
             slice.dRead.fill((byte) 0);
-            for (int v = 0; v < vectors; v++) {
-                long at = ((long) block * vectors + v) * perGroup;
-                block(slice, group.at(from + v * LENGTH), begin, count, slice.starts.asSlice(at, perGroup),
-                        slice.carried.asSlice(v * perGroup, perGroup), v);
+            for (int v = 0; v < vectors; v += VECTORS) {
+                block(slice, group.at(from + v * LENGTH), begin, count, starts,
+                        ((long) block * vectors + v) * perVector, v);
             }
             for (long i = 0; i < (long) count * states; i++) {
-                dVectors.set(Tensor.FLOAT, dWriteAt + 4 * ((long) begin * states + i),
-                        Lanes.sum(fromMemorySegment(SPECIES, slice.dWrite, i * BYTES, ORDER)));
-                dVectors.set(Tensor.FLOAT, dReadAt + 4 * ((long) begin * states + i),
-                        Lanes.sum(fromMemorySegment(SPECIES, slice.dRead, i * BYTES, ORDER)));
+                dVectors.set(Tensor.FLOAT, dWriteAt + 4 * ((long) begin * states + i), sum(slice.dWrite, i * BYTES));
+                dVectors.set(Tensor.FLOAT, dReadAt + 4 * ((long) begin * states + i), sum(slice.dRead, i * BYTES));
             }
         }
-        for (int v = 0; v < vectors; v++) {
-            Group own = group.at(from + v * LENGTH);
-            for (int n = 0; n < states; n++) {
-                fromMemorySegment(SPECIES, slice.carried, v * perGroup + (long) n * BYTES, ORDER)
-                        .intoMemorySegment(dState.data(), own.stateAt() + n * own.stride, ORDER, own.mask);
+        for (int v = 0; v < vectors; v += VECTORS) {
+            copyStates(dState.data(), group.at(from + v * LENGTH), slice.carried, v * perVector, false);
+        }
+    }
+
+    private static float sum(MemorySegment from, long at) {
+        return Lanes.sum(fromMemorySegment(SPECIES, from, at, ORDER));
+    }
+
+    /** Between a state's tensor and rows of a vector's states one after another. */
+    private static void copyStates(MemorySegment tensor, Group group, MemorySegment rows, long at, boolean read) {
+        for (int v = 0; v < group.vectors; v++) {
+            VectorMask<Float> mask = group.mask(v);
+            for (int n = 0; n < group.in.states(); n++) {
+                long row = at + ((long) v * group.in.states() + n) * BYTES;
+                if (read) {
+                    fromMemorySegment(SPECIES, tensor, group.stateAt(v, n), ORDER, mask).intoMemorySegment(rows, row,
+                            ORDER);
+                } else {
+                    fromMemorySegment(SPECIES, rows, row, ORDER).intoMemorySegment(tensor, group.stateAt(v, n), ORDER,
+                            mask);
+                }
             }
         }
     }
 
-    private static void rows(MemorySegment state, Group group, MemorySegment into) {
-        for (int n = 0; n < group.in.states(); n++) {
-            fromMemorySegment(SPECIES, state, group.stateAt() + n * group.stride, ORDER, group.mask)
-                    .intoMemorySegment(into, (long) n * BYTES, ORDER);
-        }
-    }
-
-    private static void forwardOnly(Group group, int from, int count, MemorySegment current) {
+    private static void forwardOnly(Group group, int v, int from, MemorySegment current, long currentAt) {
         int states = group.in.states();
-        for (int n = 0; n < states;) {
+        for (int n = 0; n < states; n += TOGETHER) {
             int together = Math.min(TOGETHER, states - n);
-            group.decay(n, together, count);
+            group.decay(v, n, together, BLOCK);
             for (int k = 0; k < together; k++) {
-                pass(group.inputs, group.decays, k * Group.span(count), group.in.write().data(),
-                        group.vectors(from) + 4L * (n + k), 4L * states, count, current, (long) (n + k) * BYTES);
+                pass(group.inputs, v * group.span, group.decays, k * group.span, group.in.write().data(),
+                        group.vectors(from) + 4L * (n + k), 4L * states, BLOCK, current,
+                        currentAt + (long) (n + k) * BYTES);
             }
-            n += together;
         }
     }
 
-    private static void pass(MemorySegment inputs, MemorySegment decays, long decaysAt, MemorySegment write, long at,
-            long stride, int count, MemorySegment state, long stateAt) {
+    private static void pass(MemorySegment inputs, long base, MemorySegment decays, long decaysAt, MemorySegment write,
+            long at, long stride, int count, MemorySegment state, long stateAt) {
         FloatVector h = fromMemorySegment(SPECIES, state, stateAt, ORDER);
         for (int t = 0; t < count; t++) {
             long row = (long) t * BYTES;
             h = fromMemorySegment(SPECIES, decays, decaysAt + row, ORDER).fma(h,
-                    fromMemorySegment(SPECIES, inputs, row, ORDER)
-                            .mul(FloatVector.broadcast(SPECIES, write.get(Tensor.FLOAT, at + t * stride))));
+                    fromMemorySegment(SPECIES, inputs, base + row, ORDER)
+                            .mul(write.get(Tensor.FLOAT, at + t * stride)));
         }
         h.intoMemorySegment(state, stateAt, ORDER);
     }
 
-    private static void block(Slice slice, Group group, int begin, int count, MemorySegment start,
-            MemorySegment carried, int v) {
+    private static void block(Slice slice, Group group, int begin, int count, MemorySegment starts, long startsAt,
+            int first) {
         int states = group.in.states();
         group.read(begin, count);
-        beginBack(slice, group, begin, count, v);
-        for (int n = 0; n < states;) {
-            int together = Math.min(TOGETHER, states - n);
-            group.decay(n, together, count);
-            for (int k = 0; k < together; k++) {
-                int state = n + k;
-                long decaysAt = k * Group.span(count);
-                long vector = group.vectors(begin) + 4L * state;
-                keep(group.inputs, group.decays, decaysAt, group.in.write().data(), vector, 4L * states, count, start,
-                        (long) state * BYTES, slice.states);
-                back(slice, group, decaysAt, vector, count, carried, (long) state * BYTES, group.stride * state);
-                add(slice.sums, slice.totals, 8L * (state * SLICE + v * LENGTH));
+        group.gather(slice.dy, begin, count, slice.given);
+        for (int v = 0; v < group.vectors; v++) {
+            long totals = 8L * (first + v) * LENGTH;
+            long base = v * group.span;
+            // What goes past the states, and x in the sums' place.
+            dot(slice.given, group.sums, base, count, slice.sums);
+            add(slice.sums, slice.totals, totals + 8L * states * SLICE);
+            clear(slice.dInputs, slice.dSteps, base, count);
+            for (int n = 0; n < states; n += TOGETHER) {
+                int together = Math.min(TOGETHER, states - n);
+                group.decay(v, n, together, count);
+                for (int k = 0; k < together; k++) {
+                    long vector = group.vectors(begin) + 4L * (n + k);
+                    long row = ((long) v * states + n + k) * BYTES;
+                    keep(group.inputs, base, group.decays, k * group.span, group.in.write().data(), vector,
+                            4L * states, count, starts, startsAt + row, slice.states);
+                    long own = (long) first * states * BYTES + row;
+                    back(group, slice, base, k * group.span, vector, count, own, (long) (n + k) * BYTES,
+                            group.stride * (n + k) + 4L * group.channel + (long) v * BYTES, group.mask(v));
+                    add(slice.sums, slice.totals, totals + 8L * (n + k) * SLICE);
+                }
             }
-            n += together;
+            end(group.in.skip().data(), 4L * group.channel + (long) v * BYTES, group.mask(v), slice.dInputs,
+                    slice.dSteps, slice.given, group, base, count);
         }
-        endBack(slice, group, begin, count);
+        group.scatter(slice.dInputs, slice.dIn.x().data(), begin, count);
+        group.scatter(slice.dSteps, slice.dIn.step().data(), begin, count);
     }
 
-    /** dy, and what goes past the states. */
-    private static void beginBack(Slice slice, Group group, int begin, int count, int v) {
-        FloatVector dSkip = FloatVector.zero(SPECIES);
+    private static void dot(MemorySegment a, MemorySegment b, long at, int count, MemorySegment into) {
+        FloatVector sum = FloatVector.zero(SPECIES);
         for (int t = 0; t < count; t++) {
-            long at = group.row(begin + t);
-            FloatVector given = fromMemorySegment(SPECIES, slice.dy, at, ORDER, group.mask);
-            given.intoMemorySegment(slice.given, (long) t * BYTES, ORDER);
-            FloatVector.zero(SPECIES).intoMemorySegment(slice.dInputs, (long) t * BYTES, ORDER);
-            FloatVector.zero(SPECIES).intoMemorySegment(slice.dSteps, (long) t * BYTES, ORDER);
-            dSkip = given.fma(fromMemorySegment(SPECIES, group.in.x().data(), at, ORDER, group.mask), dSkip);
+            long row = at + (long) t * BYTES;
+            sum = fromMemorySegment(SPECIES, a, row, ORDER).fma(fromMemorySegment(SPECIES, b, row, ORDER), sum);
         }
-        dSkip.intoMemorySegment(slice.sums, 0, ORDER);
-        add(slice.sums, slice.totals, 8L * (group.in.states() * SLICE + v * LENGTH));
+        sum.intoMemorySegment(into, 0, ORDER);
+    }
+
+    private static void clear(MemorySegment a, MemorySegment b, long at, int count) {
+        for (int t = 0; t < count; t++) {
+            FloatVector.zero(SPECIES).intoMemorySegment(a, at + (long) t * BYTES, ORDER);
+            FloatVector.zero(SPECIES).intoMemorySegment(b, at + (long) t * BYTES, ORDER);
+        }
     }
 
     private static void add(MemorySegment sums, MemorySegment totals, long at) {
@@ -437,74 +528,69 @@ public final class VectorSelectiveScan implements SelectiveScan {
     }
 
     /** One state before the block and after each of its positions. */
-    private static void keep(MemorySegment inputs, MemorySegment decays, long decaysAt, MemorySegment write, long at,
-            long stride, int count, MemorySegment start, long startAt, MemorySegment states) {
+    private static void keep(MemorySegment inputs, long base, MemorySegment decays, long decaysAt, MemorySegment write,
+            long at, long stride, int count, MemorySegment start, long startAt, MemorySegment states) {
         FloatVector h = fromMemorySegment(SPECIES, start, startAt, ORDER);
         h.intoMemorySegment(states, 0, ORDER);
         for (int t = 0; t < count; t++) {
             long row = (long) t * BYTES;
             h = fromMemorySegment(SPECIES, decays, decaysAt + row, ORDER).fma(h,
-                    fromMemorySegment(SPECIES, inputs, row, ORDER)
-                            .mul(FloatVector.broadcast(SPECIES, write.get(Tensor.FLOAT, at + t * stride))));
+                    fromMemorySegment(SPECIES, inputs, base + row, ORDER)
+                            .mul(write.get(Tensor.FLOAT, at + t * stride)));
             h.intoMemorySegment(states, row + BYTES, ORDER);
         }
     }
 
-    private static void back(Slice slice, Group group, long decaysAt, long vector, int count, MemorySegment carried,
-            long carriedAt, long rateRow) {
-        int states = group.in.states();
-        back(new Rows(group.inputs, group.steps, group.decays, decaysAt, slice.states, slice.given,
-                group.in.write().data(), group.in.read().data(), vector, 4L * states), count, group.in.rate().data(),
-                rateRow + 4L * group.channel, group.mask, slice.dInputs,
-                slice.dSteps, slice.dWrite, slice.dRead, carriedAt, (long) states * BYTES, carried, slice.sums);
-    }
-
-    /** What one state's way back reads. */
-    private record Rows(MemorySegment inputs, MemorySegment steps, MemorySegment decays, long decaysAt,
-            MemorySegment states, MemorySegment given, MemorySegment write, MemorySegment read, long vector,
-            long stride) {
-    }
-
-    private static void back(Rows in, int count, MemorySegment rates, long rateAt, VectorMask<Float> mask,
-            MemorySegment dInputs, MemorySegment dSteps,
-            MemorySegment dWrite, MemorySegment dRead, long vectorAt, long vectorStride, MemorySegment carried,
-            MemorySegment sums) {
-        FloatVector later = fromMemorySegment(SPECIES, carried, vectorAt, ORDER);
-        FloatVector rate = fromMemorySegment(SPECIES, rates, rateAt, ORDER, mask);
+    private static void back(Group group, Slice slice, long base, long decaysAt, long vectorAt, int count,
+            long carriedAt, long sumsAt, long rateAt, VectorMask<Float> mask) {
+        MemorySegment dRead = slice.dRead;
+        MemorySegment dWrite = slice.dWrite;
+        MemorySegment dInputs = slice.dInputs;
+        MemorySegment dSteps = slice.dSteps;
+        MemorySegment states = slice.states;
+        long stride = 4L * group.in.states();
+        long sumsStride = (long) group.in.states() * BYTES;
+        FloatVector later = fromMemorySegment(SPECIES, slice.carried, carriedAt, ORDER);
+        FloatVector rate = fromMemorySegment(SPECIES, group.in.rate().data(), rateAt, ORDER, mask);
         FloatVector dRate = FloatVector.zero(SPECIES);
         for (int t = count - 1; t >= 0; t--) {
             long row = (long) t * BYTES;
-            long vector = in.vector + t * in.stride;
-            long sumAt = vectorAt + t * vectorStride;
-            FloatVector given = fromMemorySegment(SPECIES, in.given, row, ORDER);
-            given.fma(fromMemorySegment(SPECIES, in.states, row + BYTES, ORDER),
+            long vector = vectorAt + t * stride;
+            long sumAt = sumsAt + t * sumsStride;
+            FloatVector given = fromMemorySegment(SPECIES, slice.given, base + row, ORDER);
+            given.fma(fromMemorySegment(SPECIES, states, row + BYTES, ORDER),
                     fromMemorySegment(SPECIES, dRead, sumAt, ORDER)).intoMemorySegment(dRead, sumAt, ORDER);
-            FloatVector found = given.fma(FloatVector.broadcast(SPECIES, in.read.get(Tensor.FLOAT, vector)), later);
-            found.fma(fromMemorySegment(SPECIES, in.inputs, row, ORDER),
+            FloatVector found = given.fma(broadcast(group.in.read().data(), vector), later);
+            found.fma(fromMemorySegment(SPECIES, group.inputs, base + row, ORDER),
                     fromMemorySegment(SPECIES, dWrite, sumAt, ORDER)).intoMemorySegment(dWrite, sumAt, ORDER);
-            found.fma(FloatVector.broadcast(SPECIES, in.write.get(Tensor.FLOAT, vector)),
-                    fromMemorySegment(SPECIES, dInputs, row, ORDER)).intoMemorySegment(dInputs, row, ORDER);
-            later = found.mul(fromMemorySegment(SPECIES, in.decays, in.decaysAt + row, ORDER));
-            FloatVector dExponent = later.mul(fromMemorySegment(SPECIES, in.states, row, ORDER));
-            dExponent.fma(rate, fromMemorySegment(SPECIES, dSteps, row, ORDER)).intoMemorySegment(dSteps, row, ORDER);
-            dRate = dExponent.fma(fromMemorySegment(SPECIES, in.steps, row, ORDER), dRate);
+            found.fma(broadcast(group.in.write().data(), vector),
+                    fromMemorySegment(SPECIES, dInputs, base + row, ORDER)).intoMemorySegment(dInputs, base + row,
+                            ORDER);
+            later = found.mul(fromMemorySegment(SPECIES, group.decays, decaysAt + row, ORDER));
+            FloatVector dExponent = later.mul(fromMemorySegment(SPECIES, states, row, ORDER));
+            dExponent.fma(rate, fromMemorySegment(SPECIES, dSteps, base + row, ORDER)).intoMemorySegment(dSteps,
+                    base + row, ORDER);
+            dRate = dExponent.fma(fromMemorySegment(SPECIES, group.steps, base + row, ORDER), dRate);
         }
-        later.intoMemorySegment(carried, vectorAt, ORDER);
-        dRate.intoMemorySegment(sums, 0, ORDER);
+        later.intoMemorySegment(slice.carried, carriedAt, ORDER);
+        dRate.intoMemorySegment(slice.sums, 0, ORDER);
     }
 
-    private static void endBack(Slice slice, Group group, int begin, int count) {
-        FloatVector skip = fromMemorySegment(SPECIES, group.in.skip().data(), 4L * group.channel, ORDER, group.mask);
+    private static FloatVector broadcast(MemorySegment from, long at) {
+        return FloatVector.broadcast(SPECIES, from.get(Tensor.FLOAT, at));
+    }
+
+    /** The gradients of x and of the steps from those of Δx and of what steps did to decays; x lies in the group's sums. */
+    private static void end(MemorySegment skips, long skipAt, VectorMask<Float> mask, MemorySegment dInputs,
+            MemorySegment dSteps, MemorySegment given, Group group, long base, int count) {
+        FloatVector skip = fromMemorySegment(SPECIES, skips, skipAt, ORDER, mask);
         for (int t = 0; t < count; t++) {
-            long row = (long) t * BYTES;
-            long at = group.row(begin + t);
-            FloatVector dInput = fromMemorySegment(SPECIES, slice.dInputs, row, ORDER);
-            FloatVector x = fromMemorySegment(SPECIES, group.in.x().data(), at, ORDER, group.mask);
+            long row = base + (long) t * BYTES;
+            FloatVector dInput = fromMemorySegment(SPECIES, dInputs, row, ORDER);
+            dInput.fma(fromMemorySegment(SPECIES, group.sums, row, ORDER),
+                    fromMemorySegment(SPECIES, dSteps, row, ORDER)).intoMemorySegment(dSteps, row, ORDER);
             dInput.fma(fromMemorySegment(SPECIES, group.steps, row, ORDER),
-                    fromMemorySegment(SPECIES, slice.given, row, ORDER).mul(skip))
-                    .intoMemorySegment(slice.dIn.x().data(), at, ORDER, group.mask);
-            dInput.fma(x, fromMemorySegment(SPECIES, slice.dSteps, row, ORDER))
-                    .intoMemorySegment(slice.dIn.step().data(), at, ORDER, group.mask);
+                    fromMemorySegment(SPECIES, given, row, ORDER).mul(skip)).intoMemorySegment(dInputs, row, ORDER);
         }
     }
 }

@@ -4,17 +4,16 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
+import tern.mixers.modal.LongConvolutionMixer;
 import tern.mixers.parts.Heads;
-import tern.mixers.parts.Projection;
-import tern.ops.Activation;
 import tern.ops.Ops;
 import tern.sequence.BranchContext;
 import tern.sequence.Initialiser;
 import tern.sequence.Mixed;
+import tern.sequence.MixerConfig;
 import tern.sequence.MixerInput;
 import tern.sequence.ParameterScope;
 import tern.sequence.Role;
-import tern.sequence.SequenceMixer;
 import tern.sequence.Slot;
 import tern.sequence.State;
 import tern.sequence.StateLayout;
@@ -29,18 +28,20 @@ import tern.tensor.Tensor;
  * <p>State: N numbers a channel, [D,N]. Parameters, S scales: {@code transition} [S·N,N], {@code input} [S,N], constants unless
  * learned; {@code weight} C [D,N]; {@code skip} [D]; {@code output.weight} [D,D], {@code output.bias}. Immutable.
  */
-public final class Lssl implements SequenceMixer {
+public final class Lssl implements LongConvolutionMixer {
     private final int order;
     private final int channels;
+    private final int context;
     private final List<DenseSystem> systems = new ArrayList<>();
     private final Tensor weight;
     private final Tensor skip;
-    private final Projection output;
+    private final GeluOutput output;
     private final StateLayout layout;
 
     Lssl(LsslConfig config, BranchContext at, ParameterScope scope) {
         this.order = config.stateWidth();
         this.channels = at.width() / config.scales();
+        this.context = at.context();
         Role role = config.learned() ? Role.FILTER : Role.BUFFER;
         for (int i = 0; i < config.scales(); i++) {
             double[][] start = DenseSystem.bilinear(Hippo.legs(order), Hippo.input(order),
@@ -54,7 +55,7 @@ public final class Lssl implements SequenceMixer {
         this.weight = scope.parameter("weight", Shape.of(at.width(), order), Role.FILTER,
                 Initialiser.normal(1 / Math.sqrt(order)));
         this.skip = scope.parameter("skip", Shape.of(at.width()), Role.FILTER, Initialiser.normal(1));
-        this.output = Projection.outOf(scope.child("output"), at.width(), true, at);
+        this.output = GeluOutput.declare(at, scope, false);
         this.layout = StateLayout.of(new Slot.Fixed("states", Shape.of(at.width(), order)));
     }
 
@@ -91,7 +92,43 @@ public final class Lssl implements SequenceMixer {
             after.add(h);
         }
         Tensor sum = ops.add(ops.concat(read, -1), ops.multiply(in.x(), skip));
-        return new Mixed(output.apply(ops, ops.activate(sum, Activation.GELU)), state.next(ops.concat(after, 1)));
+        return new Mixed(output.apply(ops, sum), state.next(ops.concat(after, 1)));
+    }
+
+    @Override
+    public int banks() {
+        return 1;
+    }
+
+    @Override
+    public int filters() {
+        return systems.size() * channels;
+    }
+
+    @Override
+    public int headWidth() {
+        return 1;
+    }
+
+    /** As many taps as the stack's context; the recurrence itself does not end there. */
+    @Override
+    public Tensor taps(Ops ops, int bank) {
+        List<Tensor> each = new ArrayList<>();
+        for (int i = 0; i < systems.size(); i++) {
+            each.add(ops.linear(systems.get(i).impulse(ops, context),
+                    ops.slice(weight, 0, i * channels, (i + 1) * channels)));
+        }
+        return ops.concat(each, -1);
+    }
+
+    @Override
+    public Tensor skip(int bank) {
+        return skip;
+    }
+
+    @Override
+    public MixerConfig modal(List<Integer> pairs, List<Integer> reals) {
+        return new StateSpaceModalConfig(pairs, reals, false);
     }
 
     /** What the inputs of a piece give: a convolution with C Ā^τ B̄. */

@@ -37,7 +37,7 @@ public final class S4d implements LongConvolutionMixer {
     private final Tensor weightImaginary;
     private final Tensor step;
     private final Tensor skip;
-    private final GluOutput output;
+    private final GeluOutput output;
     private final StateLayout layout;
 
     S4d(S4dConfig config, BranchContext at, ParameterScope scope) {
@@ -54,7 +54,7 @@ public final class S4d implements LongConvolutionMixer {
                 Initialiser.normal(Math.sqrt(0.5)));
         this.step = scope.parameter("step", Shape.of(width), Role.FILTER, Steps.start());
         this.skip = scope.parameter("skip", Shape.of(width), Role.FILTER, Initialiser.normal(1));
-        this.output = GluOutput.declare(at, scope);
+        this.output = GeluOutput.declare(at, scope, true);
         this.layout = StateLayout.of(new Slot.Fixed("modes", Shape.of(2 * config.modes(), width)));
     }
 
@@ -134,6 +134,6 @@ public final class S4d implements LongConvolutionMixer {
 
     @Override
     public MixerConfig modal(List<Integer> pairs, List<Integer> reals) {
-        return new S4dModalConfig(pairs, reals);
+        return new StateSpaceModalConfig(pairs, reals, true);
     }
 }

@@ -29,7 +29,7 @@ class RgLruTest extends MixerContract {
     @Override
     protected List<MixerCase> cases() {
         return List.of(MixerCase.of("rg-lru", RgLruConfig.of(6, 2), 6, 8, 30),
-                MixerCase.of("wide", new RgLruConfig(80, 4, 3), 4, 8, 70));
+                MixerCase.of("wide", new RgLruConfig(36, 4, 3), 3, 8, 24));
     }
 
     @Test

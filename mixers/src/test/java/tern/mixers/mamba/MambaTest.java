@@ -32,7 +32,7 @@ class MambaTest extends MixerContract {
     protected List<MixerCase> cases() {
         return List.of(MixerCase.of("mamba", MambaConfig.of(4), 4, 8, 30),
                 MixerCase.of("falcon", new MambaConfig(10, 3, 2, 3, true, 1e-6, 0.75, false, true), 6, 8, 30),
-                MixerCase.of("long", new MambaConfig(20, 5, 2, 4, false, 1e-6, 1, true, false), 8, 8, 150));
+                MixerCase.of("long", new MambaConfig(9, 3, 1, 2, false, 1e-6, 1, true, false), 3, 8, 70));
     }
 
     @Test

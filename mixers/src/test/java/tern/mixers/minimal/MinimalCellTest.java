@@ -29,8 +29,8 @@ class MinimalCellTest extends MixerContract {
 
     @Override
     protected List<MixerCase> cases() {
-        return List.of(MixerCase.of("minGRU", new MinGruConfig(7, 1), 5, 8, 40),
-                MixerCase.of("minLSTM", new MinLstmConfig(70, 4), 5, 8, 40));
+        return List.of(MixerCase.of("minGRU", new MinGruConfig(7, 1), 5, 8, 24),
+                MixerCase.of("minLSTM", new MinLstmConfig(36, 4), 5, 8, 24));
     }
 
     @Test

@@ -30,9 +30,9 @@ class DenseStateSpacesTest extends MixerContract {
 
     @Override
     protected List<MixerCase> cases() {
-        return List.of(MixerCase.of("lssl", new LsslConfig(3, 2, false), 4, 8, 150),
+        return List.of(MixerCase.of("lssl", new LsslConfig(3, 2, false), 4, 8, 70),
                 MixerCase.of("lssl learned", new LsslConfig(3, 1, true), 3, 8, 20),
-                MixerCase.of("lmu", new LmuConfig(2, 3, 8), 4, 8, 90));
+                MixerCase.of("lmu", new LmuConfig(2, 3, 8), 4, 8, 70));
     }
 
     /** (1 − ΔA/2) Ā = 1 + ΔA/2 and (1 − ΔA/2) B̄ = ΔB. */

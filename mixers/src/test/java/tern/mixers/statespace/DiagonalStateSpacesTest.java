@@ -32,7 +32,7 @@ class DiagonalStateSpacesTest extends MixerContract {
     protected List<MixerCase> cases() {
         return List.of(MixerCase.of("s4d", new S4dConfig(4, ModeStart.LEGS), 5, 8, 30),
                 MixerCase.of("s4d real", new S4dConfig(2, ModeStart.REAL), 4, 8, 30),
-                MixerCase.of("s4d-modal", new S4dModalConfig(List.of(2), List.of(1)), 4, 8, 30),
+                MixerCase.of("distilled", new StateSpaceModalConfig(List.of(2), List.of(1), true), 4, 8, 30),
                 MixerCase.of("s5", new S5Config(6, 2), 5, 8, 30),
                 MixerCase.of("conv-s5", new ConvS5Config(2, 3, 2, 1, 3), 12, 8, 20));
     }

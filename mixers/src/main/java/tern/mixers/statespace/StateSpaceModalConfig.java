@@ -10,14 +10,15 @@ import tern.sequence.ParameterScope;
 import tern.sequence.SequenceMixer;
 
 /**
- * S4D whose filters were distilled to fewer modes.
+ * A state space of single channels whose filters were distilled to fewer modes.
  *
  * @param pairs number of conjugate pairs of each channel, one for all or a number each
  * @param reals number of real poles of each channel, likewise
+ * @param gated whether it ends in a gated map, as S4D does, or in a plain one, as LSSL does
  */
-public record S4dModalConfig(List<Integer> pairs, List<Integer> reals) implements MixerConfig {
+public record StateSpaceModalConfig(List<Integer> pairs, List<Integer> reals, boolean gated) implements MixerConfig {
     /** Checks the numbers. */
-    public S4dModalConfig {
+    public StateSpaceModalConfig {
         ModalMoverConfig checked = new ModalMoverConfig(pairs, reals, Activation.IDENTITY);
         pairs = checked.pairs();
         reals = checked.reals();
@@ -25,6 +26,6 @@ public record S4dModalConfig(List<Integer> pairs, List<Integer> reals) implement
 
     @Override
     public SequenceMixer build(BranchContext at, ParameterScope scope) {
-        return new S4dModal(this, at, scope);
+        return new StateSpaceModal(this, at, scope);
     }
 }

@@ -14,16 +14,16 @@ import tern.sequence.State;
 import tern.sequence.StateLayout;
 
 /**
- * {@link S4d} after distillation: the channels' filters are sums of modes (arXiv 2310.18780, section 3.3), what follows is the
+ * {@link S4d} or {@link Lssl} after distillation: the channels' filters are sums of modes (arXiv 2310.18780, section 3.3), what follows is the
  * same. State: the modes. Parameters: {@code bank0.*} of {@link ModalMover} and {@code output.*}. Immutable.
  */
-public final class S4dModal implements ModalBanks {
+public final class StateSpaceModal implements ModalBanks {
     private final ModalMover mover;
-    private final GluOutput output;
+    private final GeluOutput output;
 
-    S4dModal(S4dModalConfig config, BranchContext at, ParameterScope scope) {
+    StateSpaceModal(StateSpaceModalConfig config, BranchContext at, ParameterScope scope) {
         this.mover = new ModalMoverConfig(config.pairs(), config.reals(), Activation.IDENTITY).build(at, scope);
-        this.output = GluOutput.declare(at, scope);
+        this.output = GeluOutput.declare(at, scope, config.gated());
     }
 
     @Override

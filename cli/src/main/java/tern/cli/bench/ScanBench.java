@@ -1,0 +1,187 @@
+package tern.cli.bench;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
+
+import tern.kernels.KernelSet;
+import tern.kernels.ThreadTeam;
+import tern.kernels.machine.MachineProbe;
+import tern.ops.Activation;
+import tern.ops.Selection;
+import tern.tensor.DType;
+import tern.tensor.Memory;
+import tern.tensor.Tensor;
+
+/**
+ * Measures the affine scan and Mamba's selective scan of one sequence against the plain bodies, the machine's memory and its
+ * exponentials. Needs the vector bodies. Confined to one thread.
+ */
+public final class ScanBench {
+    private static final int PLAIN_TIME = 32;
+    private static final long PROBE_MILLIS = 200;
+    private static final long PROBE_BYTES = 1L << 28;
+    private static final int EXPONENTIALS = 8192;
+
+    private final int width;
+    private final int states;
+    private final long nanos;
+
+    /** The two scans. */
+    public enum Scan {
+        /** {@code Ops.affineScan}, a factor for every position. */
+        AFFINE("affine"),
+        /** {@code Ops.selectiveScan}. */
+        SELECTIVE("selective");
+
+        private final String text;
+
+        Scan(String text) {
+            this.text = text;
+        }
+
+        @Override
+        public String toString() {
+            return text;
+        }
+    }
+
+    /**
+     * A bench of one sequence.
+     *
+     * @param width channels
+     * @param states of a channel in the selective scan
+     * @param seconds how long to measure each case, after a warm-up
+     */
+    public ScanBench(int width, int states, double seconds) {
+        this.width = width;
+        this.states = states;
+        this.nanos = (long) (1e9 * seconds);
+    }
+
+    /**
+     * Measures each scan, forward and backward, on each time and number of threads.
+     *
+     * @param each is told every result as soon as it is there
+     */
+    public List<ScanMeasured> run(List<Scan> scans, List<Integer> times, List<Integer> threads,
+            Consumer<ScanMeasured> each) {
+        List<ScanMeasured> results = new ArrayList<>();
+        for (int count : threads) {
+            double bandwidth = MachineProbe.readBandwidth(count, PROBE_MILLIS, PROBE_BYTES) * 1e-9;
+            double exponentials = count * EXPONENTIALS * 1e-9 / median(KernelSet.fastest(), exponentials(), 1);
+            for (Scan scan : scans) {
+                for (int time : times) {
+                    for (boolean backward : new boolean[] {false, true}) {
+                        ScanMeasured measured = measure(scan, time, count, backward, bandwidth, exponentials);
+                        results.add(measured);
+                        each.accept(measured);
+                    }
+                }
+            }
+        }
+        return results;
+    }
+
+    private ScanMeasured measure(Scan scan, int time, int threads, boolean backward, double bandwidth,
+            double exponentials) {
+        double seconds = median(KernelSet.fastest(), scan(scan, time, backward), threads);
+        int plainTime = Math.min(time, PLAIN_TIME);
+        double plain = median(KernelSet.reference(), scan(scan, plainTime, backward), threads) * time / plainTime;
+        int own = scan == Scan.AFFINE ? 1 : states;
+        double moved = 4e-9 * time * (numbers(scan, backward) * (double) width
+                + (scan == Scan.AFFINE ? 0 : (backward ? 4.0 : 2.0) * states)) / seconds;
+        double taken = scan == Scan.AFFINE ? 0
+                : (backward ? 2e-9 : 1e-9) * time * width * states / seconds;
+        return new ScanMeasured(scan.toString(), backward ? "backward" : "forward", time, width, own, threads, seconds,
+                plain, plainTime, plain / seconds, moved, bandwidth, moved / bandwidth, taken, exponentials,
+                taken / exponentials);
+    }
+
+    /** Numbers of a channel and position that come from memory or go there. */
+    private static int numbers(Scan scan, boolean backward) {
+        return switch (scan) {
+            case AFFINE -> backward ? 6 : 3;
+            case SELECTIVE -> backward ? 5 : 3;
+        };
+    }
+
+    private double median(KernelSet kernels, KernelCase one, int threads) {
+        double[] seconds = KernelBench.seconds(kernels, one, threads, nanos);
+        return seconds[seconds.length / 2];
+    }
+
+    private static KernelCase exponentials() {
+        return new KernelCase("exponentials", "8192", KernelCase.Unit.GFLOP_PER_S, 0, (kernels, team, memory) -> {
+            Tensor x = MatmulCases.gaussian(memory, EXPONENTIALS);
+            Tensor y = memory.zeros(DType.F32, EXPONENTIALS);
+            return () -> kernels.elementwise().activate(team, x, Activation.EXP, y);
+        });
+    }
+
+    private KernelCase scan(Scan scan, int time, boolean backward) {
+        return new KernelCase(scan.toString(), String.valueOf(time), KernelCase.Unit.GFLOP_PER_S, 0,
+                (kernels, team, memory) -> scan == Scan.AFFINE ? affine(time, backward, kernels, team, memory)
+                        : selective(time, backward, kernels, team, memory));
+    }
+
+    private Runnable affine(int time, boolean backward, KernelSet kernels, ThreadTeam team, Memory memory) {
+        Tensor x = MatmulCases.gaussian(memory, 1, time, width);
+        Tensor decay = factors(memory, 1, time, width);
+        Tensor none = memory.zeros(DType.F32, 1, time, 0);
+        Tensor state = memory.zeros(DType.F32, 1, 1, width);
+        Tensor next = memory.zeros(DType.F32, 1, 1, width);
+        Tensor y = memory.zeros(DType.F32, 1, time, width);
+        if (!backward) {
+            return () -> kernels.affineScan().forward(team, decay, none, x, state, y, next);
+        }
+        Tensor dx = memory.zeros(DType.F32, 1, time, width);
+        Tensor dDecay = memory.zeros(DType.F32, 1, time, width);
+        Tensor dState = memory.zeros(DType.F32, 1, 1, width);
+        return () -> kernels.affineScan().backward(team, decay, none, state, y, x, next, dDecay, none, dx, dState);
+    }
+
+    private Runnable selective(int time, boolean backward, KernelSet kernels, ThreadTeam team, Memory memory) {
+        Tensor rate = memory.zeros(DType.F32, states, width);
+        for (long i = 0; i < rate.elements(); i++) {
+            rate.set(i, -1 - i / width);
+        }
+        Selection in = new Selection(MatmulCases.gaussian(memory, 1, time, width), factors(memory, 1, time, width),
+                rate, MatmulCases.gaussian(memory, 1, time, states), MatmulCases.gaussian(memory, 1, time, states),
+                MatmulCases.gaussian(memory, width));
+        Tensor state = memory.zeros(DType.F32, 1, states, width);
+        Tensor next = memory.zeros(DType.F32, 1, states, width);
+        Tensor y = MatmulCases.gaussian(memory, 1, time, width);
+        if (!backward) {
+            return () -> kernels.selectiveScan().forward(team, in, state, y, next);
+        }
+        Selection found = new Selection(memory.copyOf(in.x()), memory.copyOf(in.step()), memory.copyOf(in.rate()),
+                memory.copyOf(in.write()), memory.copyOf(in.read()), memory.copyOf(in.skip()));
+        Tensor dState = memory.zeros(DType.F32, 1, states, width);
+        return () -> kernels.selectiveScan().backward(team, in, state, y, next, found, dState);
+    }
+
+    /** Between 0.001 and 0.1, evenly in their logarithm, as Mamba's steps begin. */
+    private static Tensor factors(Memory memory, int... lengths) {
+        Tensor factors = MatmulCases.gaussian(memory, lengths);
+        for (long i = 0; i < factors.elements(); i++) {
+            factors.set(i, 1e-3 * Math.pow(100, 0.5 + 0.5 * Math.tanh(factors.get(i))));
+        }
+        return factors;
+    }
+
+    /** The results as a table for people. */
+    public static String table(List<ScanMeasured> results) {
+        StringBuilder table = new StringBuilder(
+                "%-10s %-9s %7s %7s %7s %12s %9s %9s %13s %14s%n".formatted("scan", "pass",
+                        "time", "width", "threads", "seconds", "to plain", "GB/s", "of bandwidth", "of exponentials"));
+        for (ScanMeasured one : results) {
+            table.append("%-10s %-9s %7d %7d %7d %9.3f ms %8.0f× %9.1f %12.0f%% %14s%n".formatted(one.scan(),
+                    one.pass(),
+                    one.time(), one.width(), one.threads(), 1e3 * one.seconds(), one.plainToVector(),
+                    one.gigabytesPerSecond(), 100 * one.ofBandwidth(),
+                    one.gigaExponentialsPerSecond() == 0 ? "–" : "%.0f%%".formatted(100 * one.ofExponentials())));
+        }
+        return table.toString();
+    }
+}

@@ -1,0 +1,34 @@
+package tern.cli.bench;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.util.List;
+
+import org.junit.jupiter.api.Test;
+
+import tern.kernels.KernelSet;
+
+class ScanBenchTest {
+    /** Figures follow from each other; what was fast is not asked. */
+    @Test
+    void figuresBelongTogether() {
+        assumeTrue(KernelSet.whyNotVector().isEmpty(), "skipped: needs the vector bodies");
+        List<ScanMeasured> results = new ScanBench(32, 4, 0.01).run(List.of(ScanBench.Scan.values()), List.of(40),
+                List.of(1), ignored -> {
+                });
+        assertThat(results).hasSize(4);
+        for (ScanMeasured one : results) {
+            int numbers = one.scan().equals("affine") ? one.pass().equals("forward") ? 3 * 32 : 6 * 32
+                    : one.pass().equals("forward") ? 3 * 32 + 8 : 5 * 32 + 16;
+            assertThat(one.gigabytesPerSecond() * one.seconds()).isCloseTo(4e-9 * 40 * numbers, within(1e-15));
+            assertThat(one.plainToVector() * one.seconds()).isCloseTo(one.plainSeconds(), within(1e-9));
+            assertThat(one.ofBandwidth() * one.bandwidthGigabytesPerSecond()).isCloseTo(one.gigabytesPerSecond(),
+                    within(1e-9));
+        }
+        assertThat(results.getLast().gigaExponentialsPerSecond() * results.getLast().seconds())
+                .isCloseTo(2e-9 * 40 * 32 * 4, within(1e-15));
+        assertThat(ScanBench.table(results)).contains("affine", "selective", "forward", "backward", "of bandwidth");
+    }
+}
