@@ -7,7 +7,8 @@ import picocli.CommandLine.Spec;
 
 /** {@code tern bench}: measurements, each a subcommand. */
 @Command(name = "bench", description = "Measure kernels, training steps, decoding, caches and tokenizing on this machine.", mixinStandardHelpOptions = true, subcommands = {
-    KernelBenchCommand.class, RecurrenceBenchCommand.class, ScanBenchCommand.class, CellBenchCommand.class, ConvolutionBenchCommand.class,
+    KernelBenchCommand.class, RecurrenceBenchCommand.class, ScanBenchCommand.class, CellBenchCommand.class,
+    ConvolutionBenchCommand.class,
     DecodeBenchCommand.class,
     TrainBenchCommand.class,
     GenerateBenchCommand.class,

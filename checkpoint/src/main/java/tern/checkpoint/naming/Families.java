@@ -9,9 +9,9 @@ import tern.checkpoint.TensorFile;
 
 /** All families whose published checkpoints can be opened. */
 public final class Families {
-    private static final List<Family> ALL = List.of(new RwkvFamily(), new GoldFinchFamily(), new MambaFamily(), new Mamba2Family(), new GriffinFamily(),
-            new XlstmFamily(), new StripedHyenaFamily(), new LfmFamily(), new QwenHybridFamily(), new NemotronFamily(),
-            new FalconHybridFamily(), new LlamaHybridFamily(),
+    private static final List<Family> ALL = List.of(new RwkvFamily(), new GoldFinchFamily(), new MambaFamily(),
+            new Mamba2Family(), new GriffinFamily(), new XlstmFamily(), new StripedHyenaFamily(), new LfmFamily(),
+            new QwenHybridFamily(), new NemotronFamily(), new FalconHybridFamily(), new LlamaHybridFamily(),
             new DigitReversal());
     private static final int NAMED = 8;
 

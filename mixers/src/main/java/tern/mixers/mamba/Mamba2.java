@@ -1,5 +1,6 @@
 package tern.mixers.mamba;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
@@ -45,6 +46,7 @@ public final class Mamba2 implements SequenceMixer {
     private final Mamba2Variation variation;
     private final Optional<ReadNorm> norm;
     private final Projection output;
+    private final Optional<StateWindow> window;
     private final StateLayout layout;
 
     Mamba2(Mamba2Config config, BranchContext at, ParameterScope scope) {
@@ -66,8 +68,13 @@ public final class Mamba2 implements SequenceMixer {
                         scope.child("norm"), parts, inner / parts, config.epsilon()))
                 : Optional.empty();
         this.output = Projection.outOf(scope.child("output"), inner, config.bias(), at);
-        this.layout = StateLayout.of(filter.slot(),
-                new Slot.Fixed("heads", Shape.of(heads, config.stateWidth(), config.headWidth())));
+        this.window = config.forgetting().filter(forgetting -> forgetting.window() > 0)
+                .map(forgetting -> new StateWindow(forgetting.window(), heads, config.groups(), config.stateWidth(),
+                        config.headWidth()));
+        List<Slot> slots = new ArrayList<>(List.of(filter.slot(),
+                new Slot.Fixed("heads", Shape.of(heads, config.stateWidth(), config.headWidth()))));
+        window.ifPresent(own -> slots.addAll(own.slots()));
+        this.layout = new StateLayout(slots);
     }
 
     @Override
@@ -87,20 +94,34 @@ public final class Mamba2 implements SequenceMixer {
         Scanned filtered = filter.apply(ops, parts.get(1), state.slot("short"));
         List<Tensor> streams = Heads.cut(ops, filtered.y(), inner, keys, keys);
         Tensor x = Heads.split(ops, streams.get(0), heads);
-        Tensor b = Heads.repeat(ops, Heads.split(ops, streams.get(1), config.groups()), heads);
+        Tensor written = scaled(ops, streams.get(1), config.forgetting().map(Forgetting::insertion).orElse(1.0));
+        Tensor b = Heads.repeat(ops, Heads.split(ops, written, config.groups()), heads);
         Tensor c = Heads.repeat(ops, Heads.split(ops, streams.get(2), config.groups()), heads);
         Tensor delta = within(ops, DecayStart.step(ops, scaled(ops, parts.get(2), variation.stepScale()), step));
-        Tensor g = Heads.split(ops, DecayStart.logDecay(ops, delta, speed), heads);
-        Scanned scanned = ops.gatedScan(c, b, ops.scaleRows(x, Heads.split(ops, delta, heads)), g,
-                state.slot("heads"));
+        Tensor decays = retained(ops, DecayStart.logDecay(ops, delta, speed));
+        Tensor values = ops.scaleRows(x, Heads.split(ops, delta, heads));
+        Scanned scanned = ops.gatedScan(c, b, values, Heads.split(ops, decays, heads), state.slot("heads"));
+        Optional<StateWindow.Read> recent = window.map(own -> own.apply(ops, scanned.y(), c, written, values, decays,
+                state.slot("earlier"), state.slot("inputs"), state.slot("lost")));
         Tensor direct = ops.derived(this, "skip", () -> ops.scaleRows(
                 ops.zeros(x.dtype(), Shape.of(heads, config.headWidth())).fill(1),
                 ops.reshape(skip, Shape.of(heads, 1))));
-        Tensor read = Heads.merge(ops, ops.add(scanned.y(), ops.multiply(x, direct)));
+        Tensor read = Heads.merge(ops,
+                ops.add(recent.map(StateWindow.Read::y).orElse(scanned.y()), ops.multiply(x, direct)));
         Tensor z = scaled(ops, parts.get(0), variation.gateScale());
         Tensor y = config.normBeforeGate() ? ops.gate(z, normalised(ops, read), Activation.SILU)
                 : normalised(ops, ops.gate(z, read, Activation.SILU));
-        return new Mixed(output.apply(ops, y), state.next(filtered.state(), scanned.state()));
+        State next = recent.isEmpty() ? state.next(filtered.state(), scanned.state())
+                : state.next(filtered.state(), scanned.state(), recent.get().earlier(), recent.get().inputs(),
+                        recent.get().lost());
+        return new Mixed(output.apply(ops, y), next);
+    }
+
+    /** Log-decays of what is retained besides. */
+    private Tensor retained(Ops ops, Tensor logDecay) {
+        double retention = config.forgetting().map(Forgetting::retention).orElse(1.0);
+        return retention == 1 ? logDecay : ops.add(logDecay,
+                Heads.constant(ops, this, logDecay.dtype(), Shape.of(config.heads()), Math.log(retention)));
     }
 
     private Tensor normalised(Ops ops, Tensor rows) {

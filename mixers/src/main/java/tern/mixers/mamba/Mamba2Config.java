@@ -24,10 +24,12 @@ import tern.sequence.SequenceMixer;
  * @param shortBias whether the short filter has a bias
  * @param bias whether the projections have biases
  * @param variation what is otherwise than released, as in Falcon-H1
+ * @param forgetting what keeps states from filling up on long sequences, if anything
  */
 public record Mamba2Config(int heads, int headWidth, int stateWidth, int groups, int shortFilter,
         boolean normInGroups, boolean normBeforeGate, double epsilon, double shortest, double longest,
-        boolean shortBias, boolean bias, Optional<Mamba2Variation> variation) implements MixerConfig {
+        boolean shortBias, boolean bias, Optional<Mamba2Variation> variation,
+        Optional<Forgetting> forgetting) implements MixerConfig {
     /** Checks the numbers. */
     public Mamba2Config {
         Expect.atLeast("mamba2", "heads", heads, 1, "2·width/headWidth is usual");
@@ -38,6 +40,20 @@ public record Mamba2Config(int heads, int headWidth, int stateWidth, int groups,
         Expect.within("mamba2", "epsilon", epsilon, 0, 1, "1e-5 in released models");
         Expect.that(shortest >= 0 && longest > shortest, "mamba2: steps lie between shortest " + shortest
                 + " and longest " + longest + ", expected 0 or more and more than that; 0 and no limit are usual");
+    }
+
+    /** Remembers as trained. */
+    public Mamba2Config(int heads, int headWidth, int stateWidth, int groups, int shortFilter, boolean normInGroups,
+            boolean normBeforeGate, double epsilon, double shortest, double longest, boolean shortBias, boolean bias,
+            Optional<Mamba2Variation> variation) {
+        this(heads, headWidth, stateWidth, groups, shortFilter, normInGroups, normBeforeGate, epsilon, shortest,
+                longest, shortBias, bias, variation, Optional.empty());
+    }
+
+    /** The same that forgets. */
+    public Mamba2Config withForgetting(Forgetting other) {
+        return new Mamba2Config(heads, headWidth, stateWidth, groups, shortFilter, normInGroups, normBeforeGate,
+                epsilon, shortest, longest, shortBias, bias, variation, Optional.of(other));
     }
 
     /** Nothing otherwise than released. */

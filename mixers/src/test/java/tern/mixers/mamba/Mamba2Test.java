@@ -11,6 +11,7 @@ import static tern.mixers.Matrices.normalise;
 import static tern.mixers.Matrices.plus;
 import static tern.mixers.Matrices.read;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 
@@ -53,6 +54,8 @@ class Mamba2Test extends MixerContract {
                         new Mamba2Config(2, 3, 4, 1, 4, true, false, 1e-5, 0, Double.MAX_VALUE, true, false,
                                 Optional.of(new Mamba2Variation(false, 0.5, 2))),
                         6, 8, 40),
+                MixerCase.of("forgetting", new Mamba2Config(2, 3, 4, 1, 2, false, false, 1e-5, 0, Double.MAX_VALUE,
+                        false, false).withForgetting(new Forgetting(0.99, 0.75, 5)), 4, 8, 24),
                 MixerCase.of("long", Mamba2Config.of(16, 16, 16), 16, 8, 150));
     }
 
@@ -98,6 +101,41 @@ class Mamba2Test extends MixerContract {
             }
         }
         return y;
+    }
+
+    /** With a window, outputs are those of the last positions alone, from an empty state. */
+    @Test
+    void aWindowIsAFreshStart() {
+        Mamba2Config plain = new Mamba2Config(4, 3, 5, 2, 1, false, false, 1e-5, 0, Double.MAX_VALUE, false, false);
+        int window = 6;
+        int time = 20;
+        try (Bench whole = new Bench(plain.withForgetting(new Forgetting(1, 1, window)), 6, 8, 3);
+                Bench alone = new Bench(plain, 6, 8, 3)) {
+            Tensor x = Tensors.normal(DType.F64, Seeds.random(5), whole.memory, 1, time, 6);
+            double[] found = whole.y(x);
+            for (int end = window; end <= time; end++) {
+                double[] expected = alone.y(x.reshape(time, 6).slice(end - window, end).reshape(1, window, 6));
+                Tensors.assertClose("the last " + window + " of " + end,
+                        Arrays.copyOfRange(found, 6 * (end - 1), 6 * end),
+                        Arrays.copyOfRange(expected, 6 * (window - 1), 6 * window), 1e-9);
+            }
+        }
+    }
+
+    /** Less retained and less inserted is what it says. */
+    @Test
+    void retentionIsAFasterDecay() {
+        Mamba2Config plain = new Mamba2Config(4, 3, 5, 2, 1, false, false, 1e-5, 0.1, 0.1000001, false, false);
+        try (Bench less = new Bench(plain.withForgetting(new Forgetting(Math.exp(-0.1), 1, 0)), 6, 8, 3);
+                Bench faster = new Bench(plain, 6, 8, 3)) {
+            Tensor speed = faster.parameters.get("speed");
+            for (int h = 0; h < 4; h++) {
+                // Steps are 0.1: e^(−0.1 (A + 1)) is e^(−0.1 A) of which e^(−0.1) is retained.
+                speed.set(h, Math.log(Math.exp(speed.get(h)) + 1));
+            }
+            Tensor x = Tensors.normal(DType.F64, Seeds.random(5), less.memory, 1, TIME, 6);
+            Tensors.assertClose("retention", less.y(x), faster.y(x), 1e-5);
+        }
     }
 
     /** The parameters of the 2.7 billion model, layer by layer, and its state. */
