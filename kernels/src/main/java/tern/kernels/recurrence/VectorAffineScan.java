@@ -190,12 +190,17 @@ public final class VectorAffineScan implements AffineScan {
             MemorySegment sums, MemorySegment totals) {
         for (int to = time; to > 0; to -= BLOCK) {
             int from = Math.max(0, to - BLOCK);
-            if (complex) {
-                turningBack(given, place, from, to, mask, sums);
+            boolean shared = place.factorStride == 0;
+            if (complex && shared) {
+                turningBackShared(given, place, from, to, mask, sums);
+            } else if (complex) {
+                turningBackOwn(given, place, from, to, mask);
+            } else if (shared) {
+                backShared(given, place, from, to, mask, sums);
             } else {
-                back(given, place, from, to, mask, sums);
+                backOwn(given, place, from, to, mask);
             }
-            if (place.factorStride == 0) {
+            if (shared) {
                 for (int lane = 0; lane < 2 * LENGTH; lane++) {
                     totals.set(Tensor.DOUBLE, 8L * lane,
                             totals.get(Tensor.DOUBLE, 8L * lane) + sums.get(Tensor.FLOAT, 4L * lane));
@@ -212,40 +217,53 @@ public final class VectorAffineScan implements AffineScan {
         }
     }
 
-    private static void back(Given in, Place place, int from, int to, VectorMask<Float> mask, MemorySegment sums) {
+    // Shared factors and own ones have loops of their own: of both in one, the compiler keeps neither in registers.
+    private static void backShared(Given in, Place place, int from, int to, VectorMask<Float> mask,
+            MemorySegment sums) {
         FloatVector carried = fromMemorySegment(SPECIES, in.dState, place.stateAt, ORDER, mask);
+        FloatVector decay = fromMemorySegment(SPECIES, in.decay, place.factorAt, ORDER, mask);
         FloatVector sum = FloatVector.zero(SPECIES);
-        boolean shared = place.factorStride == 0;
         for (int t = to - 1; t >= from; t--) {
             long at = place.at + t * place.stride;
-            long factor = place.factorAt + t * place.factorStride;
             FloatVector found = carried.add(fromMemorySegment(SPECIES, in.dy, at, ORDER, mask));
             found.intoMemorySegment(in.dx, at, ORDER, mask);
-            FloatVector before = t > 0 ? fromMemorySegment(SPECIES, in.y, at - place.stride, ORDER, mask)
-                    : fromMemorySegment(SPECIES, in.state, place.stateAt, ORDER, mask);
-            if (shared) {
-                sum = found.fma(before, sum);
-            } else {
-                found.fma(before, fromMemorySegment(SPECIES, in.dDecay, factor, ORDER, mask))
-                        .intoMemorySegment(in.dDecay, factor, ORDER, mask);
-            }
-            carried = found.mul(fromMemorySegment(SPECIES, in.decay, factor, ORDER, mask));
+            MemorySegment earlier = t > 0 ? in.y : in.state;
+            long earlierAt = t > 0 ? at - place.stride : place.stateAt;
+            sum = found.fma(fromMemorySegment(SPECIES, earlier, earlierAt, ORDER, mask), sum);
+            carried = found.mul(decay);
         }
         carried.intoMemorySegment(in.dState, place.stateAt, ORDER, mask);
         sum.intoMemorySegment(sums, 0, ORDER);
         FloatVector.zero(SPECIES).intoMemorySegment(sums, BYTES, ORDER);
     }
 
-    private static void turningBack(Given in, Place place, int from, int to, VectorMask<Float> mask,
+    private static void backOwn(Given in, Place place, int from, int to, VectorMask<Float> mask) {
+        FloatVector carried = fromMemorySegment(SPECIES, in.dState, place.stateAt, ORDER, mask);
+        for (int t = to - 1; t >= from; t--) {
+            long at = place.at + t * place.stride;
+            long factor = place.factorAt + t * place.factorStride;
+            FloatVector found = carried.add(fromMemorySegment(SPECIES, in.dy, at, ORDER, mask));
+            found.intoMemorySegment(in.dx, at, ORDER, mask);
+            MemorySegment earlier = t > 0 ? in.y : in.state;
+            long earlierAt = t > 0 ? at - place.stride : place.stateAt;
+            found.fma(fromMemorySegment(SPECIES, earlier, earlierAt, ORDER, mask),
+                    fromMemorySegment(SPECIES, in.dDecay, factor, ORDER, mask)).intoMemorySegment(in.dDecay, factor,
+                            ORDER, mask);
+            carried = found.mul(fromMemorySegment(SPECIES, in.decay, factor, ORDER, mask));
+        }
+        carried.intoMemorySegment(in.dState, place.stateAt, ORDER, mask);
+    }
+
+    private static void turningBackShared(Given in, Place place, int from, int to, VectorMask<Float> mask,
             MemorySegment sums) {
+        FloatVector a = fromMemorySegment(SPECIES, in.decay, place.factorAt, ORDER, mask);
+        FloatVector b = fromMemorySegment(SPECIES, in.turn, place.factorAt, ORDER, mask);
         FloatVector real = fromMemorySegment(SPECIES, in.dState, place.stateAt, ORDER, mask);
         FloatVector imaginary = fromMemorySegment(SPECIES, in.dState, place.stateAt + place.imaginary, ORDER, mask);
         FloatVector sum = FloatVector.zero(SPECIES);
         FloatVector turnedSum = FloatVector.zero(SPECIES);
-        boolean shared = place.factorStride == 0;
         for (int t = to - 1; t >= from; t--) {
             long at = place.at + t * place.stride;
-            long factor = place.factorAt + t * place.factorStride;
             real = real.add(fromMemorySegment(SPECIES, in.dy, at, ORDER, mask));
             imaginary = imaginary.add(fromMemorySegment(SPECIES, in.dy, at + place.imaginary, ORDER, mask));
             real.intoMemorySegment(in.dx, at, ORDER, mask);
@@ -253,20 +271,9 @@ public final class VectorAffineScan implements AffineScan {
             MemorySegment earlier = t > 0 ? in.y : in.state;
             long earlierAt = t > 0 ? at - place.stride : place.stateAt;
             FloatVector before = fromMemorySegment(SPECIES, earlier, earlierAt, ORDER, mask);
-            FloatVector beforeImaginary = fromMemorySegment(SPECIES, earlier, earlierAt + place.imaginary, ORDER, mask);
-            FloatVector dReal = real.fma(before, imaginary.mul(beforeImaginary));
-            FloatVector dImaginary = imaginary.fma(before, real.mul(beforeImaginary).neg());
-            if (shared) {
-                sum = sum.add(dReal);
-                turnedSum = turnedSum.add(dImaginary);
-            } else {
-                dReal.add(fromMemorySegment(SPECIES, in.dDecay, factor, ORDER, mask)).intoMemorySegment(in.dDecay,
-                        factor, ORDER, mask);
-                dImaginary.add(fromMemorySegment(SPECIES, in.dTurn, factor, ORDER, mask)).intoMemorySegment(in.dTurn,
-                        factor, ORDER, mask);
-            }
-            FloatVector a = fromMemorySegment(SPECIES, in.decay, factor, ORDER, mask);
-            FloatVector b = fromMemorySegment(SPECIES, in.turn, factor, ORDER, mask);
+            FloatVector turned = fromMemorySegment(SPECIES, earlier, earlierAt + place.imaginary, ORDER, mask);
+            sum = sum.add(real.fma(before, imaginary.mul(turned)));
+            turnedSum = turnedSum.add(imaginary.fma(before, real.mul(turned).neg()));
             FloatVector back = a.fma(real, b.mul(imaginary));
             imaginary = a.fma(imaginary, b.mul(real).neg());
             real = back;
@@ -275,5 +282,41 @@ public final class VectorAffineScan implements AffineScan {
         imaginary.intoMemorySegment(in.dState, place.stateAt + place.imaginary, ORDER, mask);
         sum.intoMemorySegment(sums, 0, ORDER);
         turnedSum.intoMemorySegment(sums, BYTES, ORDER);
+    }
+
+    private static void turningBackOwn(Given in, Place place, int from, int to, VectorMask<Float> mask) {
+        FloatVector real = fromMemorySegment(SPECIES, in.dState, place.stateAt, ORDER, mask);
+        FloatVector imaginary = fromMemorySegment(SPECIES, in.dState, place.stateAt + place.imaginary, ORDER, mask);
+        for (int t = to - 1; t >= from; t--) {
+            long at = place.at + t * place.stride;
+            long factor = place.factorAt + t * place.factorStride;
+            real = real.add(fromMemorySegment(SPECIES, in.dy, at, ORDER, mask));
+            imaginary = imaginary.add(fromMemorySegment(SPECIES, in.dy, at + place.imaginary, ORDER, mask));
+            real.intoMemorySegment(in.dx, at, ORDER, mask);
+            imaginary.intoMemorySegment(in.dx, at + place.imaginary, ORDER, mask);
+            FloatVector a = fromMemorySegment(SPECIES, in.decay, factor, ORDER, mask);
+            FloatVector b = fromMemorySegment(SPECIES, in.turn, factor, ORDER, mask);
+            ownFactor(in, place, t, factor, mask);
+            FloatVector back = a.fma(real, b.mul(imaginary));
+            imaginary = a.fma(imaginary, b.mul(real).neg());
+            real = back;
+        }
+        real.intoMemorySegment(in.dState, place.stateAt, ORDER, mask);
+        imaginary.intoMemorySegment(in.dState, place.stateAt + place.imaginary, ORDER, mask);
+    }
+
+    /** The gradient of one position's own complex factor, from that of its input. */
+    private static void ownFactor(Given in, Place place, int t, long factor, VectorMask<Float> mask) {
+        long at = place.at + t * place.stride;
+        FloatVector real = fromMemorySegment(SPECIES, in.dx, at, ORDER, mask);
+        FloatVector imaginary = fromMemorySegment(SPECIES, in.dx, at + place.imaginary, ORDER, mask);
+        MemorySegment earlier = t > 0 ? in.y : in.state;
+        long earlierAt = t > 0 ? at - place.stride : place.stateAt;
+        FloatVector before = fromMemorySegment(SPECIES, earlier, earlierAt, ORDER, mask);
+        FloatVector turned = fromMemorySegment(SPECIES, earlier, earlierAt + place.imaginary, ORDER, mask);
+        real.fma(before, imaginary.mul(turned)).add(fromMemorySegment(SPECIES, in.dDecay, factor, ORDER, mask))
+                .intoMemorySegment(in.dDecay, factor, ORDER, mask);
+        imaginary.fma(before, real.mul(turned).neg()).add(fromMemorySegment(SPECIES, in.dTurn, factor, ORDER, mask))
+                .intoMemorySegment(in.dTurn, factor, ORDER, mask);
     }
 }
