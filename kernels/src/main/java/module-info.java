@@ -16,6 +16,7 @@ module tern.kernels {
     exports tern.kernels.machine;
     exports tern.kernels.matmul;
     exports tern.kernels.maximum;
+    exports tern.kernels.memory;
     exports tern.kernels.modal;
     exports tern.kernels.norm;
     exports tern.kernels.optimise;

@@ -28,4 +28,5 @@ module tern.mixers {
     exports tern.mixers.shortconv;
     exports tern.mixers.statespace;
     exports tern.mixers.tcn;
+    exports tern.mixers.titans;
 }

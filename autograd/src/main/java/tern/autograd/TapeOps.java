@@ -24,6 +24,7 @@ import tern.kernels.attention.Turning;
 import tern.kernels.convolution.DilatedConvolution;
 import tern.kernels.elementwise.Dropout;
 import tern.kernels.maximum.MaximumScan;
+import tern.kernels.memory.MemoryScan;
 import tern.kernels.norm.BatchNorm;
 import tern.kernels.norm.TimestepNorm;
 import tern.kernels.recurrence.Damping;
@@ -1184,6 +1185,30 @@ public final class TapeOps implements Ops, AutoCloseable {
                     contribute(state, dState);
                     settle(weight, dWeight);
                 });
+    }
+
+    @Override
+    public Scanned memoryScan(Tensor query, Tensor key, Tensor value, Tensor rate, Tensor momentum, Tensor keep,
+            int chunk, long[] ages, Tensor state) {
+        Scanned scanned = eager.memoryScan(query, key, value, rate, momentum, keep, chunk, ages,
+                results.copyOf(state));
+        List<Tensor> inputs = List.of(query, key, value, rate, momentum, keep);
+        List<Tensor> all = new ArrayList<>(inputs);
+        all.add(state);
+        record(all, List.of(scanned.y(), scanned.state()), all, () -> {
+            List<Tensor> slopes = inputs.stream().map(this::like).toList();
+            Tensor dState = like(state);
+            set(state).memoryScan().backward(team,
+                    new MemoryScan.Inputs(query, key, value, rate, momentum, keep, chunk, ages), state,
+                    given(scanned.y()), given(scanned.state()), new MemoryScan.Inputs(slopes.get(0), slopes.get(1),
+                            slopes.get(2), slopes.get(3), slopes.get(4), slopes.get(5), chunk, ages),
+                    dState);
+            for (int i = 0; i < slopes.size(); i++) {
+                contribute(inputs.get(i), slopes.get(i));
+            }
+            contribute(state, dState);
+        });
+        return scanned;
     }
 
     @Override

@@ -17,6 +17,7 @@ import tern.kernels.cells.UnitScan;
 import tern.kernels.history.Histories;
 import tern.kernels.history.KeptRows;
 import tern.kernels.maximum.MaximumScan;
+import tern.kernels.memory.MemoryScan;
 import tern.kernels.modal.Poles;
 import tern.kernels.norm.BatchNorm;
 import tern.kernels.norm.TimestepNorm;
@@ -961,6 +962,31 @@ public final class EagerOps implements Ops, AutoCloseable {
         require(operation, "state", state, x.dim(0), cell.states(), units);
         requireType(operation, "weight", weight, x);
         requireType(operation, "state", state, x);
+    }
+
+    @Override
+    public Scanned memoryScan(Tensor query, Tensor key, Tensor value, Tensor rate, Tensor momentum, Tensor keep,
+            int chunk, long[] ages, Tensor state) {
+        String operation = "memoryScan";
+        requireRank(operation, "query", query, 4);
+        int heads = query.dim(2);
+        requireSame(operation, query, key);
+        require(operation, "value", value, query.dim(0), query.dim(1), heads, value.shape().last());
+        requireType(operation, "value", value, query);
+        for (Tensor gate : List.of(rate, momentum, keep)) {
+            require(operation, "each gate", gate, query.dim(0), query.dim(1), heads, 1);
+            requireType(operation, "each gate", gate, query);
+        }
+        require(operation, "state", state, query.dim(0), heads, 3, query.dim(3), value.dim(3));
+        requireType(operation, "state", state, query);
+        if (chunk < 1 || ages.length != query.dim(0)) {
+            throw new IllegalArgumentException(operation + ": expected chunks of 1 position or more and "
+                    + query.dim(0) + " ages, found " + chunk + " and " + ages.length);
+        }
+        Tensor y = results.allocate(value.dtype(), value.shape());
+        set(query).memoryScan().forward(team,
+                new MemoryScan.Inputs(query, key, value, rate, momentum, keep, chunk, ages), state, y, state);
+        return new Scanned(y, state);
     }
 
     /** Evaluated once until parameters change: decoding would spend more time on exponentials than on the recurrence. */

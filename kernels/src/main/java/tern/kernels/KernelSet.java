@@ -32,6 +32,8 @@ import tern.kernels.loss.CrossEntropy;
 import tern.kernels.loss.ReferenceCrossEntropy;
 import tern.kernels.matmul.Matmul;
 import tern.kernels.matmul.ReferenceMatmul;
+import tern.kernels.memory.MemoryScan;
+import tern.kernels.memory.ReferenceMemoryScan;
 import tern.kernels.modal.ModalScan;
 import tern.kernels.modal.ReferenceModalScan;
 import tern.kernels.norm.Norm;
@@ -64,7 +66,7 @@ public record KernelSet(String name, Matmul matmul, StoredWeights stored, Elemen
         HeadConvolution headConvolution,
         FilterShaping filters, ModalScan modal, StateScan stateScan, AverageScan averageScan, DiagonalScan diagonalScan,
         AffineScan affineScan, SelectiveScan selectiveScan,
-        CellScan cellScan, UnitScan unitScan,
+        CellScan cellScan, UnitScan unitScan, MemoryScan memoryScan,
         Attention attention, ChunkedAttention chunkedAttention,
         CrossEntropy crossEntropy, AdamWStep adamW) {
     private static final KernelSet REFERENCE = new KernelSet("reference", new ReferenceMatmul(),
@@ -76,7 +78,7 @@ public record KernelSet(String name, Matmul matmul, StoredWeights stored, Elemen
             new ReferenceHeadConvolution(), new ReferenceFilterShaping(), new ReferenceModalScan(),
             new ReferenceStateScan(), new ReferenceAverageScan(), new ReferenceDiagonalScan(),
             new ReferenceAffineScan(), new ReferenceSelectiveScan(),
-            new ReferenceCellScan(), new ReferenceUnitScan(),
+            new ReferenceCellScan(), new ReferenceUnitScan(), new ReferenceMemoryScan(),
             new ReferenceAttention(), new ReferenceChunkedAttention(), new ReferenceCrossEntropy(),
             new ReferenceAdamW());
 

@@ -9,6 +9,7 @@ import tern.kernels.steady.SteadyDilatedConvolution;
 import tern.kernels.steady.SteadyElementwise;
 import tern.kernels.steady.SteadyHeadConvolution;
 import tern.kernels.steady.SteadyLongConvolution;
+import tern.kernels.steady.SteadyMemoryScan;
 import tern.kernels.steady.SteadyModalScan;
 import tern.kernels.steady.SteadyStateScan;
 import tern.kernels.steady.SteadyUnitScan;
@@ -29,7 +30,7 @@ final class SteadyBodies {
                 new SteadyHeadConvolution(set.headConvolution()),
                 set.filters(), set.modal(), set.stateScan(), set.averageScan(), set.diagonalScan(),
                 set.affineScan(), set.selectiveScan(), new SteadyCellScan(set.cellScan()),
-                new SteadyUnitScan(set.unitScan()),
+                new SteadyUnitScan(set.unitScan()), set.memoryScan(),
                 set.attention().positionsAlone() ? set.attention() : new SteadyAttention(set.attention()),
                 set.chunkedAttention().positionsAlone() ? set.chunkedAttention()
                         : new SteadyChunkedAttention(set.chunkedAttention()),
@@ -44,6 +45,7 @@ final class SteadyBodies {
                 new SteadyModalScan(set.modal()), new SteadyStateScan(set.stateScan()),
                 new SteadyAverageScan(set.averageScan()), new SteadyDiagonalScan(set.diagonalScan()),
                 set.affineScan(), set.selectiveScan(), set.cellScan(), set.unitScan(),
+                new SteadyMemoryScan(set.memoryScan()),
                 set.attention(),
                 set.chunkedAttention(), set.crossEntropy(), set.adamW()));
     }

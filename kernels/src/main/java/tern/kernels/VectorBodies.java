@@ -16,6 +16,7 @@ import tern.kernels.embedding.VectorEmbedding;
 import tern.kernels.loss.VectorCrossEntropy;
 import tern.kernels.matmul.RowwiseMatmul;
 import tern.kernels.matmul.VectorMatmul;
+import tern.kernels.memory.VectorMemoryScan;
 import tern.kernels.modal.VectorModalScan;
 import tern.kernels.norm.VectorNorm;
 import tern.kernels.optimise.VectorAdamW;
@@ -37,7 +38,7 @@ final class VectorBodies {
             new VectorHeadConvolution(),
             new VectorFilterShaping(), new VectorModalScan(), new VectorStateScan(), new VectorAverageScan(),
             new VectorDiagonalScan(), new VectorAffineScan(), new VectorSelectiveScan(),
-            new VectorCellScan(new VectorMatmul()), new VectorUnitScan(), new VectorAttention(),
+            new VectorCellScan(new VectorMatmul()), new VectorUnitScan(), new VectorMemoryScan(), new VectorAttention(),
             new VectorChunkedAttention(),
             new VectorCrossEntropy(),
             new VectorAdamW());
@@ -54,7 +55,7 @@ final class VectorBodies {
                 VectorLongConvolution.positionByPosition(),
                 SET.headConvolution(), SET.filters(), VectorModalScan.stepping(),
                 new VectorStateScan(Integer.MAX_VALUE), SET.averageScan(), SET.diagonalScan(),
-                SET.affineScan(), SET.selectiveScan(), SET.cellScan(), SET.unitScan(),
+                SET.affineScan(), SET.selectiveScan(), SET.cellScan(), SET.unitScan(), SET.memoryScan(),
                 VectorAttention.positionByPosition(), VectorChunkedAttention.positionByPosition(), SET.crossEntropy(),
                 SET.adamW()));
     }

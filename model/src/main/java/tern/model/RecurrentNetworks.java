@@ -6,11 +6,15 @@ import java.util.function.IntFunction;
 
 import tern.mixers.recurrent.ParallelRnnConfig;
 import tern.mixers.recurrent.RecurrentConfig;
+import tern.mixers.titans.TitansConfig;
 import tern.ops.Cell;
 import tern.ops.UnitCell;
 import tern.sequence.MixerConfig;
 
-/** Presets whose layers are recurrent networks: all units reading each other, or in heads ({@code flash-…}). */
+/**
+ * Presets whose layers are recurrent networks: all units reading each other, or in heads ({@code flash-…}), or each itself ({@code
+ * para-…}); and memories that learn while they read.
+ */
 final class RecurrentNetworks {
     private RecurrentNetworks() {
     }
@@ -30,6 +34,9 @@ final class RecurrentNetworks {
         all(families, "flash-slstm", RecurrentConfig.heads(Cell.SLSTM, heads));
         all(families, "para-gru", ParallelRnnConfig.of(UnitCell.PARA_GRU));
         all(families, "para-lstm", ParallelRnnConfig.of(UnitCell.PARA_LSTM));
+        all(families, "titans", TitansConfig.memory(heads));
+        all(families, "titans-gate", TitansConfig.gate(heads, 64));
+        all(families, "titans-layer", TitansConfig.layer(heads, 64));
         return families;
     }
 

@@ -571,6 +571,25 @@ public interface Ops {
      */
     Solved unitNewton(UnitCell cell, Tensor x, Tensor weight, Tensor state, int limit, double tolerance);
 
+    /**
+     * A linear memory that learns while it reads, by gradient descent with momentum and forgetting (Titans, arXiv 2501.00663,
+     * sections 3.1 and 3.2): with the anchor A = M at the beginning of a chunk of C positions, e = Aᵀ k − v, S ← η S − 2θ k eᵀ, M ← (1 −
+     * α) M + S, y = Mᵀ q. With C = 1 every gradient is taken at the newest memory, which with η = 0 is the delta rule.
+     *
+     * @param query q [B,T,H,K]
+     * @param key k [B,T,H,K]; a gradient step is stable for 2θ·|k|² up to 1 or so
+     * @param value v [B,T,H,V]
+     * @param rate θ [B,T,H,1], 0 or more
+     * @param momentum η [B,T,H,1], 0 to 1
+     * @param keep 1 − α [B,T,H,1], 0 to 1
+     * @param chunk C, 1 or more
+     * @param ages position of the first row of each sequence, B entries; chunks are counted from position 0
+     * @param state M, S and A [B,H,3,K,V]; moved
+     * @return y [B,T,H,V] and the next state
+     */
+    Scanned memoryScan(Tensor query, Tensor key, Tensor value, Tensor rate, Tensor momentum, Tensor keep, int chunk,
+            long[] ages, Tensor state);
+
     // ── attention ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     /**

@@ -1,0 +1,144 @@
+package tern.kernels.memory;
+
+import java.util.List;
+import java.util.function.DoubleSupplier;
+
+import org.junit.jupiter.api.Test;
+
+import tern.kernels.KernelLaw;
+import tern.kernels.ThreadTeam;
+import tern.kernels.memory.MemoryScan.Inputs;
+import tern.kernels.recurrence.ReferenceStateScan;
+import tern.kernels.recurrence.ScanInputs;
+import tern.tensor.DType;
+import tern.tensor.Tensor;
+
+/** Plain gradients are slopes; vector = plain; without momentum, gradients at the newest memory are the delta rule. */
+class MemoryScanTest {
+    private static final double TOLERANCE = 2e-5;
+
+    private record Case(KernelLaw law, Inputs in, Tensor state, Tensor dy, Tensor dNext) {
+        static Case of(KernelLaw law, DType type, int batch, int time, int heads, int keys, int values, int chunk) {
+            Tensor key = law.gaussian(type, batch, time, heads, keys);
+            for (long i = 0; i < key.elements(); i++) {
+                key.set(i, key.get(i) / Math.sqrt(keys));
+            }
+            long[] ages = new long[batch];
+            for (int b = 0; b < batch; b++) {
+                ages[b] = 3L * b;
+            }
+            Inputs in = new Inputs(law.gaussian(type, batch, time, heads, keys), key,
+                    law.gaussian(type, batch, time, heads, values), gate(law, type, 0.4, batch, time, heads),
+                    gate(law, type, 0.9, batch, time, heads), gate(law, type, 1, batch, time, heads), chunk, ages);
+            return new Case(law, in, law.gaussian(type, batch, heads, 3, keys, values),
+                    law.gaussian(type, batch, time, heads, values),
+                    law.gaussian(type, batch, heads, 3, keys, values));
+        }
+
+        private static Tensor gate(KernelLaw law, DType type, double most, int batch, int time, int heads) {
+            Tensor gate = law.gaussian(type, batch, time, heads, 1);
+            for (long i = 0; i < gate.elements(); i++) {
+                gate.set(i, most / (1 + Math.exp(-gate.get(i))));
+            }
+            return gate;
+        }
+
+        List<Tensor> forward(MemoryScan body, ThreadTeam team) {
+            Tensor y = law.copy(dy);
+            Tensor next = law.copy(state);
+            body.forward(team, in, next, y, next);
+            return List.of(y, next);
+        }
+
+        List<Tensor> backward(MemoryScan body, ThreadTeam team) {
+            List<Tensor> of = List.of(in.query(), in.key(), in.value(), in.rate(), in.momentum(), in.keep(), state);
+            List<Tensor> slopes = of.stream().map(one -> law.blank(one.dtype(), one.shape().toArray())).toList();
+            body.backward(team, in, state, dy, dNext, new Inputs(slopes.get(0), slopes.get(1), slopes.get(2),
+                    slopes.get(3), slopes.get(4), slopes.get(5), in.chunk(), in.ages()), slopes.get(6));
+            return slopes;
+        }
+    }
+
+    @Test
+    void plainGradientsAreSlopes() {
+        try (KernelLaw law = new KernelLaw(6100)) {
+            Case one = Case.of(law, DType.F64, 2, 7, 1, 2, 3, 4);
+            MemoryScan plain = new ReferenceMemoryScan();
+            ThreadTeam team = law.team(1);
+            List<Tensor> slopes = one.backward(plain, team);
+            List<Tensor> of = List.of(one.in.query(), one.in.key(), one.in.value(), one.in.rate(), one.in.momentum(),
+                    one.in.keep(), one.state);
+            DoubleSupplier loss = () -> {
+                List<Tensor> made = one.forward(plain, team);
+                return KernelLaw.dot(one.dy, made.get(0)) + KernelLaw.dot(one.dNext, made.get(1));
+            };
+            for (int i = 0; i < of.size(); i++) {
+                law.assertGradient("input " + i, of.get(i), slopes.get(i), loss);
+            }
+            law.assertGuardsUntouched();
+        }
+    }
+
+    @Test
+    void vectorIsPlain() {
+        for (int time : new int[] {0, 1, 2, 63, 64, 65, 130}) {
+            check(6200 + time, 2, time, 2, 3, 5, 7);
+        }
+        for (int values : new int[] {1, 15, 16, 17, 33}) {
+            check(6400 + values, 1, 9, 2, 4, values, 1);
+        }
+        check(6500, 1, 20, 1, 16, 16, 64);
+    }
+
+    private void check(long seed, int batch, int time, int heads, int keys, int values, int chunk) {
+        try (KernelLaw law = new KernelLaw(seed)) {
+            Case one = Case.of(law, DType.F32, batch, time, heads, keys, values, chunk);
+            MemoryScan plain = new ReferenceMemoryScan();
+            MemoryScan vector = new VectorMemoryScan();
+            List<Tensor> expected = one.forward(plain, law.team(1));
+            List<Tensor> slopes = one.backward(plain, law.team(1));
+            for (int threads : new int[] {1, 4}) {
+                List<Tensor> made = one.forward(vector, law.team(threads));
+                List<Tensor> back = one.backward(vector, law.team(threads));
+                for (int i = 0; i < 2; i++) {
+                    law.assertClose("forward " + i, made.get(i), expected.get(i), TOLERANCE);
+                }
+                for (int i = 0; i < slopes.size(); i++) {
+                    law.assertClose("backward " + i, back.get(i), slopes.get(i), 10 * TOLERANCE);
+                }
+            }
+            law.assertGuardsUntouched();
+        }
+    }
+
+    /** M ← (1 − α) M − 2θ k (Mᵀ k − v)ᵀ is a diagonal transition and one of rank one. */
+    @Test
+    void gradientsAtTheNewestMemoryAreTheDeltaRule() {
+        try (KernelLaw law = new KernelLaw(6600)) {
+            int time = 12, keys = 4, values = 3;
+            Case one = Case.of(law, DType.F64, 1, time, 1, keys, values, 1);
+            one.in.momentum().fill(0);
+            Tensor logDecay = law.copy(one.in.keep());
+            Tensor rewrite = law.copy(one.in.key());
+            Tensor written = law.copy(one.in.value());
+            for (int t = 0; t < time; t++) {
+                logDecay.set(t, Math.log(one.in.keep().get(t)));
+                for (int i = 0; i < keys; i++) {
+                    rewrite.set((long) t * keys + i, -2 * one.in.rate().get(t) * rewrite.get((long) t * keys + i));
+                }
+                for (int i = 0; i < values; i++) {
+                    written.set((long) t * values + i, 2 * one.in.rate().get(t) * written.get((long) t * values + i));
+                }
+            }
+            ScanInputs rule = ScanInputs.rankOne(one.in.query(), one.in.key(), written, logDecay, one.in.key(), rewrite);
+            Tensor memory = law.gaussian(DType.F64, 1, 1, keys, values);
+            for (int i = 0; i < keys * values; i++) {
+                memory.set(i, one.state.get(i));
+            }
+            Tensor expected = law.copy(one.dy);
+            new ReferenceStateScan().forward(law.team(1), rule, memory, expected, memory);
+            List<Tensor> made = one.forward(new ReferenceMemoryScan(), law.team(1));
+            law.assertClose("y", made.get(0), expected);
+        }
+    }
+}

@@ -1,0 +1,18 @@
+/**
+ * Titans' neural memory with a linear memory a head (Behrouz et al. 2025, arXiv 2501.00663).
+ *
+ * <pre>
+ * e = Aᵀ k − v,  S ← η S − 2θ k eᵀ,  M ← (1 − α) M + S,  m = Mᵀ q      A: M where the chunk began
+ * memory  y = W_o norm_h(m)
+ * gate    y = W_o(attention ⊙ σ(W_g norm_h(m)))       memory and attention side by side
+ * layer   y = W_o attention(norm_h(m))                 attention over what the memory gives
+ * </pre>
+ *
+ * <p>Glossary. <em>Anchor</em> A: the memory at which the gradients of a chunk are taken, so that a chunk can be learnt at once. q and k
+ * have length 1 and pass a short filter with v; θ, η and 1 − α are gates of the input. <em>Window</em>: attention reads chunks of so
+ * many positions, each position those of its own chunk up to itself. What the paper calls persistent tokens is left out.
+ */
+@NullMarked
+package tern.mixers.titans;
+
+import org.jspecify.annotations.NullMarked;
