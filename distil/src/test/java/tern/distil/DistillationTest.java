@@ -21,6 +21,9 @@ import tern.mixers.channel.GatedMlpConfig;
 import tern.mixers.hyena.HyenaConfig;
 import tern.mixers.hyena.ImplicitFilterConfig;
 import tern.mixers.hyena.MultiHyenaConfig;
+import tern.mixers.longconv.ConvolutionLayerConfig;
+import tern.mixers.longconv.ImplicitConvConfig;
+import tern.mixers.longconv.SgConvConfig;
 import tern.mixers.mega.GatedAttention;
 import tern.mixers.mega.GatedAttentionConfig;
 import tern.mixers.mega.MovingAverageConfig;
@@ -166,6 +169,33 @@ class DistillationTest {
                     .of(3)) ? 3 : 4));
             assertThat(distillation.stateFloats()).isLessThanOrEqualTo(teacher.stateFloats(50) - chunk);
         }
+    }
+
+    /** Long convolutions without gates become modes within the same layer; the smoother the filter, the fewer. */
+    @Test
+    void convolutionLayersBecomeModes() {
+        Stack teacher = teacher(new ConvolutionLayerConfig(new ImplicitConvConfig(SMOOTH, Activation.GELU), false),
+                GatedMlpConfig.gated(16, Activation.SILU),
+                new ConvolutionLayerConfig(new SgConvConfig(16, 2, Activation.GELU), true));
+        // Ramps down to 0 over the lags of two scales, straight in each.
+        for (int scale = 0; scale < 4; scale++) {
+            Tensor numbers = teacher.parameters().find("branches.2.mixer.mover.scale" + scale + ".weight")
+                    .orElseThrow().tensor();
+            for (long i = 0; i < numbers.elements(); i++) {
+                double lag = i % 16 + 0.5;
+                numbers.set(i, scale == 0 ? 1 - lag / 32 : scale == 1 ? 1 - lag / 16 : 0);
+            }
+        }
+        Distillation distillation = Distillation.of(teacher, ops, how, new Target.Tolerance(3e-2), memory);
+        assertThat(distillation.choices()).hasSize(16).allMatch(choice -> choice.met());
+        double[] expected = hidden(teacher);
+        double[] found = hidden(distillation.student());
+        for (int i = 0; i < expected.length; i++) {
+            assertThat(found[i]).as("element %d, seed %d", i, SEED).isCloseTo(expected[i], within(0.1));
+        }
+        assertThat(distillation.student().stateFloats(5000)).isEqualTo(distillation.stateFloats())
+                .isLessThan(16 * 20);
+        assertThat(teacher.stateFloats(5000)).isGreaterThan(2 * 8 * 5000);
     }
 
     /** An average of the future cannot be stepped, so nothing takes its place. */

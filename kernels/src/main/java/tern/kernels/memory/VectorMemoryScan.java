@@ -99,7 +99,8 @@ public final class VectorMemoryScan implements MemoryScan {
             float keep = of(in.keep(), row);
             float weight = -2 * of(in.rate(), row);
             for (int k = 0; k < keys; k++) {
-                MemoryLoops.write(from, fromAt + k * n, to, toAt + k * n, apart, eta, weight * key[k], surprise, keep, n);
+                MemoryLoops.write(from, fromAt + k * n, to, toAt + k * n, apart, eta, weight * key[k], surprise, keep,
+                        n);
             }
         }
     }

@@ -93,7 +93,7 @@ class CellScanTest {
         for (int time : new int[] {0, 1, 2, 16}) {
             check(4200 + time, cell, 3, time, 2, 5);
         }
-        for (int units : new int[] {1, 15, 16, 17, 31, 33}) {
+        for (int units : new int[] {1, 16, 17, 33}) {
             check(4300 + units, cell, 2, 17, 1, units);
         }
         check(4400, cell, 5, 16, 2, 36);

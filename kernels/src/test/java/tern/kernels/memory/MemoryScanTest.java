@@ -81,10 +81,10 @@ class MemoryScanTest {
 
     @Test
     void vectorIsPlain() {
-        for (int time : new int[] {0, 1, 2, 63, 64, 65, 130}) {
+        for (int time : new int[] {0, 1, 64, 65}) {
             check(6200 + time, 2, time, 2, 3, 5, 7);
         }
-        for (int values : new int[] {1, 15, 16, 17, 33}) {
+        for (int values : new int[] {1, 16, 17}) {
             check(6400 + values, 1, 9, 2, 4, values, 1);
         }
         check(6500, 1, 20, 1, 16, 16, 64);
@@ -130,7 +130,8 @@ class MemoryScanTest {
                     written.set((long) t * values + i, 2 * one.in.rate().get(t) * written.get((long) t * values + i));
                 }
             }
-            ScanInputs rule = ScanInputs.rankOne(one.in.query(), one.in.key(), written, logDecay, one.in.key(), rewrite);
+            ScanInputs rule = ScanInputs.rankOne(one.in.query(), one.in.key(), written, logDecay, one.in.key(),
+                    rewrite);
             Tensor memory = law.gaussian(DType.F64, 1, 1, keys, values);
             for (int i = 0; i < keys * values; i++) {
                 memory.set(i, one.state.get(i));

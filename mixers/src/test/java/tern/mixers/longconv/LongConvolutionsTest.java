@@ -31,10 +31,10 @@ class LongConvolutionsTest extends MixerContract {
 
     @Override
     protected List<MixerCase> cases() {
-        return List.of(MixerCase.of("sgconv", layer(SgConvConfig.of(3)), 5, 20, 26),
-                MixerCase.of("multires", new ConvolutionLayerConfig(MultiresConfig.of(3), true), 5, 20, 26),
+        return List.of(MixerCase.of("sgconv", layer(SgConvConfig.of(3)), 5, 16, 20),
+                MixerCase.of("multires", new ConvolutionLayerConfig(MultiresConfig.of(3), true), 5, 16, 20),
                 MixerCase.of("implicit", layer(new ImplicitConvConfig(ImplicitFilterConfig.small(), Activation.GELU)),
-                        5, 20, 26));
+                        5, 16, 20));
     }
 
     /** What only repeats the history. */

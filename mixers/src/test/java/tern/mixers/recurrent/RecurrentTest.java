@@ -45,7 +45,6 @@ class RecurrentTest extends MixerContract {
                 MixerCase.of("gru", RecurrentConfig.heads(Cell.GRU, 2), 6, 8, 21),
                 MixerCase.of("gru, reset first", RecurrentConfig.of(Cell.GRU_RESET_FIRST), 6, 8, 21),
                 MixerCase.of("slstm", RecurrentConfig.exponential(2), 8, 8, 21),
-                MixerCase.of("elman, filtered", new RecurrentConfig(Cell.ELMAN, 2, 3, false), 6, 8, 9),
                 MixerCase.of("lstm, heads", RecurrentConfig.heads(Cell.LSTM, 2), 40, 8, 50));
     }
 

@@ -22,7 +22,6 @@ class TitansTest extends MixerContract {
     protected List<MixerCase> cases() {
         return List.of(
                 MixerCase.of("memory", new TitansConfig(2, 5, 3, TitansConfig.Arrangement.MEMORY, 0), 6, 8, 18),
-                MixerCase.of("newest memory", new TitansConfig(1, 1, 3, TitansConfig.Arrangement.MEMORY, 0), 4, 8, 18),
                 MixerCase.of("gate", new TitansConfig(2, 4, 3, TitansConfig.Arrangement.GATE, 6), 6, 8, 18),
                 MixerCase.of("layer", new TitansConfig(2, 4, 3, TitansConfig.Arrangement.LAYER, 6), 6, 8, 18));
     }
