@@ -29,4 +29,5 @@ module tern.mixers {
     exports tern.mixers.statespace;
     exports tern.mixers.tcn;
     exports tern.mixers.titans;
+    exports tern.mixers.universal;
 }

@@ -64,6 +64,7 @@ import tern.mixers.tcn.DilatedStackConfig;
 import tern.mixers.tcn.TcnBlockConfig;
 import tern.mixers.tcn.TcncaSimpleConfig;
 import tern.mixers.titans.TitansConfig;
+import tern.mixers.universal.UniversalConfig;
 import tern.sequence.MixerConfig;
 
 /** The kinds of mixers: the name that a saved model uses for each, and the record that configures it. Immutable. */
@@ -115,6 +116,7 @@ public final class MixerCatalog {
         KINDS.put("implicit-conv", ImplicitConvConfig.class);
         KINDS.put("convolution-layer", ConvolutionLayerConfig.class);
         KINDS.put("titans", TitansConfig.class);
+        KINDS.put("universal", UniversalConfig.class);
         KINDS.put("fnet", FNetConfig.class);
         KINDS.put("fourier-transformer", FourierTransformerConfig.class);
         KINDS.put("mamba", MambaConfig.class);

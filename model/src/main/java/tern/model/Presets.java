@@ -41,6 +41,7 @@ import tern.mixers.rwkv.RwkvChannelMixConfig;
 import tern.mixers.tcn.DilatedStackConfig;
 import tern.mixers.tcn.TcnBlockConfig;
 import tern.mixers.tcn.TcncaSimpleConfig;
+import tern.mixers.universal.UniversalConfig;
 import tern.ops.Activation;
 import tern.ops.Weighing;
 import tern.sequence.BranchContext;
@@ -109,6 +110,10 @@ public final class Presets {
             LongConvolutions.families().forEach((family, mixer) -> putBalanced(family, size, mixer));
             ScanStates.families(size.width, size.context)
                     .forEach((family, mixer) -> putBalanced(family, size, mixer));
+            // Each block is used twice, at most.
+            ALL.put("universal-" + size.name().toLowerCase(Locale.ROOT), StackConfig.of(size.width, size.context,
+                    Collections.nCopies(size.layers, new UniversalConfig(AttentionConfig.of(size.heads),
+                            GatedMlpConfig.gated(gatedInner(size), Activation.SILU), 2, 0.01))));
             putMega(size);
             putTcn(size);
         }

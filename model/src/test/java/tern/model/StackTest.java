@@ -185,6 +185,7 @@ class StackTest {
     @ValueSource(strings = {"nano", "tiny", "small", "base"})
     void presetsOfRecurrentNetworksAndLongConvolutionsAreWithinTwoPercentOfTheTransformer(String size) {
         double transformer = count("transformer-" + size);
+        assertThat(count("universal-" + size)).isCloseTo(transformer, within(0.02 * transformer));
         for (String family : LongConvolutions.families().keySet()) {
             assertThat(count(family + "-" + size)).as(family).isCloseTo(transformer, within(0.02 * transformer));
         }

@@ -21,7 +21,7 @@ class EveryPresetLearnsTest {
     @ValueSource(strings = {"linear-attention", "linear-taylor", "t2r", "hedgehog", "linfusion", "jrt", "retnet",
         "transnormer",
         "gla", "hgrn2", "mlstm", "mlstm-sigmoid", "mamba2", "delta-net", "gated-delta-net", "kimi-delta", "elman",
-        "lstm", "gru", "slstm", "para-lstm", "titans-gate", "sgconv", "multires", "mega",
+        "lstm", "slstm", "para-lstm", "titans-gate", "sgconv", "mega",
         "tcnca", "tcnca-simple", "tcn", "lfm2",
         "gated-delta-hybrid", "gated-delta-experts", "falcon-h1", "mega-tcn", "megalodon", "mamba", "griffin",
         "min-gru", "min-lstm", "s4d", "s5", "conv-s5", "lssl", "lmu", "prf", "aaren"})

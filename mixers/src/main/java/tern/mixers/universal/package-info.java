@@ -1,0 +1,19 @@
+/**
+ * A block repeated in depth, with a halting time of each position (Universal Transformer, Dehghani et al. 2018, arXiv 1807.03819; Graves
+ * 2016, arXiv 1603.08983).
+ *
+ * <pre>
+ * s⁰ = x;  for τ = 1 … T:  s ← s + a(norm(s + e_τ)), s ← s + f(norm(s)), held where a position has halted
+ * p = σ(w·s + b);  weights ω_τ = p while Σp ≤ 1 − ε, then the rest R = 1 − Σp;  y = Σ_τ ω_τ s^τ − x
+ * </pre>
+ *
+ * <p>Glossary. <em>Step</em>: one use of the block; all steps have its parameters. <em>Halted</em>: the weights of a position have come to
+ * 1; its s stays what it is, and so do the keys it gives to later steps. Every step is computed for every position all the same,
+ * because later positions read what earlier ones give at each step: halting decides what counts, not what is spent. The last step
+ * takes what is left. Weights are summed as Graves has it, not blended one after the other. A penalty on the number of steps is
+ * not added to the loss.
+ */
+@NullMarked
+package tern.mixers.universal;
+
+import org.jspecify.annotations.NullMarked;
