@@ -84,6 +84,26 @@ class CompareCommandTest {
         assertThat(said()).contains("holds another comparison").contains("choose another folder");
     }
 
+    /** A needle is looked for at several lengths and depths; guesses stand at every length. */
+    @Test
+    void needlesAreJudgedByDepthToo() throws IOException {
+        assertThat(tern("compare", "--task", "passkey", "--presets", "mega", "--seeds", "1", "--steps", "1",
+                "--threads",
+                "1", "--out", folder.resolve("n").toString(), "--set", "task.length=28", "task.longer=[2]", "width=16",
+                "batch=4", "branches.*.keyWidth=4", "branches.*.valueWidth=8")).as(err::toString).isZero();
+        String table = out.toString(StandardCharsets.UTF_8);
+        assertThat(table).contains("| *one of 10 digits* | – | 10.0 | 10.0 | – |")
+                .contains("| model | group | at 28 | at 56 |").containsPattern("\\| mega \\| 80–100 % \\| [0-9.]+ \\|");
+        JsonNode tests = JSON.readTree(Files.readAllLines(folder.resolve("n/results.jsonl")).getFirst()).path("tests");
+        assertThat(tests.path(1).path("groups").size()).isEqualTo(5);
+        long scored = 0;
+        for (JsonNode group : tests.path(1).path("groups")) {
+            scored += group.path("scored").asLong();
+        }
+        assertThat(scored).isEqualTo(tests.path(1).path("scores").path("scored").asLong()).isPositive();
+        assertThat(Files.readString(folder.resolve("n/report.html"))).contains("\"groups\":[\"0–20 %\"");
+    }
+
     @ParameterizedTest
     @CsvSource(delimiter = '|', value = {
         "compare --task mqr --presets transformer --out x | unknown task \"mqr\"; did you mean \"mqar\"?",

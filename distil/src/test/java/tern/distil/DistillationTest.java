@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 import java.util.List;
 import java.util.Optional;
 import java.util.SplittableRandom;
+import java.util.function.UnaryOperator;
 
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -24,10 +25,10 @@ import tern.mixers.hyena.MultiHyenaConfig;
 import tern.mixers.longconv.ConvolutionLayerConfig;
 import tern.mixers.longconv.ImplicitConvConfig;
 import tern.mixers.longconv.SgConvConfig;
-import tern.mixers.mega.GatedAttention;
 import tern.mixers.mega.GatedAttentionConfig;
 import tern.mixers.mega.MovingAverageConfig;
 import tern.mixers.mega.Normalisation;
+import tern.mixers.mega.OverMover;
 import tern.mixers.mega.RelativeBias;
 import tern.mixers.modal.ModalMover;
 import tern.mixers.modal.ModalRecurrence;
@@ -36,6 +37,7 @@ import tern.mixers.statespace.ModeStart;
 import tern.mixers.statespace.S4dConfig;
 import tern.mixers.statespace.StateSpaceModal;
 import tern.mixers.tcn.DilatedStackConfig;
+import tern.mixers.tcn.TcncaSimpleConfig;
 import tern.model.ModelState;
 import tern.model.Parameters;
 import tern.model.Stack;
@@ -139,12 +141,20 @@ class DistillationTest {
     /** Mega's averages and the linear dilated stack are filters too: modes take their place in front of the attention. */
     @Test
     void theMoverOfMegaBecomesModes() {
+        theMoverBecomesModes(mover -> GatedAttentionConfig.language(mover, 4, 12, 16), 12);
+    }
+
+    @Test
+    void theMoverOfSimpleAttentionBecomesModes() {
+        theMoverBecomesModes(mover -> TcncaSimpleConfig.of(mover, 4, 16), 8);
+    }
+
+    private void theMoverBecomesModes(UnaryOperator<MixerConfig> unit, int valueWidth) {
         for (MixerConfig mover : List.of(MovingAverageConfig.of(3),
                 new MovingAverageConfig(2, true, false, Activation.SILU, Optional.empty()),
                 DilatedStackConfig.linear(2, 2, 5))) {
             boolean rings = mover instanceof DilatedStackConfig;
-            Stack teacher = teacher(GatedAttentionConfig.language(mover, 4, 12, 16), GatedMlpConfig.gated(16,
-                    Activation.SILU));
+            Stack teacher = teacher(unit.apply(mover), GatedMlpConfig.gated(16, Activation.SILU));
             for (int layer = 0; rings && layer < 5; layer++) {
                 // The layers together: 0.6^lag, up to the lag 31.
                 Tensor weight = teacher.parameters().find("branches.0.mixer.move.layer" + layer + ".weight")
@@ -161,9 +171,9 @@ class DistillationTest {
             for (int i = 0; i < expected.length; i++) {
                 assertThat(found[i]).as("%s, element %d, seed %d", mover, i, SEED).isCloseTo(expected[i], within(2e-3));
             }
-            assertThat(((GatedAttention) distillation.student().mixers().getFirst()).mover())
+            assertThat(((OverMover) distillation.student().mixers().getFirst()).mover())
                     .isInstanceOf(ModalMover.class);
-            long chunk = 16 * (4 + 12);
+            long chunk = 16L * (4 + valueWidth);
             assertThat(distillation.student().stateFloats(50)).isEqualTo(distillation.stateFloats() + chunk);
             assertThat(teacher.stateFloats(50)).isEqualTo(chunk + 8 * (rings ? 31 : mover.equals(MovingAverageConfig
                     .of(3)) ? 3 : 4));

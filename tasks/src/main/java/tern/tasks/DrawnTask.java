@@ -98,6 +98,16 @@ final class DrawnTask implements Task {
     }
 
     @Override
+    public List<String> groups() {
+        return generator.groups();
+    }
+
+    @Override
+    public int group(Example example) {
+        return generator.group(example);
+    }
+
+    @Override
     public Batch train(long seed, long step, int rows) {
         List<Example> examples = new ArrayList<>();
         for (int row = 0; row < rows; row++) {

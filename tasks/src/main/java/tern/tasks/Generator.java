@@ -47,6 +47,16 @@ public interface Generator extends TaskConfig {
      */
     Example draw(Draws draws, int length, boolean training);
 
+    /** Names of the groups that test sequences are also judged by; see {@link Task#groups}. */
+    default List<String> groups() {
+        return List.of();
+    }
+
+    /** The number of the group that a sequence belongs to. */
+    default int group(Example example) {
+        return 0;
+    }
+
     /** What trivial guesses get on these sequences. */
     List<Baseline> baselines(List<Example> test);
 

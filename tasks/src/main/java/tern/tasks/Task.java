@@ -46,6 +46,16 @@ public interface Task {
      */
     List<Example> test(int length);
 
+    /** Names of the groups that test sequences are also judged by, such as where a needle stands; none if by no groups. */
+    default List<String> groups() {
+        return List.of();
+    }
+
+    /** The number of the group that a sequence belongs to; not asked where there are none. */
+    default int group(Example example) {
+        return 0;
+    }
+
     /** What trivial guesses get on {@link #test}. */
     List<Baseline> baselines(int length);
 }

@@ -267,6 +267,7 @@ class GeneratorsTest {
                     assertThat(example.labels()[255 + i]).isEqualTo(digits.charAt(i));
                 }
                 assertThat(Math.abs(at - depth * 242)).isLessThan(6);
+                assertThat(task.group(example)).as("fifth of %s", depth).isEqualTo((int) (4 * depth));
             }
         }
     }

@@ -53,8 +53,9 @@ public final class TaskRun {
      * How a model did at one length.
      *
      * @param length as the task calls it
+     * @param groups the same of each of the task's groups, if it has any
      */
-    public record AtLength(int length, Scores scores) {
+    public record AtLength(int length, Scores scores, List<Scores> groups) {
     }
 
     /**
@@ -127,7 +128,8 @@ public final class TaskRun {
                 Standing end = train(trainer, begin(trainer), sink, stop);
                 List<AtLength> tests = new ArrayList<>();
                 for (int length : plan.task().testLengths()) {
-                    tests.add(new AtLength(length, trainer.evaluate(plan.task(), plan.task().test(length))));
+                    tests.add(new AtLength(length, trainer.evaluate(plan.task(), plan.task().test(length)),
+                            grouped(trainer, length)));
                 }
                 Checkpoint.save(plan.folder(), model, Map.of(), Map.of("task", plan.task().name(), "architecture",
                         plan.name(), "trained_steps", Long.toString(end.step)));
@@ -136,6 +138,17 @@ public final class TaskRun {
                         end.looks, tests);
             }
         }
+    }
+
+    private List<Scores> grouped(Trainer trainer, int length) {
+        Task task = plan.task();
+        List<Scores> scores = new ArrayList<>();
+        for (int group = 0; group < task.groups().size(); group++) {
+            int wanted = group;
+            scores.add(trainer.evaluate(task,
+                    task.test(length).stream().filter(example -> task.group(example) == wanted).toList()));
+        }
+        return scores;
     }
 
     private Path state() {

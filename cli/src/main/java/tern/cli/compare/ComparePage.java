@@ -12,6 +12,7 @@ import tern.tasks.Baseline;
 import tern.tasks.Metric;
 import tern.tasks.Task;
 import tern.train.ReportPage;
+import tern.train.Scores;
 import tern.train.TaskRun;
 
 /** A comparison as a page: one file that needs no network. Stateless; safe for use by several threads. */
@@ -47,9 +48,16 @@ final class ComparePage {
         data.set("settings", JSON.valueToTree(plan.settings()));
         data.set("taskSettings", JSON.valueToTree(plan.taskSettings()));
         data.set("lengths", JSON.valueToTree(task.testLengths()));
+        data.set("groups", JSON.valueToTree(task.groups()));
         ArrayNode baselines = data.putArray("baselines");
-        for (Baseline baseline : task.baselines(task.testLengths().getFirst())) {
-            baselines.addObject().put("name", baseline.name()).put("value", baseline.value());
+        List<List<Baseline>> guesses = task.testLengths().stream().map(task::baselines).toList();
+        for (int i = 0; i < guesses.getFirst().size(); i++) {
+            ObjectNode baseline = baselines.addObject().put("name", guesses.getFirst().get(i).name()).put("value",
+                    guesses.getFirst().get(i).value());
+            ArrayNode values = baseline.putArray("values");
+            for (List<Baseline> at : guesses) {
+                values.add(at.get(i).value());
+            }
         }
         ArrayNode models = data.putArray("models");
         for (String preset : plan.presets()) {
@@ -81,8 +89,12 @@ final class ComparePage {
             }
             ArrayNode tests = one.putArray("tests");
             for (TaskRun.AtLength test : run.tests()) {
-                tests.addObject().put("length", test.length()).put("score", test.scores().in(task.metric()))
-                        .put("last", test.scores().last()).put("exact", test.scores().exact());
+                ArrayNode groups = tests.addObject().put("length", test.length())
+                        .put("score", test.scores().in(task.metric())).put("last", test.scores().last())
+                        .put("exact", test.scores().exact()).putArray("groups");
+                for (Scores group : task.groups().isEmpty() ? List.<Scores>of() : test.groups()) {
+                    groups.add(group.scored() == 0 ? -1 : group.exact());
+                }
             }
         }
         return model;

@@ -60,11 +60,40 @@ final class CompareTable {
                 row(text, preset, own, symbols);
             }
         }
-        for (Baseline baseline : task.baselines(lengths.getFirst())) {
-            text.append("| *").append(baseline.name()).append("* | – | ").append(shown(task.metric(), baseline.value()))
-                    .append(" |").append(" – |".repeat(columns - 1)).append('\n');
+        List<List<Baseline>> guesses = lengths.stream().map(task::baselines).toList();
+        for (int i = 0; i < guesses.getFirst().size(); i++) {
+            text.append("| *").append(guesses.getFirst().get(i).name()).append("* | – |");
+            for (List<Baseline> at : guesses) {
+                text.append(' ').append(shown(task.metric(), at.get(i).value())).append(" |");
+            }
+            text.append(" – |".repeat(columns - lengths.size())).append('\n');
         }
-        return text.append('\n').toString();
+        text.append('\n');
+        if (!task.groups().isEmpty()) {
+            groups(text);
+        }
+        return text.toString();
+    }
+
+    /** Whole sequences that are right, by group and length. */
+    private void groups(StringBuilder text) {
+        text.append("Sequences that are right as a whole, in per cent, by group and length:\n\n| model | group |");
+        task.testLengths().forEach(length -> text.append(" at ").append(length).append(" |"));
+        text.append("\n|---|---|").append("---|".repeat(task.testLengths().size())).append('\n');
+        for (String preset : plan.presets()) {
+            List<RunRecord> own = of(preset, runs);
+            for (int group = 0; !own.isEmpty() && group < task.groups().size(); group++) {
+                text.append("| ").append(preset).append(" | ").append(task.groups().get(group)).append(" |");
+                for (int i = 0; i < task.testLengths().size(); i++) {
+                    int at = i;
+                    int of = group;
+                    text.append(' ').append(span(own, run -> run.tests().get(at).groups().get(of).exact()))
+                            .append(" |");
+                }
+                text.append('\n');
+            }
+        }
+        text.append('\n');
     }
 
     private void row(StringBuilder text, String preset, List<RunRecord> own, boolean symbols) {

@@ -2,6 +2,9 @@ package tern.tasks.data;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.function.IntFunction;
 import java.util.function.Supplier;
 
@@ -23,7 +26,7 @@ final class FixedTask implements Task {
     private final int trainingExamples;
     private final IntFunction<Example> training;
     private final List<Example> validation;
-    private final List<Example> test;
+    private final Map<Integer, List<Example>> tests;
     private final Supplier<List<Baseline>> guesses;
     private @Nullable List<Baseline> baselines;
 
@@ -44,12 +47,22 @@ final class FixedTask implements Task {
      */
     FixedTask(String name, Kind kind, int trainingExamples, IntFunction<Example> training, List<Example> validation,
             List<Example> test, Supplier<List<Baseline>> guesses) {
+        this(name, kind, trainingExamples, training, validation, new TreeMap<>(Map.of(kind.length, test)), guesses);
+    }
+
+    /**
+     * A task that can be tested at several lengths.
+     *
+     * @param tests test sequences by length, the trained one the shortest
+     */
+    FixedTask(String name, Kind kind, int trainingExamples, IntFunction<Example> training, List<Example> validation,
+            SortedMap<Integer, List<Example>> tests, Supplier<List<Baseline>> guesses) {
         this.name = name;
         this.kind = kind;
         this.trainingExamples = trainingExamples;
         this.training = training;
         this.validation = List.copyOf(validation);
-        this.test = List.copyOf(test);
+        this.tests = tests;
         this.guesses = guesses;
     }
 
@@ -95,7 +108,7 @@ final class FixedTask implements Task {
 
     @Override
     public List<Integer> testLengths() {
-        return List.of(kind.length);
+        return List.copyOf(tests.keySet());
     }
 
     @Override
@@ -120,11 +133,12 @@ final class FixedTask implements Task {
 
     @Override
     public List<Example> test(int length) {
-        if (length != kind.length) {
+        List<Example> known = tests.get(length);
+        if (known == null) {
             throw new IllegalArgumentException(
-                    "task " + name + ": length " + length + ", expected " + kind.length);
+                    "task " + name + ": length " + length + ", expected one of " + testLengths());
         }
-        return test;
+        return known;
     }
 
     @Override

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 
 import tern.tasks.Baseline;
 import tern.tasks.Task;
@@ -14,8 +15,9 @@ import tern.tasks.TaskConfig;
  *
  * @param file in the folder of data sets, or a path; plain or packed
  * @param length bases of a window
+ * @param longer further lengths to test at, in multiples
  */
-public record GenomeTask(String file, int length) implements TaskConfig {
+public record GenomeTask(String file, int length, Optional<List<Integer>> longer) implements TaskConfig {
     private static final String BASES = "ACGT";
     private static final int[] ORDERS = {2, 6};
 
@@ -24,6 +26,12 @@ public record GenomeTask(String file, int length) implements TaskConfig {
         if (length < 1) {
             throw new IllegalArgumentException("genome: length is " + length + ", expected 1 or more bases");
         }
+        longer = longer.map(List::copyOf);
+    }
+
+    /** Tested at the trained length alone. */
+    public GenomeTask(String file, int length) {
+        this(file, length, Optional.empty());
     }
 
     @Override
@@ -34,7 +42,7 @@ public record GenomeTask(String file, int length) implements TaskConfig {
     @Override
     public Task open(String name, Path data) throws IOException {
         Windows windows = windows(data);
-        return windows.task(name, description(), length, () -> baselines(windows));
+        return windows.task(name, description(), length, longer.orElse(List.of()), () -> baselines(windows));
     }
 
     Windows windows(Path data) throws IOException {

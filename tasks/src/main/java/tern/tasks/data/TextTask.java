@@ -21,8 +21,10 @@ import tern.text.TextData;
  * @param split where it is cut, as {@link SplitRule#parse} reads it; absent for what is usual for the file
  * @param length bytes of a window
  * @param order longest context of the baselines' counts
+ * @param longer further lengths to test at, in multiples: what a model trained on short windows does with longer ones
  */
-public record TextTask(String file, Optional<String> split, int length, int order) implements TaskConfig {
+public record TextTask(String file, Optional<String> split, int length, int order,
+        Optional<List<Integer>> longer) implements TaskConfig {
     /** Checks ranges. */
     public TextTask {
         if (length < 1) {
@@ -32,6 +34,12 @@ public record TextTask(String file, Optional<String> split, int length, int orde
             throw new IllegalArgumentException("text: order is " + order + ", expected 0 to 8");
         }
         split.ifPresent(SplitRule::parse);
+        longer = longer.map(List::copyOf);
+    }
+
+    /** Tested at the trained length alone. */
+    public TextTask(String file, Optional<String> split, int length, int order) {
+        this(file, split, length, order, Optional.empty());
     }
 
     /** Cut as is usual. */
@@ -47,7 +55,7 @@ public record TextTask(String file, Optional<String> split, int length, int orde
     @Override
     public Task open(String name, Path data) throws IOException {
         Windows windows = windows(data);
-        return windows.task(name, description(), length, () -> baselines(windows));
+        return windows.task(name, description(), length, longer.orElse(List.of()), () -> baselines(windows));
     }
 
     Windows windows(Path data) throws IOException {

@@ -2,6 +2,8 @@ package tern.tasks.data;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.function.Supplier;
 
 import tern.tasks.Answer;
@@ -16,17 +18,30 @@ record Windows(byte[] symbols, int alphabet, int trainEnd, int validationEnd) {
     private static final int VALIDATION = 128;
     private static final int MOST_TEST = 4000;
 
-    Task task(String name, String description, int length, Supplier<List<Baseline>> baselines) {
+    Task task(String name, String description, int length, List<Integer> longer,
+            Supplier<List<Baseline>> baselines) {
+        SortedMap<Integer, List<Example>> tests = new TreeMap<>();
         int shortest = Math.min(trainEnd, Math.min(validationEnd - trainEnd, symbols.length - validationEnd));
         if (shortest < length + 1) {
             throw new IllegalArgumentException("task " + name + ": its shortest part has " + shortest
                     + " symbols, expected at least " + (length + 1) + " for windows of " + length
                     + "; set a smaller task.length");
         }
+        tests.put(length, windows(validationEnd, symbols.length, length, MOST_TEST));
+        for (int times : longer) {
+            int further = Math.multiplyExact(times, length);
+            if (times < 2 || symbols.length - validationEnd < further + 1) {
+                throw new IllegalArgumentException("task " + name + ": longer has " + times
+                        + ", expected multiples of the length " + length + " from 2 up to "
+                        + (symbols.length - validationEnd - 1) / length + ", which its test part has room for");
+            }
+            tests.put(further, windows(validationEnd, symbols.length, further, Math.max(1, MOST_TEST / times)));
+        }
         return new FixedTask(name, new FixedTask.Kind(description, new Input.Tokens(alphabet),
                 new Answer.Symbols(alphabet), Metric.BITS, length, true), trainEnd - length,
                 start -> window(start, length), windows(trainEnd, validationEnd, length, VALIDATION),
-                windows(validationEnd, symbols.length, length, MOST_TEST), baselines);
+                tests,
+                baselines);
     }
 
     private Example window(int start, int length) {

@@ -22,6 +22,7 @@ public record Needle(int length, List<Integer> longer) implements Generator {
     private static final String QUESTION = "key?";
     private static final int NEEDLE = "key=".length() + DIGITS + 1;
     private static final int BYTES = 256;
+    private static final List<String> DEPTHS = List.of("0–20 %", "20–40 %", "40–60 %", "60–80 %", "80–100 %");
     private static final List<String> WORDS = List.of("able", "acid", "aged", "also", "area", "army", "away", "baby",
             "back", "ball", "band", "bank", "base", "bath", "bear", "beat", "been", "beer", "bell", "belt", "best",
             "bill", "bird", "blow", "blue", "boat", "body", "bomb", "bond", "bone", "book", "boom", "born", "boss",
@@ -100,6 +101,24 @@ public record Needle(int length, List<Integer> longer) implements Generator {
             }
         }
         return Example.ofTokens(ids, labels);
+    }
+
+    /** By depth: the share of the words that come before the needle. */
+    @Override
+    public List<String> groups() {
+        return DEPTHS;
+    }
+
+    @Override
+    public int group(Example example) {
+        int[] ids = example.ids();
+        int at = 0;
+        while (ids[at] != '=') {
+            at++;
+        }
+        int before = at + 1 - "key=".length();
+        int filler = ids.length - (DIGITS - 1) - NEEDLE - QUESTION.length();
+        return Math.min(DEPTHS.size() - 1, before * DEPTHS.size() / Math.max(1, filler));
     }
 
     @Override

@@ -83,6 +83,22 @@ class DataTasksTest {
     }
 
     @Test
+    void textIsTestedInLongerWindowsIfAskedTo() throws IOException {
+        Files.writeString(folder.resolve("t.txt"), "abcdefghij".repeat(100));
+        Task task = new TextTask("t.txt", Optional.empty(), 10, 5, Optional.of(List.of(2, 4))).open("t", folder);
+        assertThat(task.testLengths()).containsExactly(10, 20, 40);
+        assertThat(task.test(40)).hasSize(1);
+        assertThat(task.test(20).get(1).ids()).containsExactly(Arrays.copyOfRange(task.test(40).getFirst().ids(), 20,
+                40));
+        assertThat(task.length()).isEqualTo(10);
+        for (int times : new int[] {1, 5}) {
+            assertThatIllegalArgumentException().isThrownBy(
+                    () -> new TextTask("t.txt", Optional.empty(), 10, 5, Optional.of(List.of(times))).open("t", folder))
+                    .withMessageContaining("longer has " + times).withMessageContaining("from 2 up to 4");
+        }
+    }
+
+    @Test
     void basesOfColiPredictAsIsKnown() throws IOException {
         String file = "dna/ecoli_K12_first4Mb.fa.gz";
         Windows windows = new GenomeTask(file, 512).windows(SharedData.folderWith(file));
