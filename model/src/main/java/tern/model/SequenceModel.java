@@ -23,6 +23,11 @@ public interface SequenceModel {
         return true;
     }
 
+    /** Positions of the longest sequence that it can read; {@link Integer#MAX_VALUE} if there is none. */
+    default int limit() {
+        return Integer.MAX_VALUE;
+    }
+
     /** What each branch remembers, from the bottom. */
     List<StateLayout> stateLayouts();
 

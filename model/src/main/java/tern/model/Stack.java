@@ -185,6 +185,11 @@ public final class Stack implements SequenceModel {
     }
 
     @Override
+    public int limit() {
+        return branches.stream().mapToInt(branch -> branch.mixer.limit()).min().orElseThrow();
+    }
+
+    @Override
     public List<StateLayout> stateLayouts() {
         return branches.stream().map(branch -> branch.mixer.stateLayout()).toList();
     }

@@ -28,6 +28,11 @@ public interface SequenceMixer {
         return true;
     }
 
+    /** Positions of the longest sequence that it can read; {@link #UNBOUNDED} if there is none. */
+    default int limit() {
+        return UNBOUNDED;
+    }
+
     /** Named slots; empty for a stateless layer. */
     StateLayout stateLayout();
 

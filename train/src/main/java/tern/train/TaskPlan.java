@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Optional;
 
 import tern.model.HeadConfig;
+import tern.model.SequenceModel;
 import tern.model.StackConfig;
 import tern.tasks.Answer;
 import tern.tasks.Input;
@@ -44,6 +45,27 @@ public record TaskPlan(Task task, String name, StackConfig architecture, Trainin
         };
         return architecture.withEnds(vocabulary, task.length(),
                 architecture.tiedHead() && features.isEmpty() && head.isEmpty(), features, head);
+    }
+
+    /**
+     * Refuses a model that cannot do a task.
+     *
+     * @throws IllegalArgumentException if it reads ahead where that gives the answers away, or cannot read sequences that are
+     *             tested
+     */
+    public static void requireFit(Task task, String name, SequenceModel model) {
+        if (task.causal() && !model.causal()) {
+            throw new IllegalArgumentException("task " + task.name() + ": " + name
+                    + " reads in both directions, and whoever reads ahead sees the answers; choose a causal model");
+        }
+        for (int length : model.limit() == Integer.MAX_VALUE ? List.<Integer>of() : task.testLengths()) {
+            int longest = task.test(length).stream().mapToInt(example -> example.time(task.input())).max().orElse(0);
+            if (longest > model.limit()) {
+                throw new IllegalArgumentException("task " + task.name() + ": tests sequences of " + longest
+                        + " positions, but " + name + " can read " + model.limit()
+                        + " at most; give it chunks or another bias by distance, or set a shorter task");
+            }
+        }
     }
 
     /** What small models learn the tasks with: AdamW at 2e-3 falling as a cosine, 64 sequences or 16,384 positions. */

@@ -118,10 +118,7 @@ public final class TaskRun {
         try (Memory memory = new Memory()) {
             Stack model = new Stack(plan.architecture(),
                     Parameters.Source.initialised(plan.training().seed(), DType.F32, memory));
-            if (plan.task().causal() && !model.causal()) {
-                throw new IllegalArgumentException("task " + plan.task().name() + ": " + plan.name()
-                        + " reads in both directions, and whoever reads ahead sees the answers; choose a causal model");
-            }
+            TaskPlan.requireFit(plan.task(), plan.name(), model);
             MemoryNeed.without(model.parameters().count(parameter -> true), model.parameters().count())
                     .requireAtMost(MemoryNeed.available());
             try (Trainer trainer = new Trainer(model, plan.training(), kernels, team)) {

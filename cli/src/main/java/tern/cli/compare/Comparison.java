@@ -80,6 +80,7 @@ public final class Comparison {
             if (architectures.isEmpty()) {
                 parameters = EqualParameters.count(config);
             }
+            TaskPlan.requireFit(task, preset, new Stack(config, Parameters.Source.shapesOnly()));
             architectures.put(preset, EqualParameters.fitted(config, parameters));
         }
     }

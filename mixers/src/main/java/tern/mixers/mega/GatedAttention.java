@@ -79,6 +79,11 @@ public final class GatedAttention implements OverMover {
     }
 
     @Override
+    public int limit() {
+        return attention.limit();
+    }
+
+    @Override
     public StateLayout stateLayout() {
         return attention.layout();
     }

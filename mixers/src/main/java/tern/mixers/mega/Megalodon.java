@@ -96,6 +96,11 @@ public final class Megalodon implements OverMover {
     }
 
     @Override
+    public int limit() {
+        return attention.limit();
+    }
+
+    @Override
     public StateLayout stateLayout() {
         return attention.layout();
     }

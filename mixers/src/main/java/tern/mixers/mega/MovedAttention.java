@@ -32,6 +32,7 @@ public final class MovedAttention {
     private final SequenceMixer mover;
     private final Chunks chunks;
     private final PositionBias bias;
+    private final int limit;
     private final List<Slot> own;
     private final StateLayout layout;
 
@@ -58,6 +59,7 @@ public final class MovedAttention {
         this.chunks = chunks;
         int positions = chunks.length() == 0 ? at.context() : chunks.length();
         this.bias = new PositionBias(bias, keyWidth, positions, scope.child("position"));
+        this.limit = bias == RelativeBias.SIMPLE && chunks.length() == 0 ? positions : SequenceMixer.UNBOUNDED;
         this.own = List.of(own);
         this.layout = chunks.causal() ? layout(keyWidth, valueWidth) : StateLayout.STATELESS;
     }
@@ -80,6 +82,11 @@ public final class MovedAttention {
     /** What stands in front of the attention. */
     public SequenceMixer mover() {
         return mover;
+    }
+
+    /** Positions of the longest sequence: those that a simple bias without chunks was made for. */
+    public int limit() {
+        return Math.min(limit, mover.limit());
     }
 
     /** All slots. */

@@ -68,6 +68,11 @@ public final class TcncaSimple implements OverMover {
     }
 
     @Override
+    public int limit() {
+        return attention.limit();
+    }
+
+    @Override
     public StateLayout stateLayout() {
         return attention.layout();
     }
