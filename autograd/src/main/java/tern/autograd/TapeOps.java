@@ -75,6 +75,7 @@ public final class TapeOps implements Ops, AutoCloseable {
     private final EagerOps eager;
     private final Gradients parameters;
     private final boolean recompute;
+    private double penaltyShare = 1;
     private Frame frame = new Frame(true, 0);
     /** What this forward pass leaves numbers out by; nothing while a model is only judged. */
     private OptionalLong dropping = OptionalLong.empty();
@@ -170,6 +171,15 @@ public final class TapeOps implements Ops, AutoCloseable {
         frame.active.add(leaf);
         frame.watched.add(leaf);
         return leaf;
+    }
+
+    /**
+     * What share of a penalty counts: 1 over the number of tapes' losses whose gradients are added up. 1 at first.
+     *
+     * @see Ops#penalised
+     */
+    public void penaltyShare(double share) {
+        penaltyShare = share;
     }
 
     /** The gradient of a tensor after {@link #backward}; empty if the loss does not depend on it. */
@@ -1491,6 +1501,17 @@ public final class TapeOps implements Ops, AutoCloseable {
             settle(head, dHead);
         });
         return losses;
+    }
+
+    @Override
+    public Tensor penalised(Tensor y, Supplier<Tensor> penalty) {
+        Tensor cost = penalty.get();
+        Tensor out = eager.scale(y, 1);
+        record(List.of(y, cost), List.of(out), List.of(), () -> {
+            contribute(y, given(out));
+            contribute(cost, like(cost).fill(penaltyShare));
+        });
+        return out;
     }
 
     @Override

@@ -18,6 +18,7 @@ final class Hybrids {
     private static final double ROPE_BASE = 10_000;
     private static final int EXPERTS = 8;
     private static final int CHOSEN = 2;
+    private static final double BALANCE = 0.01;
 
     private Hybrids() {
     }
@@ -54,6 +55,6 @@ final class Hybrids {
     /** Experts, with the shared one as many parameters as told, of which a position uses a third. */
     static MixerConfig experts(int width, long parameters) {
         return ExpertsConfig.of(EXPERTS, CHOSEN,
-                Math.toIntExact((parameters / (3L * width * (EXPERTS + 1)) + 1) / 2 * 2));
+                Math.toIntExact((parameters / (3L * width * (EXPERTS + 1)) + 1) / 2 * 2)).withBalance(BALANCE);
     }
 }

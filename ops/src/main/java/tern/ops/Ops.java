@@ -678,6 +678,16 @@ public interface Ops {
     /** {@link #crossEntropy(Tensor, Tensor, Tensor)} of logits that pass cap·tanh(·/cap); 0 for none. */
     Tensor crossEntropy(Tensor hidden, Tensor head, Tensor targets, double cap);
 
+    /**
+     * y, while what is trained also pays for something that y does not show, such as experts that are used unevenly: a tape adds
+     * the penalty to whatever it goes backward from. Eager bodies do not compute it.
+     *
+     * @param penalty computes a scalar [1]
+     */
+    default Tensor penalised(Tensor y, Supplier<Tensor> penalty) {
+        return y;
+    }
+
     /** The sum of all elements divided by {@code count}, as [1]; summed in double precision in a fixed order. */
     Tensor mean(Tensor x, double count);
 }

@@ -136,7 +136,9 @@ enum WordRule {
         for (String name : List.of("gpt-2", "mpt", "olmo")) {
             named.put(name, List.of(GPT2));
         }
-        named.put("llama-bpe", List.of(LLAMA3));
+        for (String name : List.of("llama-bpe", "lfm2", "falcon-h1")) {
+            named.put(name, List.of(LLAMA3));
+        }
         named.put("qwen2", List.of(QWEN2));
         named.put("smollm", List.of(SINGLE_NUMBERS, GPT2));
         return java.util.Collections.unmodifiableMap(named);

@@ -111,7 +111,7 @@ class GgufTokenizersTest {
                 "tokenizer.ggml.model: expected \"rwkv\" or \"gpt2\", the kinds of tokenizers known here, found \"llama\"");
         refused("tokenizer.ggml.model", 7, "tokenizer.ggml.model: expected a text, found \"7\"");
         refused("tokenizer.ggml.pre", "tekken",
-                "tokenizer.ggml.pre: expected one of default, gpt-2, llama-bpe, mpt, olmo,"
+                "tokenizer.ggml.pre: expected one of default, falcon-h1, gpt-2, lfm2, llama-bpe, mpt, olmo,"
                         + " qwen2, smollm, the splitters known here, found \"tekken\"");
         refused("tokenizer.ggml.tokens", "x", "tokenizer.ggml.tokens: expected a list of texts");
         refused("tokenizer.ggml.tokens", List.of("a", 3), "tokenizer.ggml.tokens[1]: expected a text, found \"3\"");

@@ -82,6 +82,7 @@ public final class Trainer implements AutoCloseable {
         this.gradients = new Gradients(trained.stream().map(Parameter::tensor).toList());
         this.optimiser = new Optimiser(trained, config.adamW(), kernels, team);
         this.tape = new TapeOps(kernels, team, results, gradients, config.recompute());
+        this.tape.penaltyShare(1.0 / config.accumulation());
         this.ids = memory.zeros(DType.I32, config.batch(), config.time());
         this.targets = memory.zeros(DType.I32, config.batch(), config.time());
         this.read = new int[config.batch() * config.time()];

@@ -107,15 +107,8 @@ final class FalconHybridFamily implements Family {
 
     private static MixerConfig attention(Shapes shapes, HuggingFaceConfig told) throws MalformedFileException {
         String own = FIRST + "self_attn.";
-        int rows = shapes.length(own + "q_proj.weight", 0);
-        int heads = (int) told.whole("num_attention_heads", 0);
-        if (heads < 1 || rows % heads != 0) {
-            throw new MalformedFileException(shapes.file().path() + ": " + heads
-                    + " heads (num_attention_heads of config.json, which must lie beside the tensors) do not divide the "
-                    + rows + " rows of \"" + own + "q_proj.weight\"");
-        }
-        int headWidth = rows / heads;
-        return new GroupedAttentionConfig(heads, shapes.heads(own + "k_proj.weight", headWidth), headWidth,
+        int headWidth = shapes.headWidth(told, own + "q_proj.weight");
+        return new GroupedAttentionConfig(shapes.heads(own + "q_proj.weight", headWidth), shapes.heads(own + "k_proj.weight", headWidth), headWidth,
                 told.ropeBase(ROPE_BASE), headWidth, false, Optional.empty(), told.number("key_multiplier", 1),
                 shapes.has(own + "q_proj.bias"), shapes.has(own + "o_proj.bias"));
     }

@@ -121,15 +121,8 @@ final class NemotronFamily implements Family {
         }
 
         private MixerConfig attention(String own) throws MalformedFileException {
-            int rows = shapes.length(own + "q_proj.weight", 0);
-            int heads = (int) told.whole("num_attention_heads", 0);
-            if (heads < 1 || rows % heads != 0) {
-                throw new MalformedFileException(shapes.file().path() + ": " + heads
-                        + " heads (num_attention_heads of config.json, which must lie beside the tensors) do not divide the "
-                        + rows + " rows of \"" + own + "q_proj.weight\"");
-            }
-            int headWidth = rows / heads;
-            return new GroupedAttentionConfig(heads, shapes.heads(own + "k_proj.weight", headWidth), headWidth, 0, 0,
+            int headWidth = shapes.headWidth(told, own + "q_proj.weight");
+            return new GroupedAttentionConfig(shapes.heads(own + "q_proj.weight", headWidth), shapes.heads(own + "k_proj.weight", headWidth), headWidth, 0, 0,
                     false, Optional.empty(), 1, shapes.has(own + "q_proj.bias"), shapes.has(own + "o_proj.bias"));
         }
 

@@ -62,6 +62,22 @@ record Shapes(TensorFile file) {
         return rows / headWidth;
     }
 
+    /**
+     * Width of the heads whose rows a matrix holds, where only the configuration tells how many there are.
+     *
+     * @throws MalformedFileException if it does not tell, or they do not divide the rows
+     */
+    int headWidth(HuggingFaceConfig told, String matrix) throws MalformedFileException {
+        int rows = length(matrix, 0);
+        int heads = (int) told.whole("num_attention_heads", 0);
+        if (heads < 1 || rows % heads != 0) {
+            throw new MalformedFileException(file.path() + ": " + heads
+                    + " heads (num_attention_heads of config.json, which must lie beside the tensors) do not divide the "
+                    + rows + " rows of \"" + matrix + "\"");
+        }
+        return rows / heads;
+    }
+
     /** A number that only the configuration tells, from 1 to the rows of a matrix. */
     int atMost(HuggingFaceConfig told, String key, String matrix) throws MalformedFileException {
         long number = told.whole(key, 0);

@@ -29,7 +29,8 @@ import tern.tensor.Tensor;
  *
  * <p>No state. Parameters: {@code router.weight} [E,D]; {@code correction} [E] if corrected; for every expert {@code experts.0.value.weight}
  * [inner,D], {@code .gate.weight} if gated, {@code .output.weight} [D,inner] …; for the shared one {@code shared.…} likewise and
- * {@code sharedGate.weight} [1,D] if it is gated. Gradients reach the router through the weights of the chosen. Immutable.
+ * {@code sharedGate.weight} [1,D] if it is gated. Gradients reach the router through the weights of the chosen,
+ * and where training pays for uneven use, through all scores. Immutable.
  */
 public final class Experts implements SequenceMixer {
     private final ExpertsConfig config;
@@ -96,10 +97,29 @@ public final class Experts implements SequenceMixer {
             sum = ops.add(sum, ops.slice(weighed, 1, rank, rank + 1));
         }
         Tensor y = ops.reshape(sum, x.shape());
+        if (config.balance().isPresent()) {
+            double factor = config.balance().get();
+            y = ops.penalised(y, () -> ops.scale(unevenness(ops, scores, chosen), factor));
+        }
         if (shared.isPresent()) {
             y = ops.add(y, shared(ops, in, shared.get()));
         }
         return new Mixed(y, state.next());
+    }
+
+    /** E Σ_e f_e P_e as [1], with the shares f of choices as constants. */
+    private Tensor unevenness(Ops ops, Tensor scores, int[][] chosen) {
+        int experts = config.experts();
+        Tensor choices = ops.zeros(scores.dtype(), Shape.of(1, experts));
+        for (int[] row : chosen) {
+            for (int e : row) {
+                choices.set(e, choices.get(e) + (double) experts / (chosen.length * config.chosen()));
+            }
+        }
+        Tensor shares = config.scoring() == ExpertsConfig.Scoring.SOFTMAX ? scores
+                : ops.divideRows(scores, ops.linear(scores,
+                        Heads.constant(ops, this, scores.dtype(), Shape.of(1, experts), 1)));
+        return ops.mean(ops.linear(shares, choices), chosen.length);
     }
 
     private Tensor shared(Ops ops, MixerInput in, SequenceMixer expert) {

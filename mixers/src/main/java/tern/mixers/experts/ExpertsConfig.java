@@ -22,11 +22,12 @@ import tern.sequence.SequenceMixer;
  * @param renormalise ε, added to the sum of the chosen weights by which they are divided; absent if they are not
  * @param scale what the sum over the chosen is multiplied by, usually 1
  * @param shared the expert that every position uses, if there is one
+ * @param balance what training pays for uneven use, if anything: so many times E Σ_e f_e P_e, f_e the share of choices that fell on an
+ *            expert and P_e its mean share of scores, which is 1 where use is even (arXiv 2101.03961, section 2.2); 0.01 is usual
  */
 public record ExpertsConfig(int experts, int chosen, int inner, Activation activation, boolean gated, Scoring scoring,
-        boolean corrected, Optional<Double> renormalise, double scale, Optional<SharedExpert> shared)
-        implements
-            MixerConfig {
+        boolean corrected, Optional<Double> renormalise, double scale, Optional<SharedExpert> shared,
+        Optional<Double> balance) implements MixerConfig {
     /** How scores become weights. */
     public enum Scoring {
         /** e^s over the sum of all experts' (Qwen3-Next). */
@@ -46,8 +47,22 @@ public record ExpertsConfig(int experts, int chosen, int inner, Activation activ
                 "experts: scale is " + scale + ", expected a number above 0, 1 for nothing");
         Expect.that(renormalise.isEmpty() || renormalise.get() >= 0,
                 "experts: renormalise is " + renormalise + ", expected 0 or a tiny number, or none");
+        balance.ifPresent(factor -> Expect.within("experts", "balance", factor, 0, 100, "0.01 is usual"));
         shared.ifPresent(
                 one -> Expect.atLeast("experts", "shared.inner", one.inner(), 1, "that of an expert is usual"));
+    }
+
+    /** Training pays nothing for uneven use. */
+    public ExpertsConfig(int experts, int chosen, int inner, Activation activation, boolean gated, Scoring scoring,
+            boolean corrected, Optional<Double> renormalise, double scale, Optional<SharedExpert> shared) {
+        this(experts, chosen, inner, activation, gated, scoring, corrected, renormalise, scale, shared,
+                Optional.empty());
+    }
+
+    /** The same where training pays for uneven use. */
+    public ExpertsConfig withBalance(double factor) {
+        return new ExpertsConfig(experts, chosen, inner, activation, gated, scoring, corrected, renormalise, scale, shared,
+                Optional.of(factor));
     }
 
     /** SwiGLU experts under a softmax, weights of the chosen summing to 1, and a gated shared expert (Qwen3-Next). */

@@ -2,6 +2,7 @@ package tern.mixers.experts;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.within;
 import static tern.mixers.Matrices.map;
 
 import java.util.Arrays;
@@ -16,6 +17,9 @@ import tern.mixers.Matrices;
 import tern.mixers.Plain;
 import tern.mixers.TapedOps;
 import tern.ops.Activation;
+import tern.sequence.MixerInput;
+import tern.sequence.State;
+import tern.sequence.StateLayout;
 import tern.tensor.DType;
 import tern.tensor.Tensor;
 import tern.testkit.MixerCase;
@@ -91,6 +95,51 @@ class ExpertsTest extends MixerContract {
                 ? Matrices.product(Matrices.each(map(x, p.get(name + "gate.weight")), Matrices::silu), value)
                 : Matrices.each(value, v -> Math.pow(Math.max(0, v), 2));
         return map(inner, p.get(name + "output.weight"));
+    }
+
+    /** Of a loss that does not look at the output, only the penalty's gradient is left: that of its formula, by differences. */
+    @Test
+    void trainingPaysForUnevenUse() {
+        for (ExpertsConfig config : List.of(ExpertsConfig.of(6, 3, 5), SIGMOID)) {
+            try (Bench bench = new Bench(config.withBalance(0.5), 4, 16, 3)) {
+                Tensor router = bench.parameters.get("router.weight");
+                Tensor x = Tensors.normal(DType.F64, Seeds.random(5), bench.memory, 1, TIME, 4);
+                double[] found = bench.ops.gradients(List.of(router), ops -> ops.scale(ops.mean(
+                        bench.mixer.chunk(ops, MixerInput.fresh(x), State.of(StateLayout.STATELESS, List.of())).y(), 1),
+                        0)).getFirst().toDoubles();
+                for (int i = 0; i < found.length; i++) {
+                    double kept = router.get(i);
+                    router.set(i, kept + 1e-5);
+                    double above = unevenness(config, map(Plain.rows(x), router));
+                    router.set(i, kept - 1e-5);
+                    double below = unevenness(config, map(Plain.rows(x), router));
+                    router.set(i, kept);
+                    assertThat(found[i]).as("%s, %d", config.scoring(), i).isCloseTo(0.5 * (above - below) / 2e-5,
+                            within(1e-8));
+                }
+                assertThat(Arrays.stream(found).map(Math::abs).max().orElseThrow()).isGreaterThan(1e-4);
+            }
+        }
+    }
+
+    private static double unevenness(ExpertsConfig config, double[][] logits) {
+        int experts = config.experts();
+        double[] choices = new double[experts];
+        double[] shares = new double[experts];
+        for (double[] row : logits) {
+            double[] scores = scores(config, row);
+            double sum = Arrays.stream(scores).sum();
+            IntStream.range(0, experts).boxed().sorted((a, b) -> Double.compare(scores[b], scores[a]))
+                    .limit(config.chosen()).forEach(e -> choices[e]++);
+            for (int e = 0; e < experts; e++) {
+                shares[e] += scores[e] / sum / logits.length;
+            }
+        }
+        double uneven = 0;
+        for (int e = 0; e < experts; e++) {
+            uneven += experts * choices[e] / (logits.length * config.chosen()) * shares[e];
+        }
+        return uneven;
     }
 
     /** What nobody chose could hold anything. */
