@@ -122,7 +122,8 @@ final class NemotronFamily implements Family {
 
         private MixerConfig attention(String own) throws MalformedFileException {
             int headWidth = shapes.headWidth(told, own + "q_proj.weight");
-            return new GroupedAttentionConfig(shapes.heads(own + "q_proj.weight", headWidth), shapes.heads(own + "k_proj.weight", headWidth), headWidth, 0, 0,
+            return new GroupedAttentionConfig(shapes.heads(own + "q_proj.weight", headWidth),
+                    shapes.heads(own + "k_proj.weight", headWidth), headWidth, 0, 0,
                     false, Optional.empty(), 1, shapes.has(own + "q_proj.bias"), shapes.has(own + "o_proj.bias"));
         }
 

@@ -61,7 +61,8 @@ public record ExpertsConfig(int experts, int chosen, int inner, Activation activ
 
     /** The same where training pays for uneven use. */
     public ExpertsConfig withBalance(double factor) {
-        return new ExpertsConfig(experts, chosen, inner, activation, gated, scoring, corrected, renormalise, scale, shared,
+        return new ExpertsConfig(experts, chosen, inner, activation, gated, scoring, corrected, renormalise, scale,
+                shared,
                 Optional.of(factor));
     }
 
