@@ -13,6 +13,7 @@ module tern.cli {
     requires tern.autograd;
     requires tern.train;
     requires tern.distil;
+    requires tern.host;
     requires tern.serve;
     requires info.picocli;
     requires jdk.management;

@@ -1,6 +1,6 @@
-/** Serving models over HTTP: many sequences at a time, states kept by the tokens that led to them, sessions. */
+/** Serving models over HTTP: OpenAI's API, sessions, a page. */
 module tern.serve {
-    requires transitive tern.inference;
+    requires transitive tern.host;
     requires java.logging;
     requires micrometer.core;
     requires micrometer.registry.prometheus;
@@ -12,10 +12,7 @@ module tern.serve {
     requires static org.jspecify;
 
     exports tern.serve;
-    exports tern.serve.chat;
-    exports tern.serve.engine;
     exports tern.serve.http;
-    exports tern.serve.local;
     exports tern.serve.sessions;
 
     // Resources of the page, and records written as JSON.

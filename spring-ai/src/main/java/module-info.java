@@ -3,7 +3,7 @@ module tern.springai {
     requires transitive reactor.core;
     requires transitive spring.ai.commons;
     requires transitive spring.ai.model;
-    requires transitive tern.serve;
+    requires transitive tern.host;
     requires static spring.boot;
     requires static spring.boot.autoconfigure;
     requires static spring.context;

@@ -41,9 +41,10 @@ class RoomsTest {
             Map.entry("train", Set.of("autograd", "checkpoint", "tasks")),
             Map.entry("distil", Set.of("train")),
             Map.entry("huggingface", Set.of("text")),
-            Map.entry("serve", Set.of("inference")),
-            Map.entry("langchain4j", Set.of("serve")),
-            Map.entry("springai", Set.of("serve")),
+            Map.entry("host", Set.of("inference")),
+            Map.entry("serve", Set.of("host")),
+            Map.entry("langchain4j", Set.of("host")),
+            Map.entry("springai", Set.of("host")),
             Map.entry("cli", Set.of("distil", "serve")));
 
     private static final JavaClasses CLASSES = new ClassFileImporter()

@@ -23,9 +23,9 @@ import picocli.CommandLine.ParentCommand;
 import tern.inference.Engine;
 import tern.inference.LanguageModel;
 import tern.serve.TernServer;
-import tern.serve.chat.ChatTemplate;
-import tern.serve.engine.Batcher;
-import tern.serve.engine.WarmUp;
+import tern.host.chat.ChatTemplate;
+import tern.host.engine.Batcher;
+import tern.host.engine.WarmUp;
 import tern.serve.http.ApiKeys;
 import tern.serve.http.Limits;
 
@@ -108,7 +108,7 @@ final class ServeCommand implements Callable<Integer> {
             try {
                 for (Map.Entry<String, Path> entry : paths.entrySet()) {
                     opened.put(entry.getKey(), LanguageModel.open(entry.getValue(), engine));
-                    templates.put(entry.getKey(), ChatTemplate.beside(entry.getValue()));
+                    templates.put(entry.getKey(), ChatTemplate.of(entry.getValue()));
                 }
                 opened.values().forEach(model -> WarmUp.run(model, warmSeconds));
                 try (TernServer server = TernServer.start(options, opened, templates)) {

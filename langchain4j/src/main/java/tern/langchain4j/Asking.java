@@ -9,11 +9,11 @@ import dev.langchain4j.model.chat.listener.ChatModelListener;
 import dev.langchain4j.model.chat.request.ChatRequest;
 import dev.langchain4j.model.chat.request.ChatRequestParameters;
 
-import tern.serve.local.Call;
-import tern.serve.local.LocalModel;
-import tern.serve.local.Question;
-import tern.serve.local.Reader;
-import tern.serve.local.Reply;
+import tern.host.local.Call;
+import tern.host.local.LocalModel;
+import tern.host.local.Question;
+import tern.host.local.Reader;
+import tern.host.local.Reply;
 
 /** A model and how it is asked. Safe for use by several threads. */
 record Asking(ModelSource.Opened opened, ChatRequestParameters parameters, OptionalLong seed, Duration timeout,

@@ -8,8 +8,8 @@ import dev.langchain4j.exception.LangChain4jException;
 import dev.langchain4j.exception.RateLimitException;
 import dev.langchain4j.exception.TimeoutException;
 
-import tern.serve.chat.TemplateException;
-import tern.serve.engine.Refusal;
+import tern.host.chat.TemplateException;
+import tern.host.engine.Refusal;
 
 /** From Tern's exceptions to the framework's, which say whether trying again may help. */
 final class Failures {

@@ -7,7 +7,7 @@ import java.util.Optional;
 import dev.langchain4j.exception.ModelNotFoundException;
 import org.jspecify.annotations.Nullable;
 
-import tern.serve.local.LocalModel;
+import tern.host.local.LocalModel;
 
 /**
  * Where a model comes from: a path, opened by {@code build()} and closed with what was built, or a model that is open already,

@@ -22,10 +22,10 @@ import dev.langchain4j.model.chat.response.ChatResponse;
 import dev.langchain4j.model.chat.response.ChatResponseMetadata;
 import dev.langchain4j.model.output.FinishReason;
 
-import tern.serve.chat.Message;
-import tern.serve.engine.Choosing;
-import tern.serve.local.Question;
-import tern.serve.local.Reply;
+import tern.host.chat.Message;
+import tern.host.engine.Choosing;
+import tern.host.local.Question;
+import tern.host.local.Reply;
 
 /** From the framework's words to Tern's and back. */
 final class Requests {

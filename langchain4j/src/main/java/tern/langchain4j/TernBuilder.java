@@ -104,7 +104,7 @@ public abstract sealed class TernBuilder<B extends TernBuilder<B>> extends Model
         ChatRequestParameters own = parameters.build();
         ChatRequestParameters all = overrides.isPresent() ? own.overrideWith(overrides.get()) : own;
         // What can never be is refused before a model is opened.
-        Requests.question(List.of(new tern.serve.chat.Message("user", "")), all, seed, timeout);
+        Requests.question(List.of(new tern.host.chat.Message("user", "")), all, seed, timeout);
         return new Asking(open(), all, seed, timeout, listeners);
     }
 }

@@ -9,10 +9,10 @@ import dev.langchain4j.model.chat.request.ChatRequest;
 import dev.langchain4j.model.chat.request.ChatRequestParameters;
 import dev.langchain4j.model.chat.response.ChatResponse;
 
-import tern.serve.local.Call;
-import tern.serve.local.Question;
-import tern.serve.local.Reader;
-import tern.serve.local.Reply;
+import tern.host.local.Call;
+import tern.host.local.Question;
+import tern.host.local.Reader;
+import tern.host.local.Reply;
 
 /**
  * A chat model in this process. Safe for use by several threads, whose calls share batches; close it after the last one. Usage is

@@ -9,7 +9,7 @@ import dev.langchain4j.model.embedding.EmbeddingModel;
 import dev.langchain4j.model.output.Response;
 import dev.langchain4j.model.output.TokenUsage;
 
-import tern.serve.local.LocalModel;
+import tern.host.local.LocalModel;
 
 /**
  * Embeddings by a model in this process: the mean over all tokens of what its head would read, of length 1. Safe for use by several

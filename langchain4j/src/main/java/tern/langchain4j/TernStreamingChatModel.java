@@ -18,10 +18,10 @@ import dev.langchain4j.model.chat.response.PartialResponseContext;
 import dev.langchain4j.model.chat.response.StreamingChatResponseHandler;
 import dev.langchain4j.model.chat.response.StreamingHandle;
 
-import tern.serve.local.Call;
-import tern.serve.local.Question;
-import tern.serve.local.Reader;
-import tern.serve.local.Reply;
+import tern.host.local.Call;
+import tern.host.local.Question;
+import tern.host.local.Reader;
+import tern.host.local.Reply;
 
 /**
  * A chat model in this process that tells its answers as they come. Handlers are called by a thread of their call, and may block

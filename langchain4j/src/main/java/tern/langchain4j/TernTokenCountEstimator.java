@@ -5,8 +5,8 @@ import java.util.List;
 import dev.langchain4j.data.message.ChatMessage;
 import dev.langchain4j.model.TokenCountEstimator;
 
-import tern.serve.chat.Message;
-import tern.serve.local.LocalModel;
+import tern.host.chat.Message;
+import tern.host.local.LocalModel;
 
 /**
  * Counts tokens by a model's own tokenizer and chat template, exactly: messages with what the template writes around them, up to

@@ -30,7 +30,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-import tern.serve.local.LocalModel;
+import tern.host.local.LocalModel;
 
 class TernStreamingChatModelTest {
     @TempDir

@@ -19,10 +19,10 @@ import org.eclipse.jetty.server.ServerConnector;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
 
 import tern.inference.LanguageModel;
-import tern.serve.chat.ChatTemplate;
-import tern.serve.engine.Batcher;
-import tern.serve.engine.StateFolder;
-import tern.serve.engine.StateTree;
+import tern.host.chat.ChatTemplate;
+import tern.host.engine.Batcher;
+import tern.host.engine.StateFolder;
+import tern.host.engine.StateTree;
 import tern.serve.http.Access;
 import tern.serve.http.ApiKeys;
 import tern.serve.http.Limits;

@@ -23,20 +23,20 @@ import org.springframework.ai.model.tool.ToolCallingChatOptions;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.FluxSink;
 
-import tern.serve.chat.Message;
-import tern.serve.engine.Choosing;
-import tern.serve.local.Call;
-import tern.serve.local.LocalModel;
-import tern.serve.local.Question;
-import tern.serve.local.Reader;
-import tern.serve.local.Reply;
+import tern.host.chat.Message;
+import tern.host.engine.Choosing;
+import tern.host.local.Call;
+import tern.host.local.LocalModel;
+import tern.host.local.Question;
+import tern.host.local.Reader;
+import tern.host.local.Reply;
 
 /**
  * A chat model in this process. Safe for use by several threads, whose calls share batches. The model belongs to whoever opened it
  * and is closed after the last call. Usage tells the tokens that did not have to be read as
  * {@code getCacheReadInputTokens()}. Tools and media are refused with an {@link UnsupportedOperationException} that names
  * them; a call that finds too many waiting, takes too long or is overtaken by the model's end throws a
- * {@link tern.serve.engine.Refusal}.
+ * {@link tern.host.engine.Refusal}.
  */
 public final class TernChatModel implements ChatModel {
     private final LocalModel model;

@@ -13,7 +13,7 @@ import org.springframework.ai.embedding.EmbeddingRequest;
 import org.springframework.ai.embedding.EmbeddingResponse;
 import org.springframework.ai.embedding.EmbeddingResponseMetadata;
 
-import tern.serve.local.LocalModel;
+import tern.host.local.LocalModel;
 
 /**
  * Embeddings by a model in this process: the mean over all tokens of what its head would read, of length 1. Safe for use by

@@ -31,8 +31,8 @@ import org.springframework.ai.embedding.EmbeddingResponse;
 import org.springframework.ai.tool.function.FunctionToolCallback;
 import org.springframework.util.MimeTypeUtils;
 
-import tern.serve.engine.Refusal;
-import tern.serve.local.LocalModel;
+import tern.host.engine.Refusal;
+import tern.host.local.LocalModel;
 
 class TernChatModelTest {
     private static final TernChatOptions OPTIONS = TernChatOptions.builder().maxTokens(40).seed(7L).build();

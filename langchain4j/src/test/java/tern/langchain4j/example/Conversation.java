@@ -13,7 +13,7 @@ import tern.langchain4j.TernChatModel;
 import tern.langchain4j.TernEmbeddingModel;
 import tern.langchain4j.TernStreamingChatModel;
 import tern.langchain4j.TernTokenCountEstimator;
-import tern.serve.local.LocalModel;
+import tern.host.local.LocalModel;
 
 /** A conversation with memory, a streamed answer and an embedding, all on one model that is opened once. */
 public final class Conversation {

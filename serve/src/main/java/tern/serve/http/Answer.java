@@ -9,13 +9,13 @@ import java.util.Optional;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
-import tern.serve.engine.Batcher;
-import tern.serve.engine.Finish;
-import tern.serve.engine.Job;
-import tern.serve.engine.Lease;
-import tern.serve.engine.Refusal;
-import tern.serve.engine.Ticket;
-import tern.serve.engine.Token;
+import tern.host.engine.Batcher;
+import tern.host.engine.Finish;
+import tern.host.engine.Job;
+import tern.host.engine.Lease;
+import tern.host.engine.Refusal;
+import tern.host.engine.Ticket;
+import tern.host.engine.Token;
 
 /**
  * Carries out the jobs of one request and writes what comes of them, whole or as a stream of events. Whatever ends the request

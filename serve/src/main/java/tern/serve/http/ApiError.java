@@ -2,7 +2,7 @@ package tern.serve.http;
 
 import java.util.Optional;
 
-import tern.serve.engine.Refusal;
+import tern.host.engine.Refusal;
 
 /** What a client is told instead of an answer: a status and an error in OpenAI's shape. */
 final class ApiError extends RuntimeException {

@@ -1,20 +1,19 @@
 package tern.serve.http;
 
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
-import java.util.TreeSet;
 
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
-import tern.serve.chat.Message;
-import tern.serve.chat.TemplateException;
-import tern.serve.engine.Choosing;
-import tern.serve.engine.Job;
+import tern.host.chat.ChatPrompt;
+import tern.host.chat.Message;
+import tern.host.chat.TemplateException;
+import tern.host.engine.Choosing;
+import tern.host.engine.Job;
 
 /** {@code POST /v1/chat/completions}. Safe for use by several threads. */
 final class ChatApi {
@@ -46,13 +45,13 @@ final class ChatApi {
         List<String> stops = new ArrayList<>(fields.stops());
         stops.addAll(served.template().stops());
         int streams = fields.integer("n", 1, limits.choices(), 1);
-        Prompt prompt = prompt(served, messages);
+        ChatPrompt prompt = prompt(served, messages);
         int most = fields.optionalInt("max_completion_tokens", 0, MOST_TOKENS)
                 .or(() -> fields.optionalInt("max_tokens", 0, MOST_TOKENS))
-                .orElseGet(() -> Math.clamp((long) served.batcher().settings().maxTokens() - prompt.tokens.length, 1,
+                .orElseGet(() -> Math.clamp((long) served.batcher().settings().maxTokens() - prompt.tokens().length, 1,
                         limits.defaultTokens()));
         OptionalInt end = Generating.end(fields, served);
-        Job job = new Job(exchange.client(), prompt.tokens, prompt.boundaries, Optional.empty(), streams, most,
+        Job job = new Job(exchange.client(), prompt.tokens(), prompt.boundaries(), Optional.empty(), streams, most,
                 choosing,
                 Generating.seed(fields), stops, end, false, Generating.deadline(limits));
         Shape shape = new ChatShape(Generating.id("chatcmpl"), Generating.now(), served.name(), served.fingerprint(),
@@ -116,70 +115,14 @@ final class ChatApi {
         throw ApiError.field("messages", "a message has no content, expected a string or parts of type text");
     }
 
-    private record Prompt(int[] tokens, List<Integer> boundaries) {
-        @Override
-        public boolean equals(Object other) {
-            return this == other;
-        }
-
-        @Override
-        public int hashCode() {
-            return System.identityHashCode(this);
-        }
-    }
-
-    /**
-     * The prompt, and where its messages end: where the rendering of the first few is where that of all of them begins. A
-     * template that refuses a beginning has no boundary there.
-     */
-    private static Prompt prompt(Served served, List<Message> messages) {
-        String whole = rendered(served, messages, true);
-        // A template that writes the symbol for the beginning must not get it twice.
-        int[] tokens = served.template().isPlain() ? CompletionApi.encode(served, "messages", whole)
-                : encoded(served, whole);
-        TreeSet<Integer> boundaries = new TreeSet<>();
-        int first = Math.max(1, messages.size() - 16);
-        for (int count = 1; count < messages.size(); count = count == 1 ? Math.max(2, first) : count + 1) {
-            try {
-                String part = served.template().render(messages.subList(0, count), false);
-                if (whole.startsWith(part)) {
-                    boundaries.add(common(tokens, served.template().isPlain()
-                            ? CompletionApi.encode(served, "messages", part)
-                            : encoded(served, part)));
-                }
-            } catch (TemplateException refused) {
-                continue;
-            }
-        }
-        boundaries.add(common(tokens, encoded(served, rendered(served, messages, false))));
-        boundaries.remove(0);
-        boundaries.remove(tokens.length);
-        return new Prompt(tokens, List.copyOf(boundaries));
-    }
-
-    private static int common(int[] a, int[] b) {
-        int found = java.util.Arrays.mismatch(a, b);
-        return found < 0 ? a.length : found;
-    }
-
-    private static int[] encoded(Served served, String text) {
+    private static ChatPrompt prompt(Served served, List<Message> messages) {
         try {
-            return served.model().tokenizer().encode(text.getBytes(StandardCharsets.UTF_8));
-        } catch (IllegalArgumentException refused) {
-            throw ApiError.field("messages", "messages: " + refused.getMessage());
-        }
-    }
-
-    private static String rendered(Served served, List<Message> messages, boolean answer) {
-        try {
-            String text = served.template().render(messages, answer);
-            if (text.isEmpty()) {
-                throw ApiError.field("messages", "the model's chat template makes nothing of these messages");
-            }
-            return text;
+            return ChatPrompt.of(served.model().tokenizer(), served.template(), messages);
         } catch (TemplateException refused) {
             throw ApiError.field("messages", "the model's chat template refuses these messages: "
                     + refused.getMessage());
+        } catch (IllegalArgumentException refused) {
+            throw ApiError.field("messages", "messages: " + refused.getMessage());
         }
     }
 }

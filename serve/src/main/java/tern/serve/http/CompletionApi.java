@@ -9,8 +9,8 @@ import java.util.OptionalInt;
 
 import tools.jackson.databind.JsonNode;
 
-import tern.serve.engine.Choosing;
-import tern.serve.engine.Job;
+import tern.host.engine.Choosing;
+import tern.host.engine.Job;
 
 /** {@code POST /v1/completions}. Safe for use by several threads. */
 final class CompletionApi {
@@ -111,7 +111,7 @@ final class CompletionApi {
         return tokens;
     }
 
-    static int[] encode(Served served, String name, String text) {
+    private static int[] encode(Served served, String name, String text) {
         try {
             return served.model().tokenizer().encodeWhole(text.getBytes(StandardCharsets.UTF_8));
         } catch (IllegalArgumentException refused) {

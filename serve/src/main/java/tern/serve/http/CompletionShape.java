@@ -7,8 +7,8 @@ import java.util.Optional;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
-import tern.serve.engine.Finish;
-import tern.serve.engine.Token;
+import tern.host.engine.Finish;
+import tern.host.engine.Token;
 
 /**
  * Answers of {@code /v1/completions}.

@@ -5,24 +5,17 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Base64;
 import java.util.List;
-import java.util.concurrent.Semaphore;
 
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
-import tern.inference.LiveSequence;
+import tern.host.engine.Embedder;
 
-/**
- * {@code POST /v1/embeddings}: what the head would read, at the last token or as the mean over all, of length 1. Runs between the
- * batcher's steps, a bounded number of tokens at a time. Safe for use by several threads.
- */
+/** {@code POST /v1/embeddings}, by an {@link Embedder}. Safe for use by several threads. */
 final class EmbeddingApi {
-    private static final int PIECE = 128;
-    private static final int AT_ONCE = 4;
-
     private final Models models;
     private final Limits limits;
-    private final Semaphore turns = new Semaphore(AT_ONCE, true);
+    private final Embedder embedder = new Embedder();
 
     EmbeddingApi(Models models, Limits limits) {
         this.models = models;
@@ -77,22 +70,10 @@ final class EmbeddingApi {
     }
 
     private double[] vector(Served served, int[] tokens, boolean mean) throws InterruptedException {
-        turns.acquire();
-        try (LiveSequence sequence = served.model().sequence()) {
-            double[] vector = sequence.hidden(mean, PIECE, tokens);
-            double squares = 0;
-            for (double each : vector) {
-                squares += each * each;
-            }
-            double length = Math.sqrt(squares);
-            for (int i = 0; i < vector.length && length > 0; i++) {
-                vector[i] /= length;
-            }
-            return vector;
+        try {
+            return embedder.vector(served.model(), mean, tokens);
         } catch (IllegalArgumentException refused) {
             throw ApiError.field("input", "input: " + refused.getMessage());
-        } finally {
-            turns.release();
         }
     }
 

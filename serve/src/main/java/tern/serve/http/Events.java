@@ -5,11 +5,11 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 
-import tern.serve.engine.Finish;
-import tern.serve.engine.Lease;
-import tern.serve.engine.Listener;
-import tern.serve.engine.Refusal;
-import tern.serve.engine.Token;
+import tern.host.engine.Finish;
+import tern.host.engine.Lease;
+import tern.host.engine.Listener;
+import tern.host.engine.Refusal;
+import tern.host.engine.Token;
 
 /**
  * What the batcher tells of the jobs of one request, for the request's thread to take. It holds at most what the jobs may

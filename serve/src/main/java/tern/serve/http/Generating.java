@@ -5,7 +5,7 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.ThreadLocalRandom;
 
-import tern.serve.engine.Choosing;
+import tern.host.engine.Choosing;
 
 /** What completions and chat completions are asked in the same way. */
 final class Generating {

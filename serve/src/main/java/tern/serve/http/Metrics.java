@@ -12,8 +12,8 @@ import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 
 import tern.kernels.KernelSet;
-import tern.serve.engine.Batcher;
-import tern.serve.engine.StateTree;
+import tern.host.engine.Batcher;
+import tern.host.engine.StateTree;
 import tern.serve.sessions.SessionStore;
 
 /** What {@code /metrics} tells. Safe for use by several threads. */

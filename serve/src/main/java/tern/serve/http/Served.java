@@ -1,8 +1,8 @@
 package tern.serve.http;
 
 import tern.inference.LanguageModel;
-import tern.serve.chat.ChatTemplate;
-import tern.serve.engine.Batcher;
+import tern.host.chat.ChatTemplate;
+import tern.host.engine.Batcher;
 import tern.serve.sessions.SessionStore;
 
 /**

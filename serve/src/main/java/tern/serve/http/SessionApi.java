@@ -14,9 +14,9 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
-import tern.serve.engine.Choosing;
-import tern.serve.engine.Job;
-import tern.serve.engine.Lease;
+import tern.host.engine.Choosing;
+import tern.host.engine.Job;
+import tern.host.engine.Lease;
 import tern.serve.sessions.Session;
 import tern.serve.sessions.SessionException;
 import tern.serve.sessions.SessionStore;

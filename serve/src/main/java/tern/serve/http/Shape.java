@@ -5,8 +5,8 @@ import java.util.Optional;
 
 import tools.jackson.databind.node.ObjectNode;
 
-import tern.serve.engine.Finish;
-import tern.serve.engine.Token;
+import tern.host.engine.Finish;
+import tern.host.engine.Token;
 
 /** How an answer is written: as a completion or as a chat completion, whole or in pieces. Immutable. */
 interface Shape {

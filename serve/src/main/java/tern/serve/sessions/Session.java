@@ -3,7 +3,7 @@ package tern.serve.sessions;
 import java.nio.file.Path;
 import java.util.Optional;
 
-import tern.serve.engine.Lease;
+import tern.host.engine.Lease;
 
 /**
  * One conversation. The state may be one token behind: the last one chosen is read with what comes next. Guarded by its store.

@@ -14,7 +14,7 @@ import java.util.stream.Stream;
 
 import tern.inference.LanguageModel;
 import tern.inference.Snapshot;
-import tern.serve.engine.Lease;
+import tern.host.engine.Lease;
 
 /**
  * The sessions of one model. With a folder, each is written there after every turn, before the turn is acknowledged, beside its

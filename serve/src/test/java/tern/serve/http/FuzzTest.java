@@ -13,7 +13,7 @@ import org.junit.jupiter.api.Test;
 
 import tern.serve.TernServer;
 import tern.serve.TinyModels;
-import tern.serve.engine.Batcher;
+import tern.host.engine.Batcher;
 
 /** Whatever is sent is answered, soon, and never by a fault of the server. */
 class FuzzTest {

@@ -17,7 +17,7 @@ import org.junit.jupiter.api.Test;
 
 import tern.serve.TernServer;
 import tern.serve.TinyModels;
-import tern.serve.engine.Batcher;
+import tern.host.engine.Batcher;
 
 /** More than a server can do is refused with a time to come back, who leaves is let go, who closes it lets it finish. */
 class OverloadTest {

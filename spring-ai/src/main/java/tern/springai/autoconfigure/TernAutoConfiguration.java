@@ -12,7 +12,7 @@ import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.context.annotation.Bean;
 
-import tern.serve.local.LocalModel;
+import tern.host.local.LocalModel;
 import tern.springai.TernChatModel;
 import tern.springai.TernChatOptions;
 import tern.springai.TernEmbeddingModel;

@@ -25,7 +25,7 @@ import org.springframework.boot.test.context.runner.ApplicationContextRunner;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
-import tern.serve.local.LocalModel;
+import tern.host.local.LocalModel;
 import tern.springai.TernChatModel;
 import tern.springai.TernChatOptions;
 import tern.springai.TernEmbeddingModel;

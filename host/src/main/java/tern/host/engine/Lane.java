@@ -1,0 +1,80 @@
+package tern.host.engine;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.IntStream;
+
+import tern.inference.LanguageModel;
+import tern.inference.LiveBatch;
+import tern.inference.Snapshot;
+
+/** A batch whose histories have room for the same number of positions, and who sits in it. Confined to the batcher's thread. */
+final class Lane implements AutoCloseable {
+    private static final int FEWEST_SEATS = 4;
+    // Logits from which on choosing tokens on several threads is worth it.
+    private static final long WORTH_SHARING = 1L << 18;
+
+    private final LiveBatch batch;
+    private final int vocabulary;
+    private final List<Stream> streams = new ArrayList<>();
+    private float[] logits = new float[0];
+
+    Lane(LanguageModel model, int capacity) {
+        this.batch = model.batch(FEWEST_SEATS);
+        this.vocabulary = model.network().config().vocabulary();
+        batch.reserve(capacity);
+    }
+
+    List<Stream> streams() {
+        return streams;
+    }
+
+    int size() {
+        return streams.size();
+    }
+
+    long bytes() {
+        return batch.stateBytes();
+    }
+
+    void join(Stream stream, Snapshot snapshot) {
+        if (batch.size() == batch.seats()) {
+            batch.resize(2 * batch.seats());
+        }
+        stream.seat = Optional.of(batch.join(snapshot));
+        streams.add(stream);
+    }
+
+    /** Every stream reads its next token and chooses another, which is not told yet. */
+    void step() {
+        int[] ids = new int[streams.size()];
+        for (Stream stream : streams) {
+            ids[stream.seat.orElseThrow().row()] = stream.next();
+        }
+        if (logits.length < ids.length * vocabulary) {
+            logits = new float[Math.multiplyExact(batch.seats(), vocabulary)];
+        }
+        batch.step(ids, logits);
+        IntStream each = IntStream.range(0, streams.size());
+        ((long) ids.length * vocabulary > WORTH_SHARING ? each.parallel() : each).forEach(i -> {
+            Stream stream = streams.get(i);
+            stream.choose(logits, stream.seat.orElseThrow().row() * vocabulary, vocabulary);
+        });
+    }
+
+    void leave(Stream stream) {
+        stream.seat.orElseThrow().leave();
+        stream.seat = Optional.empty();
+        streams.remove(stream);
+        if (batch.seats() > FEWEST_SEATS && streams.size() <= batch.seats() / 4) {
+            batch.resize(batch.seats() / 2);
+            logits = new float[0];
+        }
+    }
+
+    @Override
+    public void close() {
+        batch.close();
+    }
+}

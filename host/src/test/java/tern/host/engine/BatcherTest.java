@@ -1,0 +1,138 @@
+package tern.host.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.SplittableRandom;
+
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+import tern.inference.LanguageModel;
+import tern.host.TinyModels;
+
+/** Jobs come and go: each gets what it would get alone, nobody starves, too much is refused, what is cancelled leaves. */
+class BatcherTest {
+    private static final long SEED = 8;
+    private final TinyModels tiny = new TinyModels();
+    private final SplittableRandom random = new SplittableRandom(SEED);
+
+    @AfterEach
+    void release() {
+        tiny.close();
+    }
+
+    private Batcher batcher(LanguageModel model, Batcher.Settings settings) {
+        return new Batcher(model, new StateTree(model, 1L << 28, Optional.empty()), settings);
+    }
+
+    private static void close(Batcher batcher) {
+        batcher.close();
+        batcher.tree().close();
+    }
+
+    private int[] text(int count) {
+        return random.ints(count, 0, 256).toArray();
+    }
+
+    @Test
+    void manyTogetherGetWhatEachGetsAlone() {
+        LanguageModel model = tiny.preset("goldfinch-nano");
+        Batcher batcher = batcher(model, new Batcher.Settings(20, 1000, 3, 1 << 20, 1L << 30, 0.001));
+        List<int[]> prompts = new ArrayList<>();
+        List<List<Token>> alone = new ArrayList<>();
+        Batcher single = new Batcher(model, new StateTree(model, 0, Optional.empty()),
+                Batcher.Settings.usual(1L << 30));
+        for (int i = 0; i < 60; i++) {
+            prompts.add(text(1 + random.nextInt(120)));
+            alone.add(Collected.run(single, prompts.get(i), 1 + i % 40).tokens);
+        }
+        close(single);
+        List<Collected> together = new ArrayList<>();
+        for (int i = 0; i < 60; i++) {
+            Collected collected = new Collected();
+            batcher.submit(Collected.job("client " + i % 5, prompts.get(i), 1 + i % 40, List.of()), collected);
+            together.add(collected);
+        }
+        for (int i = 0; i < 60; i++) {
+            assertThat(together.get(i).await().tokens).as("job %d, seed %d", i, SEED).isEqualTo(alone.get(i));
+        }
+        assertThat(batcher.report().steps()).as("steps of several streams at once")
+                .isLessThan(batcher.report().tokensMade());
+        close(batcher);
+    }
+
+    @Test
+    void aLongPromptDoesNotHoldUpOthers() {
+        LanguageModel model = tiny.preset("rwkv7-nano");
+        Batcher batcher = batcher(model, new Batcher.Settings(20, 1000, 3, 1 << 20, 1L << 30, 0.002));
+        Collected stream = new Collected();
+        batcher.submit(Collected.job("stream", text(10), 100_000, List.of()), stream);
+        Collected reader = new Collected();
+        long begun = batcher.report().tokensMade();
+        batcher.submit(Collected.job("reader", text(6000), 1, List.of()), reader);
+        Collected quick = new Collected();
+        batcher.submit(Collected.job("quick", text(12), 3, List.of()), quick);
+        quick.await();
+        assertThat(reader.tokens).as("the long prompt is still being read when the short job is done").isEmpty();
+        reader.await();
+        long during = batcher.report().tokensMade() - begun;
+        assertThat(during).as("tokens that the stream got while 6,000 tokens were read in pieces of at most 512")
+                .isGreaterThan(6000 / 512);
+        close(batcher);
+        assertThat(batcher.report().streams()).isLessThanOrEqualTo(1);
+    }
+
+    @Test
+    void clientsTakeTurns() {
+        LanguageModel model = tiny.preset("rwkv7-nano");
+        Batcher batcher = batcher(model, new Batcher.Settings(1, 1000, 1, 1 << 20, 1L << 30, 0.01));
+        List<Collected> greedy = new ArrayList<>();
+        for (int i = 0; i < 30; i++) {
+            greedy.add(new Collected());
+            batcher.submit(Collected.job("greedy", text(20), 60, List.of()), greedy.get(i));
+        }
+        Collected modest = new Collected();
+        batcher.submit(Collected.job("modest", text(20), 5, List.of()), modest);
+        modest.await();
+        assertThat(greedy.getLast().tokens).as("the last job of the client with many").isEmpty();
+        greedy.forEach(Collected::await);
+        close(batcher);
+    }
+
+    @Test
+    void whatIsCancelledLeavesAndTooMuchIsRefused() throws InterruptedException {
+        LanguageModel model = tiny.preset("rwkv7-nano");
+        Batcher batcher = batcher(model, new Batcher.Settings(2, 3, 2, 200_000, 1L << 30, 0.01));
+        List<Ticket> tickets = new ArrayList<>();
+        tickets.add(batcher.submit(Collected.job("a", text(5), 150_000, List.of()), new Collected()));
+        tickets.add(batcher.submit(Collected.job("b", text(5), 150_000, List.of()), new Collected()));
+        while (batcher.report().streams() < 2) {
+            Thread.sleep(1);
+        }
+        for (int i = 0; i < 3; i++) {
+            tickets.add(batcher.submit(Collected.job("c", text(5), 10, List.of()), new Collected()));
+        }
+        assertThatThrownBy(() -> batcher.submit(Collected.job("d", text(5), 10, List.of()), new Collected()))
+                .isInstanceOfSatisfying(Refusal.class, refusal -> {
+                    assertThat(refusal.kind()).isEqualTo(Refusal.Kind.BUSY);
+                    assertThat(refusal.retryAfterSeconds()).isBetween(1, 60);
+                });
+        assertThatThrownBy(() -> batcher.submit(Collected.job("d", text(5), 250_000, List.of()), new Collected()))
+                .isInstanceOfSatisfying(Refusal.class,
+                        refusal -> assertThat(refusal.kind()).isEqualTo(Refusal.Kind.IMPOSSIBLE));
+        long steps = batcher.report().steps();
+        tickets.forEach(Ticket::cancel);
+        assertThat(batcher.drain(Duration.ofSeconds(60))).isTrue();
+        assertThat(batcher.report().steps() - steps).as("steps after all was cancelled").isLessThan(1000);
+        assertThat(batcher.report().cancelled()).isEqualTo(5);
+        assertThatThrownBy(() -> batcher.submit(Collected.job("d", text(5), 10, List.of()), new Collected()))
+                .isInstanceOfSatisfying(Refusal.class,
+                        refusal -> assertThat(refusal.kind()).isEqualTo(Refusal.Kind.CLOSING));
+        close(batcher);
+    }
+}
