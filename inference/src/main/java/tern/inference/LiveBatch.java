@@ -3,6 +3,7 @@ package tern.inference;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 import tern.model.Outputs;
 import tern.sequence.Form;
@@ -32,6 +33,8 @@ public final class LiveBatch implements AutoCloseable {
     /** The place of one sequence in the batch, until it leaves. */
     public final class Seat {
         private int row;
+        // Rows of the history that a snapshot has already.
+        private Optional<HistoryRows> known = Optional.empty();
 
         private Seat(int row) {
             this.row = row;
@@ -51,14 +54,20 @@ public final class LiveBatch implements AutoCloseable {
 
         /** What the sequence remembers; without the logits, which the caller has. */
         public Snapshot snapshot() {
-            requireSeated();
-            return Snapshot.of(model, running.state(), row, new float[0]);
+            return snapshot(new float[0]);
         }
 
         /** {@link #snapshot()} that knows the logits after the last token. */
         public Snapshot snapshot(float[] logits) {
             requireSeated();
-            return Snapshot.of(model, running.state(), row, logits);
+            Snapshot made = Snapshot.of(model, running.state(), row, known, logits);
+            know(Optional.of(made.history().use()));
+            return made;
+        }
+
+        private void know(Optional<HistoryRows> rows) {
+            known.ifPresent(HistoryRows::release);
+            known = rows;
         }
 
         /** Gives the place up; the last sequence of the batch takes this row. */
@@ -71,6 +80,7 @@ public final class LiveBatch implements AutoCloseable {
                 taken.set(row, last);
             }
             running.state().clearSequence(taken.size());
+            know(Optional.empty());
             row = -1;
         }
 
@@ -137,6 +147,7 @@ public final class LiveBatch implements AutoCloseable {
         running.reserve(snapshot.position());
         Seat seat = join();
         snapshot.writeTo(running.state(), seat.row);
+        seat.know(Optional.of(snapshot.history().use()));
         return seat;
     }
 
@@ -227,6 +238,7 @@ public final class LiveBatch implements AutoCloseable {
 
     @Override
     public void close() {
+        taken.forEach(seat -> seat.know(Optional.empty()));
         running.close();
     }
 }

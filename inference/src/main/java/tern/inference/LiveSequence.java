@@ -1,6 +1,7 @@
 package tern.inference;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 
 import tern.model.Outputs;
 import tern.model.SequenceModel;
@@ -22,6 +23,8 @@ public final class LiveSequence implements AutoCloseable {
     private final LanguageModel model;
     private final Running running;
     private float[] latest = new float[0];
+    // Rows of the history that a snapshot has already.
+    private Optional<HistoryRows> known = Optional.empty();
 
     LiveSequence(LanguageModel model) {
         this.model = model;
@@ -180,12 +183,23 @@ public final class LiveSequence implements AutoCloseable {
 
     /** What the sequence remembers, independent of it from now on. */
     public Snapshot snapshot() {
-        return Snapshot.of(model, running.state(), 0, latest);
+        return snapshot(latest);
     }
 
     /** {@link #snapshot()} that does not know the logits, which take memory of their own. */
     public Snapshot snapshotWithoutLogits() {
-        return Snapshot.of(model, running.state(), 0, new float[0]);
+        return snapshot(new float[0]);
+    }
+
+    private Snapshot snapshot(float[] logits) {
+        Snapshot made = Snapshot.of(model, running.state(), 0, known, logits);
+        know(Optional.of(made.history().use()));
+        return made;
+    }
+
+    private void know(Optional<HistoryRows> rows) {
+        known.ifPresent(HistoryRows::release);
+        known = rows;
     }
 
     /**
@@ -197,6 +211,7 @@ public final class LiveSequence implements AutoCloseable {
         snapshot.requireModel(model);
         running.reserve(snapshot.position());
         snapshot.writeTo(running.state(), 0);
+        know(Optional.of(snapshot.history().use()));
         latest = snapshot.logits();
     }
 
@@ -206,6 +221,7 @@ public final class LiveSequence implements AutoCloseable {
         other.running.reserve(position());
         other.running.state().copySequence(running.state(), 0, 0);
         other.latest = latest.clone();
+        other.know(known.map(HistoryRows::use));
         return other;
     }
 
@@ -215,6 +231,7 @@ public final class LiveSequence implements AutoCloseable {
 
     @Override
     public void close() {
+        know(Optional.empty());
         running.close();
     }
 

@@ -8,8 +8,10 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.zip.CRC32C;
 
 import tern.checkpoint.MalformedFileException;
@@ -25,7 +27,8 @@ import tern.tensor.Tensor;
 
 /**
  * What one sequence remembers at one position: position, state, and the fingerprint of the model it belongs to. Histories
- * hold exactly the rows that count. Immutable; release it with {@link #close}.
+ * hold exactly the rows that count, and snapshots of one sequence share those that they have in common. Immutable; release it with
+ * {@link #close}.
  */
 public final class Snapshot implements AutoCloseable {
     private static final String LOGITS = "logits";
@@ -36,18 +39,26 @@ public final class Snapshot implements AutoCloseable {
     private final String fingerprint;
     private final long position;
     private final Memory memory;
+    // One list a branch, one tensor a slot that does not grow, in the order of the layout.
     private final List<List<Tensor>> slots;
+    private final HistoryRows history;
+    private final List<StateLayout> layouts;
     private final float[] logits;
+    private final AtomicBoolean closed = new AtomicBoolean();
 
-    private Snapshot(String fingerprint, long position, Memory memory, List<List<Tensor>> slots, float[] logits) {
-        this.fingerprint = fingerprint;
+    private Snapshot(LanguageModel model, long position, Memory memory, List<List<Tensor>> slots, HistoryRows history,
+            float[] logits) {
+        this.fingerprint = model.fingerprint();
+        this.layouts = model.network().stateLayouts();
         this.position = position;
         this.memory = memory;
         this.slots = slots;
+        this.history = history;
         this.logits = logits.clone();
     }
 
-    static Snapshot of(LanguageModel model, ModelState state, int row, float[] logits) {
+    /** @param known rows of this sequence's history that a snapshot has already; they stay the caller's */
+    static Snapshot of(LanguageModel model, ModelState state, int row, Optional<HistoryRows> known, float[] logits) {
         Memory memory = new Memory();
         int position = Math.toIntExact(state.ages()[row]);
         List<List<Tensor>> branches = new ArrayList<>();
@@ -55,17 +66,17 @@ public final class Snapshot implements AutoCloseable {
             List<Tensor> own = new ArrayList<>();
             for (int i = 0; i < branch.slots().size(); i++) {
                 Tensor mine = branch.slots().get(i).slice(row, row + 1);
-                Tensor part = switch (branch.layout().slots().get(i)) {
-                    case Slot.Fixed ignored -> mine;
-                    case Slot.Ring ignored -> mine;
-                    case Slot.Growing ignored -> rows(mine, position);
-                    case Slot.Chunk chunk -> rows(mine, chunk.rows(position));
-                };
-                own.add(memory.copyOf(part));
+                switch (branch.layout().slots().get(i)) {
+                    case Slot.Fixed ignored -> own.add(memory.copyOf(mine));
+                    case Slot.Ring ignored -> own.add(memory.copyOf(mine));
+                    case Slot.Growing ignored -> {
+                    }
+                    case Slot.Chunk chunk -> own.add(memory.copyOf(rows(mine, chunk.rows(position))));
+                }
             }
             branches.add(own);
         }
-        return new Snapshot(model.fingerprint(), position, memory, branches, logits);
+        return new Snapshot(model, position, memory, branches, HistoryRows.of(state, row, known), logits);
     }
 
     /**
@@ -76,26 +87,37 @@ public final class Snapshot implements AutoCloseable {
         Memory memory = new Memory();
         SplittableRandom random = new SplittableRandom(seed);
         List<List<Tensor>> branches = new ArrayList<>();
-        for (StateLayout layout : model.network().stateLayouts()) {
-            List<Tensor> own = new ArrayList<>();
-            for (Slot slot : layout.slots()) {
-                Tensor tensor = memory.zeros(slot.type(DType.F32), shape(slot, position));
-                for (long i = 0; tensor.dtype() == DType.F32 && i < tensor.elements(); i++) {
-                    tensor.data().setAtIndex(Tensor.FLOAT, i, random.nextFloat() - 0.5f);
+        HistoryRows history = HistoryRows.whole(position, rows -> {
+            List<List<Tensor>> grown = new ArrayList<>();
+            for (StateLayout layout : model.network().stateLayouts()) {
+                List<Tensor> own = new ArrayList<>();
+                List<Tensor> growing = new ArrayList<>();
+                for (Slot slot : layout.slots()) {
+                    boolean grows = slot instanceof Slot.Growing;
+                    Tensor tensor = (grows ? rows : memory).zeros(slot.type(DType.F32), shape(slot, position));
+                    fill(tensor, model.network().config().vocabulary(), random);
+                    (grows ? growing : own).add(tensor);
                 }
-                if (tensor.dtype() == DType.I16 || tensor.dtype() == DType.I32) {
-                    // Identifiers as unevenly spread as words are.
-                    double most = Math.log(model.network().config().vocabulary());
-                    for (long i = 0; i < tensor.elements(); i++) {
-                        int id = (int) (Math.exp(most * random.nextDouble()) - 1);
-                        tensor.set(i, tensor.dtype() == DType.I16 ? (short) id : id);
-                    }
-                }
-                own.add(tensor);
+                branches.add(own);
+                grown.add(growing);
             }
-            branches.add(own);
+            return grown;
+        });
+        return new Snapshot(model, position, memory, branches, history, new float[0]);
+    }
+
+    private static void fill(Tensor tensor, int vocabulary, SplittableRandom random) {
+        for (long i = 0; tensor.dtype() == DType.F32 && i < tensor.elements(); i++) {
+            tensor.data().setAtIndex(Tensor.FLOAT, i, random.nextFloat() - 0.5f);
         }
-        return new Snapshot(model.fingerprint(), position, memory, branches, new float[0]);
+        if (tensor.dtype() == DType.I16 || tensor.dtype() == DType.I32) {
+            // Identifiers as unevenly spread as words are.
+            double most = Math.log(vocabulary);
+            for (long i = 0; i < tensor.elements(); i++) {
+                int id = (int) (Math.exp(most * random.nextDouble()) - 1);
+                tensor.set(i, tensor.dtype() == DType.I16 ? (short) id : id);
+            }
+        }
     }
 
     /** Number of tokens read when it was taken. */
@@ -108,9 +130,31 @@ public final class Snapshot implements AutoCloseable {
         return fingerprint;
     }
 
-    /** Bytes held in native memory. */
+    /** Bytes of native memory that it holds, those that it shares with others included. */
     public long bytes() {
+        return memory.bytes() + history.chain().stream().mapToLong(HistoryRows::ownBytes).sum();
+    }
+
+    /**
+     * A stretch of a history that several snapshots may share.
+     *
+     * @param identity equal for the same memory, and for no other
+     */
+    public record Part(Object identity, long bytes) {
+    }
+
+    /** The stretches of its history, the last first. A snapshot that shares one shares those after it in this list too. */
+    public List<Part> parts() {
+        return history.chain().stream().map(rows -> new Part(rows, rows.ownBytes())).toList();
+    }
+
+    /** Bytes of native memory besides the {@link #parts}. */
+    public long ownBytes() {
         return memory.bytes();
+    }
+
+    HistoryRows history() {
+        return history;
     }
 
     /** The logits after the last token read; empty if nothing was read or the sequence was part of a batch. */
@@ -146,11 +190,15 @@ public final class Snapshot implements AutoCloseable {
     public void save(Path path, int[] tokens, Map<String, String> notes) throws IOException {
         try (Memory scratch = new Memory()) {
             Map<String, Tensor> all = new LinkedHashMap<>();
-            for (int branch = 0; branch < slots.size(); branch++) {
-                for (int slot = 0; slot < slots.get(branch).size(); slot++) {
-                    all.put(name(branch, slot), slots.get(branch).get(slot));
+            eachSlot((branch, slot, layout, n) -> {
+                if (layout instanceof Slot.Growing) {
+                    Tensor rows = scratch.allocate(layout.type(DType.F32), shape(layout, Math.toIntExact(position)));
+                    history.copyTo(branch, n, rows);
+                    all.put(name(branch, slot), rows);
+                } else {
+                    all.put(name(branch, slot), slots.get(branch).get(n));
                 }
-            }
+            });
             if (logits.length > 0) {
                 Tensor tensor = scratch.allocate(DType.F32, Shape.of(logits.length));
                 MemorySegment.copy(logits, 0, tensor.data(), Tensor.FLOAT, 0, logits.length);
@@ -221,9 +269,11 @@ public final class Snapshot implements AutoCloseable {
                         + " another copy");
             }
             List<List<Tensor>> branches = new ArrayList<>();
+            List<List<Tensor>> grown = new ArrayList<>();
             List<StateLayout> layouts = model.network().stateLayouts();
             for (int branch = 0; branch < layouts.size(); branch++) {
                 List<Tensor> own = new ArrayList<>();
+                List<Tensor> growing = new ArrayList<>();
                 for (int slot = 0; slot < layouts.get(branch).slots().size(); slot++) {
                     Slot wanted = layouts.get(branch).slots().get(slot);
                     DType type = wanted.type(DType.F32);
@@ -235,13 +285,16 @@ public final class Snapshot implements AutoCloseable {
                                         + ", found " + (found == null ? "none" : found)
                                         + "; load it with the cache it was saved with, or save the state again");
                     }
-                    own.add(found);
+                    (wanted instanceof Slot.Growing ? growing : own).add(found);
                 }
                 branches.add(own);
+                grown.add(growing);
             }
             Tensor logits = file.slots().get(LOGITS);
             Tensor tokens = file.slots().get(TOKENS);
-            Snapshot snapshot = new Snapshot(file.fingerprint(), file.position(), memory, branches,
+            HistoryRows history = HistoryRows.whole(Math.toIntExact(file.position()), rows -> grown.stream()
+                    .map(growing -> growing.stream().map(rows::copyOf).toList()).toList());
+            Snapshot snapshot = new Snapshot(model, file.position(), memory, branches, history,
                     logits == null ? new float[0] : logits.toFloats());
             return new Saved(snapshot,
                     tokens == null ? new int[0] : tokens.data().asSlice(0, tokens.bytes()).toArray(Tensor.INT), notes);
@@ -275,36 +328,61 @@ public final class Snapshot implements AutoCloseable {
                     + ", not to the one with fingerprint " + model.fingerprint()
                     + "; load the model it was saved from");
         }
-        List<StateLayout> layouts = model.network().stateLayouts();
-        for (int branch = 0; branch < layouts.size(); branch++) {
-            List<Slot> wanted = layouts.get(branch).slots();
-            boolean same = wanted.size() == slots.get(branch).size();
+        List<StateLayout> others = model.network().stateLayouts();
+        for (int branch = 0; branch < others.size(); branch++) {
+            List<Slot> own = layouts.get(branch).slots();
+            List<Slot> wanted = others.get(branch).slots();
+            boolean same = wanted.size() == own.size();
             for (int i = 0; same && i < wanted.size(); i++) {
-                Tensor own = slots.get(branch).get(i);
-                same = own.dtype() == wanted.get(i).type(DType.F32)
-                        && own.shape().equals(shape(wanted.get(i), Math.toIntExact(position)));
+                same = own.get(i).getClass() == wanted.get(i).getClass()
+                        && own.get(i).type(DType.F32) == wanted.get(i).type(DType.F32)
+                        && shape(own.get(i), Math.toIntExact(position))
+                                .equals(shape(wanted.get(i), Math.toIntExact(position)));
             }
             if (!same) {
-                throw new IllegalArgumentException("this state holds " + slots.get(branch) + " for branch " + branch
+                throw new IllegalArgumentException("this state holds " + own + " for branch " + branch
                         + ", but the model as it was opened remembers " + wanted
                         + "; open it with the cache that the state was made with");
             }
         }
     }
 
-    void writeTo(ModelState state, int row) {
-        for (int branch = 0; branch < slots.size(); branch++) {
-            List<Tensor> own = slots.get(branch);
-            for (int i = 0; i < own.size(); i++) {
-                Tensor target = state.states().get(branch).slots().get(i).slice(row, row + 1);
-                target.data().asSlice(0, own.get(i).bytes()).copyFrom(own.get(i).data());
+    @FunctionalInterface
+    private interface SlotVisitor {
+        /** @param n which of the branch's slots that grow, or of those that do not */
+        void visit(int branch, int slot, Slot layout, int n);
+    }
+
+    private void eachSlot(SlotVisitor visitor) {
+        for (int branch = 0; branch < layouts.size(); branch++) {
+            int fixed = 0;
+            int growing = 0;
+            List<Slot> all = layouts.get(branch).slots();
+            for (int slot = 0; slot < all.size(); slot++) {
+                visitor.visit(branch, slot, all.get(slot),
+                        all.get(slot) instanceof Slot.Growing ? growing++ : fixed++);
             }
         }
+    }
+
+    void writeTo(ModelState state, int row) {
+        eachSlot((branch, slot, layout, n) -> {
+            Tensor target = state.states().get(branch).slots().get(slot).slice(row, row + 1);
+            if (layout instanceof Slot.Growing) {
+                history.copyTo(branch, n, target);
+            } else {
+                Tensor own = slots.get(branch).get(n);
+                target.data().asSlice(0, own.bytes()).copyFrom(own.data());
+            }
+        });
         state.ages()[row] = position;
     }
 
     @Override
     public void close() {
-        memory.close();
+        if (closed.compareAndSet(false, true)) {
+            memory.close();
+            history.release();
+        }
     }
 }

@@ -238,6 +238,41 @@ class LiveSequenceTest {
     }
 
     @Test
+    void snapshotsOfOneSequenceShareTheirHistory() {
+        int[] ids = tokens(100);
+        try (LanguageModel model = model("attention"); LiveSequence sequence = model.sequence()) {
+            sequence.prefill(ids);
+            Snapshot first = sequence.snapshot();
+            sequence.prefill(tokens(50));
+            Snapshot second = sequence.snapshot();
+            sequence.restore(first);
+            float[] expected = sequence.step(7);
+            Snapshot third = sequence.snapshot();
+            assertThat(first.parts()).hasSize(1);
+            assertThat(second.parts()).hasSize(2).contains(first.parts().getFirst());
+            assertThat(third.parts()).hasSize(2).contains(first.parts().getFirst());
+            long row = first.parts().getFirst().bytes() / 100;
+            assertThat(row).isPositive();
+            assertThat(second.parts().getFirst().bytes()).as("fifty rows more").isEqualTo(50 * row);
+            assertThat(third.parts().getFirst().bytes()).as("one row more").isEqualTo(row);
+            assertThat(second.bytes()).isEqualTo(150 * row + second.ownBytes());
+            float[] later;
+            sequence.restore(second);
+            later = sequence.step(9);
+            first.close();
+            third.close();
+            try (LiveSequence other = model.sequence()) {
+                other.prefill(ids);
+                assertThat(other.step(7)).as("after the first").isEqualTo(expected);
+            }
+            sequence.restore(second);
+            assertThat(sequence.step(9)).as("after the second, others being gone").isEqualTo(later);
+            second.close();
+            second.close();
+        }
+    }
+
+    @Test
     void aHeadThatNamesNoTokenDoesNotGenerate() {
         StackConfig classifier = new StackConfig(256, 8, 16, NormKind.RMS, 1e-5, Optional.empty(), Optional.empty(),
                 false,

@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -22,8 +23,8 @@ import tern.inference.Snapshot;
  * States of one model by the tokens that led to them: a tree in which a path from the root spells tokens and some nodes hold
  * the state after them. A prompt goes on from the deepest state on its path.
  *
- * <p>States in memory are bounded; when there are too many, the one goes first that saves the fewest tokens a byte, tokens
- * counted from the next state above it, and those not used for long count less and less (GreedyDual-Size: Cao and Irani 1997).
+ * <p>States in memory are bounded; when there are too many, the one goes first that saves the fewest tokens a byte that it
+ * alone holds, tokens counted from the next state above it, and those not used for long count less and less (GreedyDual-Size: Cao and Irani 1997).
  * With a folder, what goes from memory is written there, bounded too, and found again after a restart. Safe for use by several
  * threads.
  */
@@ -45,6 +46,8 @@ public final class StateTree implements AutoCloseable {
     private final ExecutorService writer = Executors.newSingleThreadExecutor(
             Thread.ofPlatform().daemon().name("tern-states").factory());
     private final long budget;
+    // How many states hold a stretch of a history; its bytes count once.
+    private final Map<Object, Integer> holders = new IdentityHashMap<>();
     private long bytes;
     private long diskBytes;
     private int writesWaiting;
@@ -60,7 +63,8 @@ public final class StateTree implements AutoCloseable {
         private final Map<Integer, Node> children = new HashMap<>();
         private Optional<Lease> state = Optional.empty();
         private Optional<Path> file = Optional.empty();
-        private long bytes;
+        private long ownBytes;
+        private List<Snapshot.Part> parts = List.of();
         private long fileBytes;
         private double base;
 
@@ -260,18 +264,51 @@ public final class StateTree implements AutoCloseable {
             return;
         }
         node.state.ifPresent(old -> {
-            bytes -= node.bytes;
+            uncount(node);
             old.close();
         });
         node.state = Optional.of(lease.again());
-        node.bytes = size;
+        node.ownBytes = snapshot.ownBytes() + 4L * snapshot.logitCount() + 4L * position;
+        node.parts = snapshot.parts();
         node.base = age;
-        bytes += size;
+        count(node);
         inMemory.remove(node);
         inMemory.add(node);
         while (bytes > budget) {
             evict();
         }
+    }
+
+    private void count(Node node) {
+        bytes += node.ownBytes;
+        for (Snapshot.Part part : node.parts) {
+            if (holders.merge(part.identity(), 1, Integer::sum) == 1) {
+                bytes += part.bytes();
+            }
+        }
+    }
+
+    private void uncount(Node node) {
+        bytes -= node.ownBytes;
+        for (Snapshot.Part part : node.parts) {
+            if (holders.merge(part.identity(), -1, Integer::sum) == 0) {
+                holders.remove(part.identity());
+                bytes -= part.bytes();
+            }
+        }
+        node.parts = List.of();
+    }
+
+    /** Bytes that go if this state goes. */
+    private long freed(Node node) {
+        long freed = node.ownBytes;
+        for (Snapshot.Part part : node.parts) {
+            if (holders.getOrDefault(part.identity(), 0) > 1) {
+                break;
+            }
+            freed += part.bytes();
+        }
+        return freed;
     }
 
     /** The node at this depth of the path, made if it is not there. */
@@ -303,7 +340,7 @@ public final class StateTree implements AutoCloseable {
         Node least = inMemory.iterator().next();
         double lowest = Double.POSITIVE_INFINITY;
         for (Node node : inMemory) {
-            double worth = node.base + (double) saved(node) / node.bytes;
+            double worth = node.base + (double) saved(node) / freed(node);
             if (worth < lowest) {
                 lowest = worth;
                 least = node;
@@ -326,7 +363,7 @@ public final class StateTree implements AutoCloseable {
     private void dropMemory(Node node, boolean spill) {
         Lease lease = node.state.orElseThrow();
         node.state = Optional.empty();
-        bytes -= node.bytes;
+        uncount(node);
         inMemory.remove(node);
         if (spill && folder.isPresent() && node.file.isEmpty() && writesWaiting < MOST_WRITES_WAITING) {
             writesWaiting++;
