@@ -17,7 +17,7 @@ import java.util.function.Consumer;
  */
 final class HttpConnection implements AutoCloseable {
     private static final int BUFFER = 1 << 14;
-    private static final int TIMEOUT_MILLIS = 120_000;
+    private static final int TIMEOUT_MILLIS = 300_000;
 
     private final Socket socket;
     private final InputStream in;
