@@ -1,6 +1,11 @@
 package tern.kernels.norm;
 
+import static tern.tensor.Tensor.FLOAT;
+
+
+
 import tern.kernels.ThreadTeam;
+import tern.tensor.DType;
 import tern.tensor.Tensor;
 
 /**
@@ -13,18 +18,39 @@ public final class BatchNorm {
     private BatchNorm() {
     }
 
-    /** What is done with one channel. */
+    /** What is done with neighbouring channels, from the first up to the one before the last. */
     @FunctionalInterface
-    private interface Channel {
-        void of(int d);
+    private interface Channels {
+        void of(int from, int count);
     }
 
-    private static void each(ThreadTeam team, int width, Channel channel) {
-        team.run((width + CHANNELS - 1) / CHANNELS, (task, scratch) -> {
-            for (int d = task * CHANNELS; d < Math.min(width, (task + 1) * CHANNELS); d++) {
-                channel.of(d);
+    private static void each(ThreadTeam team, int width, Channels channels) {
+        team.run((width + CHANNELS - 1) / CHANNELS, (task, scratch) -> channels.of(task * CHANNELS,
+                Math.min(CHANNELS, width - task * CHANNELS)));
+    }
+
+    private static void read(Tensor from, long at, int count, double... into) {
+        if (from.dtype() == DType.F32) {
+            for (int i = 0; i < count; i++) {
+                into[i] = from.data().get(FLOAT, 4 * (at + i));
             }
-        });
+        } else {
+            for (int i = 0; i < count; i++) {
+                into[i] = from.get(at + i);
+            }
+        }
+    }
+
+    private static void write(Tensor into, long at, int count, double... values) {
+        if (into.dtype() == DType.F32) {
+            for (int i = 0; i < count; i++) {
+                into.data().set(FLOAT, 4 * (at + i), (float) values[i]);
+            }
+        } else {
+            for (int i = 0; i < count; i++) {
+                into.set(at + i, values[i]);
+            }
+        }
     }
 
     private static int valid(int[] lengths, int b, int time) {
@@ -48,24 +74,35 @@ public final class BatchNorm {
      */
     public static void measure(ThreadTeam team, Tensor x, int[] lengths, Tensor mean, Tensor variance) {
         int width = x.dim(2);
+        int time = x.dim(1);
         double count = count(x, lengths);
-        each(team, width, d -> {
-            double sum = 0;
+        each(team, width, (from, channels) -> {
+            double[] row = new double[channels];
+            double[] middle = new double[channels];
+            double[] squares = new double[channels];
             for (int b = 0; b < x.dim(0); b++) {
-                for (int t = 0; t < valid(lengths, b, x.dim(1)); t++) {
-                    sum += x.get(((long) b * x.dim(1) + t) * width + d);
+                for (int t = 0; t < valid(lengths, b, time); t++) {
+                    read(x, ((long) b * time + t) * width + from, channels, row);
+                    for (int i = 0; i < channels; i++) {
+                        middle[i] += row[i];
+                    }
                 }
             }
-            double middle = sum / count;
-            double squares = 0;
+            for (int i = 0; i < channels; i++) {
+                middle[i] /= count;
+            }
             for (int b = 0; b < x.dim(0); b++) {
-                for (int t = 0; t < valid(lengths, b, x.dim(1)); t++) {
-                    double off = x.get(((long) b * x.dim(1) + t) * width + d) - middle;
-                    squares += off * off;
+                for (int t = 0; t < valid(lengths, b, time); t++) {
+                    read(x, ((long) b * time + t) * width + from, channels, row);
+                    for (int i = 0; i < channels; i++) {
+                        squares[i] += (row[i] - middle[i]) * (row[i] - middle[i]);
+                    }
                 }
             }
-            mean.set(d, middle);
-            variance.set(d, squares / count);
+            for (int i = 0; i < channels; i++) {
+                mean.set(from + i, middle[i]);
+                variance.set(from + i, squares[i] / count);
+            }
         });
     }
 
@@ -73,11 +110,22 @@ public final class BatchNorm {
     public static void apply(ThreadTeam team, Tensor x, Tensor gain, Tensor bias, Tensor mean, Tensor variance,
             double epsilon, Tensor y) {
         int width = x.dim(2);
-        each(team, width, d -> {
-            double factor = gain.get(d) / Math.sqrt(variance.get(d) + epsilon);
-            double shift = bias.get(d) - mean.get(d) * factor;
-            for (long row = 0; row < (long) x.dim(0) * x.dim(1); row++) {
-                y.set(row * width + d, x.get(row * width + d) * factor + shift);
+        long rows = (long) x.dim(0) * x.dim(1);
+        each(team, width, (from, channels) -> {
+            double[] row = new double[channels];
+            double[] factor = new double[channels];
+            double[] shift = new double[channels];
+            for (int i = 0; i < channels; i++) {
+                int d = from + i;
+                factor[i] = gain.get(d) / Math.sqrt(variance.get(d) + epsilon);
+                shift[i] = bias.get(d) - mean.get(d) * factor[i];
+            }
+            for (long r = 0; r < rows; r++) {
+                read(x, r * width + from, channels, row);
+                for (int i = 0; i < channels; i++) {
+                    row[i] = row[i] * factor[i] + shift[i];
+                }
+                write(y, r * width + from, channels, row);
             }
         });
     }
@@ -90,24 +138,40 @@ public final class BatchNorm {
         int width = x.dim(2);
         int time = x.dim(1);
         double count = count(x, lengths);
-        each(team, width, d -> {
-            double factor = 1 / Math.sqrt(variance.get(d) + epsilon);
-            double sum = 0;
-            double slope = 0;
-            for (long row = 0; row < (long) x.dim(0) * time; row++) {
-                double given = dy.get(row * width + d);
-                sum += given;
-                slope += given * (x.get(row * width + d) - mean.get(d)) * factor;
+        long rows = (long) x.dim(0) * time;
+        each(team, width, (from, channels) -> {
+            double[] row = new double[channels];
+            double[] given = new double[channels];
+            double[] middle = new double[channels];
+            double[] factor = new double[channels];
+            double[] sum = new double[channels];
+            double[] slope = new double[channels];
+            for (int i = 0; i < channels; i++) {
+                middle[i] = mean.get(from + i);
+                factor[i] = 1 / Math.sqrt(variance.get(from + i) + epsilon);
             }
-            dGain.set(d, dGain.get(d) + slope);
-            dBias.set(d, dBias.get(d) + sum);
-            for (int b = 0; b < x.dim(0); b++) {
-                for (int t = 0; t < time; t++) {
-                    long at = ((long) b * time + t) * width + d;
-                    double scaled = (x.get(at) - mean.get(d)) * factor;
-                    double through = measured && t < valid(lengths, b, time) ? (sum + scaled * slope) / count : 0;
-                    dx.set(at, gain.get(d) * factor * (dy.get(at) - through));
+            for (long r = 0; r < rows; r++) {
+                read(x, r * width + from, channels, row);
+                read(dy, r * width + from, channels, given);
+                for (int i = 0; i < channels; i++) {
+                    sum[i] += given[i];
+                    slope[i] += given[i] * (row[i] - middle[i]) * factor[i];
                 }
+            }
+            for (int i = 0; i < channels; i++) {
+                dGain.set(from + i, dGain.get(from + i) + slope[i]);
+                dBias.set(from + i, dBias.get(from + i) + sum[i]);
+            }
+            for (long r = 0; r < rows; r++) {
+                boolean counts = measured && r % time < valid(lengths, (int) (r / time), time);
+                read(x, r * width + from, channels, row);
+                read(dy, r * width + from, channels, given);
+                for (int i = 0; i < channels; i++) {
+                    double scaled = (row[i] - middle[i]) * factor[i];
+                    double through = counts ? (sum[i] + scaled * slope[i]) / count : 0;
+                    row[i] = gain.get(from + i) * factor[i] * (given[i] - through);
+                }
+                write(dx, r * width + from, channels, row);
             }
         });
     }
