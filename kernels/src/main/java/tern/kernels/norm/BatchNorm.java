@@ -2,8 +2,6 @@ package tern.kernels.norm;
 
 import static tern.tensor.Tensor.FLOAT;
 
-
-
 import tern.kernels.ThreadTeam;
 import tern.tensor.DType;
 import tern.tensor.Tensor;
