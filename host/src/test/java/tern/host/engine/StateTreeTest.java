@@ -18,8 +18,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-import tern.inference.LanguageModel;
 import tern.host.TinyModels;
+import tern.inference.LanguageModel;
 
 /**
  * The patterns that users of other servers report, by the tokens that are read again; and the law that what is generated is the
