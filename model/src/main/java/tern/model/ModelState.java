@@ -63,7 +63,7 @@ public record ModelState(List<State> states, long[] ages) {
     /** Copies one sequence of another state of the same model into a row of this one. */
     public void copySequence(ModelState from, int fromRow, int toRow) {
         for (int i = 0; i < states.size(); i++) {
-            states.get(i).copySequence(from.states.get(i), fromRow, toRow);
+            states.get(i).copySequence(from.states.get(i), fromRow, toRow, from.ages[fromRow]);
         }
         ages[toRow] = from.ages[fromRow];
     }

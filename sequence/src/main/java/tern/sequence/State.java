@@ -178,10 +178,27 @@ public final class State {
         }
     }
 
-    /** Zeroes one sequence: the state before its first position. */
+    /** {@link #copySequence(State, int, int)} of a sequence of so many positions: rows of growing slots beyond them stay as they are. */
+    public void copySequence(State from, int fromRow, int toRow, long positions) {
+        for (int i = 0; i < slots().size(); i++) {
+            Tensor source = from.slots().get(i);
+            if (layout.slots().get(i) instanceof Slot.Growing && source.dim(1) > 0) {
+                Tensor target = slots.get(i);
+                long bytes = source.bytes() / ((long) source.dim(0) * source.dim(1)) * positions;
+                target.slice(toRow, toRow + 1).data().asSlice(0, bytes)
+                        .copyFrom(source.slice(fromRow, fromRow + 1).data().asSlice(0, bytes));
+            } else {
+                copyRow(source, fromRow, slots.get(i), toRow);
+            }
+        }
+    }
+
+    /** Puts one sequence back to before its first position: zeroes all that counts there, which rows of growing slots do not. */
     public void clearSequence(int row) {
-        for (Tensor slot : slots()) {
-            slot.slice(row, row + 1).fill(0);
+        for (int i = 0; i < slots().size(); i++) {
+            if (!(layout.slots().get(i) instanceof Slot.Growing)) {
+                slots.get(i).slice(row, row + 1).fill(0);
+            }
         }
     }
 

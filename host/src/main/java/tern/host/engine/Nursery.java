@@ -13,15 +13,19 @@ import tern.inference.Snapshot;
 final class Nursery implements AutoCloseable {
     private static final int FEWEST_SEATS = 4;
     private static final int MOST_SEATS = 32;
+    // What all seats together may hold; there are a few in any case.
+    private static final long MOST_BYTES = 64L << 20;
 
     private final LiveBatch batch;
     private final int vocabulary;
+    private final int most;
     private final List<Batcher.Reading> readings = new ArrayList<>();
     private float[] logits = new float[0];
 
     Nursery(LanguageModel model, int capacity) {
         this.batch = model.batch(FEWEST_SEATS);
         this.vocabulary = model.network().config().vocabulary();
+        this.most = Math.clamp(MOST_BYTES / Math.max(1, model.network().stateBytes(capacity)), FEWEST_SEATS, MOST_SEATS);
         batch.reserve(capacity);
     }
 
@@ -39,12 +43,12 @@ final class Nursery implements AutoCloseable {
     }
 
     boolean hasRoom() {
-        return readings.size() < MOST_SEATS;
+        return readings.size() < most;
     }
 
     void join(Batcher.Reading reading, Optional<Snapshot> from) {
         if (batch.size() == batch.seats()) {
-            batch.resize(2 * batch.seats());
+            batch.resize(Math.min(most, 2 * batch.seats()));
         }
         reading.seat = Optional.of(from.map(batch::join).orElseGet(batch::join));
         readings.add(reading);
@@ -82,9 +86,6 @@ final class Nursery implements AutoCloseable {
         reading.seat.orElseThrow().leave();
         reading.seat = Optional.empty();
         readings.remove(reading);
-        if (batch.seats() > FEWEST_SEATS && readings.size() <= batch.seats() / 4) {
-            batch.resize(batch.seats() / 2);
-        }
     }
 
     @Override
