@@ -20,12 +20,12 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParentCommand;
 
-import tern.inference.Engine;
-import tern.inference.LanguageModel;
-import tern.serve.TernServer;
 import tern.host.chat.ChatTemplate;
 import tern.host.engine.Batcher;
 import tern.host.engine.WarmUp;
+import tern.inference.Engine;
+import tern.inference.LanguageModel;
+import tern.serve.TernServer;
 import tern.serve.http.ApiKeys;
 import tern.serve.http.Limits;
 

@@ -18,11 +18,11 @@ import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.ServerConnector;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
 
-import tern.inference.LanguageModel;
 import tern.host.chat.ChatTemplate;
 import tern.host.engine.Batcher;
 import tern.host.engine.StateFolder;
 import tern.host.engine.StateTree;
+import tern.inference.LanguageModel;
 import tern.serve.http.Access;
 import tern.serve.http.ApiKeys;
 import tern.serve.http.Limits;

@@ -73,7 +73,8 @@ public final class ChatTemplate {
                     return jinja(source.get(), constants(file));
                 }
             } catch (TemplateException refused) {
-                throw new IOException(model + ": " + GGUF_TEMPLATE + " cannot be used: " + refused.getMessage(), refused);
+                throw new IOException(model + ": " + GGUF_TEMPLATE + " cannot be used: " + refused.getMessage(),
+                        refused);
             }
         }
         return beside(model);

@@ -25,7 +25,8 @@ final class Nursery implements AutoCloseable {
     Nursery(LanguageModel model, int capacity) {
         this.batch = model.batch(FEWEST_SEATS);
         this.vocabulary = model.network().config().vocabulary();
-        this.most = Math.clamp(MOST_BYTES / Math.max(1, model.network().stateBytes(capacity)), FEWEST_SEATS, MOST_SEATS);
+        this.most = Math.clamp(MOST_BYTES / Math.max(1, model.network().stateBytes(capacity)), FEWEST_SEATS,
+                MOST_SEATS);
         batch.reserve(capacity);
     }
 

@@ -12,8 +12,6 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 
-import tern.inference.Engine;
-import tern.inference.LanguageModel;
 import tern.host.chat.ChatPrompt;
 import tern.host.chat.ChatTemplate;
 import tern.host.chat.Message;
@@ -22,6 +20,8 @@ import tern.host.engine.Embedder;
 import tern.host.engine.Job;
 import tern.host.engine.StateFolder;
 import tern.host.engine.StateTree;
+import tern.inference.Engine;
+import tern.inference.LanguageModel;
 
 /**
  * A model that this program runs itself. Questions asked by several threads step together, and one that goes on from an earlier

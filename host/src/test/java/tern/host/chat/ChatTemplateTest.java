@@ -110,7 +110,8 @@ class ChatTemplateTest {
     void theOneInAGgufFileComesFirst(@TempDir Path folder) throws IOException {
         Files.writeString(folder.resolve("chat_template.jinja"), "beside");
         Path with = gguf(folder.resolve("with.gguf"), Map.of("tokenizer.chat_template",
-                new Metadatum.Text("{{bos_token}}{% for m in messages %}[{{m.role}}]{{m.content}}{{eos_token}}{% endfor %}"),
+                new Metadatum.Text(
+                        "{{bos_token}}{% for m in messages %}[{{m.role}}]{{m.content}}{{eos_token}}{% endfor %}"),
                 "tokenizer.ggml.tokens", new Metadatum.Texts(List.of("<s>", "</s>", "a")),
                 "tokenizer.ggml.bos_token_id", new Metadatum.Whole(Metadatum.Width.U32, 0),
                 "tokenizer.ggml.eos_token_id", new Metadatum.Whole(Metadatum.Width.U32, 1)));

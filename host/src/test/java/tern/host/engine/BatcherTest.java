@@ -12,8 +12,8 @@ import java.util.SplittableRandom;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-import tern.inference.LanguageModel;
 import tern.host.TinyModels;
+import tern.inference.LanguageModel;
 
 /** Jobs come and go: each gets what it would get alone, nobody starves, too much is refused, what is cancelled leaves. */
 class BatcherTest {

@@ -9,11 +9,11 @@ import dev.langchain4j.model.chat.response.ChatResponse;
 import dev.langchain4j.model.chat.response.StreamingChatResponseHandler;
 import dev.langchain4j.service.AiServices;
 
+import tern.host.local.LocalModel;
 import tern.langchain4j.TernChatModel;
 import tern.langchain4j.TernEmbeddingModel;
 import tern.langchain4j.TernStreamingChatModel;
 import tern.langchain4j.TernTokenCountEstimator;
-import tern.host.local.LocalModel;
 
 /** A conversation with memory, a streamed answer and an embedding, all on one model that is opened once. */
 public final class Conversation {

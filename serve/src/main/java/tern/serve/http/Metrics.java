@@ -11,9 +11,9 @@ import io.micrometer.core.instrument.Timer;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 
-import tern.kernels.KernelSet;
 import tern.host.engine.Batcher;
 import tern.host.engine.StateTree;
+import tern.kernels.KernelSet;
 import tern.serve.sessions.SessionStore;
 
 /** What {@code /metrics} tells. Safe for use by several threads. */

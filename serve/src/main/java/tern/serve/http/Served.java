@@ -1,8 +1,8 @@
 package tern.serve.http;
 
-import tern.inference.LanguageModel;
 import tern.host.chat.ChatTemplate;
 import tern.host.engine.Batcher;
+import tern.inference.LanguageModel;
 import tern.serve.sessions.SessionStore;
 
 /**

@@ -12,9 +12,9 @@ import java.util.Optional;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.stream.Stream;
 
+import tern.host.engine.Lease;
 import tern.inference.LanguageModel;
 import tern.inference.Snapshot;
-import tern.host.engine.Lease;
 
 /**
  * The sessions of one model. With a folder, each is written there after every turn, before the turn is acknowledged, beside its

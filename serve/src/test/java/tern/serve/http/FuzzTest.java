@@ -11,9 +11,9 @@ import java.util.SplittableRandom;
 
 import org.junit.jupiter.api.Test;
 
+import tern.host.engine.Batcher;
 import tern.serve.TernServer;
 import tern.serve.TinyModels;
-import tern.host.engine.Batcher;
 
 /** Whatever is sent is answered, soon, and never by a fault of the server. */
 class FuzzTest {

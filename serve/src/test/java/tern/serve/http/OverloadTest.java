@@ -15,9 +15,9 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
+import tern.host.engine.Batcher;
 import tern.serve.TernServer;
 import tern.serve.TinyModels;
-import tern.host.engine.Batcher;
 
 /** More than a server can do is refused with a time to come back, who leaves is let go, who closes it lets it finish. */
 class OverloadTest {
