@@ -16,14 +16,15 @@ import tern.tensor.Workspace;
  * The backward pass of {@link ChunkScan}. It keeps the state before each stretch of chunks and computes those before its
  * chunks again. States and their gradients are kept turned, [V,K], so that what multiplies them comes as it lies in memory.
  * The gradient of a log-decay is what crosses its position: from the state before the chunk and into that after it as sums of
- * just that, within the chunk as a difference of sums over its positions; it is 0 where the decay itself is.
+ * just that, within the chunk as a difference of sums over its positions, or, where channels share decays, as a sum over the
+ * pairs on both sides of it; it is 0 where the decay itself is.
  */
 final class ChunkBackward {
     /**
-     * Floats of states that are kept at once, and chunks at least. As many as stay in the second-level cache, with a second
-     * computation of each, or, on one thread, all of them if they are not more than {@link #FAR}: one core alone does not fill the
-     * way to memory. Measured on 4,096 positions of 4 heads of 64, one decay a head: 32 states at a time instead of 256 take 1.06
-     * of the time on one core, and 0.81 on four.
+     * Floats of states that are kept at once, and chunks at least. All states are kept if they are not more than {@link #FAR};
+     * but several cores at once fill the way to memory with them, so then as many as stay in the second-level cache, with a
+     * second computation of each, unless a rank-one term makes that dear. Measured on 4,096 positions of 4 heads of 64, one
+     * decay a head: 32 states at a time instead of 256 take 1.06 of the time on one core, and 0.81 on four.
      */
     private static final int NEAR = 1 << 17;
     private static final int FAR = 1 << 20;
@@ -147,7 +148,7 @@ final class ChunkBackward {
         }
         this.stateRows = length(m, n) / PANEL;
         this.chunks = (in.time() + CHUNK - 1) / CHUNK;
-        this.stretch = (long) chunks * length(m, n) <= (alone ? FAR : NEAR) ? Math.max(1, chunks)
+        this.stretch = (long) chunks * length(m, n) <= (alone || sides == 2 ? FAR : NEAR) ? Math.max(1, chunks)
                 : Math.max(FEWEST, NEAR / length(m, n));
         this.checkpoints = scratch.floats(Math.max(1, (chunks + stretch - 1) / stretch) * length(m, n));
         this.states = scratch.floats(Math.min(chunks, stretch) * length(m, n));

@@ -9,18 +9,19 @@ import tern.tensor.Workspace;
 /**
  * Vector bodies for F32. The forward pass steps from position to position at the speed of the state's memory, or goes in
  * chunks of matrix products, whichever is faster for the shape. Measured on one core with 512-bit vectors, 512 positions:
- * chunks take 1.02, 0.86, 0.86 and 0.64 of the time of steps at heads of 16, 32, 64 and 128, with a rank-one term 1.37, 0.99,
- * 1.17 and 0.76 (0.65 at 64 on four cores and 4,096 positions of 12 heads): a row of S that passes through the registers
- * once does five operations an entry (seven), chunks four (eight) and the pairs besides, but as products of matrices. The
- * backward pass always goes in chunks: it would need twice their operations in steps. A task is a head of a sequence, or
- * some heads that lie side by side.
+ * chunks take 1.02, 0.86, 0.86 and 0.64 of the time of steps at heads of 16, 32, 64 and 128 (0.76 at 64 with one decay a head,
+ * 0.36 to 0.40 on four cores), with a rank-one term 1.37, 0.99, 1.06 and 0.76 (1.09 at 64 on four cores and 4,096 positions of
+ * 12 heads), or 0.74 at 64 where rewrites are the keys: a row of S that passes through the registers once does five operations
+ * an entry (seven), chunks four (eight, or six) and the pairs besides, but as products of matrices. The backward pass always
+ * goes in chunks: it would need twice their operations in steps. A task is a head of a sequence, or some heads that lie side by
+ * side.
  */
 public final class VectorStateScan implements StateScan {
     /** Positions in a chunk. */
     public static final int CHUNK = ChunkParts.CHUNK;
     // Entries of a state, and positions, from which on chunks are the faster form.
     private static final int WIDE = 32 * 32;
-    private static final int WIDE_RANK_ONE = 64 * 64;
+    private static final int WIDE_RANK_ONE = 64 * 128;
     private static final int LONG = 2 * CHUNK;
     // Multiply–adds below which a region's start would cost more than the second thread gains.
     private static final long WORTH_A_REGION = 1 << 15;
