@@ -13,7 +13,7 @@ import tern.tensor.Workspace;
  */
 public final class Engine implements AutoCloseable {
     private final ThreadTeam team;
-    private final Workspace results = new Workspace();
+    private final Workspace results = new Workspace(), left = new Workspace();
     private final EagerOps ops;
 
     /**
@@ -28,7 +28,7 @@ public final class Engine implements AutoCloseable {
     /** An engine with these kernels. */
     public Engine(int threads, KernelSet kernels) {
         this.team = new ThreadTeam(threads);
-        this.ops = new EagerOps(kernels, team, results);
+        this.ops = EagerOps.bySegments(kernels, team, results, left);
     }
 
     /**
@@ -50,7 +50,7 @@ public final class Engine implements AutoCloseable {
 
     /** Bytes of scratch memory held. */
     public long bytes() {
-        return results.bytes();
+        return results.bytes() + left.bytes();
     }
 
     /**
@@ -73,7 +73,7 @@ public final class Engine implements AutoCloseable {
 
     /** Runs one step: scratch memory is taken back before it, so what it gives back must be copied out within it. */
     synchronized <T> T step(Supplier<T> work) {
-        results.reset();
+        ops.begin();
         return work.get();
     }
 
@@ -82,5 +82,6 @@ public final class Engine implements AutoCloseable {
         ops.close();
         team.close();
         results.close();
+        left.close();
     }
 }

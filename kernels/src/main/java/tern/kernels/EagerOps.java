@@ -7,9 +7,11 @@ import java.util.HashMap;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Function;
 import java.util.function.IntFunction;
 import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 
 import tern.kernels.attention.TiledAttention;
 import tern.kernels.attention.Turning;
@@ -61,6 +63,8 @@ public final class EagerOps implements Ops, AutoCloseable {
     private final ThreadTeam team;
     private final Allocator results;
     private final Workspace scratch;
+    /** What segments leave behind, where a step is run segment by segment in the same memory. */
+    private final Optional<Workspace> left;
     private final Map<Object, Map<String, Tensor>> derived = new IdentityHashMap<>();
     private final Map<Object, Map<String, KeptRows>> derivedRows = new IdentityHashMap<>();
     private long keptRowsLimit = 64L << 20;
@@ -75,7 +79,18 @@ public final class EagerOps implements Ops, AutoCloseable {
      * @param results where results live until the caller resets it; not closed by this object
      */
     public EagerOps(KernelSet fast, ThreadTeam team, Workspace results) {
-        this(fast, team, results, results);
+        this(fast, team, results, results, Optional.empty());
+    }
+
+    /**
+     * Operations of a model's steps: all segments of a step use the same memory, and what each gives back is copied out of it, so
+     * that a step needs no more than its largest segment and the outputs of all. {@link #begin} begins a step.
+     *
+     * @param results where results live within a segment
+     * @param left where the outputs of segments live until the next step
+     */
+    public static EagerOps bySegments(KernelSet fast, ThreadTeam team, Workspace results, Workspace left) {
+        return new EagerOps(fast, team, results, results, Optional.of(left));
     }
 
     /**
@@ -87,6 +102,11 @@ public final class EagerOps implements Ops, AutoCloseable {
      * @param scratch where an operation keeps what it needs until it returns; not closed by this object
      */
     public EagerOps(KernelSet fast, ThreadTeam team, Allocator results, Workspace scratch) {
+        this(fast, team, results, scratch, Optional.empty());
+    }
+
+    private EagerOps(KernelSet fast, ThreadTeam team, Allocator results, Workspace scratch, Optional<Workspace> left) {
+        this.left = left;
         this.fast = fast;
         this.team = team;
         this.results = results;
@@ -106,6 +126,27 @@ public final class EagerOps implements Ops, AutoCloseable {
     /** Where results live, unless they were given a place of their own. */
     public Workspace results() {
         return scratch;
+    }
+
+    /** Takes back what the step before this one computed. */
+    public void begin() {
+        scratch.reset();
+        left.ifPresent(Workspace::reset);
+    }
+
+    @Override
+    public List<Tensor> segment(List<Tensor> inputs, UnaryOperator<List<Tensor>> part) {
+        if (left.isEmpty()) {
+            return part.apply(inputs);
+        }
+        Workspace.Mark before = scratch.mark();
+        List<Tensor> outputs = part.apply(inputs);
+        List<Tensor> kept = new ArrayList<>(outputs.size());
+        for (Tensor output : outputs) {
+            kept.add(scratch.handedOutSince(before, output) ? left.get().copyOf(output) : output);
+        }
+        scratch.reuse(before);
+        return kept;
     }
 
     /**

@@ -45,7 +45,16 @@ public final class Stack implements SequenceModel {
     private final Optional<Readout> readout;
     private final boolean recalls;
 
-    private record Branch(Optional<StackNorm> norm, SequenceMixer mixer) {
+    /** Names in a fixed order, put together once because every step asks for them. */
+    private record Branch(Optional<StackNorm> norm, SequenceMixer mixer, List<String> reads, List<String> recalls,
+            List<String> publishes) {
+        Branch(Optional<StackNorm> norm, SequenceMixer mixer) {
+            this(norm, mixer, sorted(mixer.reads()), sorted(mixer.recalls()), sorted(mixer.publishes()));
+        }
+
+        private static List<String> sorted(Set<String> names) {
+            return names.stream().sorted().toList();
+        }
     }
 
     /**
@@ -381,9 +390,7 @@ public final class Stack implements SequenceModel {
         }
 
         private Step run(Branch branch, Tensor x, State before) {
-            List<String> reads = branch.mixer.reads().stream().sorted().toList();
-            List<String> recalls = branch.mixer.recalls().stream().sorted().toList();
-            List<String> publishes = branch.mixer.publishes().stream().sorted().toList();
+            List<String> reads = branch.reads, recalls = branch.recalls, publishes = branch.publishes;
             wires.put(Wires.RESIDUAL, x);
             int rows = x.dim(1);
             long[] moved = Arrays.stream(ages).map(age -> age + time - rows).toArray();

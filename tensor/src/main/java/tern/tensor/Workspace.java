@@ -197,6 +197,30 @@ public final class Workspace implements Allocator, AutoCloseable {
         byteArray = mark.byteArray;
     }
 
+    /**
+     * Takes the memory handed out since the mark back, but keeps its place in the order of calls: what is handed out next lies there
+     * again, and still a step that makes the same calls again gets the very same tensors back. For parts of a step that differ
+     * from each other; {@link #release} is for those that are repeated.
+     */
+    public void reuse(Mark mark) {
+        block = mark.block;
+        offset = mark.offset;
+        array = mark.array;
+        byteArray = mark.byteArray;
+    }
+
+    /** Whether a tensor lies in memory handed out since the mark. */
+    public boolean handedOutSince(Mark mark, Tensor tensor) {
+        long address = tensor.data().address();
+        for (int i = mark.block; i < blocks.size(); i++) {
+            long first = blocks.get(i).address() + (i == mark.block ? mark.offset : 0);
+            if (address >= first && address < blocks.get(i).address() + blocks.get(i).byteSize()) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     /** Takes back everything. */
     public void reset() {
         cursor = 0;

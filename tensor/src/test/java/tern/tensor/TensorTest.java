@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.SplittableRandom;
 
 import org.junit.jupiter.api.AfterEach;
@@ -124,6 +126,28 @@ class TensorTest {
             workspace.release(mark);
             assertThat(workspace.allocate(DType.F32, Shape.of(3)).data().address()).isEqualTo(inner.data().address());
             assertThat(workspace.bytes()).isEqualTo(held);
+        }
+    }
+
+    @Test
+    void partsOfAStepMayUseTheSameMemoryOneAfterTheOther() {
+        try (Workspace workspace = new Workspace()) {
+            List<List<Tensor>> steps = new ArrayList<>();
+            for (int step = 0; step < 3; step++) {
+                workspace.reset();
+                Tensor before = workspace.allocate(DType.F32, Shape.of(7));
+                Workspace.Mark mark = workspace.mark();
+                Tensor first = workspace.allocate(DType.F32, Shape.of(1 << 12));
+                assertThat(workspace.handedOutSince(mark, first.slice(5, 6))).isTrue();
+                assertThat(workspace.handedOutSince(mark, before)).isFalse();
+                workspace.reuse(mark);
+                Tensor second = workspace.allocate(DType.F32, Shape.of(11));
+                assertThat(second.data().address()).isEqualTo(first.data().address());
+                steps.add(List.of(before, first, second));
+            }
+            for (int i = 0; i < 3; i++) {
+                assertThat(steps.get(2).get(i)).isSameAs(steps.get(1).get(i)).isSameAs(steps.get(0).get(i));
+            }
         }
     }
 

@@ -24,6 +24,8 @@ final class FewRows {
     private static final boolean HAS_SIXTEEN = LANES.length() == 16;
     private static final VectorSpecies<Float> SIXTEEN = FloatVector.SPECIES_512;
     private static final long WIDTH = LANES.vectorByteSize();
+    /** Up to so many numbers a row is short. */
+    private static final int SHORT = 256;
     private static final ByteOrder NATIVE = ByteOrder.nativeOrder();
     private static final VectorShuffle<Float> SWAP_1 = Panels.SWAP_1, SWAP_2 = Panels.SWAP_2, SWAP_4 = Panels.SWAP_4,
             SWAP_8 = Panels.SWAP_8;
@@ -102,7 +104,11 @@ final class FewRows {
             eightByTwo(k, x, xAt, xRow, w, wAt, wRow, spare);
             storeSixteen(spare, bias, biasAt, y, yAt, yAt + yRow);
         } else {
-            eightByOne(k, x, xAt, w, wAt, wRow, spare);
+            if (k <= SHORT) {
+                oneByOne(k, x, xAt, w, wAt, wRow, spare);
+            } else {
+                eightByOne(k, x, xAt, w, wAt, wRow, spare);
+            }
             storeEight(spare, bias, biasAt, y, yAt);
         }
     }
@@ -158,6 +164,24 @@ final class FewRows {
         b5.intoMemorySegment(spare, 13 * WIDTH, NATIVE);
         b6.intoMemorySegment(spare, 14 * WIDTH, NATIVE);
         b7.intoMemorySegment(spare, 15 * WIDTH, NATIVE);
+    }
+
+    /**
+     * {@link #eightByOne} row after row, which a processor that fetches ahead follows better where rows are short. The loop ends
+     * by {@code !=}, so that it is not unrolled beyond the length of a row.
+     */
+    private static void oneByOne(int k, MemorySegment x, long xAt, MemorySegment w, long wAt, long wRow,
+            MemorySegment spare) {
+        int whole = k - k % LANES.length();
+        for (int j = 0; j < PASS; j++) {
+            FloatVector a = FloatVector.zero(LANES);
+            long wp = wAt + j * wRow;
+            for (int p = 0; p != whole; p += LANES.length()) {
+                a = FloatVector.fromMemorySegment(LANES, x, xAt + 4L * p, NATIVE)
+                        .fma(FloatVector.fromMemorySegment(LANES, w, wp + 4L * p, NATIVE), a);
+            }
+            a.intoMemorySegment(spare, j * WIDTH, NATIVE);
+        }
     }
 
     /** Eight chains. */

@@ -23,7 +23,7 @@ public final class VectorMatmul implements Matmul {
     /** Multiply–adds of a task of a batch. */
     private static final long TASK_WORK = 1L << 20;
     /** Bytes of W that a task of few rows reads. */
-    private static final long TASK_BYTES = 1L << 16;
+    private static final long TASK_BYTES = 1L << 14;
     /** How many times larger a task of {@link Wide} may be, where so many tasks are left. */
     private static final int WIDE_TIMES = 4;
     private static final int WIDE_TASKS = 64;

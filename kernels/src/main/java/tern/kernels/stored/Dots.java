@@ -8,8 +8,8 @@ import jdk.incubator.vector.FloatVector;
 import tern.kernels.lanes.Lanes;
 
 /**
- * Inner products of rows of x with {@link #ROWS} decoded rows of W, which lie in the nearest cache, up to four rows of x at a
- * time: sixteen chains of multiply–adds for eight loads. A sum runs along two chains of vectors, one of the first, third, … and one
+ * Inner products of rows of x with {@link #ROWS} decoded rows of W, which lie in the nearest cache, two rows of x at a
+ * time: sixteen chains of multiply–adds. A sum runs along two chains of vectors, one of the first, third, … and one
  * of the second, fourth, …, so its bits depend on its two rows only. Stateless.
  */
 final class Dots {
@@ -33,18 +33,12 @@ final class Dots {
      *            chains of all; read and written
      */
     static void add(int m, int steps, float[] x, int xAt, int xRow, float[] w, int wRow, float[] vectors) {
-        for (int chain = 0; chain < 2; chain++) {
-            int from = chain * LENGTH, to = chain * VECTORS, i = 0;
-            for (; i <= m - 4; i += 4) {
-                fourByFour(from, steps, x, xAt + i * xRow, xRow, w, wRow, vectors, to + i * ROWS * LENGTH);
-            }
-            if (i <= m - 2) {
-                twoByFour(from, steps, x, xAt + i * xRow, xRow, w, wRow, vectors, to + i * ROWS * LENGTH);
-                i += 2;
-            }
-            if (i < m) {
-                oneByFour(from, steps, x, xAt + i * xRow, w, wRow, vectors, to + i * ROWS * LENGTH);
-            }
+        int i = 0;
+        for (; i <= m - 2; i += 2) {
+            twoByFour(steps, x, xAt + i * xRow, xRow, w, wRow, vectors, i * ROWS * LENGTH);
+        }
+        if (i < m) {
+            oneByFour(steps, x, xAt + i * xRow, w, wRow, vectors, i * ROWS * LENGTH);
         }
     }
 
@@ -55,62 +49,18 @@ final class Dots {
         }
     }
 
-    private static void fourByFour(int from, int steps, float[] x, int xAt, int xRow, float[] w, int wRow, float[] v,
-            int at) {
-        FloatVector a0 = load(v, at), a1 = load(v, at + LENGTH), a2 = load(v, at + 2 * LENGTH),
-                a3 = load(v, at + 3 * LENGTH), b0 = load(v, at + 4 * LENGTH), b1 = load(v, at + 5 * LENGTH),
-                b2 = load(v, at + 6 * LENGTH), b3 = load(v, at + 7 * LENGTH), c0 = load(v, at + 8 * LENGTH),
-                c1 = load(v, at + 9 * LENGTH), c2 = load(v, at + 10 * LENGTH), c3 = load(v, at + 11 * LENGTH),
-                d0 = load(v, at + 12 * LENGTH), d1 = load(v, at + 13 * LENGTH), d2 = load(v, at + 14 * LENGTH),
-                d3 = load(v, at + 15 * LENGTH);
-        for (int p = from; p < steps; p += 2 * LENGTH) {
-            int xp = xAt + p;
-            FloatVector a = load(x, xp), b = load(x, xp + xRow), c = load(x, xp + 2 * xRow), d = load(x, xp + 3 * xRow);
-            FloatVector w0 = load(w, p);
-            a0 = a.fma(w0, a0);
-            b0 = b.fma(w0, b0);
-            c0 = c.fma(w0, c0);
-            d0 = d.fma(w0, d0);
-            FloatVector w1 = load(w, p + wRow);
-            a1 = a.fma(w1, a1);
-            b1 = b.fma(w1, b1);
-            c1 = c.fma(w1, c1);
-            d1 = d.fma(w1, d1);
-            FloatVector w2 = load(w, p + 2 * wRow);
-            a2 = a.fma(w2, a2);
-            b2 = b.fma(w2, b2);
-            c2 = c.fma(w2, c2);
-            d2 = d.fma(w2, d2);
-            FloatVector w3 = load(w, p + 3 * wRow);
-            a3 = a.fma(w3, a3);
-            b3 = b.fma(w3, b3);
-            c3 = c.fma(w3, c3);
-            d3 = d.fma(w3, d3);
-        }
-        a0.intoArray(v, at);
-        a1.intoArray(v, at + LENGTH);
-        a2.intoArray(v, at + 2 * LENGTH);
-        a3.intoArray(v, at + 3 * LENGTH);
-        b0.intoArray(v, at + 4 * LENGTH);
-        b1.intoArray(v, at + 5 * LENGTH);
-        b2.intoArray(v, at + 6 * LENGTH);
-        b3.intoArray(v, at + 7 * LENGTH);
-        c0.intoArray(v, at + 8 * LENGTH);
-        c1.intoArray(v, at + 9 * LENGTH);
-        c2.intoArray(v, at + 10 * LENGTH);
-        c3.intoArray(v, at + 11 * LENGTH);
-        d0.intoArray(v, at + 12 * LENGTH);
-        d1.intoArray(v, at + 13 * LENGTH);
-        d2.intoArray(v, at + 14 * LENGTH);
-        d3.intoArray(v, at + 15 * LENGTH);
-    }
-
-    private static void twoByFour(int from, int steps, float[] x, int xAt, int xRow, float[] w, int wRow, float[] v,
-            int at) {
+    /** Letters are rows of x, numbers rows of W; e and f are the second chains of a and b. */
+    private static void twoByFour(int steps, float[] x, int xAt, int xRow, float[] w, int wRow, float[] v, int at) {
+        int second = at + VECTORS;
         FloatVector a0 = load(v, at), a1 = load(v, at + LENGTH), a2 = load(v, at + 2 * LENGTH),
                 a3 = load(v, at + 3 * LENGTH), b0 = load(v, at + 4 * LENGTH), b1 = load(v, at + 5 * LENGTH),
                 b2 = load(v, at + 6 * LENGTH), b3 = load(v, at + 7 * LENGTH);
-        for (int p = from; p < steps; p += 2 * LENGTH) {
+        FloatVector e0 = load(v, second), e1 = load(v, second + LENGTH), e2 = load(v, second + 2 * LENGTH),
+                e3 = load(v, second + 3 * LENGTH), f0 = load(v, second + 4 * LENGTH),
+                f1 = load(v, second + 5 * LENGTH), f2 = load(v, second + 6 * LENGTH),
+                f3 = load(v, second + 7 * LENGTH);
+        int pairs = steps - steps % (2 * LENGTH);
+        for (int p = 0; p < pairs; p += 2 * LENGTH) {
             FloatVector a = load(x, xAt + p), b = load(x, xAt + p + xRow);
             FloatVector w0 = load(w, p);
             a0 = a.fma(w0, a0);
@@ -124,6 +74,31 @@ final class Dots {
             FloatVector w3 = load(w, p + 3 * wRow);
             a3 = a.fma(w3, a3);
             b3 = b.fma(w3, b3);
+            a = load(x, xAt + p + LENGTH);
+            b = load(x, xAt + p + xRow + LENGTH);
+            w0 = load(w, p + LENGTH);
+            e0 = a.fma(w0, e0);
+            f0 = b.fma(w0, f0);
+            w1 = load(w, p + wRow + LENGTH);
+            e1 = a.fma(w1, e1);
+            f1 = b.fma(w1, f1);
+            w2 = load(w, p + 2 * wRow + LENGTH);
+            e2 = a.fma(w2, e2);
+            f2 = b.fma(w2, f2);
+            w3 = load(w, p + 3 * wRow + LENGTH);
+            e3 = a.fma(w3, e3);
+            f3 = b.fma(w3, f3);
+        }
+        if (pairs < steps) {
+            FloatVector a = load(x, xAt + pairs), b = load(x, xAt + pairs + xRow);
+            a0 = a.fma(load(w, pairs), a0);
+            b0 = b.fma(load(w, pairs), b0);
+            a1 = a.fma(load(w, pairs + wRow), a1);
+            b1 = b.fma(load(w, pairs + wRow), b1);
+            a2 = a.fma(load(w, pairs + 2 * wRow), a2);
+            b2 = b.fma(load(w, pairs + 2 * wRow), b2);
+            a3 = a.fma(load(w, pairs + 3 * wRow), a3);
+            b3 = b.fma(load(w, pairs + 3 * wRow), b3);
         }
         a0.intoArray(v, at);
         a1.intoArray(v, at + LENGTH);
@@ -133,21 +108,47 @@ final class Dots {
         b1.intoArray(v, at + 5 * LENGTH);
         b2.intoArray(v, at + 6 * LENGTH);
         b3.intoArray(v, at + 7 * LENGTH);
+        e0.intoArray(v, second);
+        e1.intoArray(v, second + LENGTH);
+        e2.intoArray(v, second + 2 * LENGTH);
+        e3.intoArray(v, second + 3 * LENGTH);
+        f0.intoArray(v, second + 4 * LENGTH);
+        f1.intoArray(v, second + 5 * LENGTH);
+        f2.intoArray(v, second + 6 * LENGTH);
+        f3.intoArray(v, second + 7 * LENGTH);
     }
 
-    private static void oneByFour(int from, int steps, float[] x, int xAt, float[] w, int wRow, float[] v, int at) {
+    private static void oneByFour(int steps, float[] x, int xAt, float[] w, int wRow, float[] v, int at) {
+        int second = at + VECTORS;
         FloatVector a0 = load(v, at), a1 = load(v, at + LENGTH), a2 = load(v, at + 2 * LENGTH),
-                a3 = load(v, at + 3 * LENGTH);
-        for (int p = from; p < steps; p += 2 * LENGTH) {
-            FloatVector a = load(x, xAt + p);
+                a3 = load(v, at + 3 * LENGTH), e0 = load(v, second), e1 = load(v, second + LENGTH),
+                e2 = load(v, second + 2 * LENGTH), e3 = load(v, second + 3 * LENGTH);
+        int pairs = steps - steps % (2 * LENGTH);
+        for (int p = 0; p < pairs; p += 2 * LENGTH) {
+            FloatVector a = load(x, xAt + p), next = load(x, xAt + p + LENGTH);
             a0 = a.fma(load(w, p), a0);
             a1 = a.fma(load(w, p + wRow), a1);
             a2 = a.fma(load(w, p + 2 * wRow), a2);
             a3 = a.fma(load(w, p + 3 * wRow), a3);
+            e0 = next.fma(load(w, p + LENGTH), e0);
+            e1 = next.fma(load(w, p + wRow + LENGTH), e1);
+            e2 = next.fma(load(w, p + 2 * wRow + LENGTH), e2);
+            e3 = next.fma(load(w, p + 3 * wRow + LENGTH), e3);
+        }
+        if (pairs < steps) {
+            FloatVector a = load(x, xAt + pairs);
+            a0 = a.fma(load(w, pairs), a0);
+            a1 = a.fma(load(w, pairs + wRow), a1);
+            a2 = a.fma(load(w, pairs + 2 * wRow), a2);
+            a3 = a.fma(load(w, pairs + 3 * wRow), a3);
         }
         a0.intoArray(v, at);
         a1.intoArray(v, at + LENGTH);
         a2.intoArray(v, at + 2 * LENGTH);
         a3.intoArray(v, at + 3 * LENGTH);
+        e0.intoArray(v, second);
+        e1.intoArray(v, second + LENGTH);
+        e2.intoArray(v, second + 2 * LENGTH);
+        e3.intoArray(v, second + 3 * LENGTH);
     }
 }

@@ -34,8 +34,8 @@ public final class VectorStoredWeights implements StoredWeights {
     /** Bytes copied at once: they and the rows of x stay in the first-level cache, from where copying is fastest, too. */
     private static final int PIECE_BYTES = 12 << 10;
     /** Bytes of a task at most; a task costs a fraction of a microsecond. */
-    private static final long TASK_BYTES = 1L << 17;
-    private static final int ENOUGH_TASKS = 32;
+    private static final long TASK_BYTES = 1L << 15;
+    private static final int ENOUGH_TASKS = 64;
     /** Columns that are decoded at once: four rows of them, and of x, stay in the first-level cache. A multiple of 256. */
     private static final int PART = 1024;
     /** Numbers decoded at once where rows go to memory. A multiple of 256. */

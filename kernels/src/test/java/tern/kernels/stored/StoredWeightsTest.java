@@ -7,6 +7,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 
 import org.junit.jupiter.api.Test;
@@ -219,6 +220,37 @@ class StoredWeightsTest {
                 }
             }
         }
+    }
+
+    @Test
+    void segmentsUseTheSameMemoryAndGiveTheSameNumbers() {
+        try (KernelLaw law = new KernelLaw(13);
+                Workspace results = new Workspace();
+                Workspace left = new Workspace();
+                Workspace all = new Workspace();
+                EagerOps plain = new EagerOps(KernelSet.fastest(), law.team(2), all);
+                EagerOps lean = EagerOps.bySegments(KernelSet.fastest(), law.team(2), results, left)) {
+            Tensor weight = law.gaussian(DType.F32, 1024, 1024), x = law.gaussian(DType.F32, 8, 1024);
+            List<Tensor> expected = List.of(x, x);
+            for (int step = 0; step < 2; step++) {
+                lean.begin();
+                List<Tensor> found = List.of(x, x);
+                for (int i = 0; i < 100; i++) {
+                    UnaryOperator<List<Tensor>> part = segment(lean, weight);
+                    found = lean.segment(found, part);
+                    expected = step == 0 ? plain.segment(expected, segment(plain, weight)) : expected;
+                }
+                law.assertSame("step " + step, found.getFirst(), expected.getFirst());
+                assertThat(found.getLast()).as("what a segment did not make stays where it is").isSameAs(x);
+            }
+            assertThat(results.peak()).isLessThan(3 << 16);
+            assertThat(left.peak()).isEqualTo(100 << 15);
+            assertThat(all.peak()).isEqualTo(200 << 15);
+        }
+    }
+
+    private static UnaryOperator<List<Tensor>> segment(EagerOps ops, Tensor weight) {
+        return in -> List.of(ops.scale(ops.linear(in.getFirst(), weight), 0.03), in.getLast());
     }
 
     @Test
