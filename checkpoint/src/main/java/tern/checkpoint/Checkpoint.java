@@ -302,7 +302,11 @@ public final class Checkpoint implements AutoCloseable {
 
     /** Matrices keep the types that operations read as they are. */
     private static boolean isKept(Declared parameter, DType dtype) {
-        return parameter.role() == Role.MATRIX && (dtype == DType.BF16 || dtype == DType.F16 || dtype.isBlocked());
+        return isMatrix(parameter) && (dtype == DType.BF16 || dtype == DType.F16 || dtype.isBlocked());
+    }
+
+    private static boolean isMatrix(Declared parameter) {
+        return parameter.role() == Role.MATRIX || parameter.role() == Role.LOW_RANK;
     }
 
     /** The mapping itself, except for what is not a matrix and not F32: that is widened once. */
@@ -323,14 +327,14 @@ public final class Checkpoint implements AutoCloseable {
         for (Declared parameter : declared) {
             Tensor tensor = mapped(parameter);
             mapped.put(parameter.name(), tensor);
-            bytes += parameter.role() == Role.MATRIX ? aligned(tensor.bytes()) : 0;
+            bytes += isMatrix(parameter) ? aligned(tensor.bytes()) : 0;
         }
         MemorySegment block = converted.allocate(DType.I64, Shape.of(Math.toIntExact(bytes / 8))).data();
         Map<String, Tensor> placed = new LinkedHashMap<>();
         long at = 0;
         for (Declared parameter : declared) {
             Tensor tensor = Objects.requireNonNull(mapped.get(parameter.name()), parameter.name());
-            if (parameter.role() == Role.MATRIX) {
+            if (isMatrix(parameter)) {
                 MemorySegment own = block.asSlice(at, tensor.bytes());
                 at += aligned(tensor.bytes());
                 tensor = Tensor.over(tensor.dtype(), tensor.shape(), own.copyFrom(tensor.data()));

@@ -1,5 +1,7 @@
 package tern.cli;
 
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
@@ -8,6 +10,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParentCommand;
 
+import tern.checkpoint.Placement;
 import tern.cli.bench.GenerateBench;
 import tern.cli.bench.GenerateBench.Row;
 import tern.tensor.DType;
@@ -39,11 +42,20 @@ final class GenerateBenchCommand implements Callable<Integer> {
     @Option(names = "--batches", split = ",", defaultValue = "1,8,64", description = "Sequences that generate together (${DEFAULT-VALUE}).")
     private List<Integer> batches;
 
+    @Option(names = "--activations", defaultValue = "f32", description = "What meets weights stored in blocks: f32 or, rounded as ggml rounds them, q8 (${DEFAULT-VALUE}).")
+    private String activations;
+
+    @Option(names = "--files", split = ",", paramLabel = "MODEL", description = "Models to measure from files, as they are stored, in place of --models, --shapes and --types.")
+    private List<Path> files = List.of();
+
+    @Option(names = "--huge-pages", description = "Copy the matrices of files into memory advised for pages of 2 MiB.")
+    private boolean hugePages;
+
     @Option(names = "--json", description = "Print one JSON line a case instead of a table.")
     private boolean json;
 
     @Override
-    public Integer call() {
+    public Integer call() throws IOException {
         if (decode < 2) {
             throw new UserError("--decode is " + decode + ", expected 2 or more");
         }
@@ -53,12 +65,18 @@ final class GenerateBenchCommand implements Callable<Integer> {
         int cores = Runtime.getRuntime().availableProcessors();
         GenerateBench.Setting setting = new GenerateBench.Setting(models, shapes,
                 types.stream().map(GenerateBenchCommand::type).toList(),
-                threads.stream().map(count -> count > 0 ? count : cores).distinct().toList(), prompts, decode, batches);
+                threads.stream().map(count -> count > 0 ? count : cores).distinct().toList(), prompts, decode, batches,
+                RunOptions.kernels(activations));
         if (!json) {
-            bench.tern().out().printf("%-20s %-8s %-5s %7s %-8s %6s %12s %10s %10s%n", "model", "shape", "type",
-                    "threads", "pass", "count", "tokens/s", "weights", "of limit");
+            bench.tern().out().printf("%-20s %-8s %-5s %7s %-8s %6s %12s %10s %10s %12s %9s%n", "model", "shape", "type",
+                    "threads", "pass", "count", "tokens/s", "weights", "of limit", "model+state", "peak");
         }
-        new GenerateBench(setting).run(this::show);
+        GenerateBench measured = new GenerateBench(setting);
+        if (files.isEmpty()) {
+            measured.run(this::show);
+        } else {
+            measured.run(files, hugePages ? Placement.COPIED : Placement.MAPPED, this::show);
+        }
         return Outcome.OK;
     }
 
@@ -66,10 +84,12 @@ final class GenerateBenchCommand implements Callable<Integer> {
         if (json) {
             bench.tern().out().println(Json.line(row));
         } else {
-            bench.tern().out().printf("%-20s %-8s %-5s %7d %-8s %6d %12.1f %7.1fGB/s %9.0f%%%n", row.model(),
+            bench.tern().out().printf("%-20s %-8s %-5s %7d %-8s %6d %12.1f %7.1fGB/s %9.0f%% %8dMiB %5dMiB%n",
+                    row.model(),
                     row.shape(),
                     row.type(), row.threads(), row.pass(), row.count(), row.tokensPerSecond(),
-                    row.weightGigabytesPerSecond(), 100 * row.fractionOfLimit());
+                    row.weightGigabytesPerSecond(), 100 * row.fractionOfLimit(),
+                    row.modelBytes() + row.stateBytes() >> 20, row.peakBytes() >> 20);
         }
         bench.tern().out().flush();
     }

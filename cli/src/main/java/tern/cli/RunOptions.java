@@ -12,6 +12,7 @@ import picocli.CommandLine.Spec;
 import tern.checkpoint.Placement;
 import tern.inference.Engine;
 import tern.inference.LanguageModel;
+import tern.kernels.KernelSet;
 
 /** What every command that runs a model takes: the model and the number of threads. */
 final class RunOptions {
@@ -29,6 +30,9 @@ final class RunOptions {
     @Option(names = "--huge-pages", defaultValue = "no", description = "Copy matrices into memory advised for pages of 2 MiB: yes, no (they are mapped and shared), or auto, which copies what is large and fits (${DEFAULT-VALUE}).")
     String hugePages;
 
+    @Option(names = "--activations", defaultValue = "f32", description = "What meets weights stored in blocks: f32, activations as they are, or q8, rounded to eight bits as ggml rounds them, for logits as llama.cpp and rwkv.cpp have them (${DEFAULT-VALUE}).")
+    String activations;
+
     /** Number of threads as asked for. */
     int threads() {
         if (threads < 0 || threads > 1024) {
@@ -39,7 +43,16 @@ final class RunOptions {
 
     /** An engine as asked for. */
     Engine engine() {
-        return new Engine(threads());
+        return new Engine(threads(), kernels(activations));
+    }
+
+    /** The kernels for activations as asked for. */
+    static KernelSet kernels(String activations) {
+        return switch (activations) {
+            case "f32" -> KernelSet.fastest();
+            case "q8" -> KernelSet.fastest().withRoundedActivations();
+            default -> throw new UserError("--activations is \"" + activations + "\", expected f32 or q8");
+        };
     }
 
     /** Where matrices go; says so where it was left to the program and it decides to copy. */

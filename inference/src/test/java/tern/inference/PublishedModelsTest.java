@@ -17,6 +17,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
+import tern.kernels.KernelSet;
 import tern.sequence.Form;
 
 /** Published files give the logits that others found for them, in every form. Their READMEs say where these come from. */
@@ -93,6 +94,36 @@ class PublishedModelsTest {
     void threeSymbols(String file, String reference, double gap, double gate) throws IOException {
         float[] expected = floats(shared("rwkv-tiny/expected-logits-" + reference + ".bin"));
         check(shared("rwkv-tiny/" + file), new int[] {0x22, 0x69, 0x6E}, expected, true, gate, gap);
+    }
+
+    /**
+     * With activations rounded as ggml rounds them, files are as far from the logits of F32 as rwkv.cpp 4358e709 itself makes them
+     * of the same files (run on x86 with AVX-512): the sum of all differences and the largest.
+     */
+    @ParameterizedTest
+    @CsvSource({"tiny-rwkv-5v2-730K-Q5_0.bin, 5v2-730K, 24.209342, 0.50375, 1e-3",
+        "tiny-rwkv-6v0-3m-Q5_0.bin, 6v0-3m, -21.151787, 0.14431, 1e-3",
+        "tiny-rwkv-5v2-730K-Q5_1.bin, 5v2-730K, 38.266990, 0.39368, 2.5",
+        "tiny-rwkv-6v0-3m-Q5_1.bin, 6v0-3m, 1.409070, 0.07706, 0.5"})
+    void roundedActivations(String file, String reference, double sum, double largest, double gate)
+            throws IOException {
+        float[] expected = floats(shared("rwkv-tiny/expected-logits-" + reference + ".bin"));
+        try (Engine engine = new Engine(2, KernelSet.fastest().withRoundedActivations());
+                LanguageModel model = LanguageModel.open(shared("rwkv-tiny/" + file), engine)) {
+            for (Form form : Form.values()) {
+                try (LiveSequence sequence = model.sequence()) {
+                    float[] found = sequence.prefill(form, 0x22, 0x69, 0x6E);
+                    double foundSum = 0, foundLargest = 0;
+                    for (int i = 0; i < expected.length; i++) {
+                        foundSum += found[i] - expected[i];
+                        foundLargest = Math.max(foundLargest, Math.abs(found[i] - expected[i]));
+                    }
+                    assertThat(foundSum).as("%s, %s, sum", file, form).isBetween(sum - gate, sum + gate);
+                    assertThat(foundLargest).as("%s, %s, largest", file, form).isBetween(0.97 * largest,
+                            1.03 * largest);
+                }
+            }
+        }
     }
 
     /** Every format against exact arithmetic on the same numbers. */

@@ -51,6 +51,7 @@ import tern.kernels.recurrence.ReferenceStateScan;
 import tern.kernels.recurrence.SelectiveScan;
 import tern.kernels.recurrence.StateScan;
 import tern.kernels.stored.ReferenceStoredWeights;
+import tern.kernels.stored.RoundedActivations;
 import tern.kernels.stored.StoredWeights;
 
 /**
@@ -106,6 +107,17 @@ public record KernelSet(String name, Matmul matmul, StoredWeights stored, Elemen
     /** {@link #steady} of the plain bodies. */
     public static KernelSet steadyReference() {
         return SteadyBodies.overPlain(REFERENCE);
+    }
+
+    /**
+     * These bodies, but activations are rounded before they meet weights of a blocked type, as ggml rounds them: see
+     * {@link RoundedActivations}.
+     */
+    public KernelSet withRoundedActivations() {
+        return new KernelSet(name + ", rounded activations", matmul, new RoundedActivations(stored), elementwise, norm,
+                channels, heads, embedding, shortConvolution, dilatedConvolution, longConvolution, headConvolution,
+                filters, modal, stateScan, averageScan, diagonalScan, affineScan, selectiveScan, attention,
+                chunkedAttention, crossEntropy, adamW);
     }
 
     /** Why the plain bodies were chosen, and what changes that; empty if the vector bodies are in use. */

@@ -10,11 +10,13 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 
+import tern.checkpoint.Placement;
 import tern.inference.Engine;
 import tern.inference.LanguageModel;
 import tern.inference.LiveBatch;
@@ -37,6 +39,7 @@ import tern.model.GoldCaches;
 import tern.model.GoldFinches;
 import tern.model.NormKind;
 import tern.model.Parameters;
+import tern.model.SequenceModel;
 import tern.model.Stack;
 import tern.model.StackConfig;
 import tern.ops.Activation;
@@ -58,7 +61,7 @@ public final class GenerateBench {
     /** Models that can be asked for; GoldFinch keeps keys and values of every layer unless its name says what else. */
     public static final List<String> MODELS = List.of("rwkv6", "rwkv7", "transformer", "goldfinch", "goldfinch-keys",
             "goldfinch-compressed", "mamba", "mamba2");
-    private static final long PROBE_MILLIS = 300;
+    private static final long PROBE_MILLIS = 1000;
     private static final long PROBE_BYTES = 1L << 28;
     private static final long WARM_UP_NANOS = 2_000_000_000L;
     private static final int HEAD_WIDTH = 64;
@@ -81,9 +84,10 @@ public final class GenerateBench {
      * @param prompts lengths of prompts to read
      * @param decode tokens to generate
      * @param batches numbers of sequences that generate together
+     * @param kernels bodies to use
      */
     public record Setting(List<String> models, List<String> shapes, List<DType> types, List<Integer> threads,
-            List<Integer> prompts, int decode, List<Integer> batches) {
+            List<Integer> prompts, int decode, List<Integer> batches, KernelSet kernels) {
     }
 
     /**
@@ -111,6 +115,30 @@ public final class GenerateBench {
         this.setting = setting;
     }
 
+    /**
+     * Measures models from files; their rows have the name of the file, and as type that of the head.
+     *
+     * @throws IOException if one cannot be read; names it
+     */
+    public void run(List<Path> files, Placement placement, Consumer<Row> sink) throws IOException {
+        for (Path file : files) {
+            for (int threads : setting.threads) {
+                try (Engine engine = new Engine(threads, setting.kernels);
+                        LanguageModel model = LanguageModel.open(file, engine, placement)) {
+                    SequenceModel network = model.network();
+                    long all = network.parameters().all().stream().mapToLong(one -> one.tensor().bytes()).sum();
+                    long looked = network.parameters().all().stream()
+                            .filter(one -> one.name().startsWith("embedding.") && one.tensor() != network.head())
+                            .mapToLong(one -> one.tensor().bytes()).sum();
+                    StackConfig config = network.config();
+                    measure(new Case(Objects.requireNonNull(file.getFileName(), "file").toString(),
+                            config.branches().size() / 2 + "x" + config.width(), network.head().dtype(), threads,
+                            network, all - looked, all), model, sink);
+                }
+            }
+        }
+    }
+
     /** Measures every case; each row is given to the sink as soon as it is known. */
     public void run(Consumer<Row> sink) {
         for (String shape : setting.shapes) {
@@ -120,7 +148,12 @@ public final class GenerateBench {
                         long[] bytes = {0};
                         Stack network = new Stack(config(name, shape), random(type, memory, bytes));
                         for (int threads : setting.threads) {
-                            measure(new Case(name, shape, type, threads, network, bytes[0], memory.bytes()), sink);
+                            Tokenizer none = Tokenizer.unknown(network.config().vocabulary());
+                            try (Engine engine = new Engine(threads, setting.kernels);
+                                    LanguageModel model = new LanguageModel(network, none, name, engine)) {
+                                measure(new Case(name, shape, type, threads, network, bytes[0], memory.bytes()), model,
+                                        sink);
+                            }
                         }
                     }
                 }
@@ -128,7 +161,7 @@ public final class GenerateBench {
         }
     }
 
-    private record Case(String model, String shape, DType type, int threads, Stack network, long weightBytes,
+    private record Case(String model, String shape, DType type, int threads, SequenceModel network, long weightBytes,
             long modelBytes) {
         Row row(String pass, int count, double tokensPerSecond, double passesPerSecond, double limit,
                 Memories memories) {
@@ -147,21 +180,17 @@ public final class GenerateBench {
     private record Memories(double seconds, long state, long resident, long peak) {
     }
 
-    private void measure(Case of, Consumer<Row> sink) {
+    private void measure(Case of, LanguageModel model, Consumer<Row> sink) {
         double bandwidth = MachineProbe.readBandwidth(of.threads, PROBE_MILLIS, PROBE_BYTES) * 1e-9;
         double products = products(of.threads);
-        int vocabulary = of.network.config().vocabulary();
-        try (Engine engine = new Engine(of.threads);
-                LanguageModel model = new LanguageModel(of.network, Tokenizer.unknown(vocabulary), of.model, engine)) {
-            for (int prompt : setting.prompts) {
-                Memories found = prefill(model, prompt);
-                sink.accept(of.row("prefill", prompt, prompt / found.seconds, 1 / found.seconds, products, found));
-            }
-            for (int batch : setting.batches) {
-                Memories found = decode(model, batch);
-                sink.accept(of.row("decode", batch, batch / found.seconds, 1 / found.seconds,
-                        batch == 1 ? bandwidth : products, found));
-            }
+        for (int prompt : setting.prompts) {
+            Memories found = prefill(model, prompt);
+            sink.accept(of.row("prefill", prompt, prompt / found.seconds, 1 / found.seconds, products, found));
+        }
+        for (int batch : setting.batches) {
+            Memories found = decode(model, batch);
+            sink.accept(of.row("decode", batch, batch / found.seconds, 1 / found.seconds,
+                    batch == 1 ? bandwidth : products, found));
         }
     }
 
@@ -327,7 +356,9 @@ public final class GenerateBench {
     private static Parameters.Source random(DType type, Memory memory, long[] bytes) {
         SplittableRandom random = new SplittableRandom(7);
         return (name, shape, role, initialiser) -> {
-            boolean matrix = role == Role.MATRIX && shape.last() % type.blockLength() == 0;
+            // Files with blocked matrices hold those of low rank in F32.
+            boolean matrix = (role == Role.MATRIX || role == Role.LOW_RANK && !type.isBlocked())
+                    && shape.last() % type.blockLength() == 0;
             Tensor tensor = memory.allocate(matrix ? type : DType.F32, shape);
             bytes[0] += name.startsWith("embedding.") ? 0 : tensor.bytes();
             if (!matrix) {

@@ -72,12 +72,12 @@ public final class Projection {
 
     /** One half of a map of low rank, which a recurrence's numbers are made with: trained without weight decay. */
     public static Projection lowRank(ParameterScope scope, int in, int out, Initialiser start) {
-        return new Projection(scope.parameter("weight", Shape.of(out, in), Role.FILTER, start), Optional.empty());
+        return new Projection(scope.parameter("weight", Shape.of(out, in), Role.LOW_RANK, start), Optional.empty());
     }
 
     /** The same with a bias. */
     public static Projection lowRank(ParameterScope scope, int in, int out, Initialiser start, Initialiser biasStart) {
-        Tensor weight = scope.parameter("weight", Shape.of(out, in), Role.FILTER, start);
+        Tensor weight = scope.parameter("weight", Shape.of(out, in), Role.LOW_RANK, start);
         return new Projection(weight,
                 Optional.of(scope.parameter("bias", Shape.of(out), Role.FILTER, biasStart)));
     }
