@@ -68,7 +68,8 @@ final class GenerateBenchCommand implements Callable<Integer> {
                 threads.stream().map(count -> count > 0 ? count : cores).distinct().toList(), prompts, decode, batches,
                 RunOptions.kernels(activations));
         if (!json) {
-            bench.tern().out().printf("%-20s %-8s %-5s %7s %-8s %6s %12s %10s %10s %12s %9s%n", "model", "shape", "type",
+            bench.tern().out().printf("%-20s %-8s %-5s %7s %-8s %6s %12s %10s %10s %12s %9s%n", "model", "shape",
+                    "type",
                     "threads", "pass", "count", "tokens/s", "weights", "of limit", "model+state", "peak");
         }
         GenerateBench measured = new GenerateBench(setting);

@@ -116,7 +116,8 @@ public record KernelSet(String name, Matmul matmul, StoredWeights stored, Elemen
     public KernelSet withRoundedActivations() {
         return new KernelSet(name + ", rounded activations", matmul, new RoundedActivations(stored), elementwise, norm,
                 channels, heads, embedding, shortConvolution, dilatedConvolution, longConvolution, headConvolution,
-                filters, modal, stateScan, averageScan, diagonalScan, affineScan, selectiveScan, attention,
+                filters, modal, stateScan, averageScan, diagonalScan, affineScan, selectiveScan, cellScan, unitScan,
+                memoryScan, attention,
                 chunkedAttention, crossEntropy, adamW);
     }
 
