@@ -399,9 +399,9 @@ public abstract class MixerContract {
             int time = Seeds.between(random, 1, bench.longest / 2);
             int more = Seeds.between(random, 1, bench.longest - time);
             Form form = bench.anyForm(random);
-            State state = bench.after(bench.input(random, 1, time), bench.longest);
+            State state = bench.after(bench.input(random, 1, time), bench.longest + 1);
             Tensor x = bench.input(random, 1, more);
-            State saved = bench.empty(1, bench.longest);
+            State saved = bench.empty(1, bench.longest + 1);
             for (int i = 0; i < saved.slots().size(); i++) {
                 saved.slots().get(i).setAll(state.slots().get(i).toDoubles());
             }

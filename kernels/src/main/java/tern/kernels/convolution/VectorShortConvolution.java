@@ -4,13 +4,11 @@ import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
-import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
-import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 
 import tern.kernels.ThreadTeam;
+import tern.kernels.lanes.TaskSums;
 import tern.tensor.DType;
 import tern.tensor.Shape;
 import tern.tensor.Tensor;
@@ -26,10 +24,6 @@ import tern.tensor.Workspace;
 public final class VectorShortConvolution implements ShortConvolution {
     private static final VectorSpecies<Float> LANES = FloatVector.SPECIES_PREFERRED;
     private static final ByteOrder NATIVE = ByteOrder.nativeOrder();
-    private static final VectorSpecies<Double> DOUBLES = DoubleVector.SPECIES_PREFERRED;
-    /** As many floats as there are lanes for doubles. */
-    private static final VectorSpecies<Float> HALF = VectorSpecies.of(float.class,
-            VectorShape.forBitSize(DOUBLES.vectorBitSize() / 2));
     /** Loops run to where they meet their end, so that they are not counted: entering such a loop costs 100 cycles a tensor. */
     private static final long WIDTH = LANES.vectorByteSize();
     /** Rows side by side: fewer instructions for each line of memory, so that the core has more lines under way. */
@@ -38,8 +32,6 @@ public final class VectorShortConvolution implements ShortConvolution {
     private static final int TASK = 1 << 15;
     /** More tasks than this do not help, and each leaves sums to be added up. */
     private static final int MOST_TASKS = 64;
-    /** Channels of a task that adds up what others left. */
-    private static final int COLLECTED = 64;
 
     /** A body without state. */
     public VectorShortConvolution() {
@@ -604,42 +596,17 @@ public final class VectorShortConvolution implements ShortConvolution {
         }
     }
 
-    /** Adds up what the tasks left, first task first, some channels after others on any thread. */
+    /** Adds up what the tasks left, first task first. */
     private static void collect(ThreadTeam team, Tensor sums, int width, int channels, int tasks, Tensor dWeight,
             Tensor dBias) {
         Tensor totals = team.scratch().allocate(DType.F64, Shape.of(width + 1, channels));
-        team.run((channels + COLLECTED - 1) / COLLECTED, (block, scratch) -> {
-            for (int j = 0; j <= width; j++) {
-                collect(sums.data(), 4L * channels * j, 4L * channels * (width + 1), tasks, block * COLLECTED,
-                        Math.min(channels, (block + 1) * COLLECTED), totals.data(), 8L * channels * j);
-            }
-        });
+        TaskSums.add(team, sums.data(), tasks, (width + 1) * channels, totals.data());
         for (int c = 0; c < channels; c++) {
             for (int j = 0; j < width; j++) {
                 long place = (long) c * width + j;
                 dWeight.set(place, dWeight.get(place) + totals.get(j * (long) channels + c));
             }
             dBias.set(c, dBias.get(c) + totals.get(width * (long) channels + c));
-        }
-    }
-
-    private static void collect(MemorySegment sums, long at, long stride, int tasks, int from, int to,
-            MemorySegment totals, long totalAt) {
-        int c = from;
-        for (; c <= to - HALF.length(); c += HALF.length()) {
-            DoubleVector total = DoubleVector.zero(DOUBLES);
-            for (int task = 0; task < tasks; task++) {
-                total = total.add(fromMemorySegment(HALF, sums, at + task * stride + 4L * c, NATIVE)
-                        .convertShape(VectorOperators.F2D, DOUBLES, 0));
-            }
-            total.intoMemorySegment(totals, totalAt + 8L * c, NATIVE);
-        }
-        for (; c < to; c++) {
-            double total = 0;
-            for (int task = 0; task < tasks; task++) {
-                total += sums.get(Tensor.FLOAT, at + task * stride + 4L * c);
-            }
-            totals.set(Tensor.DOUBLE, totalAt + 8L * c, total);
         }
     }
 }

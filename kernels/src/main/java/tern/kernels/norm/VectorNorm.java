@@ -13,6 +13,9 @@ import jdk.incubator.vector.FloatVector;
 
 import tern.kernels.ThreadTeam;
 import tern.kernels.lanes.Lanes;
+import tern.kernels.lanes.TaskSums;
+import tern.tensor.DType;
+import tern.tensor.Shape;
 import tern.tensor.Tensor;
 import tern.tensor.Workspace;
 
@@ -116,8 +119,8 @@ public final class VectorNorm implements Norm {
                         width);
             }
         });
-        addSums(gainSums, tasks, dGain);
-        addSums(biasSums, tasks, dBias);
+        addSums(team, gainSums, tasks, dGain);
+        addSums(team, biasSums, tasks, dBias);
         team.scratch().release(mark);
     }
 
@@ -144,7 +147,7 @@ public final class VectorNorm implements Norm {
                 rmsRowBackward(in, at, gains, scale, projection, gradient, out, gainSum, width);
             }
         });
-        addSums(gainSums, tasks, dGain);
+        addSums(team, gainSums, tasks, dGain);
         team.scratch().release(mark);
     }
 
@@ -152,14 +155,12 @@ public final class VectorNorm implements Norm {
         return (float) (1 / Math.sqrt(squares / (double) width + epsilon));
     }
 
-    private static void addSums(MemorySegment sums, int tasks, Tensor total) {
+    private static void addSums(ThreadTeam team, MemorySegment sums, int tasks, Tensor total) {
         int width = Math.toIntExact(total.elements());
+        Tensor added = team.scratch().allocate(DType.F64, Shape.of(width));
+        TaskSums.add(team, sums, tasks, width, added.data());
         for (int d = 0; d < width; d++) {
-            double sum = total.get(d);
-            for (int task = 0; task < tasks; task++) {
-                sum += sums.get(FLOAT, 4 * ((long) task * width + d));
-            }
-            total.set(d, sum);
+            total.set(d, total.get(d) + added.get(d));
         }
     }
 
