@@ -166,46 +166,48 @@ public final class VectorAffineScan implements AffineScan {
         Regions.run(team, apart * groups, y.elements(), (index, scratch) -> {
             int from = index % groups * WIDE;
             MemorySegment sums = scratch.floatMemory(2L * LENGTH);
-            MemorySegment totals = scratch.doubleMemory(2L * LENGTH);
-            for (int channel = from; channel < Math.min(decay.dim(2), from + WIDE); channel += LENGTH) {
-                VectorMask<Float> mask = first(decay.dim(2) - channel);
-                totals.fill((byte) 0);
-                for (int b = index / groups; b < y.dim(0); b += apart) {
-                    Place place = Place.of(decay, y, b, channel);
-                    backward(given, turn.dim(2) > 0, place, time, mask, sums, totals);
+            MemorySegment totals = scratch.doubleMemory(2L * WIDE);
+            totals.fill((byte) 0);
+            int to = Math.min(decay.dim(2), from + WIDE);
+            for (int b = index / groups; b < y.dim(0); b += apart) {
+                // Blocks outermost, so that rows are read in whole stretches.
+                for (int end = time; end > 0; end -= BLOCK) {
+                    Place place = Place.of(decay, y, b, from);
+                    for (int channel = from; channel < to; channel += LENGTH) {
+                        backward(given, turn.dim(2) > 0, place, Math.max(0, end - BLOCK), end,
+                                first(decay.dim(2) - channel), sums, totals, 16L * (channel - from));
+                        place = place.next();
+                    }
                 }
-                if (decay.dim(1) == 1) {
+            }
+            if (decay.dim(1) == 1) {
+                for (int channel = from; channel < to; channel += LENGTH) {
                     long factor = 4L * ReferenceAffineScan.factorAt(decay, index / groups, 0, channel);
                     int lanes = Math.min(LENGTH, decay.dim(2) - channel);
-                    settle(totals, 0, given.dDecay, factor, lanes);
+                    settle(totals, 16L * (channel - from), given.dDecay, factor, lanes);
                     if (turn.dim(2) > 0) {
-                        settle(totals, 8L * LENGTH, given.dTurn, factor, lanes);
+                        settle(totals, 16L * (channel - from) + 8L * LENGTH, given.dTurn, factor, lanes);
                     }
                 }
             }
         });
     }
 
-    private static void backward(Given given, boolean complex, Place place, int time, VectorMask<Float> mask,
-            MemorySegment sums, MemorySegment totals) {
-        for (int to = time; to > 0; to -= BLOCK) {
-            int from = Math.max(0, to - BLOCK);
-            boolean shared = place.factorStride == 0;
-            if (complex && shared) {
-                turningBackShared(given, place, from, to, mask, sums);
-            } else if (complex) {
-                turningBackOwn(given, place, from, to, mask);
-            } else if (shared) {
-                backShared(given, place, from, to, mask, sums);
-            } else {
-                backOwn(given, place, from, to, mask);
-            }
-            if (shared) {
-                for (int lane = 0; lane < 2 * LENGTH; lane++) {
-                    totals.set(Tensor.DOUBLE, 8L * lane,
-                            totals.get(Tensor.DOUBLE, 8L * lane) + sums.get(Tensor.FLOAT, 4L * lane));
-                }
-            }
+    private static void backward(Given given, boolean complex, Place place, int from, int to,
+            VectorMask<Float> mask, MemorySegment sums, MemorySegment totals, long totalsAt) {
+        boolean shared = place.factorStride == 0;
+        if (complex && shared) {
+            turningBackShared(given, place, from, to, mask, sums);
+        } else if (complex) {
+            turningBackOwn(given, place, from, to, mask);
+        } else if (shared) {
+            backShared(given, place, from, to, mask, sums);
+        } else {
+            backOwn(given, place, from, to, mask);
+        }
+        for (int lane = 0; shared && lane < 2 * LENGTH; lane++) {
+            long at = totalsAt + 8L * lane;
+            totals.set(Tensor.DOUBLE, at, totals.get(Tensor.DOUBLE, at) + sums.get(Tensor.FLOAT, 4L * lane));
         }
     }
 
