@@ -135,6 +135,11 @@ public final class EagerOps implements Ops, AutoCloseable {
     }
 
     @Override
+    public boolean steady() {
+        return fast.isSteady();
+    }
+
+    @Override
     public List<Tensor> segment(List<Tensor> inputs, UnaryOperator<List<Tensor>> part) {
         if (left.isEmpty()) {
             return part.apply(inputs);

@@ -58,7 +58,7 @@ import tern.kernels.stored.StoredWeights;
  * One body for each kernel family. Bodies keep no state and are safe to share; the {@link ThreadTeam} handed to each call
  * brings threads and scratch memory.
  *
- * @param name "reference" or "vector", as reports print it
+ * @param name "reference" or "vector" and how they differ from the usual, as reports print it
  */
 public record KernelSet(String name, Matmul matmul, StoredWeights stored, Elementwise elementwise, Norm norm,
         Channels channels, Heads heads,
@@ -70,6 +70,8 @@ public record KernelSet(String name, Matmul matmul, StoredWeights stored, Elemen
         CellScan cellScan, UnitScan unitScan, MemoryScan memoryScan,
         Attention attention, ChunkedAttention chunkedAttention,
         CrossEntropy crossEntropy, AdamWStep adamW) {
+    /** What the names of steady bodies hold. */
+    static final String STEADY = "steady";
     private static final KernelSet REFERENCE = new KernelSet("reference", new ReferenceMatmul(),
             new ReferenceStoredWeights(),
             new ReferenceElementwise(),
@@ -102,6 +104,11 @@ public record KernelSet(String name, Matmul matmul, StoredWeights stored, Elemen
      */
     public static KernelSet steady() {
         return Chosen.STEADY;
+    }
+
+    /** Whether these are bodies of {@link #steady} or {@link #steadyReference}. */
+    public boolean isSteady() {
+        return name.contains(STEADY);
     }
 
     /** {@link #steady} of the plain bodies. */

@@ -48,7 +48,7 @@ final class VectorBodies {
 
     /** The set whose bits do not depend on what stands beside a position. */
     static KernelSet steady() {
-        return SteadyBodies.over(new KernelSet("vector, steady", new RowwiseMatmul(),
+        return SteadyBodies.over(new KernelSet("vector, " + KernelSet.STEADY, new RowwiseMatmul(),
                 new VectorStoredWeights(Integer.MAX_VALUE), SET.elementwise(), SET.norm(), SET.channels(), SET.heads(),
                 SET.embedding(), SET.shortConvolution(),
                 new VectorDilatedConvolution(new RowwiseMatmul(), new VectorElementwise()).positionByPosition(),

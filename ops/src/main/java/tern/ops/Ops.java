@@ -30,6 +30,15 @@ import tern.tensor.Tensor;
  */
 public interface Ops {
 
+    /**
+     * Whether every operation gives a position the same bits wherever time is cut into calls. A mixer whose faster forms are
+     * other formulas then goes position by position.
+     */
+    default boolean steady() {
+        return false;
+    }
+
+
     // ── memory ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     /** A tensor of zeros that lives as long as results do. */

@@ -12,6 +12,7 @@ import tern.ops.KeysAndValues;
 import tern.ops.Ops;
 import tern.ops.Weighing;
 import tern.sequence.BranchContext;
+import tern.sequence.Form;
 import tern.sequence.Mixed;
 import tern.sequence.MixerInput;
 import tern.sequence.ParameterScope;
@@ -66,6 +67,9 @@ public final class LocalAttention implements SequenceMixer {
 
     @Override
     public Mixed chunk(Ops ops, MixerInput in, State state) {
+        if (ops.steady() && in.time() > 1) {
+            return mix(Form.STEP, ops, in, state);
+        }
         List<Tensor> all = Projection.applyAll(ops, maps, Collections.nCopies(3, in.x()));
         Tensor query = turned(ops, in, Heads.split(ops, all.get(0), config.heads()));
         Tensor key = turned(ops, in, Heads.split(ops, all.get(1), config.keyHeads()));

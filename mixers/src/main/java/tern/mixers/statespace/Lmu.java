@@ -89,8 +89,8 @@ public final class Lmu implements SequenceMixer {
     public Mixed chunk(Ops ops, MixerInput in, State state) {
         Tensor u = ops.activate(signal.apply(ops, in.x()), Activation.RELU);
         Tensor before = state.slot("memory");
-        boolean fresh = Arrays.stream(in.ages()).allMatch(age -> age == 0);
-        int length = fresh ? Math.max(1, in.time()) : DenseSystem.BLOCK;
+        boolean fresh = !ops.steady() && Arrays.stream(in.ages()).allMatch(age -> age == 0);
+        int length = ops.steady() ? 1 : fresh ? Math.max(1, in.time()) : DenseSystem.BLOCK;
         List<Tensor> pieces = new ArrayList<>();
         for (int t = 0; t < in.time(); t += length) {
             Tensor piece = ops.slice(u, 1, t, Math.min(in.time(), t + length));
