@@ -39,7 +39,8 @@ final class SteadyBodies {
 
     /** On top of the plain bodies, whose recurrences keep their states in double precision within a call. */
     static KernelSet overPlain(KernelSet set) {
-        return over(new KernelSet(set.name() + ", " + KernelSet.STEADY, set.matmul(), set.stored(), set.elementwise(), set.norm(),
+        return over(new KernelSet(set.name() + ", " + KernelSet.STEADY, set.matmul(), set.stored(), set.elementwise(),
+                set.norm(),
                 set.channels(), set.heads(), set.embedding(), set.shortConvolution(),
                 set.dilatedConvolution(), set.longConvolution(), set.headConvolution(), set.filters(),
                 new SteadyModalScan(set.modal()), new SteadyStateScan(set.stateScan()),

@@ -38,7 +38,6 @@ public interface Ops {
         return false;
     }
 
-
     // ── memory ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     /** A tensor of zeros that lives as long as results do. */

@@ -21,11 +21,14 @@ class EveryPresetLearnsTest {
     private static final int STEPS = 30;
 
     /** One of each kind of mixer. */
-    private static final List<String> SOME = List.of("linear-attention", "jrt", "retnet", "mlstm", "mamba2", "delta-net",
-            "gated-delta-net", "lstm", "para-lstm", "titans-gate", "sgconv", "mega", "tcnca", "lfm2", "gated-delta-experts",
+    private static final List<String> SOME = List.of("linear-attention", "jrt", "retnet", "mlstm", "mamba2",
+            "delta-net",
+            "gated-delta-net", "lstm", "para-lstm", "titans-gate", "sgconv", "mega", "tcnca", "lfm2",
+            "gated-delta-experts",
             "falcon-h1", "megalodon", "mamba", "griffin", "min-lstm", "s5", "aaren");
     /** The others, which the profile {@code proofs} trains too. */
-    private static final List<String> OTHERS = List.of("linear-taylor", "t2r", "hedgehog", "linfusion", "transnormer", "gla",
+    private static final List<String> OTHERS = List.of("linear-taylor", "t2r", "hedgehog", "linfusion", "transnormer",
+            "gla",
             "hgrn2", "mlstm-sigmoid", "kimi-delta", "elman", "slstm", "tcnca-simple", "tcn", "gated-delta-hybrid",
             "mega-tcn", "min-gru", "s4d", "conv-s5", "lssl", "lmu", "prf");
 
