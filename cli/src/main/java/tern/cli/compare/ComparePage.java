@@ -76,7 +76,7 @@ final class ComparePage {
         model.put("parameters", first.parameters());
         model.put("causal", first.causal());
         model.put("stateFloats", first.stateFloats());
-        model.put("decodeMicros", first.decodeMicros());
+        model.put("decodeMicros", CompareTable.decodeMicros(own));
         model.put("positionsPerSecond",
                 own.stream().mapToDouble(RunRecord::positionsPerSecond).average().orElseThrow());
         ArrayNode runs = model.putArray("runs");
