@@ -54,8 +54,9 @@ class CompareCommandTest {
         Path all = folder.resolve("c");
         String table = out.toString(StandardCharsets.UTF_8);
         assertThat(table).isEqualTo(Files.readString(all.resolve("table.md"))).contains("# parity")
-                .contains("| model | parameters | at 12 | at 24 | at 48 | at 96 |").contains("| transformer |")
-                .contains("| rwkv4 |").contains("| *one of 2 bits* | – | 50.0 |");
+                .contains("| model | parameters | validation | at 12 | at 24 | at 48 | at 96 |")
+                .contains("| transformer |")
+                .contains("| rwkv4 |").contains("| *one of 2 bits* | – | – | 50.0 |");
         List<String> lines = Files.readAllLines(all.resolve("results.jsonl"));
         assertThat(lines).hasSize(4);
         JsonNode first = JSON.readTree(lines.getFirst());
@@ -66,6 +67,16 @@ class CompareCommandTest {
         assertThat(first.path("tests").size()).isEqualTo(4);
         assertThat(first.path("stateFloats").asLong()).isPositive();
         assertThat(first.path("decodeMicros").asDouble()).isPositive();
+        JsonNode cost = first.path("cost");
+        assertThat(1e-9 * first.path("positions").asLong()
+                * (cost.path("forwardNanos").asDouble() + cost.path("backwardNanos").asDouble()))
+                .as("forward and backward are most of a step, and no more").isBetween(1e-6,
+                        2 * first.path("seconds").asDouble());
+        assertThat(cost.path("bytes").asLong()).as("values, gradients and two moments")
+                .isGreaterThan(16 * first.path("parameters").asLong());
+        List<String> rows = table.lines().filter(line -> line.startsWith("|")).toList();
+        assertThat(rows).allSatisfy(row -> assertThat(row.chars().filter(c -> c == '|').count()).as(row)
+                .isEqualTo(rows.getFirst().chars().filter(c -> c == '|').count()));
         assertThat(second.path("parameters").asDouble() / first.path("parameters").asDouble())
                 .as("equal parameters").isBetween(0.97, 1.03);
         String page = Files.readString(all.resolve("report.html"));
@@ -92,7 +103,7 @@ class CompareCommandTest {
                 "1", "--out", folder.resolve("n").toString(), "--set", "task.length=28", "task.longer=[2]", "width=16",
                 "batch=4", "branches.*.keyWidth=4", "branches.*.valueWidth=8")).as(err::toString).isZero();
         String table = out.toString(StandardCharsets.UTF_8);
-        assertThat(table).contains("| *one of 10 digits* | – | 10.0 | 10.0 | – |")
+        assertThat(table).contains("| *one of 10 digits* | – | – | 10.0 | 10.0 | – |")
                 .contains("| model | group | at 28 | at 56 |").containsPattern("\\| mega \\| 80–100 % \\| [0-9.]+ \\|");
         JsonNode tests = JSON.readTree(Files.readAllLines(folder.resolve("n/results.jsonl")).getFirst()).path("tests");
         assertThat(tests.path(1).path("groups").size()).isEqualTo(5);

@@ -65,15 +65,26 @@ public final class TaskRun {
      * @param causal whether the model can read step by step
      * @param positions read in training
      * @param seconds spent on training
+     * @param cost of a step since the run was last gone on with
      * @param looks in order
      * @param tests the trained length first
      */
-    public record Result(long parameters, boolean causal, long steps, long positions, double seconds, List<Look> looks,
-            List<AtLength> tests) {
+    public record Result(long parameters, boolean causal, long steps, long positions, double seconds, Cost cost,
+            List<Look> looks, List<AtLength> tests) {
         /** Positions read a second. */
         public double positionsPerSecond() {
             return positions / Math.max(1e-9, seconds);
         }
+    }
+
+    /**
+     * What a training step takes.
+     *
+     * @param forwardNanos a position, up to the loss: the median over steps; 0 if no step was made
+     * @param backwardNanos a position, from the loss to the gradients
+     * @param bytes native memory held: parameters, gradients, moments, activations
+     */
+    public record Cost(double forwardNanos, double backwardNanos, long bytes) {
     }
 
     /** Where a run stands, besides its tensors. */
@@ -122,7 +133,9 @@ public final class TaskRun {
             MemoryNeed.without(model.parameters().count(parameter -> true), model.parameters().count())
                     .requireAtMost(MemoryNeed.available());
             try (Trainer trainer = new Trainer(model, plan.training(), kernels, team)) {
-                Standing end = train(trainer, begin(trainer), sink, stop);
+                List<double[]> took = new ArrayList<>();
+                Standing end = train(trainer, begin(trainer), took, sink, stop);
+                Cost cost = new Cost(median(took, 0), median(took, 1), memory.bytes() + trainer.bytes());
                 List<AtLength> tests = new ArrayList<>();
                 for (int length : plan.task().testLengths()) {
                     tests.add(new AtLength(length, trainer.evaluate(plan.task(), plan.task().test(length)),
@@ -132,7 +145,7 @@ public final class TaskRun {
                         plan.name(), "trained_steps", Long.toString(end.step)));
                 Files.deleteIfExists(state());
                 return new Result(model.parameters().count(), model.causal(), end.step, end.positions, end.seconds,
-                        end.looks, tests);
+                        cost, end.looks, tests);
             }
         }
     }
@@ -167,7 +180,13 @@ public final class TaskRun {
         }
     }
 
-    private Standing train(Trainer trainer, Standing from, Consumer<Look> sink, BooleanSupplier stop)
+    private static double median(List<double[]> took, int which) {
+        double[] sorted = took.stream().mapToDouble(times -> times[which]).sorted().toArray();
+        return sorted.length == 0 ? 0 : sorted[sorted.length / 2];
+    }
+
+    private Standing train(Trainer trainer, Standing from, List<double[]> took, Consumer<Look> sink,
+            BooleanSupplier stop)
             throws IOException, Stopped {
         Task task = plan.task();
         TrainingConfig training = plan.training();
@@ -186,7 +205,9 @@ public final class TaskRun {
             List<Batch> batches = batches(task, step);
             Trainer.Step made = trainer.step(batches, objective, schedule.rate(done));
             step = made.number();
-            positions += batches.stream().flatMapToInt(batch -> java.util.Arrays.stream(batch.lengths())).sum();
+            int readNow = batches.stream().flatMapToInt(batch -> java.util.Arrays.stream(batch.lengths())).sum();
+            positions += readNow;
+            took.add(new double[] {1e9 * made.forwardSeconds() / readNow, 1e9 * made.backwardSeconds() / readNow});
             perStep = (nanos.getAsLong() - begun) * 1e-9;
             seconds += perStep;
             losses += made.loss();

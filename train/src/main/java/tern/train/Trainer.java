@@ -3,6 +3,7 @@ package tern.train;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.function.Supplier;
 
 import tern.autograd.Gradients;
 import tern.autograd.TapeOps;
@@ -47,6 +48,8 @@ public final class Trainer implements AutoCloseable {
     private final int[] read;
     private final int[] next;
     private long bytesPredicted;
+    private long forwardNanos;
+    private long backwardNanos;
 
     /**
      * What one update did.
@@ -56,8 +59,11 @@ public final class Trainer implements AutoCloseable {
      * @param gradientNorm global norm before clipping
      * @param rate learning rate
      * @param bytesPerToken of the text that was predicted
+     * @param forwardSeconds up to the loss, all batches of the update together
+     * @param backwardSeconds from the loss to the gradients
      */
-    public record Step(long number, double loss, double gradientNorm, double rate, double bytesPerToken) {
+    public record Step(long number, double loss, double gradientNorm, double rate, double bytesPerToken,
+            double forwardSeconds, double backwardSeconds) {
         /** The loss in bits a byte of text. */
         public double bitsPerByte() {
             return loss / Math.log(2) / bytesPerToken;
@@ -124,17 +130,12 @@ public final class Trainer implements AutoCloseable {
      * @throws TrainingDiverged if the loss or a gradient is NaN or infinite; no parameter or moment was changed
      */
     public Step step(List<Batch> batches, Objective objective, double rate) {
-        gradients.zero();
+        begin();
         long scored = batches.stream().mapToLong(Batch::scored).sum();
         double loss = 0;
         for (int part = 0; part < batches.size(); part++) {
             Batch batch = batches.get(part);
-            tape.drop(dropKey(part));
-            Tensor mean = tape.mean(losses(tape, objective, batch), Math.max(1, scored));
-            loss += mean.get(0);
-            tape.backward(mean, 1);
-            tape.clear();
-            results.reset();
+            loss += part(part, () -> tape.mean(losses(tape, objective, batch), Math.max(1, scored)));
         }
         return update(loss, rate, 1);
     }
@@ -155,7 +156,7 @@ public final class Trainer implements AutoCloseable {
         }
         optimiser.update(gradients, rate, scale);
         tape.settleMeasured();
-        return new Step(number, loss, norm, rate, bytesPerToken);
+        return new Step(number, loss, norm, rate, bytesPerToken, 1e-9 * forwardNanos, 1e-9 * backwardNanos);
     }
 
     private Tensor losses(Ops ops, Objective objective, Batch batch) {
@@ -229,7 +230,7 @@ public final class Trainer implements AutoCloseable {
 
     /** Leaves the gradient of the mean over all batches of one update in {@link #gradients}; gives the mean loss. */
     double accumulate(Windows windows) {
-        gradients.zero();
+        begin();
         double loss = 0;
         bytesPredicted = 0;
         for (int part = 0; part < config.accumulation(); part++) {
@@ -237,13 +238,29 @@ public final class Trainer implements AutoCloseable {
             bytesPredicted += windows.tokens().bytes(next, 0, next.length);
             Trainer.write(read, ids);
             Trainer.write(next, targets);
-            tape.drop(dropKey(part));
-            Tensor mean = loss(tape, results, ids, targets, config.tokensPerStep());
-            loss += mean.get(0);
-            tape.backward(mean, 1);
-            tape.clear();
-            results.reset();
+            loss += part(part, () -> loss(tape, results, ids, targets, config.tokensPerStep()));
         }
+        return loss;
+    }
+
+    private void begin() {
+        gradients.zero();
+        forwardNanos = 0;
+        backwardNanos = 0;
+    }
+
+    /** Forward and backward of one batch of an update; gives its share of the loss. */
+    private double part(int number, Supplier<Tensor> forward) {
+        long begun = System.nanoTime();
+        tape.drop(dropKey(number));
+        Tensor mean = forward.get();
+        double loss = mean.get(0);
+        long turned = System.nanoTime();
+        tape.backward(mean, 1);
+        tape.clear();
+        results.reset();
+        forwardNanos += turned - begun;
+        backwardNanos += System.nanoTime() - turned;
         return loss;
     }
 

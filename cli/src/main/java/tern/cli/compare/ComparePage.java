@@ -76,7 +76,10 @@ final class ComparePage {
         model.put("parameters", first.parameters());
         model.put("causal", first.causal());
         model.put("stateFloats", first.stateFloats());
-        model.put("decodeMicros", CompareTable.decodeMicros(own));
+        model.put("decodeMicros", CompareTable.least(own, RunRecord::decodeMicros));
+        model.put("forwardNanos", CompareTable.least(own, run -> run.cost().forwardNanos()));
+        model.put("backwardNanos", CompareTable.least(own, run -> run.cost().backwardNanos()));
+        model.put("trainingBytes", first.cost().bytes());
         model.put("positionsPerSecond",
                 own.stream().mapToDouble(RunRecord::positionsPerSecond).average().orElseThrow());
         ArrayNode runs = model.putArray("runs");

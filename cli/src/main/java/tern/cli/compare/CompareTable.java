@@ -41,7 +41,7 @@ final class CompareTable {
                 .append(" of ").append(task.metric().title()).append(".\n\n");
         List<Integer> lengths = task.testLengths();
         boolean symbols = task.answer() instanceof Answer.Symbols && task.metric() == Metric.ACCURACY;
-        text.append("| model | parameters |");
+        text.append("| model | parameters | validation |");
         lengths.forEach(length -> text.append(" at ").append(length).append(" |"));
         if (symbols) {
             text.append(" whole sequences |");
@@ -50,8 +50,9 @@ final class CompareTable {
         if (task.metric() == Metric.ACCURACY) {
             text.append(" steps to 99 % |");
         }
-        text.append(" positions/s | decode µs | state floats |\n|---|---|");
-        int columns = lengths.size() + 3 + (symbols ? lengths.size() > 1 ? 2 : 1 : 0)
+        text.append(
+                " positions/s | forward ns | backward ns | training MiB | decode µs | state floats |\n|---|---|---|");
+        int columns = lengths.size() + 6 + (symbols ? lengths.size() > 1 ? 2 : 1 : 0)
                 + (task.metric() == Metric.ACCURACY ? 1 : 0);
         text.append("---|".repeat(columns)).append('\n');
         for (String preset : plan.presets()) {
@@ -62,7 +63,7 @@ final class CompareTable {
         }
         List<List<Baseline>> guesses = lengths.stream().map(task::baselines).toList();
         for (int i = 0; i < guesses.getFirst().size(); i++) {
-            text.append("| *").append(guesses.getFirst().get(i).name()).append("* | – |");
+            text.append("| *").append(guesses.getFirst().get(i).name()).append("* | – | – |");
             for (List<Baseline> at : guesses) {
                 text.append(' ').append(shown(task.metric(), at.get(i).value())).append(" |");
             }
@@ -97,14 +98,14 @@ final class CompareTable {
     }
 
     /** Of the runs of one architecture the least: what disturbs a measurement only adds to it. */
-    static double decodeMicros(List<RunRecord> own) {
-        return own.stream().mapToDouble(RunRecord::decodeMicros).min().orElseThrow();
+    static double least(List<RunRecord> own, ToDoubleFunction<RunRecord> time) {
+        return own.stream().mapToDouble(time).min().orElseThrow();
     }
 
     private void row(StringBuilder text, String preset, List<RunRecord> own, boolean symbols) {
         RunRecord first = own.getFirst();
         text.append("| ").append(preset).append(" | ").append(String.format(Locale.ROOT, "%,d", first.parameters()))
-                .append(" |");
+                .append(" | ").append(span(own, run -> run.looks().getLast().score())).append(" |");
         for (int i = 0; i < task.testLengths().size(); i++) {
             int at = i;
             text.append(' ').append(span(own, run -> run.tests().get(at).scores().in(task.metric()))).append(" |");
@@ -120,8 +121,12 @@ final class CompareTable {
         }
         text.append(String.format(Locale.ROOT, " %,.0f |",
                 own.stream().mapToDouble(RunRecord::positionsPerSecond).average().orElse(0)));
+        text.append(String.format(Locale.ROOT, " %,.0f | %,.0f | %,d |", least(own, run -> run.cost().forwardNanos()),
+                least(own, run -> run.cost().backwardNanos()), first.cost().bytes() >> 20));
         text.append(
-                first.causal() ? String.format(Locale.ROOT, " %.1f | %,d |", decodeMicros(own), first.stateFloats())
+                first.causal()
+                        ? String.format(Locale.ROOT, " %.1f | %,d |", least(own, RunRecord::decodeMicros),
+                                first.stateFloats())
                         : " – | – |")
                 .append('\n');
     }

@@ -218,7 +218,7 @@ public final class Comparison {
                 : 0;
         return new RunRecord(task.name(), preset, seed, result.parameters(), result.causal(),
                 result.causal() ? shapes.stateFloats(task.length()) : 0, micros, result.steps(), result.positions(),
-                result.seconds(), result.positionsPerSecond(),
+                result.seconds(), result.positionsPerSecond(), result.cost(),
                 result.tests().getFirst().scores().in(task.metric()), result.looks(), result.tests());
     }
 

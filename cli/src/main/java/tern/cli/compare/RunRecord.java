@@ -16,11 +16,13 @@ import tern.train.TaskRun;
  * @param positions read in training
  * @param seconds of training
  * @param positionsPerSecond read in training
+ * @param cost of a training step
  * @param score in the task's metric at the trained length
  * @param looks during the training
  * @param tests at all lengths
  */
 public record RunRecord(String task, String preset, long seed, long parameters, boolean causal, long stateFloats,
-        double decodeMicros, long steps, long positions, double seconds, double positionsPerSecond, double score,
+        double decodeMicros, long steps, long positions, double seconds, double positionsPerSecond, TaskRun.Cost cost,
+        double score,
         List<TaskRun.Look> looks, List<TaskRun.AtLength> tests) {
 }
