@@ -1,6 +1,7 @@
 package tern.cli;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,6 +16,7 @@ import picocli.CommandLine.ParentCommand;
 import tern.checkpoint.RecordJson;
 import tern.cli.compare.ComparePlan;
 import tern.cli.compare.Comparison;
+import tern.cli.compare.Overview;
 import tern.cli.compare.RunRecord;
 import tern.kernels.ThreadTeam;
 import tern.mixers.NearestName;
@@ -27,7 +29,7 @@ import tern.train.TrainingDiverged;
 /** {@code tern compare}: trains several architectures on one task and says how they did, in a table and a page. */
 @Command(name = "compare", description = {"Compare architectures on a task: equal parameters, equal steps or time.",
     "The folder then holds report.html, table.md, results.jsonl and the trained models. A comparison that was broken off"
-            + " goes on where it was when the same is asked for again."}, mixinStandardHelpOptions = true, sortOptions = false)
+            + " goes on where it was when the same is asked for again, and may be asked for more seeds or architectures."}, mixinStandardHelpOptions = true, sortOptions = false)
 final class CompareCommand implements Callable<Integer> {
     private static final long USUAL_STEPS = 1000;
     private static final String OF_TASK = "task.";
@@ -35,8 +37,8 @@ final class CompareCommand implements Callable<Integer> {
     @ParentCommand
     private Tern tern;
 
-    @Option(names = "--task", paramLabel = "NAME", required = true, description = "The task; tern tasks lists them.")
-    private String task;
+    @Option(names = "--task", paramLabel = "NAME[,NAME…]", required = true, split = ",", description = "The task; tern tasks lists them. Of several, each gets a folder of its own in DIR, which then holds an overview.")
+    private List<String> tasks;
 
     @Option(names = "--presets", paramLabel = "A,B,…", required = true, split = ",", description = "Architectures, such as transformer,hyena,rwkv7 (two layers of 64 channels) or with a size, such as hyena-nano. All get as many parameters as the first, by the width of their channel mixing.")
     private List<String> presets;
@@ -73,9 +75,8 @@ final class CompareCommand implements Callable<Integer> {
         if (seeds < 1 || steps.orElse(1L) < 1 || minutes.orElse(1.0) <= 0) {
             throw new UserError("--seeds, --steps and --budget-minutes take numbers above 0");
         }
-        if (presets.stream().distinct().count() < presets.size()) {
-            throw new UserError("--presets names one architecture twice: " + String.join(",", presets));
-        }
+        requireDifferent("--presets names one architecture", presets);
+        requireDifferent("--task names one task", tasks);
         int used = threads.orElse(Runtime.getRuntime().availableProcessors());
         if (used < 1) {
             throw new UserError("--threads is " + used + ", expected 1 or more");
@@ -83,14 +84,32 @@ final class CompareCommand implements Callable<Integer> {
         List<String> ofTask = settings.stream().filter(setting -> setting.startsWith(OF_TASK))
                 .map(setting -> setting.substring(OF_TASK.length())).toList();
         List<String> others = settings.stream().filter(setting -> !setting.startsWith(OF_TASK)).toList();
-        ComparePlan plan = new ComparePlan(task, ofTask, presets, seeds,
-                minutes.isPresent() ? 0 : steps.orElse(USUAL_STEPS), minutes.orElse(0.0), others);
-        Task opened = config(ofTask).open(task, data.orElse(TasksCommand.usualData()));
+        requireUse(ofTask);
+        List<Opened> opened = new ArrayList<>();
+        for (String task : tasks) {
+            List<String> own = ofTask.stream().filter(setting -> knows(task, setting)).toList();
+            opened.add(new Opened(config(task, own).open(task, data.orElse(TasksCommand.usualData())),
+                    new ComparePlan(task, own, presets, seeds, minutes.isPresent() ? 0 : steps.orElse(USUAL_STEPS),
+                            minutes.orElse(0.0), others)));
+        }
         try (ThreadTeam team = new ThreadTeam(used); Interrupt interrupt = new Interrupt()) {
-            Comparison comparison = new Comparison(plan, opened, out, team);
-            comparison.run(new Shown(opened), interrupt::isRequested);
+            // All of them before any is run: what cannot be done is said at once.
+            List<Comparison> comparisons = new ArrayList<>();
+            for (Opened one : opened) {
+                comparisons.add(new Comparison(one.plan, one.task,
+                        tasks.size() == 1 ? out : out.resolve(one.plan.task()), team));
+            }
+            for (int i = 0; i < comparisons.size(); i++) {
+                if (tasks.size() > 1) {
+                    tern.err().println(opened.get(i).plan.task() + ":");
+                }
+                comparisons.get(i).run(new Shown(opened.get(i).task), interrupt::isRequested);
+                if (tasks.size() > 1) {
+                    Overview.of(comparisons.subList(0, i + 1)).write(out);
+                }
+            }
             if (!json) {
-                tern.out().print(java.nio.file.Files.readString(out.resolve("table.md")));
+                tern.out().print(Files.readString(out.resolve("table.md")));
             }
             tern.err().println("the report is " + out.resolve("report.html"));
             return Outcome.OK;
@@ -102,8 +121,32 @@ final class CompareCommand implements Callable<Integer> {
         }
     }
 
-    /** The task's configuration with what is to be changed in it. */
-    private TaskConfig config(List<String> changes) {
+    private record Opened(Task task, ComparePlan plan) {
+    }
+
+    private static void requireDifferent(String twice, List<String> names) {
+        if (names.stream().distinct().count() < names.size()) {
+            throw new UserError(twice + " twice: " + String.join(",", names));
+        }
+    }
+
+    /** A setting that one task alone could take is told to it as it is, so that it says what it knows. */
+    private void requireUse(List<String> ofTask) {
+        for (String setting : ofTask) {
+            if (tasks.size() > 1 && tasks.stream().noneMatch(task -> knows(task, setting))) {
+                throw new UserError("--set " + OF_TASK + setting + ": none of " + String.join(", ", tasks)
+                        + " has this key");
+            }
+        }
+    }
+
+    private boolean knows(String task, String setting) {
+        return tasks.size() == 1 || config(task, List.of()) instanceof Record record
+                && RecordJson.knows(record.getClass(), setting);
+    }
+
+    /** A task's configuration with what is to be changed in it. */
+    private static TaskConfig config(String task, List<String> changes) {
         TaskConfig config = TaskCatalog.find(task).orElseThrow(() -> new UserError("unknown task \"" + task + "\"; "
                 + NearestName.advice(task, TaskCatalog.all().keySet())));
         return config instanceof Record record ? (TaskConfig) RecordJson.with(record, changes) : config;

@@ -95,6 +95,30 @@ class CompareCommandTest {
         assertThat(said()).contains("holds another comparison").contains("choose another folder");
     }
 
+    /** Several tasks leave a folder each and an overview; each may be gone on with for more seeds. */
+    @Test
+    void severalTasksLeaveAnOverview() throws IOException {
+        Path all = folder.resolve("o");
+        List<String> rest = List.of("--presets", "rwkv4", "--steps", "1", "--threads", "1", "--set", "task.length=12",
+                "width=16", "batch=4");
+        List<String> args = new ArrayList<>(List.of("compare", "--task", "parity,adding", "--seeds", "1", "--out",
+                all.toString()));
+        args.addAll(rest);
+        assertThat(tern(args.toArray(String[]::new))).as(err::toString).isZero();
+        assertThat(out.toString(StandardCharsets.UTF_8)).isEqualTo(Files.readString(all.resolve("table.md")))
+                .contains("| model | mean place | [parity](parity/table.md) | [adding](adding/table.md) |")
+                .contains("| rwkv4 | 1.0 | **").contains("accuracy; 1 steps, 1 of 1 seeds");
+        assertThat(Files.readString(all.resolve("report.html"))).contains("\"name\":\"adding\"")
+                .doesNotContain("/*DATA*/");
+        assertThat(Files.readString(all.resolve("adding/table.md"))).contains("| rwkv4 |");
+        args = new ArrayList<>(List.of("compare", "--task", "parity", "--seeds", "2", "--out",
+                all.resolve("parity").toString()));
+        args.addAll(rest);
+        assertThat(tern(args.toArray(String[]::new))).as(err::toString).isZero();
+        assertThat(said()).contains("rwkv4, seed 1: done before").contains("rwkv4, seed 2: accuracy");
+        assertThat(Files.readAllLines(all.resolve("parity/results.jsonl"))).hasSize(2);
+    }
+
     /** A needle is looked for at several lengths and depths; guesses stand at every length. */
     @Test
     void needlesAreJudgedByDepthToo() throws IOException {

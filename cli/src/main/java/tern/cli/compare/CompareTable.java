@@ -143,11 +143,16 @@ final class CompareTable {
     /** A value of a metric as people read it. */
     static String shown(Metric metric, double value) {
         return switch (metric) {
-            case ACCURACY -> String.format(Locale.ROOT, "%.1f", 100 * value);
+            case ACCURACY -> decimal(100 * value);
             case SQUARED_ERROR -> value < 0.01 ? String.format(Locale.ROOT, "%.1e", value)
                     : String.format(Locale.ROOT, "%.4f", value);
             case BITS -> String.format(Locale.ROOT, "%.3f", value);
         };
+    }
+
+    /** With one decimal. */
+    static String decimal(double value) {
+        return String.format(Locale.ROOT, "%.1f", value);
     }
 
     /** The first look at or above 99 %, the median over seeds; a dash if half of them never got there. */

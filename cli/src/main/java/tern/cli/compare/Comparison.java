@@ -143,6 +143,27 @@ public final class Comparison {
         }
     }
 
+    /** What is compared by. */
+    Task task() {
+        return task;
+    }
+
+    /** What is to be done. */
+    ComparePlan plan() {
+        return plan;
+    }
+
+    /** Runs that are done, architecture by architecture. */
+    List<RunRecord> done() throws IOException {
+        List<RunRecord> runs = new ArrayList<>();
+        for (String preset : plan.presets()) {
+            for (long seed = 1; seed <= plan.seeds(); seed++) {
+                known(preset, seed).ifPresent(runs::add);
+            }
+        }
+        return runs;
+    }
+
     /** Runs what is left to do. */
     public List<RunRecord> run(Sink sink, BooleanSupplier stop) throws IOException, TaskRun.Stopped {
         claim();
@@ -175,16 +196,17 @@ public final class Comparison {
 
     private void claim() throws IOException {
         Path file = folder.resolve(PLAN_FILE);
-        if (!Files.exists(file)) {
-            Files.createDirectories(folder);
-            AtomicFiles.write(file, RecordJson.write(plan) + "\n");
-            return;
+        if (Files.exists(file)) {
+            ComparePlan before = RecordJson.read(ComparePlan.class, Files.readString(file), file.toString());
+            if (!plan.shares(before)) {
+                throw new UserError(folder + ": holds another comparison (" + RecordJson.line(before)
+                        + ", now asked for " + RecordJson.line(plan)
+                        + "); say the same to go on with it, perhaps with more"
+                        + " seeds or with more architectures after the first, or choose another folder");
+            }
         }
-        ComparePlan before = RecordJson.read(ComparePlan.class, Files.readString(file), file.toString());
-        if (!before.equals(plan)) {
-            throw new UserError(folder + ": holds another comparison (" + RecordJson.line(before) + ", now asked for "
-                    + RecordJson.line(plan) + "); say the same to go on with it, or choose another folder");
-        }
+        Files.createDirectories(folder);
+        AtomicFiles.write(file, RecordJson.write(plan) + "\n");
     }
 
     private Path at(String preset, long seed) {
