@@ -24,6 +24,7 @@ import tern.kernels.attention.Turning;
 import tern.kernels.convolution.DilatedConvolution;
 import tern.kernels.elementwise.Dropout;
 import tern.kernels.maximum.MaximumScan;
+import tern.kernels.attention.CrossAttention;
 import tern.kernels.memory.MemoryScan;
 import tern.kernels.norm.BatchNorm;
 import tern.kernels.norm.TimestepNorm;
@@ -45,6 +46,7 @@ import tern.ops.Ops;
 import tern.ops.Scanned;
 import tern.ops.Selection;
 import tern.ops.Solved;
+import tern.ops.Spans;
 import tern.ops.UnitCell;
 import tern.tensor.Allocator;
 import tern.tensor.DType;
@@ -1195,6 +1197,22 @@ public final class TapeOps implements Ops, AutoCloseable {
                     contribute(state, dState);
                     settle(weight, dWeight);
                 });
+    }
+
+    @Override
+    public Tensor crossAttention(Tensor query, Tensor key, Tensor value, Tensor bias, Spans spans) {
+        Tensor y = eager.crossAttention(query, key, value, bias, spans);
+        List<Tensor> inputs = List.of(query, key, value, bias);
+        record(inputs, List.of(y), inputs, () -> {
+            List<Tensor> slopes = inputs.stream().map(this::like).toList();
+            set(query).crossAttention().backward(team,
+                    new CrossAttention.Inputs(query, key, value, bias, spans), given(y), slopes.get(0),
+                    slopes.get(1), slopes.get(2), slopes.get(3));
+            for (int i = 0; i < slopes.size(); i++) {
+                contribute(inputs.get(i), slopes.get(i));
+            }
+        });
+        return y;
     }
 
     @Override

@@ -19,6 +19,7 @@ import tern.kernels.cells.UnitScan;
 import tern.kernels.history.Histories;
 import tern.kernels.history.KeptRows;
 import tern.kernels.maximum.MaximumScan;
+import tern.kernels.attention.CrossAttention;
 import tern.kernels.memory.MemoryScan;
 import tern.kernels.modal.Poles;
 import tern.kernels.norm.BatchNorm;
@@ -42,6 +43,7 @@ import tern.ops.Ops;
 import tern.ops.Scanned;
 import tern.ops.Selection;
 import tern.ops.Solved;
+import tern.ops.Spans;
 import tern.ops.UnitCell;
 import tern.tensor.Allocator;
 import tern.tensor.DType;
@@ -1117,6 +1119,36 @@ public final class EagerOps implements Ops, AutoCloseable {
                 ages, lengths, y, logSum);
         scratch.release(kept);
         return new Attended(y, keys, values);
+    }
+
+    @Override
+    public Tensor crossAttention(Tensor query, Tensor key, Tensor value, Tensor bias, Spans spans) {
+        String operation = "crossAttention";
+        requireRank(operation, "query", query, 4);
+        requireRank(operation, "key", key, 4);
+        int heads = query.dim(2);
+        require(operation, "key", key, query.dim(0), key.dim(1), heads, query.dim(3));
+        require(operation, "value", value, query.dim(0), key.dim(1), heads, value.shape().last());
+        require(operation, "bias", bias, heads, bias.shape().last());
+        for (Tensor other : List.of(key, value, bias)) {
+            requireType(operation, "key, value or bias", other, query);
+        }
+        int queries = query.dim(0) * query.dim(1);
+        if (spans.first().length != queries) {
+            throw new IllegalArgumentException(operation + ": " + spans.first().length + " spans for " + queries
+                    + " queries, expected one for each");
+        }
+        for (int i = 0; i < queries; i++) {
+            int first = spans.first()[i];
+            int count = spans.count()[i];
+            if (count < 0 || count > key.dim(1) || first < 0 || count > 0 && first >= key.dim(1)) {
+                throw new IllegalArgumentException(operation + ": query " + i + " reads " + count + " rows from "
+                        + first + " on, expected at most all of the " + key.dim(1) + " rows, from one of them on");
+            }
+        }
+        Tensor y = results.allocate(query.dtype(), query.shape().withLast(value.shape().last()));
+        set(query).crossAttention().forward(team, new CrossAttention.Inputs(query, key, value, bias, spans), y);
+        return y;
     }
 
     /** Checks the arguments of {@link #chunkedAttention}. */

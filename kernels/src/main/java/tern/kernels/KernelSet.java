@@ -4,8 +4,10 @@ import java.util.Optional;
 
 import tern.kernels.attention.Attention;
 import tern.kernels.attention.ChunkedAttention;
+import tern.kernels.attention.CrossAttention;
 import tern.kernels.attention.ReferenceAttention;
 import tern.kernels.attention.ReferenceChunkedAttention;
+import tern.kernels.attention.ReferenceCrossAttention;
 import tern.kernels.cells.CellScan;
 import tern.kernels.cells.ReferenceCellScan;
 import tern.kernels.cells.ReferenceUnitScan;
@@ -68,7 +70,7 @@ public record KernelSet(String name, Matmul matmul, StoredWeights stored, Elemen
         FilterShaping filters, ModalScan modal, StateScan stateScan, AverageScan averageScan, DiagonalScan diagonalScan,
         AffineScan affineScan, SelectiveScan selectiveScan,
         CellScan cellScan, UnitScan unitScan, MemoryScan memoryScan,
-        Attention attention, ChunkedAttention chunkedAttention,
+        Attention attention, ChunkedAttention chunkedAttention, CrossAttention crossAttention,
         CrossEntropy crossEntropy, AdamWStep adamW) {
     /** What the names of steady bodies hold. */
     static final String STEADY = "steady";
@@ -82,7 +84,8 @@ public record KernelSet(String name, Matmul matmul, StoredWeights stored, Elemen
             new ReferenceStateScan(), new ReferenceAverageScan(), new ReferenceDiagonalScan(),
             new ReferenceAffineScan(), new ReferenceSelectiveScan(),
             new ReferenceCellScan(), new ReferenceUnitScan(), new ReferenceMemoryScan(),
-            new ReferenceAttention(), new ReferenceChunkedAttention(), new ReferenceCrossEntropy(),
+            new ReferenceAttention(), new ReferenceChunkedAttention(), new ReferenceCrossAttention(),
+            new ReferenceCrossEntropy(),
             new ReferenceAdamW());
 
     /** The plain bodies: loops in double precision, for F32 and F64. */
@@ -125,7 +128,7 @@ public record KernelSet(String name, Matmul matmul, StoredWeights stored, Elemen
                 channels, heads, embedding, shortConvolution, dilatedConvolution, longConvolution, headConvolution,
                 filters, modal, stateScan, averageScan, diagonalScan, affineScan, selectiveScan, cellScan, unitScan,
                 memoryScan, attention,
-                chunkedAttention, crossEntropy, adamW);
+                chunkedAttention, crossAttention, crossEntropy, adamW);
     }
 
     /** Why the plain bodies were chosen, and what changes that; empty if the vector bodies are in use. */

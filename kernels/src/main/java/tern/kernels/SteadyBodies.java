@@ -34,7 +34,7 @@ final class SteadyBodies {
                 set.attention().positionsAlone() ? set.attention() : new SteadyAttention(set.attention()),
                 set.chunkedAttention().positionsAlone() ? set.chunkedAttention()
                         : new SteadyChunkedAttention(set.chunkedAttention()),
-                set.crossEntropy(), set.adamW());
+                set.crossAttention(), set.crossEntropy(), set.adamW());
     }
 
     /** On top of the plain bodies, whose recurrences keep their states in double precision within a call. */
@@ -48,6 +48,6 @@ final class SteadyBodies {
                 set.affineScan(), set.selectiveScan(), set.cellScan(), set.unitScan(),
                 new SteadyMemoryScan(set.memoryScan()),
                 set.attention(),
-                set.chunkedAttention(), set.crossEntropy(), set.adamW()));
+                set.chunkedAttention(), set.crossAttention(), set.crossEntropy(), set.adamW()));
     }
 }

@@ -2,6 +2,7 @@ package tern.kernels;
 
 import tern.kernels.attention.VectorAttention;
 import tern.kernels.attention.VectorChunkedAttention;
+import tern.kernels.attention.VectorCrossAttention;
 import tern.kernels.cells.VectorCellScan;
 import tern.kernels.cells.VectorUnitScan;
 import tern.kernels.channels.VectorChannels;
@@ -39,7 +40,7 @@ final class VectorBodies {
             new VectorFilterShaping(), new VectorModalScan(), new VectorStateScan(), new VectorAverageScan(),
             new VectorDiagonalScan(), new VectorAffineScan(), new VectorSelectiveScan(),
             new VectorCellScan(new VectorMatmul()), new VectorUnitScan(), new VectorMemoryScan(), new VectorAttention(),
-            new VectorChunkedAttention(),
+            new VectorChunkedAttention(), new VectorCrossAttention(),
             new VectorCrossEntropy(),
             new VectorAdamW());
 
@@ -56,7 +57,8 @@ final class VectorBodies {
                 SET.headConvolution(), SET.filters(), VectorModalScan.stepping(),
                 new VectorStateScan(Integer.MAX_VALUE), SET.averageScan(), SET.diagonalScan(),
                 SET.affineScan(), SET.selectiveScan(), SET.cellScan(), SET.unitScan(), SET.memoryScan(),
-                VectorAttention.positionByPosition(), VectorChunkedAttention.positionByPosition(), SET.crossEntropy(),
+                VectorAttention.positionByPosition(), VectorChunkedAttention.positionByPosition(),
+                SET.crossAttention(), SET.crossEntropy(),
                 SET.adamW()));
     }
 }

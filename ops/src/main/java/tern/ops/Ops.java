@@ -669,6 +669,19 @@ public interface Ops {
     Attended chunkedAttention(Tensor query, Tensor key, Tensor value, Tensor bias, Chunks how, Tensor keys,
             Tensor values, long[] ages, int[] lengths);
 
+    /**
+     * Softmax attention over rows that are given, in O(S) memory: y_t = Σ_j softmax_j(q_t·k_j/√K + bias_j) v_j over the rows j that
+     * the query reads. Each query by itself, in the order of its rows, so that no cutting of time changes a bit.
+     *
+     * @param query [B,T,H,K]
+     * @param key [B,S,H,K]
+     * @param value [B,S,H,V]
+     * @param bias [H,P]: by how many rows before the last that the query reads, at P − 1 for more; or [H,0] for none
+     * @param spans which rows each query reads
+     * @return y [B,T,H,V], 0 for a query that reads nothing
+     */
+    Tensor crossAttention(Tensor query, Tensor key, Tensor value, Tensor bias, Spans spans);
+
     // ── losses ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     /**
