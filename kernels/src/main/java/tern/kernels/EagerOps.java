@@ -13,13 +13,13 @@ import java.util.function.IntFunction;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 
+import tern.kernels.attention.CrossAttention;
 import tern.kernels.attention.TiledAttention;
 import tern.kernels.attention.Turning;
 import tern.kernels.cells.UnitScan;
 import tern.kernels.history.Histories;
 import tern.kernels.history.KeptRows;
 import tern.kernels.maximum.MaximumScan;
-import tern.kernels.attention.CrossAttention;
 import tern.kernels.memory.MemoryScan;
 import tern.kernels.modal.Poles;
 import tern.kernels.norm.BatchNorm;

@@ -103,7 +103,8 @@ public final class Presets {
                     first -> new GptAlphaConfig(headWidth, rank, Positions.rotary(10_000)), true);
             MatrixStates.families(size.width, size.context)
                     .forEach((family, mixer) -> putBalanced(family, size, mixer));
-            RecurrentNetworks.families(size.width).forEach((family, mixer) -> putBalanced(family, size, mixer));
+            RecurrentNetworks.families(size.width, size.context, size.layers)
+                    .forEach((family, mixer) -> putBalanced(family, size, mixer));
             Hybrids.families(size.width).forEach((family, mixer) -> putBalanced(family, size, mixer));
             putBalanced("gated-delta-experts", size, Hybrids.gatedDelta(size.width),
                     parameters -> Hybrids.experts(size.width, parameters));

@@ -189,7 +189,7 @@ class StackTest {
         for (String family : LongConvolutions.families().keySet()) {
             assertThat(count(family + "-" + size)).as(family).isCloseTo(transformer, within(0.02 * transformer));
         }
-        for (String family : RecurrentNetworks.families(64).keySet()) {
+        for (String family : RecurrentNetworks.families(64, 256, 6).keySet()) {
             assertThat(count(family + "-" + size)).as(family).isCloseTo(transformer, within(0.02 * transformer));
         }
     }
