@@ -6,6 +6,7 @@ import static tern.kernels.stored.StoredLanes.LENGTH;
 import static tern.kernels.stored.StoredLanes.floats;
 import static tern.kernels.stored.StoredLanes.scale;
 
+import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
@@ -105,6 +106,13 @@ final class Decoder {
         }
         for (; i < count; i++) {
             to[toAt + i] = StoredLanes.oneBrain(from, at + 2 * i);
+        }
+    }
+
+    /** BF16 straight from memory, whole vectors. */
+    static void brains(MemorySegment from, long at, int count, float[] to, int toAt) {
+        for (int i = 0; i < count; i += LENGTH) {
+            StoredLanes.brain(from, at + 2L * i).intoArray(to, toAt + i);
         }
     }
 

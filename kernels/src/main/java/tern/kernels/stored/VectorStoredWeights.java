@@ -17,7 +17,7 @@ import tern.tensor.Workspace;
 /**
  * Stored weights with vectors, for F32 activations; F64 goes to the plain body. Few rows of x, as decoding has them, meet
  * rows of W that are each read once and in order: one row of x without leaving the registers where {@link StoredDots} has a
- * body for the type, else by way of four decoded rows in the cache ({@link Dots}). Many rows of x
+ * body for the type, else by way of a few decoded rows in the cache ({@link Dots}, {@link DotTiles}). Many rows of x
  * are multiplied by {@link Gemm} with panels of decoded rows. Which way is taken, and how work is cut up, follows from the
  * shape alone, so results are the same bits on any number of threads; up to {@link #FEW} rows of x, also whichever rows
  * stand beside them. Immutable.
@@ -109,17 +109,21 @@ public final class VectorStoredWeights implements StoredWeights {
         DType type = weight.dtype();
         MemorySegment w = weight.data();
         int row = Math.toIntExact(type.bytes(k));
-        int piece = fours(PIECE_BYTES / Math.max(1, row));
-        int each = fours(Math.min(TASK_BYTES / Math.max(1, row), n / ENOUGH_TASKS));
+        boolean tiles = DotTiles.takes(m, k);
+        int unit = tiles ? DotTiles.GROUP : Dots.ROWS;
+        int piece = units(unit, PIECE_BYTES / Math.max(1, row));
+        int each = units(unit, Math.min(TASK_BYTES / Math.max(1, row), n / ENOUGH_TASKS));
         Workspace own = team.scratch();
         Workspace.Mark mark = own.mark();
-        float[] rows = own.floats(Math.multiplyExact(m, k));
+        float[] rows = own.floats(Math.multiplyExact(DotTiles.padded(m), k));
         MemorySegment.copy(x, Tensor.FLOAT, 0, rows, 0, m * k);
         boolean single = m == 1 && StoredDots.has(type);
         runIfWorth(team, (long) m * n * k >= WORTH_A_REGION, (n + each - 1) / each, (task, scratch) -> {
             int from = task * each, to = Math.min(n, from + each);
             if (single) {
                 oneRow(type, k, rows, w, row, from, to, bias, y, scratch);
+            } else if (tiles) {
+                DotTiles.multiply(type, m, k, rows, w, row, piece, from, to, bias, y, 4L * n, scratch);
             } else {
                 someRows(type, m, k, rows, w, row, piece, from, to, bias, y, 4L * n, scratch);
             }
@@ -127,9 +131,9 @@ public final class VectorStoredWeights implements StoredWeights {
         own.release(mark);
     }
 
-    /** The largest multiple of {@link Dots#ROWS} that is not larger, but at least that. */
-    private static int fours(long rows) {
-        return (int) Math.max(Dots.ROWS, rows / Dots.ROWS * Dots.ROWS);
+    /** The largest multiple of {@code unit} that is not larger, but at least that. */
+    private static int units(int unit, long rows) {
+        return (int) Math.max(unit, rows / unit * unit);
     }
 
     /** Rows {@code from} to {@code to} of W with one row of x. */
