@@ -14,13 +14,13 @@ import tern.cli.bench.ScanBench;
 import tern.cli.bench.ScanMeasured;
 import tern.kernels.KernelSet;
 
-/** {@code tern bench scan}: scans over channels against the plain bodies, memory and exponentials. */
-@Command(name = "scan", description = "Time of the affine scan and of Mamba's selective scan, beside the machine's memory and exponentials.", mixinStandardHelpOptions = true, sortOptions = false)
+/** {@code tern bench scan}: scans over channels and Titans' memory against the plain bodies, memory and exponentials. */
+@Command(name = "scan", description = "Time of the affine scan, of Mamba's selective scan and of Titans' memory, in chunks and by steps, beside the machine's memory and exponentials.", mixinStandardHelpOptions = true, sortOptions = false)
 final class ScanBenchCommand implements Callable<Integer> {
     @ParentCommand
     private BenchCommand bench;
 
-    @Option(names = "--only", defaultValue = "", description = "Measure scans whose name contains this text: affine, selective.")
+    @Option(names = "--only", defaultValue = "", description = "Measure scans whose name contains this text: affine, selective, memory, memory-steps.")
     private String only;
 
     @Option(names = "--times", split = ",", defaultValue = "512,4096", description = "Positions (${DEFAULT-VALUE}).")
@@ -57,7 +57,8 @@ final class ScanBenchCommand implements Callable<Integer> {
         List<ScanBench.Scan> scans = new ArrayList<>(List.of(ScanBench.Scan.values()));
         scans.removeIf(scan -> !scan.toString().contains(only));
         if (scans.isEmpty()) {
-            throw new UserError("no scan's name contains \"" + only + "\"; there are affine and selective");
+            throw new UserError(
+                    "no scan's name contains \"" + only + "\"; there are affine, selective, memory and memory-steps");
         }
         List<ScanMeasured> results = new ScanBench(width, states, seconds).run(scans, times, counts, measured -> {
             if (json) {

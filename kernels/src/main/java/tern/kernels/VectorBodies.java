@@ -56,7 +56,8 @@ final class VectorBodies {
                 VectorLongConvolution.positionByPosition(),
                 SET.headConvolution(), SET.filters(), VectorModalScan.stepping(),
                 new VectorStateScan(Integer.MAX_VALUE), SET.averageScan(), SET.diagonalScan(),
-                SET.affineScan(), SET.selectiveScan(), SET.cellScan(), SET.unitScan(), SET.memoryScan(),
+                SET.affineScan(), SET.selectiveScan(), SET.cellScan(), SET.unitScan(),
+                VectorMemoryScan.stepping(),
                 VectorAttention.positionByPosition(), VectorChunkedAttention.positionByPosition(),
                 SET.crossAttention(), SET.crossEntropy(),
                 SET.adamW()));

@@ -7,6 +7,7 @@ import java.util.function.Consumer;
 import tern.kernels.KernelSet;
 import tern.kernels.ThreadTeam;
 import tern.kernels.machine.MachineProbe;
+import tern.kernels.memory.MemoryScan;
 import tern.ops.Activation;
 import tern.ops.Selection;
 import tern.tensor.DType;
@@ -14,25 +15,31 @@ import tern.tensor.Memory;
 import tern.tensor.Tensor;
 
 /**
- * Measures the affine scan and Mamba's selective scan of one sequence against the plain bodies, the machine's memory and its
- * exponentials. Needs the vector bodies. Confined to one thread.
+ * Measures the affine scan, Mamba's selective scan and Titans' memory of one sequence against the plain bodies, the machine's memory
+ * and its exponentials. Needs the vector bodies. Confined to one thread.
  */
 public final class ScanBench {
     private static final int PLAIN_TIME = 32;
     private static final long PROBE_MILLIS = 200;
     private static final long PROBE_BYTES = 1L << 28;
     private static final int EXPONENTIALS = 8192;
+    private static final int HEAD = 64;
+    private static final int MEMORY_CHUNK = 16;
 
     private final int width;
     private final int states;
     private final long nanos;
 
-    /** The two scans. */
+    /** What is measured. */
     public enum Scan {
         /** {@code Ops.affineScan}, a factor for every position. */
         AFFINE("affine"),
         /** {@code Ops.selectiveScan}. */
-        SELECTIVE("selective");
+        SELECTIVE("selective"),
+        /** {@code Ops.memoryScan}, heads of 64, gradients taken every 16 positions. */
+        MEMORY("memory"),
+        /** The same position by position, as a step of decoding goes. */
+        MEMORY_STEPS("memory-steps");
 
         private final String text;
 
@@ -88,11 +95,11 @@ public final class ScanBench {
         double seconds = median(KernelSet.fastest(), scan(scan, time, backward), threads);
         int plainTime = Math.min(time, PLAIN_TIME);
         double plain = median(KernelSet.reference(), scan(scan, plainTime, backward), threads) * time / plainTime;
-        int own = scan == Scan.AFFINE ? 1 : states;
+        boolean selects = scan == Scan.SELECTIVE;
+        int own = selects ? states : scan == Scan.AFFINE ? 1 : head();
         double moved = 4e-9 * time * (numbers(scan, backward) * (double) width
-                + (scan == Scan.AFFINE ? 0 : (backward ? 4.0 : 2.0) * states)) / seconds;
-        double taken = scan == Scan.AFFINE ? 0
-                : (backward ? 2e-9 : 1e-9) * time * width * states / seconds;
+                + (selects ? (backward ? 4.0 : 2.0) * states : 0)) / seconds;
+        double taken = selects ? (backward ? 2e-9 : 1e-9) * time * width * states / seconds : 0;
         return new ScanMeasured(scan.toString(), backward ? "backward" : "forward", time, width, own, threads, seconds,
                 plain, plainTime, plain / seconds, moved, bandwidth, moved / bandwidth, taken, exponentials,
                 taken / exponentials);
@@ -103,6 +110,7 @@ public final class ScanBench {
         return switch (scan) {
             case AFFINE -> backward ? 6 : 3;
             case SELECTIVE -> backward ? 5 : 3;
+            case MEMORY, MEMORY_STEPS -> backward ? 7 : 4;
         };
     }
 
@@ -121,8 +129,48 @@ public final class ScanBench {
 
     private KernelCase scan(Scan scan, int time, boolean backward) {
         return new KernelCase(scan.toString(), String.valueOf(time), KernelCase.Unit.GFLOP_PER_S, 0,
-                (kernels, team, memory) -> scan == Scan.AFFINE ? affine(time, backward, kernels, team, memory)
-                        : selective(time, backward, kernels, team, memory));
+                (kernels, team, memory) -> switch (scan) {
+                    case AFFINE -> affine(time, backward, kernels, team, memory);
+                    case SELECTIVE -> selective(time, backward, kernels, team, memory);
+                    case MEMORY -> learning(time, backward, kernels.memoryScan(), team, memory);
+                    // The plain body knows no other way than by steps.
+                    case MEMORY_STEPS -> learning(time, backward, kernels == KernelSet.fastest()
+                            ? KernelSet.steady().memoryScan() : kernels.memoryScan(), team, memory);
+                });
+    }
+
+    private Runnable learning(int time, boolean backward, MemoryScan body, ThreadTeam team, Memory memory) {
+        int heads = width / head();
+        Tensor state = memory.zeros(DType.F32, 1, heads, 3, head(), head());
+        Tensor y = memory.zeros(DType.F32, 1, time, heads, head());
+        MemoryScan.Inputs in = memories(time, heads, memory);
+        if (!backward) {
+            Tensor next = memory.zeros(DType.F32, 1, heads, 3, head(), head());
+            return () -> body.forward(team, in, state, y, next);
+        }
+        Tensor dy = MatmulCases.gaussian(memory, 1, time, heads, head());
+        Tensor dState = memory.copyOf(state);
+        MemoryScan.Inputs found = memories(time, heads, memory);
+        return () -> body.backward(team, in, state, dy, state, found, dState);
+    }
+
+    private MemoryScan.Inputs memories(int time, int heads, Memory memory) {
+        Tensor key = MatmulCases.gaussian(memory, 1, time, heads, head());
+        for (long i = 0; i < key.elements(); i++) {
+            key.set(i, key.get(i) / Math.sqrt(head()));
+        }
+        return new MemoryScan.Inputs(MatmulCases.gaussian(memory, 1, time, heads, head()), key,
+                MatmulCases.gaussian(memory, 1, time, heads, head()), gate(0.1, time, heads, memory),
+                gate(0.5, time, heads, memory), gate(0.99, time, heads, memory), MEMORY_CHUNK, new long[1]);
+    }
+
+    /** Channels of a head of the memory, which should divide the width. */
+    private int head() {
+        return Math.min(HEAD, width);
+    }
+
+    private static Tensor gate(double value, int time, int heads, Memory memory) {
+        return memory.zeros(DType.F32, 1, time, heads, 1).fill(value);
     }
 
     private Runnable affine(int time, boolean backward, KernelSet kernels, ThreadTeam team, Memory memory) {
@@ -173,10 +221,10 @@ public final class ScanBench {
     /** The results as a table for people. */
     public static String table(List<ScanMeasured> results) {
         StringBuilder table = new StringBuilder(
-                "%-10s %-9s %7s %7s %7s %12s %9s %9s %13s %14s%n".formatted("scan", "pass",
+                "%-12s %-9s %7s %7s %7s %12s %9s %9s %13s %14s%n".formatted("scan", "pass",
                         "time", "width", "threads", "seconds", "to plain", "GB/s", "of bandwidth", "of exponentials"));
         for (ScanMeasured one : results) {
-            table.append("%-10s %-9s %7d %7d %7d %9.3f ms %8.0f× %9.1f %12.0f%% %14s%n".formatted(one.scan(),
+            table.append("%-12s %-9s %7d %7d %7d %9.3f ms %8.0f× %9.1f %12.0f%% %14s%n".formatted(one.scan(),
                     one.pass(),
                     one.time(), one.width(), one.threads(), 1e3 * one.seconds(), one.plainToVector(),
                     one.gigabytesPerSecond(), 100 * one.ofBandwidth(),

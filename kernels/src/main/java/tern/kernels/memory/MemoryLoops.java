@@ -1,8 +1,11 @@
 package tern.kernels.memory;
 
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 import static tern.kernels.lanes.Lanes.LENGTH;
+import static tern.kernels.lanes.Lanes.ORDER;
 import static tern.kernels.lanes.Lanes.SPECIES;
 
+import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 
 import tern.kernels.lanes.Lanes;
@@ -61,5 +64,61 @@ final class MemoryLoops {
             (begins ? dMemory.add(anchor) : dMemory).intoArray(d, dAt + i);
             (begins ? FloatVector.zero(SPECIES) : anchor).intoArray(d, dAt + 2 * apart + i);
         }
+    }
+
+    // ── matrices in memory: whole vectors, offsets in bytes ─────────────────────────────────────────────────────────
+
+    /** y += factor·x. */
+    static void add(float factor, MemorySegment x, long xAt, MemorySegment y, long yAt, int n) {
+        for (int i = 0; i < n; i += LENGTH) {
+            fromMemorySegment(SPECIES, x, xAt + 4L * i, ORDER)
+                    .fma(Lanes.all(factor), fromMemorySegment(SPECIES, y, yAt + 4L * i, ORDER))
+                    .intoMemorySegment(y, yAt + 4L * i, ORDER);
+        }
+    }
+
+    /** y = factor·x; y may be x. */
+    static void scale(float factor, MemorySegment x, long xAt, MemorySegment y, long yAt, int n) {
+        for (int i = 0; i < n; i += LENGTH) {
+            fromMemorySegment(SPECIES, x, xAt + 4L * i, ORDER).mul(factor).intoMemorySegment(y, yAt + 4L * i, ORDER);
+        }
+    }
+
+    /** z = a·x + b·y; z may be x or y. */
+    static void combine(float a, MemorySegment x, long xAt, float b, MemorySegment y, long yAt, MemorySegment z,
+            long zAt, int n) {
+        for (int i = 0; i < n; i += LENGTH) {
+            fromMemorySegment(SPECIES, x, xAt + 4L * i, ORDER)
+                    .fma(Lanes.all(a), fromMemorySegment(SPECIES, y, yAt + 4L * i, ORDER).mul(b))
+                    .intoMemorySegment(z, zAt + 4L * i, ORDER);
+        }
+    }
+
+    /** y = factor·numbers ⊙ x; y may be x. */
+    static void products(float factor, float[] numbers, int first, MemorySegment x, long xAt, MemorySegment y,
+            long yAt, int n) {
+        for (int i = 0; i < n; i += LENGTH) {
+            fromMemorySegment(SPECIES, x, xAt + 4L * i, ORDER).mul(at(numbers, first + i)).mul(factor)
+                    .intoMemorySegment(y, yAt + 4L * i, ORDER);
+        }
+    }
+
+    /** y += factor·numbers ⊙ x. */
+    static void addProducts(float factor, float[] numbers, int first, MemorySegment x, long xAt, MemorySegment y,
+            long yAt, int n) {
+        for (int i = 0; i < n; i += LENGTH) {
+            fromMemorySegment(SPECIES, x, xAt + 4L * i, ORDER).mul(factor)
+                    .fma(at(numbers, first + i), fromMemorySegment(SPECIES, y, yAt + 4L * i, ORDER))
+                    .intoMemorySegment(y, yAt + 4L * i, ORDER);
+        }
+    }
+
+    static float dot(MemorySegment x, long xAt, MemorySegment y, long yAt, int n) {
+        FloatVector sum = FloatVector.zero(SPECIES);
+        for (int i = 0; i < n; i += LENGTH) {
+            sum = fromMemorySegment(SPECIES, x, xAt + 4L * i, ORDER)
+                    .fma(fromMemorySegment(SPECIES, y, yAt + 4L * i, ORDER), sum);
+        }
+        return Lanes.sum(sum);
     }
 }

@@ -10,16 +10,35 @@ import tern.tensor.Tensor;
 import tern.tensor.Workspace;
 
 /**
- * Vector bodies for F32, values in the lanes; a task is a head of a sequence. Other types go to the plain body. Backward computes
- * memories again from those kept every {@value #STRETCH} positions. Immutable.
+ * Vector bodies for F32, values in the lanes; a task is a head of a sequence. Other types go to the plain body. Many positions go in
+ * pieces of a chunk, by matrix products; a few, or chunks of a few, one by one. Backward computes memories again from those
+ * kept every {@value #STRETCH} positions, or every {@value #PIECES} pieces. Immutable.
  */
 public final class VectorMemoryScan implements MemoryScan {
     private static final int STRETCH = 64;
+    private static final int PIECES = 16;
+    // Positions of a chunk, and of a call, from which on matrix products are the faster form.
+    private static final int FEWEST = 4;
 
     private final MemoryScan plain = new ReferenceMemoryScan();
+    private final boolean steps;
 
     /** A body without state. */
     public VectorMemoryScan() {
+        this(false);
+    }
+
+    private VectorMemoryScan(boolean steps) {
+        this.steps = steps;
+    }
+
+    /** A body that goes position by position, forward with the same bits wherever time is cut. */
+    public static VectorMemoryScan stepping() {
+        return new VectorMemoryScan(true);
+    }
+
+    private static boolean goesInPieces(Inputs in) {
+        return Math.min(in.chunk(), in.time()) >= FEWEST;
     }
 
     /** One head of one sequence: M, S and the anchor are K rows each of whole vectors. */
@@ -111,6 +130,11 @@ public final class VectorMemoryScan implements MemoryScan {
             plain.forward(team, in, state, y, nextState);
             return;
         }
+        if (!steps && goesInPieces(in)) {
+            team.run(in.query().dim(0) * in.heads(),
+                    (index, scratch) -> pieces(in, index, state, y, nextState, scratch));
+            return;
+        }
         team.run(in.query().dim(0) * in.heads(), (index, scratch) -> {
             Head head = new Head(in, index, scratch);
             float[] memory = scratch.floats(3 * head.apart);
@@ -136,6 +160,11 @@ public final class VectorMemoryScan implements MemoryScan {
             Tensor dState) {
         if (state.dtype() != DType.F32) {
             plain.backward(team, in, state, dy, dNextState, dIn, dState);
+            return;
+        }
+        if (!steps && goesInPieces(in)) {
+            team.run(in.query().dim(0) * in.heads(),
+                    (index, scratch) -> piecesBackward(in, index, state, dy, dNextState, dIn, dState, scratch));
             return;
         }
         team.run(in.query().dim(0) * in.heads(), (index, scratch) -> {
@@ -173,6 +202,58 @@ public final class VectorMemoryScan implements MemoryScan {
             }
             head.store(d, dState);
         });
+    }
+
+    private static void pieces(Inputs in, int index, Tensor state, Tensor y, Tensor nextState, Workspace scratch) {
+        MemoryPiece piece = new MemoryPiece(in, index, scratch);
+        MemorySegment memory = MemoryPiece.zeros(scratch, 3 * piece.apart());
+        piece.load(state, memory);
+        for (int t = 0, length; t < in.time(); t += length) {
+            length = piece.length(t);
+            piece.forward(t, length, memory, y);
+        }
+        piece.store(memory, nextState);
+    }
+
+    private static void piecesBackward(Inputs in, int index, Tensor state, Tensor dy, Tensor dNextState, Inputs dIn,
+            Tensor dState, Workspace scratch) {
+        MemoryPiece piece = new MemoryPiece(in, index, scratch);
+        MemoryPiece.Slopes slopes = new MemoryPiece.Slopes(piece, scratch);
+        int count = 0;
+        for (int t = 0; t < in.time(); t += piece.length(t)) {
+            count++;
+        }
+        int[] begin = new int[count + 1];
+        for (int i = 0; i < count; i++) {
+            begin[i + 1] = begin[i] + piece.length(begin[i]);
+        }
+        long all = 12L * piece.apart();
+        MemorySegment starts = scratch.floatMemory((count / PIECES + 2) * all / 4);
+        MemorySegment states = scratch.floatMemory((PIECES + 1) * all / 4);
+        MemorySegment now = MemoryPiece.zeros(scratch, 3 * piece.apart());
+        piece.load(state, now);
+        for (int i = 0; i < count; i++) {
+            if (i % PIECES == 0) {
+                MemorySegment.copy(now, 0, starts, i / PIECES * all, all);
+            }
+            piece.learn(begin[i], begin[i + 1] - begin[i], now, 0);
+        }
+        MemorySegment d = MemoryPiece.zeros(scratch, 3 * piece.apart());
+        piece.load(dNextState, d);
+        for (int first = (count - 1) / PIECES * PIECES; first >= 0; first -= PIECES) {
+            int last = Math.min(count, first + PIECES);
+            MemorySegment.copy(starts, first / PIECES * all, states, 0, all);
+            for (int i = first; i < last; i++) {
+                long at = (i - first) * all;
+                piece.anchor(begin[i], states, at);
+                MemorySegment.copy(states, at, states, at + all, all);
+                piece.learn(begin[i], begin[i + 1] - begin[i], states, at + all);
+            }
+            for (int i = last - 1; i >= first; i--) {
+                piece.backward(begin[i], begin[i + 1] - begin[i], states, (i - first) * all, dy, d, slopes, dIn);
+            }
+        }
+        piece.store(d, dState);
     }
 
     private static void retreat(Head head, int t, float[] states, int at, Tensor dy, float[] d, float[] spare,

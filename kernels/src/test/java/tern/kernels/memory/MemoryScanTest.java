@@ -88,6 +88,42 @@ class MemoryScanTest {
             check(6400 + values, 1, 9, 2, 4, values, 1);
         }
         check(6500, 1, 20, 1, 16, 16, 64);
+        // Pieces of whole chunks, of parts of them at both ends, of 64 positions of longer ones; memories of any width.
+        check(6501, 2, 300, 1, 8, 8, 7);
+        check(6502, 2, 150, 1, 5, 33, 100);
+        check(6503, 1, 130, 2, 17, 6, 16);
+        check(6504, 2, 7, 1, 4, 4, 5);
+    }
+
+    /** Stepping keeps every bit where time is cut. */
+    @Test
+    void steppingForgetsNothingBetweenCalls() {
+        try (KernelLaw law = new KernelLaw(6550)) {
+            Case one = Case.of(law, DType.F32, 1, 20, 2, 8, 8, 16);
+            MemoryScan steps = VectorMemoryScan.stepping();
+            List<Tensor> whole = one.forward(steps, law.team(1));
+            Tensor state = law.copy(one.state);
+            for (int t = 0; t < 20; t++) {
+                Tensor y = law.blank(DType.F32, 1, 1, 2, 8);
+                Inputs in = one.in;
+                int at = t;
+                List<Tensor> row = List.of(in.query(), in.key(), in.value(), in.rate(), in.momentum(), in.keep())
+                        .stream().map(of -> {
+                            Tensor own = law.blank(DType.F32, 1, 1, 2, of.dim(3));
+                            for (long i = 0; i < own.elements(); i++) {
+                                own.set(i, of.get(at * own.elements() + i));
+                            }
+                            return own;
+                        }).toList();
+                steps.forward(law.team(1), new Inputs(row.get(0), row.get(1), row.get(2), row.get(3), row.get(4),
+                        row.get(5), 16, new long[] {t}), state, y, state);
+                for (long i = 0; i < 16; i++) {
+                    y.set(i, y.get(i) - whole.get(0).get(t * 16L + i));
+                }
+                law.assertSame("position " + t, y, law.zeros(DType.F32, 1, 1, 2, 8));
+            }
+            law.assertSame("state", state, whole.get(1));
+        }
     }
 
     private void check(long seed, int batch, int time, int heads, int keys, int values, int chunk) {
