@@ -26,7 +26,7 @@ final class ServeBenchCommand implements Callable<Integer> {
     @Option(names = "--warm", defaultValue = "8", description = "Seconds for each server to warm up, about (${DEFAULT-VALUE}).")
     private double warm;
 
-    @Option(names = "--seconds", defaultValue = "4", description = "How long each is measured, after half of that without (${DEFAULT-VALUE}).")
+    @Option(names = "--seconds", defaultValue = "4", description = "How long each is measured, once all streams have begun or four times as long has gone by (${DEFAULT-VALUE}).")
     private double seconds;
 
     @Option(names = "--prompt", defaultValue = "16", description = "Tokens of each stream's prompt (${DEFAULT-VALUE}).")
@@ -90,9 +90,10 @@ final class ServeBenchCommand implements Callable<Integer> {
         } else {
             bench.tern().out().println(switch (row) {
                 case ServeBench.Streams of ->
-                    "%-18s %5d streams: %,9.0f tokens/s (%.1f times one), first token p50 %.0f p99 %.0f ms, between tokens p50 %.1f p99 %.1f ms, %,d MB, %d errors"
-                            .formatted(of.model(), of.streams(), of.tokensPerSecond(), of.times(), of.firstP50(),
-                                    of.firstP99(), of.gapP50(), of.gapP99(), of.residentBytes() >> 20, of.errors());
+                    "%-18s %5d streams: %,9.0f tokens/s (%.1f times one), all at once: first token p50 %,.0f p99 %,.0f ms, while others run: p50 %,.0f p99 %,.0f ms, between tokens p50 %.1f p99 %.1f ms, %,d MB, %d errors"
+                            .formatted(of.model(), of.streams(), of.tokensPerSecond(), of.times(), of.startP50(),
+                                    of.startP99(), of.firstP50(), of.firstP99(), of.gapP50(), of.gapP99(),
+                                    of.residentBytes() >> 20, of.errors());
                 case ServeBench.LongPrompt of ->
                     "%-18s %d streams beside a prompt of %,d tokens (%.1f s): between tokens p50 %.1f p99 %.1f ms, before p50 %.1f p99 %.1f ms, %d errors"
                             .formatted(of.model(), of.streams(), of.promptTokens(), of.readSeconds(), of.duringP50(),

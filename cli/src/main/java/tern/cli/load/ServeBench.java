@@ -9,6 +9,7 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
@@ -32,6 +33,7 @@ public final class ServeBench {
     private static final int WARM_STREAMS = 64;
     private static final int WARM_PROMPT = 1024;
     private static final double SERVER_WARM_SECONDS = 3;
+    private static final int PATIENCE = 4;
 
     private final Setting setting;
     private final SplittableRandom random = new SplittableRandom(17);
@@ -42,7 +44,7 @@ public final class ServeBench {
      * @param presets architectures; the others are brought to the first one's number of parameters
      * @param streams numbers of streams at once
      * @param warmSeconds that the server is busy before anything is measured, about
-     * @param seconds each is measured, after half of that without
+     * @param seconds each is measured, once all streams have their first token, or {@value #PATIENCE} times as long has gone by
      * @param promptTokens of each stream
      * @param streamTokens of each answer; when it ends the next begins
      * @param longPrompt tokens of a prompt that is read beside running streams; 0 for none
@@ -67,13 +69,15 @@ public final class ServeBench {
      * Streams at once, as their clients see them.
      *
      * @param times the tokens a second of one stream
-     * @param firstP50 milliseconds from the request to the first token
+     * @param startP50 milliseconds to the first token of streams that all ask at the same moment; those that had none when the measuring
+     *            began are counted by how long they had waited then
+     * @param firstP50 milliseconds from the request to the first token of those that ask while the others run
      * @param gapP50 milliseconds between tokens of a stream
      * @param residentBytes of the server's process; 0 where the system does not tell
      */
     public record Streams(String what, String model, long parameters, int streams, double tokensPerSecond, double times,
-            double firstP50, double firstP99, double gapP50, double gapP99, long residentBytes,
-            int errors) implements Row {
+            double startP50, double startP99, double firstP50, double firstP99, double gapP50, double gapP99,
+            long residentBytes, int errors) implements Row {
     }
 
     /** Milliseconds between tokens of running streams before and while a long prompt is read, which takes {@code readSeconds}. */
@@ -151,9 +155,37 @@ public final class ServeBench {
         private volatile long from = Long.MAX_VALUE;
         private volatile long to = Long.MAX_VALUE;
         private final AtomicLong tokens = new AtomicLong();
+        private final CountDownLatch missing;
+        private final Latencies start = new Latencies();
         private final Latencies first = new Latencies();
         private final Latencies gaps = new Latencies();
         private final AtomicInteger errors = new AtomicInteger();
+
+        /** Waits for so many streams to begin. */
+        private Window(int streams) {
+            missing = new CountDownLatch(streams);
+        }
+
+        /** A stream has its first token, after so many nanoseconds. */
+        private synchronized void began(long nanos) {
+            if (from == Long.MAX_VALUE) {
+                start.add(nanos);
+            }
+            missing.countDown();
+        }
+
+        /** Opens for so long when all streams have begun, which they may take so long for. */
+        private void open(long patience, long length) {
+            long asked = System.nanoTime();
+            await(missing, patience);
+            synchronized (this) {
+                long now = System.nanoTime();
+                for (long i = missing.getCount(); i > 0; i--) {
+                    start.add(now - asked);
+                }
+                set(now, now + length);
+            }
+        }
 
         private boolean holds(long now) {
             return now - from >= 0 && now - to < 0 && from != Long.MAX_VALUE;
@@ -185,11 +217,7 @@ public final class ServeBench {
 
     private Streams streams(ServerProcess server, String name, long parameters, int streams, double one,
             double seconds) throws InterruptedException {
-        Window window = new Window();
-        long begun = System.nanoTime();
-        // The first answers of all streams lie before, so that none is measured while others have not begun.
-        long warm = Math.round(seconds / 2 * 1e9);
-        window.set(begun + warm, begun + warm + Math.round(seconds * 1e9));
+        Window window = new Window(streams);
         AtomicLong resident = new AtomicLong();
         List<Runnable> work = new ArrayList<>();
         for (int i = 0; i < streams; i++) {
@@ -197,12 +225,14 @@ public final class ServeBench {
             work.add(() -> converse(server, name, own, window));
         }
         work.add(() -> {
-            sleep(warm + Math.round(seconds * 0.9e9));
+            window.open(Math.round(PATIENCE * seconds * 1e9), Math.round(seconds * 1e9));
+            sleep(Math.round(seconds * 0.9e9));
             resident.set(server.residentBytes().orElse(0L));
         });
         together(work);
         double rate = window.tokens.get() / seconds;
         return new Streams("streams", name, parameters, streams, rate, one == 0 ? 1 : rate / one,
+                window.start.millis(0.5), window.start.millis(0.99),
                 window.first.millis(0.5), window.first.millis(0.99), window.gaps.millis(0.5), window.gaps.millis(0.99),
                 resident.get(), window.errors.get());
     }
@@ -213,10 +243,11 @@ public final class ServeBench {
         while (!window.isOver(System.nanoTime())) {
             // Streams that began together would also end together; the first answers are of any length.
             int tokens = first ? 1 + own.nextInt(setting.streamTokens) : setting.streamTokens;
+            boolean begins = first;
             first = false;
             try (HttpConnection connection = server.connect()) {
                 stream(connection, completion(name, RandomModels.text(own, setting.promptTokens), tokens,
-                        own.nextInt(1 << 30), true), window);
+                        own.nextInt(1 << 30), true), window, begins);
             } catch (Over over) {
                 return;
             } catch (IOException | RuntimeException failed) {
@@ -235,12 +266,16 @@ public final class ServeBench {
         }
     }
 
-    private static void stream(HttpConnection connection, String body, Window window) throws IOException {
+    private static void stream(HttpConnection connection, String body, Window window, boolean begins)
+            throws IOException {
         long begun = System.nanoTime();
         long[] last = {0};
         int status = connection.stream("/v1/completions", body, event -> {
             long now = System.nanoTime();
             if (window.isOver(now)) {
+                if (last[0] == 0 && !begins && window.holds(begun)) {
+                    window.first.add(now - begun);
+                }
                 throw new Over();
             }
             if (event.equals("[DONE]") || event.contains("\"finish_reason\":\"")) {
@@ -252,7 +287,9 @@ public final class ServeBench {
                     window.gaps.add(now - last[0]);
                 }
             }
-            if (last[0] == 0 && window.holds(now)) {
+            if (last[0] == 0 && begins) {
+                window.began(now - begun);
+            } else if (last[0] == 0 && window.holds(begun)) {
                 window.first.add(now - begun);
             }
             last[0] = now;
@@ -277,6 +314,16 @@ public final class ServeBench {
         }
     }
 
+    private static void await(CountDownLatch latch, long nanos) {
+        try {
+            if (!latch.await(nanos, TimeUnit.NANOSECONDS)) {
+                return;
+            }
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
     private static void sleep(long nanos) {
         try {
             TimeUnit.NANOSECONDS.sleep(Math.max(0, nanos));
@@ -288,8 +335,8 @@ public final class ServeBench {
     // ── a long prompt ───────────────────────────────────────────────────────────────────────────────────────────────
 
     private LongPrompt longPrompt(ServerProcess server, String name) throws InterruptedException {
-        Window before = new Window();
-        Window during = new Window();
+        Window before = new Window(0);
+        Window during = new Window(0);
         AtomicLong took = new AtomicLong();
         AtomicInteger errors = new AtomicInteger();
         String prompt = RandomModels.text(random, setting.longPrompt);

@@ -61,7 +61,9 @@ public final class Batcher implements AutoCloseable {
     private final TreeMap<Integer, Lane> lanes = new TreeMap<>();
     private int seatsTaken;
     private long bytesTaken;
-    private double secondsPerToken = 1e-4;
+    // Tokens of prompts that a tick may read beside running streams.
+    private int piece = LONGEST_PIECE / 4;
+    private double stepSeconds;
     private volatile double secondsPerJob = 1;
     private volatile int streamsNow;
     private volatile int readingsNow;
@@ -83,7 +85,7 @@ public final class Batcher implements AutoCloseable {
      * @param maxReading how many prompts are read in turns
      * @param maxTokens most tokens of a prompt and its continuation together
      * @param streamBytes native memory for the states of running streams
-     * @param readSeconds how long reading prompts may take in a tick while streams run
+     * @param readSeconds how long reading prompts may take in a tick while streams run; or as long as their step took, if that is longer
      */
     public record Settings(int maxStreams, int maxWaiting, int maxReading, int maxTokens, long streamBytes,
             double readSeconds) {
@@ -318,9 +320,11 @@ public final class Batcher implements AutoCloseable {
         ticks.increment();
         sweep();
         admit();
+        long begun = System.nanoTime();
         for (Lane lane : List.copyOf(lanes.values())) {
             step(lane);
         }
+        stepSeconds = (System.nanoTime() - begun) * 1e-9;
         read();
         streamsNow = lanes.values().stream().mapToInt(Lane::size).sum();
         readingsNow = readings.size() + nursery.size();
@@ -414,8 +418,13 @@ public final class Batcher implements AutoCloseable {
 
     // ── admission ───────────────────────────────────────────────────────────────────────────────────────────────────
 
+    /**
+     * Short prompts that are being read are no more than a tick may read: the first to come are read to their ends before others
+     * begin, and are not kept waiting by all of them being read a little.
+     */
     private void admit() {
-        while (nursery.hasRoom()) {
+        int most = seatsOpen() == 0 ? LONGEST_PIECE : piece;
+        while (nursery.hasRoom() && nursery.left() < most) {
             Optional<Work> next = nextWaiting();
             if (next.isEmpty()) {
                 return;
@@ -500,8 +509,9 @@ public final class Batcher implements AutoCloseable {
 
     private void read() {
         boolean alone = seatsOpen() == 0;
-        int budget = alone ? LONGEST_PIECE
-                : Math.clamp(Math.round(settings.readSeconds() / secondsPerToken), SHORTEST_PIECE, LONGEST_PIECE);
+        int budget = alone ? LONGEST_PIECE : piece;
+        long before = tokensRead.sum();
+        long begun = System.nanoTime();
         // Long prompts have half of the time if short ones are there too.
         int left = readings.isEmpty() ? budget : budget / 2;
         while (left > 0 && !nursery.isEmpty()) {
@@ -517,6 +527,23 @@ public final class Batcher implements AutoCloseable {
                 giveUp(reading, failure);
             }
         }
+        if (!alone) {
+            adapt(Math.toIntExact(tokensRead.sum() - before), (System.nanoTime() - begun) * 1e-9);
+        }
+    }
+
+    /**
+     * A tick that read so many tokens took so long: the next may read what would fit the time. A token costs less the more are read
+     * at once, so that a price of one token, learnt from small pieces, would keep pieces small.
+     */
+    private void adapt(int tokens, double seconds) {
+        double allowed = Math.max(settings.readSeconds(), stepSeconds);
+        if (seconds > allowed) {
+            piece = Math.max(piece / 2, (int) (tokens * allowed / seconds));
+        } else if (tokens >= piece) {
+            piece = (int) Math.min(2.0 * piece, tokens * allowed / seconds);
+        }
+        piece = Math.clamp(piece, SHORTEST_PIECE, LONGEST_PIECE);
     }
 
     private int seatsOpen() {
@@ -526,15 +553,15 @@ public final class Batcher implements AutoCloseable {
     /** All prompts of the nursery are read on by as many tokens. */
     private int readTogether(int most) {
         int rows = nursery.size();
-        int time = nursery.pace(Math.max(1, most / rows));
-        long begun = System.nanoTime();
+        // A little more than it should be, rather than a rest that needs a pass of its own.
+        int time = nursery.pace(Math.max(1, (most + most / 4) / rows));
         try {
             nursery.read(time);
         } catch (RuntimeException failure) {
             nursery.readings().forEach(reading -> giveUp(reading, failure));
             return most;
         }
-        note(begun, rows * time);
+        tokensRead.add((long) rows * time);
         // Rows move when somebody leaves: all logits are taken before.
         List<Reading> there = nursery.readings();
         List<float[]> logits = there.stream()
@@ -562,19 +589,12 @@ public final class Batcher implements AutoCloseable {
     private int readPiece(Reading reading, int most) {
         int from = reading.position();
         int to = Math.min(reading.nextStop(), from + most);
-        long begun = System.nanoTime();
         float[] logits = reading.sequence.orElseThrow().prefill(Arrays.copyOfRange(reading.prompt(), from, to));
-        note(begun, to - from);
+        tokensRead.add(to - from);
         if (to == reading.nextStop()) {
             arrived(reading, to, to == reading.prompt().length ? logits : NO_LOGITS);
         }
         return to - from;
-    }
-
-    private void note(long begun, int tokens) {
-        double each = (System.nanoTime() - begun) * 1e-9 / tokens;
-        secondsPerToken += FORGETTING * (each - secondsPerToken);
-        tokensRead.add(tokens);
     }
 
     /** A prompt is read to where a state is to be kept. */

@@ -47,6 +47,11 @@ final class Nursery implements AutoCloseable {
         return readings.size() < most;
     }
 
+    /** Tokens that those who are there have still to read. */
+    int left() {
+        return readings.stream().mapToInt(reading -> reading.prompt().length - reading.position()).sum();
+    }
+
     void join(Batcher.Reading reading, Optional<Snapshot> from) {
         if (batch.size() == batch.seats()) {
             batch.resize(Math.min(most, 2 * batch.seats()));

@@ -26,8 +26,6 @@ final class LanePanels {
     static final int COLUMNS = 4 * LANES;
     private static final int STEPS = 64;
     private static final ByteOrder NATIVE = ByteOrder.nativeOrder();
-    private static final long ROW = 4L * COLUMNS;
-    private static final long TILE = Tiles.ROWS * ROW;
 
     private LanePanels() {
     }
@@ -37,13 +35,15 @@ final class LanePanels {
      */
     static void multiply(int m, int k, int from, int to, MemorySegment x, long xAt, long xRow, MemorySegment w,
             long wRow, MemorySegment bias, MemorySegment y, long yAt, long yRow, Workspace scratch) {
-        MemorySegment panel = scratch.floatMemory((long) Math.max(1, k) * COLUMNS);
-        MemorySegment partial = scratch.floatMemory((long) LANES * Tiles.ROWS * COLUMNS);
-        MemorySegment added = scratch.floatMemory(COLUMNS);
-        MemorySegment last = scratch.floatMemory((long) Tiles.ROWS * Math.max(1, k));
-        MemorySegment sums = scratch.floatMemory((long) Tiles.ROWS * COLUMNS);
         int columns = to - from;
-        turn(w, from * wRow, wRow, columns, k, panel, scratch);
+        int width = (columns + LANES - 1) / LANES * LANES;
+        long row = 4L * width, tile = Tiles.ROWS * row;
+        MemorySegment panel = scratch.floatMemory((long) Math.max(1, k) * width);
+        MemorySegment partial = scratch.floatMemory((long) LANES * Tiles.ROWS * width);
+        MemorySegment added = scratch.floatMemory(width);
+        MemorySegment last = scratch.floatMemory((long) Tiles.ROWS * Math.max(1, k));
+        MemorySegment sums = scratch.floatMemory((long) Tiles.ROWS * width);
+        turn(w, from * wRow, wRow, columns, width, k, panel, scratch);
         added.fill((byte) 0);
         if (bias.byteSize() > 0) {
             MemorySegment.copy(bias, 4L * from, added, 0, 4L * columns);
@@ -64,56 +64,59 @@ final class LanePanels {
             }
             if (whole > 0) {
                 for (int lane = 0; lane < LANES; lane++) {
-                    Tiles.product(left, leftAt + 4L * lane, leftRow, 4L * LANES, panel, lane * ROW, LANES * ROW,
-                            partial, lane * TILE, ROW, Tiles.ROWS, COLUMNS, whole / LANES);
+                    Tiles.product(left, leftAt + 4L * lane, leftRow, 4L * LANES, panel, lane * row, LANES * row,
+                            partial, lane * tile, row, Tiles.ROWS, width, whole / LANES);
                 }
-                addLanes(partial, LANES == 16);
-                MemorySegment.copy(partial, 0, sums, 0, TILE);
+                addLanes(partial, tile, LANES, LANES == 16);
+                MemorySegment.copy(partial, 0, sums, 0, tile);
             } else {
                 sums.fill((byte) 0);
             }
             if (biased) {
-                addRow(sums, added);
+                addRow(sums, row, added);
             }
             if (whole < k) {
-                partial.fill((byte) 0);
-                for (int lane = 0; lane < k - whole; lane++) {
-                    Tiles.product(left, leftAt + 4L * (whole + lane), leftRow, 4, panel, (whole + lane) * ROW, ROW,
-                            partial, lane * TILE, ROW, Tiles.ROWS, COLUMNS, 1);
+                int rest = k - whole;
+                // Lanes beyond the rest are zeros: half of them are added at once, the others would change nothing after that.
+                int lanes = Math.min(LANES, 2 * Integer.highestOneBit(2 * rest - 1));
+                partial.asSlice(rest * tile, (lanes - rest) * tile).fill((byte) 0);
+                for (int lane = 0; lane < rest; lane++) {
+                    Tiles.product(left, leftAt + 4L * (whole + lane), leftRow, 4, panel, (whole + lane) * row, row,
+                            partial, lane * tile, row, Tiles.ROWS, width, 1);
                 }
-                addLanes(partial, false);
-                add(sums, 0, partial, 0, TILE);
+                addLanes(partial, tile, lanes, false);
+                add(sums, 0, partial, 0, tile);
             }
             for (int r = 0; r < rows; r++) {
-                MemorySegment.copy(sums, r * ROW, y, yAt + (i + r) * yRow + 4L * from, 4L * columns);
+                MemorySegment.copy(sums, r * row, y, yAt + (i + r) * yRow + 4L * from, 4L * columns);
             }
         }
     }
 
     /** panel[p, c] ← W[from + c, p]; columns that are not there become 0. */
-    private static void turn(MemorySegment w, long at, long wRow, int columns, int k, MemorySegment panel,
+    private static void turn(MemorySegment w, long at, long wRow, int columns, int width, int k, MemorySegment panel,
             Workspace scratch) {
-        float[] turned = scratch.floats(STEPS * COLUMNS);
+        float[] turned = scratch.floats(STEPS * width);
         Arrays.fill(turned, 0);
         for (int p = 0; p < k; p += STEPS) {
             int steps = Math.min(STEPS, k - p);
-            Panels.transpose(w, at + 4L * p, wRow, columns, steps, turned, 0, COLUMNS, false);
-            MemorySegment.copy(turned, 0, panel, Tensor.FLOAT, p * ROW, steps * COLUMNS);
+            Panels.transpose(w, at + 4L * p, wRow, columns, steps, turned, 0, width, false);
+            MemorySegment.copy(turned, 0, panel, Tensor.FLOAT, 4L * p * width, steps * width);
         }
     }
 
-    /** Adds the products of all lanes to that of the first: neighbours first, or halves first. */
-    private static void addLanes(MemorySegment partial, boolean neighbours) {
+    /** Adds the products of so many lanes to that of the first: neighbours first, or halves first. */
+    private static void addLanes(MemorySegment partial, long tile, int lanes, boolean neighbours) {
         if (neighbours) {
-            for (int step = 1; step < LANES; step *= 2) {
-                for (int lane = 0; lane < LANES; lane += 2 * step) {
-                    add(partial, lane * TILE, partial, (lane + step) * TILE, TILE);
+            for (int step = 1; step < lanes; step *= 2) {
+                for (int lane = 0; lane < lanes; lane += 2 * step) {
+                    add(partial, lane * tile, partial, (lane + step) * tile, tile);
                 }
             }
             return;
         }
-        for (int half = LANES / 2; half > 0; half /= 2) {
-            add(partial, 0, partial, half * TILE, half * TILE);
+        for (int half = lanes / 2; half > 0; half /= 2) {
+            add(partial, 0, partial, half * tile, half * tile);
         }
     }
 
@@ -125,12 +128,12 @@ final class LanePanels {
         }
     }
 
-    private static void addRow(MemorySegment sums, MemorySegment added) {
-        for (long c = 0; c < ROW; c += Lanes.BYTES) {
+    private static void addRow(MemorySegment sums, long row, MemorySegment added) {
+        for (long c = 0; c < row; c += Lanes.BYTES) {
             FloatVector vector = fromMemorySegment(Tile.LANES, added, c, NATIVE);
             for (int r = 0; r < Tiles.ROWS; r++) {
-                fromMemorySegment(Tile.LANES, sums, r * ROW + c, NATIVE).add(vector).intoMemorySegment(sums,
-                        r * ROW + c,
+                fromMemorySegment(Tile.LANES, sums, r * row + c, NATIVE).add(vector).intoMemorySegment(sums,
+                        r * row + c,
                         NATIVE);
             }
         }

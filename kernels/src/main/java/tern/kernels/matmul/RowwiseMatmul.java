@@ -20,6 +20,9 @@ public final class RowwiseMatmul implements Matmul {
     private static final long TASK_BYTES = 1L << 16;
     /** Bytes of x that are met by a task's part of W before the next of them are. */
     private static final long PART_BYTES = 1L << 18;
+    /** Tasks that a product of many rows is cut into, and rows that are worth turning a panel of W for. */
+    private static final int FEWEST_TASKS = 16;
+    private static final int FEWEST_ROWS = 32;
     private static final Shape SPARE = Shape.of(FewRows.SPARE);
 
     private final VectorMatmul others = new VectorMatmul();
@@ -80,8 +83,10 @@ public final class RowwiseMatmul implements Matmul {
     /** Columns up to {@code even} by panels, those from there on singly. */
     private static void panels(ThreadTeam team, int m, int k, int even, int n, Tensor x, Tensor weight,
             MemorySegment bias, Tensor y) {
-        int rows = Math.clamp(PART_BYTES / 4 / Math.max(1, k) / 4 * 4, 64, Math.max(64, m));
         int parts = (even + LanePanels.COLUMNS - 1) / LanePanels.COLUMNS;
+        int most = Math.clamp(PART_BYTES / 4 / Math.max(1, k) / 4 * 4, 64, Math.max(64, m));
+        // Narrow layers are cut into shorter parts, so that there are tasks for several threads.
+        int rows = Math.min(most, Math.max(FEWEST_ROWS, (m * parts / FEWEST_TASKS + 3) / 4 * 4));
         int heights = (m + rows - 1) / rows;
         ThreadTeam.Task task = (index, scratch) -> {
             Workspace.Mark mark = scratch.mark();
