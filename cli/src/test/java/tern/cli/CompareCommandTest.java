@@ -149,7 +149,7 @@ class CompareCommandTest {
         "compare --task mqar --presets hyena --out x --set task.length=3 | length is 3, expected an even number",
         "compare --task mqar --presets hyena --out x --set widht=3 | unknown key \"widht\"; did you mean \"width\"?",
         "compare --task mqar --presets hyena --out x --seeds 0 | take numbers above 0",
-        "compare --task mqar --presets tcnca --out x --set branches.*.mover.factor=9 | factor is 9 but there are only 4 taps, so some distances would never be reached; choose",
+        "compare --task mqar --presets tcnca --out x --set branches.*.mover.factor=9 | factor is 9 but there are only 3 taps, so some distances would never be reached; choose",
         "compare --task mqar --presets hyena,mega-bidirectional --out x | mega-bidirectional reads in both directions, and whoever reads ahead sees the answers; choose a causal model",
         "compare --task mqar --presets mega --out x --set branches.*.chunk=0 branches.*.bias=simple | tests sequences of 64 positions, but mega can read 32 at most",
         "compare --task mqar --presets mega --out x --set branches.*.dropout=1 | the rate is 1.0, expected 0 (nothing is left out) or more, and less than 1",
