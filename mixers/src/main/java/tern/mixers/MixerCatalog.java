@@ -65,6 +65,7 @@ import tern.mixers.tcn.DilatedStackConfig;
 import tern.mixers.tcn.TcnBlockConfig;
 import tern.mixers.tcn.TcncaSimpleConfig;
 import tern.mixers.titans.TitansConfig;
+import tern.mixers.titans.TitansContextConfig;
 import tern.mixers.universal.UniversalConfig;
 import tern.sequence.MixerConfig;
 
@@ -117,6 +118,7 @@ public final class MixerCatalog {
         KINDS.put("implicit-conv", ImplicitConvConfig.class);
         KINDS.put("convolution-layer", ConvolutionLayerConfig.class);
         KINDS.put("titans", TitansConfig.class);
+        KINDS.put("titans-context", TitansContextConfig.class);
         KINDS.put("universal", UniversalConfig.class);
         KINDS.put("block-recurrent", BlockRecurrentConfig.class);
         KINDS.put("fnet", FNetConfig.class);

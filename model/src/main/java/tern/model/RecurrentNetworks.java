@@ -9,6 +9,7 @@ import tern.mixers.blockrecurrent.BlockRecurrentConfig;
 import tern.mixers.recurrent.ParallelRnnConfig;
 import tern.mixers.recurrent.RecurrentConfig;
 import tern.mixers.titans.TitansConfig;
+import tern.mixers.titans.TitansContextConfig;
 import tern.ops.Cell;
 import tern.ops.UnitCell;
 import tern.sequence.MixerConfig;
@@ -41,6 +42,7 @@ final class RecurrentNetworks {
         all(families, "titans", TitansConfig.memory(heads));
         all(families, "titans-gate", TitansConfig.gate(heads, 64));
         all(families, "titans-layer", TitansConfig.layer(heads, 64));
+        all(families, "titans-context", TitansContextConfig.of(heads, 64));
         // One layer is recurrent, the third from the top. Its heads have half the width, since it has thrice the maps of others.
         MixerConfig recurrent = BlockRecurrentConfig.of(heads, headWidth / 2, window, width / 2,
                 BlockRecurrentConfig.Gate.FIXED);

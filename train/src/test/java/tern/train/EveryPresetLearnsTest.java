@@ -30,7 +30,8 @@ class EveryPresetLearnsTest {
     private static final List<String> OTHERS = List.of("linear-taylor", "t2r", "hedgehog", "linfusion", "transnormer",
             "gla",
             "hgrn2", "mlstm-sigmoid", "kimi-delta", "elman", "slstm", "tcnca-simple", "tcn", "gated-delta-hybrid",
-            "mega-tcn", "min-gru", "s4d", "conv-s5", "lssl", "lmu", "prf", "block-recurrent");
+            "mega-tcn", "min-gru", "s4d", "conv-s5", "lssl", "lmu", "prf", "block-recurrent",
+            "titans-context");
 
     static Stream<String> families() {
         return Boolean.getBoolean("tern.proofs") ? Stream.concat(SOME.stream(), OTHERS.stream()) : SOME.stream();

@@ -4,10 +4,10 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import java.util.function.IntFunction;
 
 import tern.mixers.blockrecurrent.BlockRecurrentConfig.Gate;
 import tern.mixers.parts.Heads;
+import tern.mixers.parts.Periods;
 import tern.mixers.parts.Projection;
 import tern.ops.Activation;
 import tern.ops.Ops;
@@ -115,19 +115,14 @@ public final class BlockRecurrent implements SequenceMixer {
             Shape shape = Shape.of(in.batch(), 2 * config.window(), inner);
             rings = List.of(ops.zeros(key.dtype(), shape), ops.zeros(key.dtype(), shape));
         }
-        Carried carried = new Carried(slots.get(0), slots.get(1), slots.get(2), rings.get(0), rings.get(1));
-        Read read = read(ops, new Tokens(key, rows.get(1), rows.get(2)), carried, in.ages());
-        carried = read.carried;
-        return new Mixed(output.apply(ops, read.y), state.next(carried.state, carried.stateKeys, carried.stateValues,
-                kept ? carried.keys : slots.get(3), kept ? carried.values : slots.get(4)));
-    }
-
-    /** Keys [B,T,I] of length 1, values [B,T,I] and both queries [B,T,2I]. */
-    private record Tokens(Tensor key, Tensor value, Tensor queries) {
-        Tokens positions(Ops ops, int from, int to) {
-            return new Tokens(ops.slice(key, 1, from, to), ops.slice(value, 1, from, to),
-                    ops.slice(queries, 1, from, to));
+        Periods.Passed read = Periods.pass(ops, config.window(), List.of(key, rows.get(1), rows.get(2)),
+                List.of(slots.get(0), slots.get(1), slots.get(2), rings.get(0), rings.get(1)), in.ages(),
+                (streams, held, ages) -> piece(ops, streams, Carried.of(held), ages),
+                (held, ages) -> moved(ops, Carried.of(held), ages).all());
+        for (int i = 0; i < (kept ? slots.size() : 3); i++) {
+            slots.set(i, read.slots().get(i));
         }
+        return new Mixed(output.apply(ops, read.y()), state.next(slots.toArray(Tensor[]::new)));
     }
 
     private record Carried(Tensor state, Tensor stateKeys, Tensor stateValues, Tensor keys, Tensor values) {
@@ -138,66 +133,15 @@ public final class BlockRecurrent implements SequenceMixer {
         static Carried of(List<Tensor> all) {
             return new Carried(all.get(0), all.get(1), all.get(2), all.get(3), all.get(4));
         }
-
-        Carried sequence(Ops ops, int b) {
-            return of(all().stream().map(slot -> ops.slice(slot, 0, b, b + 1)).toList());
-        }
     }
 
-    private record Read(Tensor y, Carried carried) {
-    }
-
-    /** Window by window; sequences whose windows end at different positions go alone, unless there is but one position. */
-    private Read read(Ops ops, Tokens of, Carried before, long[] ages) {
-        int time = of.key.dim(1);
-        int window = config.window();
-        if (time > 1 && Arrays.stream(ages).map(age -> age % window).distinct().count() > 1) {
-            List<Read> each = sequences(ages.length, b -> read(ops, new Tokens(ops.slice(of.key, 0, b, b + 1),
-                    ops.slice(of.value, 0, b, b + 1), ops.slice(of.queries, 0, b, b + 1)), before.sequence(ops, b),
-                    new long[] {ages[b]}));
-            return new Read(ops.concat(each.stream().map(Read::y).toList(), 0),
-                    together(ops, each.stream().map(Read::carried).toList()));
-        }
-        List<Tensor> pieces = new ArrayList<>();
-        Carried carried = before;
-        long[] now = ages.clone();
-        for (int from = 0, to; from < time; from = to) {
-            to = time == 1 ? 1 : Math.min(time, from + window - (int) (now[0] % window));
-            Read piece = piece(ops, of.positions(ops, from, to), carried, now);
-            pieces.add(piece.y);
-            for (int b = 0; b < now.length; b++) {
-                now[b] += to - from;
-            }
-            carried = bordered(ops, piece.carried, now);
-        }
-        Tensor y = pieces.isEmpty() ? of.queries : ops.concat(pieces, 1);
-        return new Read(y, carried);
-    }
-
-    private static List<Read> sequences(int count, IntFunction<Read> one) {
-        List<Read> all = new ArrayList<>();
-        for (int b = 0; b < count; b++) {
-            all.add(one.apply(b));
-        }
-        return all;
-    }
-
-    private static Carried together(Ops ops, List<Carried> sequences) {
-        List<Tensor> all = new ArrayList<>();
-        for (int slot = 0; slot < 5; slot++) {
-            int own = slot;
-            all.add(ops.concat(sequences.stream().map(one -> one.all().get(own)).toList(), 0));
-        }
-        return Carried.of(all);
-    }
-
-    /** Positions of one window. */
-    private Read piece(Ops ops, Tokens of, Carried before, long[] ages) {
-        int time = of.key.dim(1);
+    /** Positions of one window: keys [B,T,I] of length 1, values [B,T,I] and both queries [B,T,2I]. */
+    private Periods.Passed piece(Ops ops, List<Tensor> streams, Carried before, long[] ages) {
+        int time = streams.get(0).dim(1);
         int ring = 2 * config.window();
         long[] places = Arrays.stream(ages).map(age -> age % ring).toArray();
-        Tensor keys = ops.append(of.key, before.keys, places);
-        Tensor values = ops.append(of.value, before.values, places);
+        Tensor keys = ops.append(streams.get(0), before.keys, places);
+        Tensor values = ops.append(streams.get(1), before.values, places);
         int[] first = new int[ages.length * time];
         int[] count = new int[first.length];
         for (int i = 0; i < first.length; i++) {
@@ -205,30 +149,14 @@ public final class BlockRecurrent implements SequenceMixer {
             count[i] = (int) Math.min(end, config.window());
             first[i] = (int) ((end - count[i]) % ring);
         }
-        List<Tensor> queries = Heads.cut(ops, of.queries, inner, inner);
+        List<Tensor> queries = Heads.cut(ops, streams.get(2), inner, inner);
         Tensor own = ops.crossAttention(query(ops, queries.get(0), 0), split(ops, keys), split(ops, values),
                 bias(ops, keys.dtype()), new Spans(first, count));
         Tensor recurrent = ops.crossAttention(query(ops, queries.get(1), 1), split(ops, stateKeys(ops, before)),
                 split(ops, stateValues(ops, before)), none(ops, keys.dtype()),
                 Spans.all(first.length, config.states()));
         Tensor y = ops.concat(List.of(merged(ops, own), merged(ops, recurrent)), -1);
-        return new Read(y, new Carried(before.state, before.stateKeys, before.stateValues, keys, values));
-    }
-
-    private Carried bordered(Ops ops, Carried carried, long[] ages) {
-        long ending = Arrays.stream(ages).filter(age -> age % config.window() == 0).count();
-        if (ending == 0) {
-            return carried;
-        }
-        if (ending == ages.length) {
-            return moved(ops, carried, ages);
-        }
-        List<Carried> each = new ArrayList<>();
-        for (int b = 0; b < ages.length; b++) {
-            Carried one = carried.sequence(ops, b);
-            each.add(ages[b] % config.window() == 0 ? moved(ops, one, new long[] {ages[b]}) : one);
-        }
-        return together(ops, each);
+        return new Periods.Passed(y, List.of(before.state, before.stateKeys, before.stateValues, keys, values));
     }
 
     /** The states after a window. */

@@ -35,8 +35,8 @@ class BlockRecurrentTest extends MixerContract {
 
     @Override
     protected List<MixerCase> cases() {
-        return List.of(MixerCase.of("fixed", small(Gate.FIXED, true), 4, 8, 12),
-                MixerCase.of("lstm, others only", small(Gate.LSTM, false), 4, 8, 12));
+        return List.of(MixerCase.of("fixed", small(Gate.FIXED, true), 4, 8, 10),
+                MixerCase.of("lstm, others only", small(Gate.LSTM, false), 4, 8, 10));
     }
 
     /** What the equations of the package say, in plain loops: no rings, no caches, states kept whole. */
