@@ -114,7 +114,7 @@ public final class Presets {
             // Each block is used twice, at most.
             ALL.put("universal-" + size.name().toLowerCase(Locale.ROOT), StackConfig.of(size.width, size.context,
                     Collections.nCopies(size.layers, new UniversalConfig(AttentionConfig.of(size.heads),
-                            GatedMlpConfig.gated(gatedInner(size), Activation.SILU), 2, 0.01))));
+                            GatedMlpConfig.gated(gatedInner(size), Activation.SILU), 2, 0.01).withPonder(0.01))));
             putMega(size);
             putTcn(size);
         }

@@ -31,7 +31,7 @@ class EveryPresetLearnsTest {
             "gla",
             "hgrn2", "mlstm-sigmoid", "kimi-delta", "elman", "slstm", "tcnca-simple", "tcn", "gated-delta-hybrid",
             "mega-tcn", "min-gru", "s4d", "conv-s5", "lssl", "lmu", "prf", "block-recurrent",
-            "titans-context");
+            "titans-context", "universal");
 
     static Stream<String> families() {
         return Boolean.getBoolean("tern.proofs") ? Stream.concat(SOME.stream(), OTHERS.stream()) : SOME.stream();

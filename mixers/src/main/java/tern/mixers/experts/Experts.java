@@ -8,6 +8,7 @@ import java.util.Optional;
 import tern.mixers.channel.GatedMlpConfig;
 import tern.mixers.parts.Heads;
 import tern.mixers.parts.Projection;
+import tern.mixers.parts.Rows;
 import tern.ops.Activation;
 import tern.ops.Ops;
 import tern.sequence.BranchContext;
@@ -193,7 +194,7 @@ public final class Experts implements SequenceMixer {
             before += rows.size();
             if (!rows.isEmpty()) {
                 used.add(experts.get(e));
-                inputs.add(gathered(ops, x, rows));
+                inputs.add(Rows.pick(ops, x, rows.stream().mapToInt(Integer::intValue).toArray()));
             }
         }
         Tensor all = ops.concat(apply(ops, used, inputs), 0);
@@ -204,18 +205,6 @@ public final class Experts implements SequenceMixer {
             }
         }
         return ops.embed(all, places);
-    }
-
-    /** Some rows of x [N,D], as [n,D]. */
-    private static Tensor gathered(Ops ops, Tensor x, List<Integer> rows) {
-        if (rows.size() == x.dim(0)) {
-            return x;
-        }
-        Tensor ids = ops.zeros(DType.I32, Shape.of(1, rows.size()));
-        for (int i = 0; i < rows.size(); i++) {
-            ids.set(i, rows.get(i));
-        }
-        return ops.reshape(ops.embed(x, ids), Shape.of(rows.size(), x.dim(1)));
     }
 
     /** Each expert over its rows; maps that do not wait for each other go together. */

@@ -1,10 +1,15 @@
 package tern.mixers.universal;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
+import java.util.stream.IntStream;
 
+import tern.mixers.attention.Attention;
 import tern.mixers.parts.Expect;
 import tern.mixers.parts.Projection;
+import tern.mixers.parts.Rows;
 import tern.ops.Activation;
 import tern.ops.Ops;
 import tern.sequence.BranchContext;
@@ -27,6 +32,8 @@ import tern.tensor.Tensor;
  * <p>State: that of attention and transition at each step, slots named {@code 0.attention.…}, {@code 0.transition.…}, {@code 1.…}. Parameters:
  * {@code attention.…}, {@code transition.…}, of all steps; {@code attentionNorm}, {@code transitionNorm} [D]; {@code steps} [T,D], what tells
  * steps apart; {@code halting.weight} [1,D], {@code halting.bias} [1], which starts at 1. Immutable.
+ *
+ * <p>Over {@link Attention} and a transition without memory nothing is computed of a position that has halted.
  */
 public final class Universal implements SequenceMixer {
     private static final double EPSILON = 1e-6;
@@ -40,6 +47,8 @@ public final class Universal implements SequenceMixer {
     private final Tensor steps;
     private final Projection halting;
     private final StateLayout layout;
+    /** Whether positions that have halted need not be computed. */
+    private final boolean packs;
 
     Universal(UniversalConfig config, BranchContext at, ParameterScope scope) {
         this.config = config;
@@ -60,6 +69,8 @@ public final class Universal implements SequenceMixer {
             transition.stateLayout().slots().forEach(s -> slots.add(s.named(name + "transition." + s.name())));
         }
         this.layout = new StateLayout(slots);
+        this.packs = attention instanceof Attention && transition.stateLayout().slots().isEmpty()
+                && transition.reach() == 0;
     }
 
     private static SequenceMixer part(SequenceMixer mixer, String name) {
@@ -91,47 +102,206 @@ public final class Universal implements SequenceMixer {
         return all(Form.PARALLEL, ops, in, state);
     }
 
-    private Mixed all(Form form, Ops ops, MixerInput in, State state) {
-        List<Tensor> next = new ArrayList<>();
-        Tensor s = in.x();
-        Tensor y = ops.scale(s, -1);
-        Tensor spent = ops.zeros(s.dtype(), s.shape().withLast(1));
-        Tensor running = ops.zeros(s.dtype(), s.shape().withLast(1)).fill(1);
-        for (int step = 0; step < config.steps(); step++) {
-            Tensor own = ops.reshape(ops.slice(steps, 0, step, step + 1), Shape.of(steps.dim(1)));
-            Tensor read = run(form, ops, in, attention, ops.add(s, own), attentionNorm, state, next);
-            Tensor after = ops.add(s, read);
-            Tensor moved = ops.add(read, run(form, ops, in, transition, after, transitionNorm, state, next));
-            s = ops.add(s, ops.scaleRows(moved, running));
-            Tensor p = ops.activate(halting.apply(ops, s), Activation.SIGMOID);
-            boolean last = step == config.steps() - 1;
-            Tensor goes = goesOn(ops, running, spent, p, last);
-            Tensor halts = ops.add(running, ops.scale(goes, -1));
-            Tensor rest = ops.add(ops.zeros(s.dtype(), spent.shape()).fill(1), ops.scale(spent, -1));
-            Tensor weight = ops.add(ops.multiply(p, goes), ops.multiply(rest, halts));
-            y = ops.add(y, ops.scaleRows(s, weight));
-            spent = ops.add(spent, weight);
-            running = goes;
+    /** What a call has come to: the positions that take another step, by their numbers b·T + t, and what is known of each. */
+    private record Running(int[] rows, Tensor s, Tensor y, Tensor spent) {
+        /** Some of them, by their places among the rows. */
+        Running some(Ops ops, int[] places) {
+            int[] own = Arrays.stream(places).map(place -> rows[place]).toArray();
+            return new Running(own, Rows.pick(ops, s, places), Rows.pick(ops, y, places),
+                    Rows.pick(ops, spent, places));
         }
-        return new Mixed(y, state.next(next.toArray(Tensor[]::new)));
     }
 
-    private Tensor run(Form form, Ops ops, MixerInput in, SequenceMixer part, Tensor x, Tensor gain, State state,
-            List<Tensor> next) {
-        StateLayout own = part.stateLayout();
-        State before = State.of(own, state.slots().subList(next.size(), next.size() + own.slots().size()));
-        Mixed mixed = part.mix(form, ops, in.with(ops.rmsNorm(x, gain, EPSILON)), before);
-        next.addAll(mixed.state().slots());
-        return mixed.y();
+    private Mixed all(Form form, Ops ops, MixerInput in, State state) {
+        int count = in.batch() * in.time();
+        Tensor flat = ops.reshape(in.x(), Shape.of(count, in.x().dim(2)));
+        Running running = new Running(IntStream.range(0, count).toArray(), flat, ops.scale(flat, -1),
+                ops.zeros(flat.dtype(), Shape.of(count, 1)));
+        Block block = packs ? new Packed(ops, in, state) : new Whole(form, ops, in, state, flat);
+        List<Tensor> done = new ArrayList<>();
+        List<Tensor> rests = new ArrayList<>();
+        int[] place = new int[count];
+        int halted = 0;
+        double taken = 0;
+        for (int step = 0; step < config.steps(); step++) {
+            Tensor s = block.step(step, running);
+            if (running.rows.length == 0) {
+                continue;
+            }
+            Tensor p = ops.activate(halting.apply(ops, s), Activation.SIGMOID);
+            boolean[] goes = goesOn(in, running, p, step);
+            Tensor rest = ops.add(ones(ops, p), ops.scale(running.spent, -1));
+            Tensor weight = ops.add(ops.multiply(p, chosen(ops, goes, true, p)),
+                    ops.multiply(rest, chosen(ops, goes, false, p)));
+            Running next = new Running(running.rows, s, ops.add(running.y, ops.scaleRows(s, weight)),
+                    ops.add(running.spent, weight));
+            int[] halting = places(goes, false);
+            if (halting.length > 0) {
+                Running ended = next.some(ops, halting);
+                done.add(ended.y);
+                rests.add(ops.multiply(Rows.pick(ops, rest, halting), valid(ops, in, ended.rows, p)));
+                for (int row : ended.rows) {
+                    place[row] = halted++;
+                    taken += isValid(in, row) ? step + 1 : 0;
+                }
+            }
+            running = next.some(ops, places(goes, true));
+        }
+        Tensor y = ops.reshape(Rows.pick(ops, ops.concat(done, 0), place), in.x().shape());
+        return new Mixed(pondered(ops, in, y, rests, taken), state.next(block.slots().toArray(Tensor[]::new)));
     }
 
-    /** 1 for positions that take another step, a constant: which do is not a matter of slopes. */
-    private Tensor goesOn(Ops ops, Tensor running, Tensor spent, Tensor p, boolean last) {
-        Tensor goes = ops.zeros(p.dtype(), p.shape());
-        for (long i = 0; !last && i < goes.elements(); i++) {
-            boolean on = running.get(i) > 0 && spent.get(i) + p.get(i) <= 1 - config.epsilon();
-            goes.set(i, on ? 1 : 0);
+    /** y, which training pays for by the steps taken: λ times the mean of n + R over positions. */
+    private Tensor pondered(Ops ops, MixerInput in, Tensor y, List<Tensor> rests, double taken) {
+        if (config.ponder().isEmpty()) {
+            return y;
+        }
+        double factor = config.ponder().get();
+        double valid = in.lengths().length == 0 ? (double) in.batch() * in.time() : Arrays.stream(in.lengths()).sum();
+        return ops.penalised(y, () -> ops.add(ops.scale(ops.mean(ops.concat(rests, 0), valid), factor),
+                ops.zeros(y.dtype(), Shape.of(1)).fill(factor * taken / valid)));
+    }
+
+    private static boolean isValid(MixerInput in, int row) {
+        return in.lengths().length == 0 || row % in.time() < in.lengths()[row / in.time()];
+    }
+
+    private static Tensor valid(Ops ops, MixerInput in, int[] rows, Tensor like) {
+        Tensor valid = ops.zeros(like.dtype(), Shape.of(rows.length, 1));
+        for (int i = 0; i < rows.length; i++) {
+            valid.set(i, isValid(in, rows[i]) ? 1 : 0);
+        }
+        return valid;
+    }
+
+    private static Tensor ones(Ops ops, Tensor like) {
+        return ops.zeros(like.dtype(), like.shape()).fill(1);
+    }
+
+    /** 1 for positions that do as asked, a constant: which do is not a matter of slopes. */
+    private static Tensor chosen(Ops ops, boolean[] goes, boolean asked, Tensor like) {
+        Tensor chosen = ops.zeros(like.dtype(), like.shape());
+        for (int i = 0; i < goes.length; i++) {
+            chosen.set(i, goes[i] == asked ? 1 : 0);
+        }
+        return chosen;
+    }
+
+    private static int[] places(boolean[] goes, boolean asked) {
+        return IntStream.range(0, goes.length).filter(i -> goes[i] == asked).toArray();
+    }
+
+    /** Which positions take another step; padding takes one. */
+    private boolean[] goesOn(MixerInput in, Running running, Tensor p, int step) {
+        boolean[] goes = new boolean[running.rows.length];
+        for (int i = 0; i < goes.length; i++) {
+            goes[i] = step < config.steps() - 1 && isValid(in, running.rows[i])
+                    && running.spent.get(i) + p.get(i) <= 1 - config.epsilon();
         }
         return goes;
+    }
+
+    private Tensor told(Ops ops, Tensor s, int step) {
+        return ops.add(s, ops.reshape(ops.slice(steps, 0, step, step + 1), Shape.of(steps.dim(1))));
+    }
+
+    /** What a step does; keeps the next slots. Confined to a call. */
+    private interface Block {
+        /** s of the running positions [N,D] after a step. */
+        Tensor step(int step, Running running);
+
+        List<Tensor> slots();
+    }
+
+    private static State stateOf(SequenceMixer part, State state, int from) {
+        return State.of(part.stateLayout(), state.slots().subList(from, from + part.stateLayout().slots().size()));
+    }
+
+    /** Attention and a transition of single positions, over those that run; others are read by the keys they ended with. */
+    private final class Packed implements Block {
+        private final Ops ops;
+        private final MixerInput in;
+        private final State state;
+        private final List<Tensor> next = new ArrayList<>();
+        private Optional<Attention.Given> before = Optional.empty();
+
+        Packed(Ops ops, MixerInput in, State state) {
+            this.ops = ops;
+            this.in = in;
+            this.state = state;
+        }
+
+        @Override
+        public Tensor step(int step, Running running) {
+            Attention reader = (Attention) attention;
+            State own = stateOf(attention, state, next.size());
+            Tensor s = running.s;
+            Tensor told = running.rows.length == 0 ? s
+                    : ops.rmsNorm(told(ops, s, step), attentionNorm, EPSILON);
+            // All at once is the faster form; a steady engine takes it in the first step alone, which all take.
+            boolean whole = before.isEmpty()
+                    || running.rows.length == in.batch() * in.time() && !ops.steady();
+            Attention.Given given = whole
+                    ? reader.all(ops, in.with(ops.reshape(told, in.x().shape())), own)
+                    : reader.some(ops, told, running.rows, before.orElseThrow(), in.ages(), own);
+            before = Optional.of(given);
+            next.addAll(given.state().slots());
+            if (running.rows.length == 0) {
+                return s;
+            }
+            Tensor after = ops.add(s, ops.reshape(given.y(), s.shape()));
+            Tensor packed = ops.reshape(ops.rmsNorm(after, transitionNorm, EPSILON), after.shape().prepend(1));
+            Tensor moved = transition.chunk(ops, MixerInput.fresh(packed), State.of(StateLayout.STATELESS, List.of()))
+                    .y();
+            return ops.add(after, ops.reshape(moved, after.shape()));
+        }
+
+        @Override
+        public List<Tensor> slots() {
+            return next;
+        }
+    }
+
+    /** Parts that remember, or read in another way: every position goes through every step, what has halted stays what it is. */
+    private final class Whole implements Block {
+        private final Form form;
+        private final Ops ops;
+        private final MixerInput in;
+        private final State state;
+        private final List<Tensor> next = new ArrayList<>();
+        private Tensor s;
+
+        Whole(Form form, Ops ops, MixerInput in, State state, Tensor s) {
+            this.form = form;
+            this.ops = ops;
+            this.in = in;
+            this.state = state;
+            this.s = s;
+        }
+
+        @Override
+        public Tensor step(int step, Running running) {
+            Tensor after = ops.add(s, run(attention, told(ops, s, step), attentionNorm));
+            Tensor moved = ops.add(after, run(transition, after, transitionNorm));
+            Tensor own = Rows.pick(ops, moved, running.rows);
+            int[] from = IntStream.range(running.rows.length, running.rows.length + s.dim(0)).toArray();
+            for (int i = 0; i < running.rows.length; i++) {
+                from[running.rows[i]] = i;
+            }
+            s = running.rows.length == 0 ? s : Rows.pick(ops, ops.concat(List.of(own, s), 0), from);
+            return own;
+        }
+
+        private Tensor run(SequenceMixer part, Tensor x, Tensor gain) {
+            Tensor normed = ops.reshape(ops.rmsNorm(x, gain, EPSILON), in.x().shape());
+            Mixed mixed = part.mix(form, ops, in.with(normed), stateOf(part, state, next.size()));
+            next.addAll(mixed.state().slots());
+            return ops.reshape(mixed.y(), x.shape());
+        }
+
+        @Override
+        public List<Tensor> slots() {
+            return next;
+        }
     }
 }

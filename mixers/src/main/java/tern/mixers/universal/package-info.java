@@ -8,10 +8,10 @@
  * </pre>
  *
  * <p>Glossary. <em>Step</em>: one use of the block; all steps have its parameters. <em>Halted</em>: the weights of a position have come to
- * 1; its s stays what it is, and so do the keys it gives to later steps. Every step is computed for every position all the same,
- * because later positions read what earlier ones give at each step: halting decides what counts, not what is spent. The last step
- * takes what is left. Weights are summed as Graves has it, not blended one after the other. A penalty on the number of steps is
- * not added to the loss.
+ * 1. Nothing more is computed of it: rows of those that run are packed, and later positions read it, at every later step, by the keys
+ * and values of its last. (With parts that remember, which cannot leave positions out, every position goes through every step, its s held
+ * where it has halted.) The last step takes what is left. Weights are summed as Graves has it, not blended one after the other.
+ * <em>Ponder cost</em>: what training pays for steps; its slopes are those of what is left for the last step, R.
  */
 @NullMarked
 package tern.mixers.universal;
