@@ -39,6 +39,7 @@ final class StoredDots {
         try {
             MethodHandles.Lookup lookup = MethodHandles.lookup();
             BODIES[DType.BF16.ordinal()] = lookup.findStatic(StoredDots.class, "brains", body);
+            BODIES[DType.F16.ordinal()] = lookup.findStatic(StoredDots.class, "halves", body);
             BODIES[DType.Q8_0.ordinal()] = lookup.findStatic(StoredDots.class, "eights", body);
             BODIES[DType.Q4_0.ordinal()] = lookup.findStatic(StoredDots.class, "fours", body);
         } catch (ReflectiveOperationException renamed) {
@@ -78,6 +79,21 @@ final class StoredDots {
         }
         if (pairs < bound) {
             a = load(x, pairs).fma(StoredLanes.brain(w, at), a);
+        }
+        a.add(b).intoArray(vectors, to);
+    }
+
+    static void halves(int k, float[] x, MemorySegment w, long wAt, float[] vectors, int to) {
+        FloatVector a = FloatVector.zero(Lanes.SPECIES), b = a;
+        int bound = Lanes.bound(k), pairs = bound - bound % (2 * LENGTH);
+        long at = wAt;
+        for (int p = 0; p != pairs; p += 2 * LENGTH) {
+            a = load(x, p).fma(StoredLanes.half(w, at), a);
+            b = load(x, p + LENGTH).fma(StoredLanes.half(w, at + 2 * LENGTH), b);
+            at += 4 * LENGTH;
+        }
+        if (pairs < bound) {
+            a = load(x, pairs).fma(StoredLanes.half(w, at), a);
         }
         a.add(b).intoArray(vectors, to);
     }

@@ -31,6 +31,11 @@ final class StoredLanes {
     private static final VectorSpecies<Byte> EIGHTS = HAS_BYTES
             ? VectorSpecies.of(byte.class, VectorShape.forBitSize(8 * LENGTH))
             : ByteVector.SPECIES_64;
+    /** Sign, exponent and fraction of a half that was widened with its sign and moved up by 13. */
+    private static final int HALF_BITS = 0x8FFFE000;
+    private static final float HALF_SCALE = 0x1p112f;
+    private static final int HIGHEST_EXPONENT = 0x7F800000;
+    private static final float ABOVE_HALVES = 0x1p16f;
     private static final IntVector TO_THE_TOP = IntVector.zero(INTS).addIndex(-8).add(24);
     private static final IntVector INDEX = IntVector.zero(INTS).addIndex(1);
     private static final VarHandle HALF = MethodHandles.byteArrayViewVarHandle(short[].class,
@@ -52,6 +57,19 @@ final class StoredLanes {
     static FloatVector brain(MemorySegment from, long at) {
         return ((IntVector) ByteVector.fromMemorySegment(PAIRS, from, at, NATIVE).reinterpretAsShorts()
                 .convertShape(VectorOperators.S2I, INTS, 0)).lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
+    }
+
+    /**
+     * F16: fraction and exponent moved to their places in a float, which 2^112 then scales to what they mean, exactly and also where the
+     * half is subnormal. What has the highest exponent of a half, infinite or no number, then is 2^16 or more and gets that of a
+     * float.
+     */
+    static FloatVector half(MemorySegment from, long at) {
+        IntVector bits = ((IntVector) ByteVector.fromMemorySegment(PAIRS, from, at, NATIVE).reinterpretAsShorts()
+                .convertShape(VectorOperators.S2I, INTS, 0)).lanewise(VectorOperators.LSHL, 13).and(HALF_BITS);
+        FloatVector value = bits.reinterpretAsFloats().mul(HALF_SCALE);
+        return value.blend(bits.or(HIGHEST_EXPONENT).reinterpretAsFloats(),
+                value.lanewise(VectorOperators.ABS).compare(VectorOperators.GE, ABOVE_HALVES));
     }
 
     /** As from an array. */

@@ -167,6 +167,23 @@ class StoredWeightsTest {
     }
 
     @Test
+    void everyHalfWidensInLanesToItsValue() {
+        try (KernelLaw law = new KernelLaw(4)) {
+            Tensor table = law.blank(DType.F16, 1, 1 << 16);
+            for (int i = 0; i < 1 << 16; i++) {
+                table.data().set(ValueLayout.JAVA_SHORT_UNALIGNED, 2L * i, (short) i);
+            }
+            for (int i = 0; i < 1 << 16; i += StoredLanes.LENGTH) {
+                float[] found = StoredLanes.half(table.data(), 2L * i).toArray();
+                for (int j = 0; j < found.length; j++) {
+                    assertThat(Float.compare(found[j], Float.float16ToFloat((short) (i + j))))
+                            .as("pattern %x: %s", i + j, found[j]).isZero();
+                }
+            }
+        }
+    }
+
+    @Test
     void doublesGoToThePlainBody() {
         try (KernelLaw law = new KernelLaw(5)) {
             ThreadTeam team = law.team(1);
