@@ -32,6 +32,8 @@ import tern.mixers.mega.OverMover;
 import tern.mixers.mega.RelativeBias;
 import tern.mixers.modal.ModalMover;
 import tern.mixers.modal.ModalRecurrence;
+import tern.mixers.statespace.LmuConfig;
+import tern.mixers.statespace.LmuModal;
 import tern.mixers.statespace.LsslConfig;
 import tern.mixers.statespace.ModeStart;
 import tern.mixers.statespace.S4dConfig;
@@ -118,6 +120,27 @@ class DistillationTest {
         assertThat(small.stateFloats()).isBetween(40L, 80L);
         assertThat(large.stateFloats()).isBetween(80L, 160L);
         assertThat(error(large)).isLessThan(error(small));
+    }
+
+    /**
+     * Each coefficient of a Legendre memory is a filter, which needs modes of its own: the state becomes larger, and nothing in it is
+     * dense.
+     */
+    @Test
+    void legendreMemoriesBecomeModes() {
+        Stack teacher = teacher(new LmuConfig(2, 4, 40), GatedMlpConfig.gated(16, Activation.SILU));
+        Distillation distillation = Distillation.of(teacher, ops, new OrderChoice(new HankelFit(), 15, 2),
+                new Target.Tolerance(1e-4), memory);
+        assertThat(distillation.choices()).hasSize(8).allMatch(choice -> choice.met());
+        double[] expected = hidden(teacher);
+        double[] found = hidden(distillation.student());
+        for (int i = 0; i < expected.length; i++) {
+            assertThat(found[i]).as("element %d, seed %d", i, SEED).isCloseTo(expected[i], within(2e-3));
+        }
+        assertThat(distillation.student().mixers().getFirst()).isInstanceOf(LmuModal.class);
+        assertThat(teacher.stateFloats(50)).isEqualTo(2 * 4);
+        assertThat(distillation.student().stateFloats(50)).isEqualTo(distillation.stateFloats())
+                .isBetween(2L * 4, 2L * 4 * 4);
     }
 
     /** State spaces of single channels are filters: modes take their place, what follows stays. */

@@ -56,6 +56,7 @@ import tern.mixers.rwkv.RwkvChannelMixConfig;
 import tern.mixers.shortconv.GatedShortConvConfig;
 import tern.mixers.statespace.ConvS5Config;
 import tern.mixers.statespace.LmuConfig;
+import tern.mixers.statespace.LmuModalConfig;
 import tern.mixers.statespace.LsslConfig;
 import tern.mixers.statespace.PrfConfig;
 import tern.mixers.statespace.S4dConfig;
@@ -134,6 +135,7 @@ public final class MixerCatalog {
         KINDS.put("conv-s5", ConvS5Config.class);
         KINDS.put("lssl", LsslConfig.class);
         KINDS.put("lmu", LmuConfig.class);
+        KINDS.put("lmu-modal", LmuModalConfig.class);
         KINDS.put("prf", PrfConfig.class);
         KINDS.put("aaren", AarenConfig.class);
     }

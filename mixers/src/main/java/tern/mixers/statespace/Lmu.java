@@ -1,24 +1,25 @@
 package tern.mixers.statespace;
 
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 
+import tern.mixers.modal.LongConvolutionMixer;
 import tern.mixers.parts.Heads;
-import tern.mixers.parts.Projection;
-import tern.ops.Activation;
 import tern.ops.Ops;
 import tern.sequence.BranchContext;
 import tern.sequence.Initialiser;
 import tern.sequence.Mixed;
+import tern.sequence.MixerConfig;
 import tern.sequence.MixerInput;
 import tern.sequence.ParameterScope;
 import tern.sequence.Role;
-import tern.sequence.SequenceMixer;
 import tern.sequence.Slot;
 import tern.sequence.State;
 import tern.sequence.StateLayout;
+import tern.tensor.DType;
 import tern.tensor.Shape;
 import tern.tensor.Tensor;
 
@@ -32,13 +33,12 @@ import tern.tensor.Tensor;
  * {@code signal.weight} [C,D], {@code signal.bias}; {@code mix.weight} [D,C·q+D], {@code mix.bias}; {@code output.weight} [D,D].
  * Immutable.
  */
-public final class Lmu implements SequenceMixer {
+public final class Lmu implements LongConvolutionMixer {
     private final int memories;
     private final int order;
     private final DenseSystem system;
-    private final Projection signal;
-    private final Projection mix;
-    private final Projection output;
+    private final int context;
+    private final LmuMaps maps;
     private final StateLayout layout;
 
     Lmu(LmuConfig config, BranchContext at, ParameterScope scope) {
@@ -49,9 +49,8 @@ public final class Lmu implements SequenceMixer {
                 scope.parameter("transition", Shape.of(order, order), Role.BUFFER,
                         Initialiser.of(i -> start[(int) (i / order)][(int) (i % order)])),
                 scope.parameter("input", Shape.of(order), Role.BUFFER, Initialiser.of(n -> start[(int) n][order])));
-        this.signal = Projection.into(scope.child("signal"), at.width(), memories, true);
-        this.mix = Projection.into(scope.child("mix"), memories * order + at.width(), at.width(), true);
-        this.output = Projection.outOf(scope.child("output"), at.width(), false, at);
+        this.context = at.context();
+        this.maps = new LmuMaps(memories, order, at, scope);
         this.layout = StateLayout.of(new Slot.Fixed("memory", Shape.of(memories, order)));
     }
 
@@ -87,7 +86,7 @@ public final class Lmu implements SequenceMixer {
 
     @Override
     public Mixed chunk(Ops ops, MixerInput in, State state) {
-        Tensor u = ops.activate(signal.apply(ops, in.x()), Activation.RELU);
+        Tensor u = maps.signal(ops, in.x());
         Tensor before = state.slot("memory");
         boolean fresh = !ops.steady() && Arrays.stream(in.ages()).allMatch(age -> age == 0);
         int length = ops.steady() ? 1 : fresh ? Math.max(1, in.time()) : DenseSystem.BLOCK;
@@ -103,8 +102,7 @@ public final class Lmu implements SequenceMixer {
         }
         Tensor all = pieces.isEmpty() ? ops.zeros(u.dtype(), u.shape().withLast(memories * order))
                 : ops.concat(pieces, 1);
-        Tensor mixed = ops.activate(mix.apply(ops, ops.concat(List.of(all, in.x()), -1)), Activation.RELU);
-        return new Mixed(output.apply(ops, mixed), state.next(before));
+        return new Mixed(maps.read(ops, all, in.x()), state.next(before));
     }
 
     /** What inputs [B,T,C] give: every coefficient [B,T,C·q] is a convolution of its memory's signal. */
@@ -112,16 +110,52 @@ public final class Lmu implements SequenceMixer {
         int batch = u.dim(0);
         int time = u.dim(1);
         int all = memories * order;
-        Tensor ones = Heads.constant(ops, this, u.dtype(), Shape.of(order, 1), 1);
-        Tensor spread = ops.reshape(ops.linear(ops.reshape(u, Shape.of(batch, time, memories, 1)), ones),
-                Shape.of(batch, time, all));
-        Tensor taps = ops.derived(this, "taps " + time, () -> {
-            Tensor impulse = ops.reshape(system.impulse(ops, time), Shape.of(time, 1, order));
-            return ops.reshape(memories == 1 ? impulse
-                    : ops.concat(Collections.nCopies(memories, impulse), 1), Shape.of(time, all));
-        });
+        Tensor spread = maps.spread(ops, u);
+        Tensor taps = responses(ops, time);
         Tensor none = ops.zeros(u.dtype(), spread.shape().with(1, 0));
         Tensor nothing = Heads.constant(ops, this, u.dtype(), Shape.of(all), 0);
         return ops.longConvolution(spread, taps, nothing, none, new long[batch], none).y();
+    }
+
+    /** Of every coefficient of every memory, [time,C·q]. */
+    private Tensor responses(Ops ops, int time) {
+        return ops.derived(this, "taps " + time, () -> {
+            Tensor impulse = ops.reshape(system.impulse(ops, time), Shape.of(time, 1, order));
+            return ops.reshape(memories == 1 ? impulse
+                    : ops.concat(Collections.nCopies(memories, impulse), 1), Shape.of(time, memories * order));
+        });
+    }
+
+    @Override
+    public int banks() {
+        return 1;
+    }
+
+    /** One for each coefficient of each memory. */
+    @Override
+    public int filters() {
+        return memories * order;
+    }
+
+    @Override
+    public int headWidth() {
+        return 1;
+    }
+
+    /** As many taps as the stack's context; the recurrence itself does not end there. */
+    @Override
+    public Tensor taps(Ops ops, int bank) {
+        return responses(ops, context);
+    }
+
+    /** Nothing. */
+    @Override
+    public Tensor skip(int bank) {
+        return Tensor.over(DType.F32, Shape.of(filters()), MemorySegment.ofArray(new float[filters()]));
+    }
+
+    @Override
+    public MixerConfig modal(List<Integer> pairs, List<Integer> reals) {
+        return new LmuModalConfig(memories, order, pairs, reals);
     }
 }

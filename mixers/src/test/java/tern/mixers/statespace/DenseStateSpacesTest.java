@@ -32,7 +32,8 @@ class DenseStateSpacesTest extends MixerContract {
     protected List<MixerCase> cases() {
         return List.of(MixerCase.of("lssl", new LsslConfig(3, 2, false), 4, 8, 70),
                 MixerCase.of("lssl learned", new LsslConfig(3, 1, true), 3, 8, 20),
-                MixerCase.of("lmu", new LmuConfig(2, 3, 8), 4, 8, 70));
+                MixerCase.of("lmu", new LmuConfig(2, 3, 8), 4, 8, 70),
+                MixerCase.of("lmu distilled", new LmuModalConfig(2, 2, List.of(1), List.of(0, 1, 1, 0)), 6, 8, 8));
     }
 
     /** (1 − ΔA/2) Ā = 1 + ΔA/2 and (1 − ΔA/2) B̄ = ΔB. */
