@@ -405,12 +405,13 @@ public abstract class MixerContract {
             if (!bench.mixer.causal()) {
                 return;
             }
-            int time = Seeds.between(random, 1, bench.longest / 2);
-            int more = Seeds.between(random, 1, bench.longest - time);
+            // One position is left for the one after.
+            int time = Seeds.between(random, 1, (bench.longest - 1) / 2);
+            int more = Seeds.between(random, 1, bench.longest - 1 - time);
             Form form = bench.anyForm(random);
-            State state = bench.after(bench.input(random, 1, time), bench.longest + 1);
+            State state = bench.after(bench.input(random, 1, time), bench.longest);
             Tensor x = bench.input(random, 1, more);
-            State saved = bench.empty(1, bench.longest + 1);
+            State saved = bench.empty(1, bench.longest);
             for (int i = 0; i < saved.slots().size(); i++) {
                 saved.slots().get(i).setAll(state.slots().get(i).toDoubles());
             }

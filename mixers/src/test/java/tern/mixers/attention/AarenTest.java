@@ -26,6 +26,12 @@ class AarenTest extends MixerContract {
         return TapedOps.fastest();
     }
 
+    /** A sum of weights of 0 says that there is no average yet. */
+    @Override
+    protected boolean hasSlopes(String slot, long age) {
+        return age > 0;
+    }
+
     @Override
     protected List<MixerCase> cases() {
         return List.of(MixerCase.of("aaren", new AarenConfig(2), 6, 8, 40));
