@@ -20,10 +20,6 @@ final class BenchCommand implements Runnable {
     @Spec
     private CommandSpec spec;
 
-    Tern tern() {
-        return tern;
-    }
-
     @Override
     public void run() {
         spec.commandLine().usage(tern.out());

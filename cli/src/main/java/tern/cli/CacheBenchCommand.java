@@ -4,8 +4,8 @@ import java.util.List;
 import java.util.concurrent.Callable;
 
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParentCommand;
 
 import tern.cli.bench.CacheBench;
 import tern.cli.bench.CacheBench.Row;
@@ -14,9 +14,6 @@ import tern.model.GoldFinches;
 /** {@code tern bench cache}: what GoldFinch's cache costs in each tier. */
 @Command(name = "cache", description = "Bytes of a position in each tier of GoldFinch's cache beside a Transformer's of the same size; memory and time of a step against the context; time of a prompt's token against its length.", mixinStandardHelpOptions = true, sortOptions = false)
 final class CacheBenchCommand implements Callable<Integer> {
-    @ParentCommand
-    private BenchCommand bench;
-
     @Option(names = "--shapes", split = ",", defaultValue = "12x768,24x1024,24x2048,32x4096,80x4096,80x8192", paramLabel = "LAYERSxWIDTH", description = "Shapes whose bytes are counted (${DEFAULT-VALUE}).")
     private List<String> shapes;
 
@@ -35,22 +32,20 @@ final class CacheBenchCommand implements Callable<Integer> {
     @Option(names = "--vocabulary", defaultValue = "65536", description = "Of the measured shape (${DEFAULT-VALUE}).")
     private int vocabulary;
 
-    @Option(names = "--threads", defaultValue = "0", description = "Threads; 0 for all cores.")
-    private int threads;
+    @Mixin
+    private ThreadOptions threads;
 
-    @Option(names = "--json", description = "Print one JSON line a case instead of a table.")
-    private boolean json;
+    @Mixin
+    private BenchOptions shown;
 
     @Override
     public Integer call() {
-        if (steps < 1 || threads < 0 || vocabulary < 1) {
-            throw new UserError(
-                    "--steps and --vocabulary must be 1 or more and --threads 0 or more, found " + steps + ", "
-                            + vocabulary + " and " + threads);
+        if (steps < 1 || vocabulary < 1) {
+            throw new UserError("--steps and --vocabulary must be 1 or more, found " + steps + " and " + vocabulary);
         }
         CacheBench.Setting setting = new CacheBench.Setting(shapes.stream().map(CacheBenchCommand::size).toList(),
                 size(measured), positive(contexts), steps, positive(prompts), vocabulary,
-                threads == 0 ? Runtime.getRuntime().availableProcessors() : threads);
+                threads.count());
         new CacheBench(setting).run(this::show);
         return Outcome.OK;
     }
@@ -72,23 +67,18 @@ final class CacheBenchCommand implements Callable<Integer> {
     }
 
     private void show(Row row) {
-        if (json) {
-            bench.tern().out().println(Json.line((Record) row));
-        } else {
-            bench.tern().out().println(switch (row) {
-                case CacheBench.Bytes of ->
-                    "%-8s %-10s %-5s %,10d bytes a token, Transformer %,10d, ratio %,.2f".formatted(
-                            of.shape(), of.tier(), of.type(), of.bytesPerToken(), of.transformerBytesPerToken(),
-                            of.ratio());
-                case CacheBench.Decode of ->
-                    "%-8s %-11s context %,7d: state %,12d bytes, kept rows %,11d bytes, %.2f ms a step"
-                            .formatted(of.shape(), of.tier(), of.context(), of.stateBytes(), of.keptRowsBytes(),
-                                    of.millis());
-                case CacheBench.Prefill of ->
-                    "%-8s %-10s prompt %,7d: %.1f µs a token, %.3f of the first".formatted(of.shape(),
-                            of.tier(), of.tokens(), of.microsPerToken(), of.relative());
-            });
-        }
-        bench.tern().out().flush();
+        shown.row((Record) row, switch (row) {
+            case CacheBench.Bytes of ->
+                "%-8s %-10s %-5s %,10d bytes a token, Transformer %,10d, ratio %,.2f".formatted(
+                        of.shape(), of.tier(), of.type(), of.bytesPerToken(), of.transformerBytesPerToken(),
+                        of.ratio());
+            case CacheBench.Decode of ->
+                "%-8s %-11s context %,7d: state %,12d bytes, kept rows %,11d bytes, %.2f ms a step"
+                        .formatted(of.shape(), of.tier(), of.context(), of.stateBytes(), of.keptRowsBytes(),
+                                of.millis());
+            case CacheBench.Prefill of ->
+                "%-8s %-10s prompt %,7d: %.1f µs a token, %.3f of the first".formatted(of.shape(),
+                        of.tier(), of.tokens(), of.microsPerToken(), of.relative());
+        });
     }
 }

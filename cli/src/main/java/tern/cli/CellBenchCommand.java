@@ -2,25 +2,19 @@ package tern.cli;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.Callable;
 
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParentCommand;
 
 import tern.cli.bench.CellBench;
 import tern.cli.bench.CellMeasured;
-import tern.cli.bench.KernelBench;
-import tern.kernels.KernelSet;
 import tern.ops.Cell;
 
 /** {@code tern bench rnn}: layers of recurrent networks, forward and in training, against the plain bodies. */
 @Command(name = "rnn", description = "Speed of recurrent networks (LSTM, GRU …): a layer forward, and forward and backward.", mixinStandardHelpOptions = true, sortOptions = false)
 final class CellBenchCommand implements Callable<Integer> {
-    @ParentCommand
-    private BenchCommand bench;
-
     @Option(names = "--cells", split = ",", defaultValue = "lstm,gru", description = "Cells, or all (${DEFAULT-VALUE}).")
     private List<String> cells;
 
@@ -36,45 +30,28 @@ final class CellBenchCommand implements Callable<Integer> {
     @Option(names = "--heads", defaultValue = "1", description = "Heads of units that read each other (${DEFAULT-VALUE}).")
     private int heads;
 
-    @Option(names = "--threads", split = ",", description = "Numbers of threads; 1 and all cores if not given.")
-    private List<Integer> threads;
-
-    @Option(names = "--seconds", defaultValue = "1", description = "Seconds for each case (${DEFAULT-VALUE}).")
-    private double seconds;
+    @Mixin
+    private KernelBenchOptions measure;
 
     @Option(names = "--without-plain", description = "Leave out the plain bodies.")
     private boolean withoutPlain;
 
-    @Option(names = "--json", description = "Print one JSON line a case instead of a table.")
-    private boolean json;
+    @Mixin
+    private BenchOptions shown;
 
     @Override
     public Integer call() {
-        List<Integer> counts = threads == null ? KernelBench.usualThreads() : threads;
-        if (!(seconds > 0) || counts.stream().anyMatch(count -> count < 1 || count > 1024)) {
-            throw new UserError("--seconds must be above 0, --threads 1 to 1024");
-        }
+        List<Integer> counts = measure.threads();
         if (time < 1 || units < 1 || heads < 1 || units % heads != 0 || batches.stream().anyMatch(batch -> batch < 1)) {
             throw new UserError("--time, --units and --batches must be 1 or more, and --heads must divide --units");
         }
-        Optional<String> why = KernelSet.whyNotVector();
-        if (why.isPresent()) {
-            throw new UserError("there is nothing to compare, only the plain kernels can run: " + why.get());
-        }
-        List<CellMeasured> results = new CellBench(units, heads, seconds, !withoutPlain).run(chosen(), batches, time,
-                counts, measured -> {
-                    if (json) {
-                        bench.tern().out().println(Json.line(measured));
-                        bench.tern().out().flush();
-                    } else {
-                        bench.tern().err().printf("%s %s of %d, %d threads: %.0f tokens/s%n", measured.cell(),
-                                measured.pass(), measured.batch(), measured.threads(), measured.tokens());
-                        bench.tern().err().flush();
-                    }
-                });
-        if (!json) {
-            bench.tern().out().print(CellBench.table(results));
-        }
+        KernelBenchOptions.requireVector();
+        List<CellMeasured> results = new CellBench(units, heads, measure.seconds(), !withoutPlain).run(chosen(),
+                batches, time,
+                counts,
+                measured -> shown.progress(measured, "%s %s of %d, %d threads: %.0f tokens/s".formatted(measured.cell(),
+                        measured.pass(), measured.batch(), measured.threads(), measured.tokens())));
+        shown.table(CellBench.table(results));
         return Outcome.OK;
     }
 

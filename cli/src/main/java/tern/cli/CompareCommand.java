@@ -10,6 +10,7 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParentCommand;
 
@@ -61,8 +62,8 @@ final class CompareCommand implements Callable<Integer> {
     @Option(names = "--data", paramLabel = "DIR", description = "Folder with the data sets of tasks that read files (../shared/data beside Tern).")
     private Optional<Path> data;
 
-    @Option(names = "--threads", description = "Threads (all cores). Results do not depend on it.")
-    private Optional<Integer> threads;
+    @Mixin
+    private ThreadOptions threads;
 
     @Option(names = "--json", description = "Print events and results as JSON lines.")
     private boolean json;
@@ -77,10 +78,6 @@ final class CompareCommand implements Callable<Integer> {
         }
         requireDifferent("--presets names one architecture", presets);
         requireDifferent("--task names one task", tasks);
-        int used = threads.orElse(Runtime.getRuntime().availableProcessors());
-        if (used < 1) {
-            throw new UserError("--threads is " + used + ", expected 1 or more");
-        }
         List<String> ofTask = settings.stream().filter(setting -> setting.startsWith(OF_TASK))
                 .map(setting -> setting.substring(OF_TASK.length())).toList();
         List<String> others = settings.stream().filter(setting -> !setting.startsWith(OF_TASK)).toList();
@@ -92,7 +89,7 @@ final class CompareCommand implements Callable<Integer> {
                     new ComparePlan(task, own, presets, seeds, minutes.isPresent() ? 0 : steps.orElse(USUAL_STEPS),
                             minutes.orElse(0.0), others)));
         }
-        try (ThreadTeam team = new ThreadTeam(used); Interrupt interrupt = new Interrupt()) {
+        try (ThreadTeam team = new ThreadTeam(threads.count()); Interrupt interrupt = new Interrupt()) {
             // All of them before any is run: what cannot be done is said at once.
             List<Comparison> comparisons = new ArrayList<>();
             for (Opened one : opened) {

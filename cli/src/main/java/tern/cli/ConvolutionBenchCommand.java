@@ -4,8 +4,8 @@ import java.util.List;
 import java.util.concurrent.Callable;
 
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParentCommand;
 
 import tern.cli.bench.ConvolutionBench;
 import tern.cli.bench.ConvolutionMeasured;
@@ -17,9 +17,6 @@ final class ConvolutionBenchCommand implements Callable<Integer> {
     private static final int LONGEST = 1 << 22;
     private static final int WIDEST = 1 << 14;
 
-    @ParentCommand
-    private BenchCommand bench;
-
     @Option(names = "--only", defaultValue = "", description = "Besides the moving average by FFT measure operators whose name contains this text, such as dilated, scan, layer.")
     private String only;
 
@@ -29,45 +26,34 @@ final class ConvolutionBenchCommand implements Callable<Integer> {
     @Option(names = "--width", split = ",", defaultValue = "128,512", description = "Channels (${DEFAULT-VALUE}).")
     private List<Integer> widths;
 
-    @Option(names = "--threads", description = "Number of threads; all cores if not given.")
-    private Integer threads;
+    @Mixin
+    private ThreadOptions threads;
 
     @Option(names = "--seconds", defaultValue = "0.2", description = "Seconds for each case (${DEFAULT-VALUE}).")
     private double seconds;
 
-    @Option(names = "--json", description = "Print one JSON line a case instead of a table.")
-    private boolean json;
+    @Mixin
+    private BenchOptions shown;
 
     @Override
     public Integer call() {
-        int count = threads == null ? Runtime.getRuntime().availableProcessors() : threads;
-        if (!(seconds > 0) || count < 1 || count > 1024) {
-            throw new UserError("--seconds must be above 0, --threads 1 to 1024");
+        if (!(seconds > 0)) {
+            throw new UserError("--seconds is " + seconds + ", expected a number above 0");
         }
         if (lengths.stream().anyMatch(length -> length < 1 || length > LONGEST)
                 || widths.stream().anyMatch(width -> width < 1 || width > WIDEST)) {
             throw new UserError("--lengths must be 1 to " + LONGEST + ", --width 1 to " + WIDEST);
         }
-        ConvolutionBench measure = new ConvolutionBench(KernelSet.fastest(), count, seconds);
+        ConvolutionBench measure = new ConvolutionBench(KernelSet.fastest(), threads.count(), seconds);
         if (measure.names().stream().noneMatch(name -> name.contains(only))) {
             throw new UserError("no operator's name contains \"" + only + "\"; there are "
                     + String.join(", ", measure.names()));
         }
-        bench.tern().err().println(measure.ceilings());
-        bench.tern().err().flush();
-        List<ConvolutionMeasured> results = measure.run(lengths, widths, only, one -> {
-            if (json) {
-                bench.tern().out().println(Json.line(one));
-                bench.tern().out().flush();
-            } else {
-                bench.tern().err().printf("%s %s, %d x %d: %.3f ms%n", one.name(), one.pass(), one.width(),
-                        one.length(), 1e3 * one.median());
-                bench.tern().err().flush();
-            }
-        });
-        if (!json) {
-            bench.tern().out().print(ConvolutionBench.table(results));
-        }
+        shown.note(measure.ceilings());
+        List<ConvolutionMeasured> results = measure.run(lengths, widths, only,
+                one -> shown.progress(one, "%s %s, %d x %d: %.3f ms".formatted(one.name(), one.pass(), one.width(),
+                        one.length(), 1e3 * one.median())));
+        shown.table(ConvolutionBench.table(results));
         return Outcome.OK;
     }
 }

@@ -4,8 +4,8 @@ import java.util.List;
 import java.util.concurrent.Callable;
 
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParentCommand;
 
 import tern.cli.bench.DecodeBench;
 import tern.cli.bench.DecodeBench.Row;
@@ -13,9 +13,6 @@ import tern.cli.bench.DecodeBench.Row;
 /** {@code tern bench decode}: what a generated token costs, Transformer, Hyena and distilled Hyena side by side. */
 @Command(name = "decode", description = "Tokens per second and bytes of state of a Transformer, a Hyena and its distilled recurrence of equal size, each with the batch that suits it best.", mixinStandardHelpOptions = true, sortOptions = false)
 final class DecodeBenchCommand implements Callable<Integer> {
-    @ParentCommand
-    private BenchCommand bench;
-
     @Option(names = "--layers", defaultValue = "4", description = "Layers (${DEFAULT-VALUE}).")
     private int layers;
 
@@ -37,11 +34,11 @@ final class DecodeBenchCommand implements Callable<Integer> {
     @Option(names = "--seconds", defaultValue = "1", description = "Least time for each case (${DEFAULT-VALUE}).")
     private double seconds;
 
-    @Option(names = "--threads", defaultValue = "0", description = "Threads; 0 for all cores.")
-    private int threads;
+    @Mixin
+    private ThreadOptions threads;
 
-    @Option(names = "--json", description = "Print one JSON line a case instead of a table.")
-    private boolean json;
+    @Mixin
+    private BenchOptions shown;
 
     @Override
     public Integer call() {
@@ -57,19 +54,11 @@ final class DecodeBenchCommand implements Callable<Integer> {
         }
         DecodeBench decode = new DecodeBench(new DecodeBench.Setting(layers, width, headWidth, order, contexts, batches,
                 seconds,
-                threads > 0 ? threads : Runtime.getRuntime().availableProcessors(), Machine.usableMemory() / 2));
-        List<Row> rows = decode.run(row -> {
-            if (json) {
-                bench.tern().out().println(Json.line(row));
-                bench.tern().out().flush();
-            } else {
-                bench.tern().err().printf("%-12s context %6d batch %4d: %10.0f tokens/s%n", row.family(), row.context(),
-                        row.batch(), row.tokensPerSecond());
-            }
-        });
-        if (!json) {
-            bench.tern().out().print(decode.table(rows));
-        }
+                threads.count(), Machine.usableMemory() / 2));
+        List<Row> rows = decode.run(row -> shown.progress(row,
+                "%-12s context %6d batch %4d: %10.0f tokens/s".formatted(row.family(), row.context(),
+                        row.batch(), row.tokensPerSecond())));
+        shown.table(decode.table(rows));
         return Outcome.OK;
     }
 

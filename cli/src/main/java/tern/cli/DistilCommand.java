@@ -103,7 +103,7 @@ final class DistilCommand implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         Target target = target();
-        OrderChoice how = new OrderChoice(method(), largestOrder(target), run.threads());
+        OrderChoice how = new OrderChoice(method(), largestOrder(target), run.threads.count());
         requireFolder("--out", out);
         if (report != null) {
             requireFile("--report", report);
@@ -255,7 +255,7 @@ final class DistilCommand implements Callable<Integer> {
     private void distilModel(OrderChoice how, Target target) throws IOException {
         try (Checkpoint checkpoint = Checkpoint.open(run.model);
                 Memory memory = new Memory();
-                ThreadTeam team = new ThreadTeam(run.threads())) {
+                ThreadTeam team = new ThreadTeam(run.threads.count())) {
             requireFreeOrDistilled();
             Tokenizer tokenizer = LanguageModel.tokenizerOf(checkpoint);
             Stack teacher = checkpoint.load(DType.F32, memory);
@@ -293,9 +293,9 @@ final class DistilCommand implements Callable<Integer> {
         if (report != null) {
             List<MethodComparison> comparison;
             try (ProgressLine progress = new ProgressLine(tern)) {
-                comparison = MethodComparison.of(result.choices(), run.threads(), progress);
+                comparison = MethodComparison.of(result.choices(), run.threads.count(), progress);
             }
-            AtomicFiles.write(report, DistillationPage.of(result, comparison, run.threads()));
+            AtomicFiles.write(report, DistillationPage.of(result, comparison, run.threads.count()));
         }
         if (json) {
             tern.out().println(Json.line(DistilSummary.of(result)));

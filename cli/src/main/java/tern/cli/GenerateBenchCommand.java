@@ -7,8 +7,8 @@ import java.util.Locale;
 import java.util.concurrent.Callable;
 
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParentCommand;
 
 import tern.checkpoint.Placement;
 import tern.cli.bench.GenerateBench;
@@ -18,9 +18,6 @@ import tern.tensor.DType;
 /** {@code tern bench generate}: whole models of published shapes, reading prompts and generating. */
 @Command(name = "generate", description = "Tokens per second of models of published shapes with random weights in stored types, and what part of the machine's limits that is.", mixinStandardHelpOptions = true, sortOptions = false)
 final class GenerateBenchCommand implements Callable<Integer> {
-    @ParentCommand
-    private BenchCommand bench;
-
     @Option(names = "--models", split = ",", defaultValue = "rwkv6,rwkv7,transformer,goldfinch", description = "Models (${DEFAULT-VALUE}); goldfinch-keys and goldfinch-compressed keep less of each position.")
     private List<String> models;
 
@@ -51,8 +48,8 @@ final class GenerateBenchCommand implements Callable<Integer> {
     @Option(names = "--huge-pages", description = "Copy the matrices of files into memory advised for pages of 2 MiB.")
     private boolean hugePages;
 
-    @Option(names = "--json", description = "Print one JSON line a case instead of a table.")
-    private boolean json;
+    @Mixin
+    private BenchOptions shown;
 
     @Override
     public Integer call() throws IOException {
@@ -62,16 +59,13 @@ final class GenerateBenchCommand implements Callable<Integer> {
         prompts.forEach(prompt -> requirePositive("--prefill", prompt));
         batches.forEach(batch -> requirePositive("--batches", batch));
         models.forEach(model -> shapes.forEach(shape -> GenerateBench.config(model, shape)));
-        int cores = Runtime.getRuntime().availableProcessors();
         GenerateBench.Setting setting = new GenerateBench.Setting(models, shapes,
                 types.stream().map(GenerateBenchCommand::type).toList(),
-                threads.stream().map(count -> count > 0 ? count : cores).distinct().toList(), prompts, decode, batches,
+                threads.stream().map(ThreadOptions::count).distinct().toList(), prompts, decode, batches,
                 RunOptions.kernels(activations));
-        if (!json) {
-            bench.tern().out().printf("%-20s %-8s %-5s %7s %-8s %6s %12s %10s %10s %12s %9s%n", "model", "shape",
-                    "type",
-                    "threads", "pass", "count", "tokens/s", "weights", "of limit", "model+state", "peak");
-        }
+        shown.table("%-20s %-8s %-5s %7s %-8s %6s %12s %10s %10s %12s %9s".formatted("model", "shape",
+                "type",
+                "threads", "pass", "count", "tokens/s", "weights", "of limit", "model+state", "peak"));
         GenerateBench measured = new GenerateBench(setting);
         if (files.isEmpty()) {
             measured.run(this::show);
@@ -82,17 +76,11 @@ final class GenerateBenchCommand implements Callable<Integer> {
     }
 
     private void show(Row row) {
-        if (json) {
-            bench.tern().out().println(Json.line(row));
-        } else {
-            bench.tern().out().printf("%-20s %-8s %-5s %7d %-8s %6d %12.1f %7.1fGB/s %9.0f%% %8dMiB %5dMiB%n",
-                    row.model(),
-                    row.shape(),
-                    row.type(), row.threads(), row.pass(), row.count(), row.tokensPerSecond(),
-                    row.weightGigabytesPerSecond(), 100 * row.fractionOfLimit(),
-                    row.modelBytes() + row.stateBytes() >> 20, row.peakBytes() >> 20);
-        }
-        bench.tern().out().flush();
+        shown.row(row, "%-20s %-8s %-5s %7d %-8s %6d %12.1f %7.1fGB/s %9.0f%% %8dMiB %5dMiB".formatted(row.model(),
+                row.shape(),
+                row.type(), row.threads(), row.pass(), row.count(), row.tokensPerSecond(),
+                row.weightGigabytesPerSecond(), 100 * row.fractionOfLimit(),
+                row.modelBytes() + row.stateBytes() >> 20, row.peakBytes() >> 20));
     }
 
     private static void requirePositive(String option, int value) {

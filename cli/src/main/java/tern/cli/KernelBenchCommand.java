@@ -6,8 +6,8 @@ import java.util.List;
 import java.util.concurrent.Callable;
 
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParentCommand;
 
 import tern.cli.bench.KernelBench;
 import tern.cli.bench.KernelCase;
@@ -21,20 +21,14 @@ import tern.kernels.KernelSet;
 /** {@code tern bench kernels}: what each kernel takes, against the machine's limits and the plain bodies. */
 @Command(name = "kernels", description = "Time of each kernel, against the measured limits of this machine and the plain bodies.", mixinStandardHelpOptions = true, sortOptions = false)
 final class KernelBenchCommand implements Callable<Integer> {
-    @ParentCommand
-    private BenchCommand bench;
-
     @Option(names = "--only", defaultValue = "", description = "Measure kernels whose name and shape contain this text.")
     private String only;
 
-    @Option(names = "--threads", split = ",", description = "Numbers of threads; 1 and all cores if not given.")
-    private List<Integer> threads;
+    @Mixin
+    private KernelBenchOptions measure;
 
-    @Option(names = "--seconds", defaultValue = "0.6", description = "Seconds for each case (${DEFAULT-VALUE}).")
-    private double seconds;
-
-    @Option(names = "--json", description = "Print one JSON line a case instead of a table.")
-    private boolean json;
+    @Mixin
+    private BenchOptions shown;
 
     @Option(names = "--openblas", paramLabel = "LIB", description = "Measure matrix products against this OpenBLAS library, in turn.")
     private Path openBlas;
@@ -47,28 +41,17 @@ final class KernelBenchCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        List<Integer> counts = threads == null ? KernelBench.usualThreads() : threads;
-        if (!(seconds > 0) || counts.stream().anyMatch(count -> count < 1 || count > 1024)) {
-            throw new UserError("--seconds must be above 0, --threads 1 to 1024");
-        }
+        List<Integer> counts = measure.threads();
         List<KernelCase.Compared> cases = KernelBench.cases(only);
         if (cases.isEmpty()) {
             throw new UserError("no kernel's name and shape contain \"" + only + "\"; there are "
                     + String.join(", ", KernelBench.names()));
         }
-        List<Measured> results = new KernelBench(KernelSet.fastest(), seconds, peers()).run(cases, counts, measured -> {
-            if (json) {
-                bench.tern().out().println(Json.line(measured));
-                bench.tern().out().flush();
-            } else {
-                bench.tern().err().printf("%s %s, %d threads: %.1f %s%n", measured.name(), measured.shape(),
-                        measured.threads(), measured.rate(), measured.unit());
-                bench.tern().err().flush();
-            }
-        });
-        if (!json) {
-            bench.tern().out().print(KernelBench.table(results));
-        }
+        List<Measured> results = new KernelBench(KernelSet.fastest(), measure.seconds(), peers()).run(cases, counts,
+                measured -> shown.progress(measured,
+                        "%s %s, %d threads: %.1f %s".formatted(measured.name(), measured.shape(),
+                                measured.threads(), measured.rate(), measured.unit())));
+        shown.table(KernelBench.table(results));
         return Outcome.OK;
     }
 

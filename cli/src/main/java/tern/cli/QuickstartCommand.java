@@ -9,6 +9,7 @@ import java.util.concurrent.Callable;
 
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParentCommand;
 
@@ -75,8 +76,8 @@ final class QuickstartCommand implements Callable<Integer> {
     @Option(names = "--contexts", split = ",", defaultValue = "1024,8192,65536", description = "Ages at which decoding is timed (${DEFAULT-VALUE}).")
     private List<Integer> contexts;
 
-    @Option(names = "--threads", defaultValue = "0", description = "Threads; 0 for all cores.")
-    private int threads;
+    @Mixin
+    private ThreadOptions threads;
 
     @Option(names = "--json", description = "Print the table as one JSON object.")
     private boolean json;
@@ -94,7 +95,7 @@ final class QuickstartCommand implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         long begun = System.nanoTime();
-        int team = threads > 0 ? threads : Runtime.getRuntime().availableProcessors();
+        int team = threads.count();
         Path folder = out != null ? out : freeFolder();
         Path trained = folder.resolve("trained");
         Path distilled = folder.resolve("distilled");

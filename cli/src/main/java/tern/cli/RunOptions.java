@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -24,8 +25,8 @@ final class RunOptions {
     @Parameters(index = "0", paramLabel = "MODEL", description = "A model's folder or its safetensors file.")
     Path model;
 
-    @Option(names = "--threads", defaultValue = "0", description = "Threads; 0 for all cores.")
-    int threads;
+    @Mixin
+    ThreadOptions threads;
 
     @Option(names = "--huge-pages", defaultValue = "no", description = "Copy matrices into memory advised for pages of 2 MiB: yes, no (they are mapped and shared), or auto, which copies what is large and fits (${DEFAULT-VALUE}).")
     String hugePages;
@@ -33,17 +34,9 @@ final class RunOptions {
     @Option(names = "--activations", defaultValue = "f32", description = "What meets weights stored in blocks: f32, activations as they are, or q8, rounded to eight bits as ggml rounds them, for logits as llama.cpp and rwkv.cpp have them (${DEFAULT-VALUE}).")
     String activations;
 
-    /** Number of threads as asked for. */
-    int threads() {
-        if (threads < 0 || threads > 1024) {
-            throw new UserError("--threads is " + threads + ", expected 1 to 1024, or 0 for all cores");
-        }
-        return threads == 0 ? Runtime.getRuntime().availableProcessors() : threads;
-    }
-
     /** An engine as asked for. */
     Engine engine() {
-        return new Engine(threads(), kernels(activations));
+        return new Engine(threads.count(), kernels(activations));
     }
 
     /** The kernels for activations as asked for. */

@@ -4,8 +4,8 @@ import java.util.List;
 import java.util.concurrent.Callable;
 
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParentCommand;
 
 import tern.cli.load.ServeBench;
 import tern.cli.load.ServeBench.Row;
@@ -14,9 +14,6 @@ import tern.model.Presets;
 /** {@code tern bench serve}: a server in another process under load. */
 @Command(name = "serve", description = "A server in another process, asked over loopback: tokens a second and latencies of many streams, a long prompt beside running streams, prompts that share beginnings, idle sessions.", mixinStandardHelpOptions = true, sortOptions = false)
 final class ServeBenchCommand implements Callable<Integer> {
-    @ParentCommand
-    private BenchCommand bench;
-
     @Option(names = "--presets", split = ",", defaultValue = "rwkv7-small,transformer-small", description = "Architectures, with random weights over 95 characters; the others are brought to the first one's size (${DEFAULT-VALUE}).")
     private List<String> presets;
 
@@ -53,21 +50,21 @@ final class ServeBenchCommand implements Callable<Integer> {
     @Option(names = "--max-memory", defaultValue = "4g", paramLabel = "SIZE", description = "Memory for the server's states (${DEFAULT-VALUE}).")
     private String memory;
 
-    @Option(names = "--threads", defaultValue = "0", description = "Threads of the server; 0 for all cores.")
-    private int threads;
+    @Mixin
+    private ThreadOptions threads;
 
-    @Option(names = "--json", description = "Print one JSON line a case instead of a table.")
-    private boolean json;
+    @Mixin
+    private BenchOptions shown;
 
     @Override
     public Integer call() throws Exception {
-        if (prompt < 1 || tokens < 2 || threads < 0 || seconds <= 0 || warm < 0 || longPrompt < 0 || beside < 1
+        if (prompt < 1 || tokens < 2 || seconds <= 0 || warm < 0 || longPrompt < 0 || beside < 1
                 || document < 0
                 || sessions < 0) {
             throw new UserError(
                     "--prompt and --beside must be 1 or more, --tokens 2 or more, --seconds above 0, others 0 or"
-                            + " more; found " + List.of(prompt, beside, tokens, seconds, longPrompt, document, sessions,
-                                    threads));
+                            + " more; found "
+                            + List.of(prompt, beside, tokens, seconds, longPrompt, document, sessions));
         }
         streams.forEach(count -> {
             if (count < 1) {
@@ -78,17 +75,14 @@ final class ServeBenchCommand implements Callable<Integer> {
         Presets.named(sessionPreset);
         new ServeBench(
                 new ServeBench.Setting(presets, streams, warm, seconds, prompt, tokens, longPrompt, beside, sessions,
-                        sessionPreset, document, threads == 0 ? Runtime.getRuntime().availableProcessors() : threads,
+                        sessionPreset, document, threads.count(),
                         ServeCommand.size("--max-memory", memory)))
                 .run(this::show);
         return Outcome.OK;
     }
 
     private void show(Row row) {
-        if (json) {
-            bench.tern().out().println(Json.line((Record) row));
-        } else {
-            bench.tern().out().println(switch (row) {
+        shown.row((Record) row, switch (row) {
                 case ServeBench.Streams of ->
                     "%-18s %5d streams: %,9.0f tokens/s (%.1f times one), all at once: first token p50 %,.0f p99 %,.0f ms, while others run: p50 %,.0f p99 %,.0f ms, between tokens p50 %.1f p99 %.1f ms, %,d MB, %d errors"
                             .formatted(of.model(), of.streams(), of.tokensPerSecond(), of.times(), of.startP50(),
@@ -107,8 +101,6 @@ final class ServeBenchCommand implements Callable<Integer> {
                             .formatted(of.model(), of.sessions(), of.stateBytes(), of.createdPerSecond(),
                                     of.residentBytes() >> 20, of.diskBytes() >> 20, of.resumed(), of.resumeP50(),
                                     of.resumeP99(), of.resumeMost(), of.errors());
-            });
-        }
-        bench.tern().out().flush();
+        });
     }
 }

@@ -17,6 +17,7 @@ import java.util.regex.Pattern;
 
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParentCommand;
 
@@ -77,13 +78,12 @@ final class ServeCommand implements Callable<Integer> {
     @Option(names = "--warm-seconds", defaultValue = "3", description = "How long each model computes before it is served, so that its code is compiled; 0 for not at all (${DEFAULT-VALUE}).")
     private double warmSeconds;
 
-    @Option(names = "--threads", defaultValue = "0", description = "Threads; 0 for all cores.")
-    private int threads;
+    @Mixin
+    private ThreadOptions threads;
 
     @Override
     public Integer call() throws Exception {
         requireRange("--port", port, 0, 65535);
-        requireRange("--threads", threads, 0, 1024);
         requireRange("--max-streams", streams, 1, 1 << 20);
         requireRange("--max-waiting", waiting, 0, 1 << 24);
         requireRange("--max-tokens", tokens, 2, 1 << 30);
@@ -101,7 +101,7 @@ final class ServeCommand implements Callable<Integer> {
         TernServer.Options options = new TernServer.Options(bind, port, Optional.ofNullable(stateFolder), keys,
                 memory == null ? Machine.usableMemory() / 4 : size("--max-memory", memory), size("--max-disk", disk),
                 limits, batch, Duration.ofSeconds(drainSeconds));
-        int cores = threads == 0 ? Runtime.getRuntime().availableProcessors() : threads;
+        int cores = threads.count();
         Map<String, LanguageModel> opened = new LinkedHashMap<>();
         Map<String, ChatTemplate> templates = new LinkedHashMap<>();
         try (Interrupt interrupt = new Interrupt(); Engine engine = Engine.steady(cores)) {

@@ -10,8 +10,8 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParentCommand;
 
 import tern.text.SampleText;
 import tern.text.TextData;
@@ -23,9 +23,6 @@ final class TokenizeBenchCommand implements Callable<Integer> {
     private static final int LARGEST = 64 << 20;
     private static final int HOSTILE = 1 << 20;
 
-    @ParentCommand
-    private BenchCommand bench;
-
     @Option(names = "--tokenizer", paramLabel = "NAME|FILE", split = ",", defaultValue = "world", description = "bytes, world, a tokenizer.json or a World vocabulary; several with commas (${DEFAULT-VALUE}).")
     private List<String> tokenizers;
 
@@ -35,8 +32,8 @@ final class TokenizeBenchCommand implements Callable<Integer> {
     @Option(names = "--seconds", defaultValue = "1", description = "Seconds for each case (${DEFAULT-VALUE}).")
     private double seconds;
 
-    @Option(names = "--json", description = "Print one JSON line a case instead of a table.")
-    private boolean json;
+    @Mixin
+    private BenchOptions shown;
 
     /**
      * One case.
@@ -54,10 +51,8 @@ final class TokenizeBenchCommand implements Callable<Integer> {
             throw new UserError("--seconds is " + seconds + ", expected a number above 0");
         }
         Map<String, byte[]> texts = texts();
-        if (!json) {
-            bench.tern().out().printf("%-26s %-22s %12s %12s %12s %12s %12s%n", "tokenizer", "text", "bytes", "tokens",
-                    "bytes/token", "encode MB/s", "decode MB/s");
-        }
+        shown.table("%-26s %-22s %12s %12s %12s %12s %12s".formatted("tokenizer", "text", "bytes", "tokens",
+                "bytes/token", "encode MB/s", "decode MB/s"));
         for (String name : tokenizers) {
             long begun = System.nanoTime();
             Tokenizer tokenizer = Tokenizer.open(name);
@@ -101,13 +96,8 @@ final class TokenizeBenchCommand implements Callable<Integer> {
     }
 
     private void tell(Row row) {
-        if (json) {
-            bench.tern().out().println(Json.line(row));
-        } else {
-            bench.tern().out().printf("%-26s %-22s %,12d %,12d %12.2f %,12.1f %,12.1f%n", row.tokenizer, row.text,
-                    row.bytes, row.tokens, row.bytesPerToken, row.encodeMegabytesPerSecond,
-                    row.decodeMegabytesPerSecond);
-        }
-        bench.tern().out().flush();
+        shown.row(row, "%-26s %-22s %,12d %,12d %12.2f %,12.1f %,12.1f".formatted(row.tokenizer, row.text,
+                row.bytes, row.tokens, row.bytesPerToken, row.encodeMegabytesPerSecond,
+                row.decodeMegabytesPerSecond));
     }
 }

@@ -4,17 +4,14 @@ import java.util.List;
 import java.util.concurrent.Callable;
 
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParentCommand;
 
 import tern.cli.bench.TrainBench;
 
 /** {@code tern bench train}: what a training step costs. */
 @Command(name = "train", description = "Tokens per second and peak memory of one training step per preset.", mixinStandardHelpOptions = true, sortOptions = false)
 final class TrainBenchCommand implements Callable<Integer> {
-    @ParentCommand
-    private BenchCommand bench;
-
     @Option(names = "--presets", split = ",", defaultValue = "transformer-nano,hyena-nano,multihyena-nano,modal-nano,transformer-tiny,hyena-tiny,multihyena-tiny,modal-tiny,transformer-small,hyena-small,multihyena-small,modal-small", description = "Presets to measure (${DEFAULT-VALUE}).")
     private List<String> presets;
 
@@ -27,35 +24,28 @@ final class TrainBenchCommand implements Callable<Integer> {
     @Option(names = "--steps", defaultValue = "5", description = "Steps measured (${DEFAULT-VALUE}).")
     private int steps;
 
-    @Option(names = "--threads", defaultValue = "0", description = "Threads; 0 for all cores.")
-    private int threads;
+    @Mixin
+    private ThreadOptions threads;
 
     @Option(names = "--recompute", description = "Compute branches again in the backward pass instead of keeping them.")
     private boolean recompute;
 
-    @Option(names = "--json", description = "Print one JSON line a preset instead of a table.")
-    private boolean json;
+    @Mixin
+    private BenchOptions shown;
 
     @Override
     public Integer call() {
-        if (batch < 1 || time < 0 || steps < 1 || threads < 0) {
-            throw new UserError("--batch and --steps must be 1 or more, --time and --threads 0 or more");
+        if (batch < 1 || time < 0 || steps < 1) {
+            throw new UserError("--batch and --steps must be 1 or more, --time 0 or more");
         }
-        int team = threads > 0 ? threads : Runtime.getRuntime().availableProcessors();
-        if (!json) {
-            bench.tern().out().printf("%-18s %12s %6s %6s %12s %12s %10s%n", "preset", "parameters", "batch", "time",
-                    "ms a step",
-                    "tokens/s", "peak MiB");
-        }
+        int team = threads.count();
+        shown.table("%-18s %12s %6s %6s %12s %12s %10s".formatted("preset", "parameters", "batch", "time",
+                "ms a step",
+                "tokens/s", "peak MiB"));
         for (String preset : presets) {
             TrainBench.Row row = TrainBench.measure(preset, batch, time, team, steps, recompute);
-            if (json) {
-                bench.tern().out().println(Json.line(row));
-            } else {
-                bench.tern().out().printf("%-18s %,12d %6d %6d %12.1f %,12.0f %,10d%n", row.preset(), row.parameters(),
-                        row.batch(), row.time(), 1e3 * row.seconds(), row.tokensPerSecond(), row.peakBytes() >> 20);
-            }
-            bench.tern().out().flush();
+            shown.row(row, "%-18s %,12d %6d %6d %12.1f %,12.0f %,10d".formatted(row.preset(), row.parameters(),
+                    row.batch(), row.time(), 1e3 * row.seconds(), row.tokensPerSecond(), row.peakBytes() >> 20));
         }
         return Outcome.OK;
     }

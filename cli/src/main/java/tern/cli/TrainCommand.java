@@ -11,6 +11,7 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParentCommand;
 
@@ -85,8 +86,8 @@ final class TrainCommand implements Callable<Integer> {
     @Option(names = "--resume", description = "Go on with the run in DIR; what was said then need not be said again.")
     private boolean resume;
 
-    @Option(names = "--threads", description = "Threads (all cores). Results do not depend on it.")
-    private Optional<Integer> threads;
+    @Mixin
+    private ThreadOptions threads;
 
     @Option(names = "--sample-tokens", defaultValue = "160", paramLabel = "N", description = "Length of the sample written after each validation; 0 for none (${DEFAULT-VALUE}).")
     private int sampleTokens;
@@ -104,11 +105,7 @@ final class TrainCommand implements Callable<Integer> {
         List<Path> files = !data.isEmpty() ? data
                 : before.map(run -> run.data().stream().map(Path::of).toList())
                         .orElseThrow(() -> new UserError("--data is missing; give at least one file or folder"));
-        int used = threads.orElse(Runtime.getRuntime().availableProcessors());
-        if (used < 1) {
-            throw new UserError("--threads is " + used + ", expected 1 or more");
-        }
-        try (TextData text = TextData.open(files); ThreadTeam team = new ThreadTeam(used)) {
+        try (TextData text = TextData.open(files); ThreadTeam team = new ThreadTeam(threads.count())) {
             Optional<SplitRule> rule = split.or(() -> before.map(RunDescription::split)).map(SplitRule::parse);
             Tokenizer symbols = tokenizer(before);
             StackConfig architecture = architecture(before, symbols);

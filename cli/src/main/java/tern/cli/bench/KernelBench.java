@@ -9,7 +9,6 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
-import java.util.stream.Stream;
 
 import tern.cli.bench.peer.Peer;
 import tern.kernels.KernelSet;
@@ -226,10 +225,5 @@ public final class KernelBench {
                     one.ratioToPeer().isPresent() ? "%.2f×".formatted(one.ratioToPeer().getAsDouble()) : "–"));
         }
         return table.toString();
-    }
-
-    /** 1 and all processors. */
-    public static List<Integer> usualThreads() {
-        return Stream.of(1, Runtime.getRuntime().availableProcessors()).distinct().toList();
     }
 }
