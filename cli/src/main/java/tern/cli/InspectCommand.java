@@ -22,7 +22,7 @@ import tern.kernels.KernelSet;
 import tern.kernels.ThreadTeam;
 import tern.mixers.MixerCatalog;
 import tern.mixers.mega.MovingAverage;
-import tern.mixers.mega.OverMover;
+import tern.mixers.modal.OverMover;
 import tern.model.Parameters.Parameter;
 import tern.model.SequenceModel;
 import tern.model.Stack;

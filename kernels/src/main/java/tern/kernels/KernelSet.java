@@ -61,8 +61,10 @@ import tern.kernels.stored.StoredWeights;
  * brings threads and scratch memory.
  *
  * @param name "reference" or "vector" and how they differ from the usual, as reports print it
+ * @param isSteady whether these are bodies of {@link #steady} or {@link #steadyReference}
  */
-public record KernelSet(String name, Matmul matmul, StoredWeights stored, Elementwise elementwise, Norm norm,
+public record KernelSet(String name, boolean isSteady, Matmul matmul, StoredWeights stored, Elementwise elementwise,
+        Norm norm,
         Channels channels, Heads heads,
         Embedding embedding,
         ShortConvolution shortConvolution, DilatedConvolution dilatedConvolution, LongConvolution longConvolution,
@@ -72,9 +74,7 @@ public record KernelSet(String name, Matmul matmul, StoredWeights stored, Elemen
         CellScan cellScan, UnitScan unitScan, MemoryScan memoryScan,
         Attention attention, ChunkedAttention chunkedAttention, CrossAttention crossAttention,
         CrossEntropy crossEntropy, AdamWStep adamW) {
-    /** What the names of steady bodies hold. */
-    static final String STEADY = "steady";
-    private static final KernelSet REFERENCE = new KernelSet("reference", new ReferenceMatmul(),
+    private static final KernelSet REFERENCE = new KernelSet("reference", false, new ReferenceMatmul(),
             new ReferenceStoredWeights(),
             new ReferenceElementwise(),
             new ReferenceNorm(), new ReferenceChannels(), new ReferenceHeads(), new ReferenceEmbedding(),
@@ -109,11 +109,6 @@ public record KernelSet(String name, Matmul matmul, StoredWeights stored, Elemen
         return Chosen.STEADY;
     }
 
-    /** Whether these are bodies of {@link #steady} or {@link #steadyReference}. */
-    public boolean isSteady() {
-        return name.contains(STEADY);
-    }
-
     /** {@link #steady} of the plain bodies. */
     public static KernelSet steadyReference() {
         return SteadyBodies.overPlain(REFERENCE);
@@ -124,7 +119,8 @@ public record KernelSet(String name, Matmul matmul, StoredWeights stored, Elemen
      * {@link RoundedActivations}.
      */
     public KernelSet withRoundedActivations() {
-        return new KernelSet(name + ", rounded activations", matmul, new RoundedActivations(stored), elementwise, norm,
+        return new KernelSet(name + ", rounded activations", isSteady, matmul, new RoundedActivations(stored),
+                elementwise, norm,
                 channels, heads, embedding, shortConvolution, dilatedConvolution, longConvolution, headConvolution,
                 filters, modal, stateScan, averageScan, diagonalScan, affineScan, selectiveScan, cellScan, unitScan,
                 memoryScan, attention,

@@ -21,7 +21,7 @@ final class SteadyBodies {
 
     /** On top of bodies whose matrix products and recurrences are steady already. */
     static KernelSet over(KernelSet set) {
-        return new KernelSet(set.name(), set.matmul(), set.stored(), new SteadyElementwise(set.elementwise()),
+        return new KernelSet(set.name(), true, set.matmul(), set.stored(), new SteadyElementwise(set.elementwise()),
                 set.norm(), set.channels(), set.heads(), set.embedding(), set.shortConvolution(),
                 set.dilatedConvolution().positionsAlone() ? set.dilatedConvolution()
                         : new SteadyDilatedConvolution(set.dilatedConvolution()),
@@ -39,7 +39,7 @@ final class SteadyBodies {
 
     /** On top of the plain bodies, whose recurrences keep their states in double precision within a call. */
     static KernelSet overPlain(KernelSet set) {
-        return over(new KernelSet(set.name() + ", " + KernelSet.STEADY, set.matmul(), set.stored(), set.elementwise(),
+        return over(new KernelSet(set.name() + ", steady", true, set.matmul(), set.stored(), set.elementwise(),
                 set.norm(),
                 set.channels(), set.heads(), set.embedding(), set.shortConvolution(),
                 set.dilatedConvolution(), set.longConvolution(), set.headConvolution(), set.filters(),

@@ -30,7 +30,7 @@ import tern.kernels.stored.VectorStoredWeights;
 
 /** The set of vector bodies; loading this class loads the vector module. */
 final class VectorBodies {
-    static final KernelSet SET = new KernelSet("vector", new VectorMatmul(), new VectorStoredWeights(),
+    static final KernelSet SET = new KernelSet("vector", false, new VectorMatmul(), new VectorStoredWeights(),
             new VectorElementwise(), new VectorNorm(),
             new VectorChannels(), new VectorHeads(),
             new VectorEmbedding(), new VectorShortConvolution(),
@@ -49,7 +49,7 @@ final class VectorBodies {
 
     /** The set whose bits do not depend on what stands beside a position. */
     static KernelSet steady() {
-        return SteadyBodies.over(new KernelSet("vector, " + KernelSet.STEADY, new RowwiseMatmul(),
+        return SteadyBodies.over(new KernelSet("vector, steady", true, new RowwiseMatmul(),
                 new VectorStoredWeights(Integer.MAX_VALUE), SET.elementwise(), SET.norm(), SET.channels(), SET.heads(),
                 SET.embedding(), SET.shortConvolution(),
                 new VectorDilatedConvolution(new RowwiseMatmul(), new VectorElementwise()).positionByPosition(),

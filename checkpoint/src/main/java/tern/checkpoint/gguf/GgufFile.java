@@ -3,7 +3,6 @@ package tern.checkpoint.gguf;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -15,15 +14,15 @@ import tern.checkpoint.StoredTensor;
 import tern.checkpoint.TensorFile;
 import tern.checkpoint.mapped.ByteCursor;
 import tern.checkpoint.mapped.MappedFile;
+import tern.checkpoint.mapped.MappedTensors;
 import tern.checkpoint.mapped.Quoted;
 import tern.checkpoint.mapped.TensorTable;
-import tern.tensor.Tensor;
 
 /**
  * One GGUF file, version 2 or 3. Opening maps it and checks all of its description; tensors must follow one another without
  * gaps, as ggml writes them and demands them.
  */
-public final class GgufFile implements TensorFile {
+public final class GgufFile {
     /** The first four bytes as a little-endian number: "GGUF". */
     public static final int MAGIC = 0x46554747;
 
@@ -40,16 +39,7 @@ public final class GgufFile implements TensorFile {
     private static final long MOST_ENTRIES = 1 << 16;
     private static final String PARTS_KEY = "split.count";
 
-    private final MappedFile file;
-    private final int version;
-    private final Map<String, Metadatum> metadata;
-    private final TensorTable tensors;
-
-    private GgufFile(MappedFile file, int version, Map<String, Metadatum> metadata, TensorTable tensors) {
-        this.file = file;
-        this.version = version;
-        this.metadata = Collections.unmodifiableMap(metadata);
-        this.tensors = tensors;
+    private GgufFile() {
     }
 
     /**
@@ -59,11 +49,11 @@ public final class GgufFile implements TensorFile {
      *             and what was found
      * @throws IOException if it cannot be read
      */
-    public static GgufFile open(Path path) throws IOException {
+    public static TensorFile open(Path path) throws IOException {
         return MappedFile.open(path, KIND).opened(GgufFile::read);
     }
 
-    private static GgufFile read(MappedFile file) throws MalformedFileException {
+    private static MappedTensors read(MappedFile file) throws MalformedFileException {
         ByteCursor cursor = ByteCursor.over(file);
         int magic = cursor.i32("the magic number");
         if (magic != MAGIC) {
@@ -90,7 +80,8 @@ public final class GgufFile implements TensorFile {
         for (long i = 0; i < tensorCount; i++) {
             described.add(described(cursor, i));
         }
-        return new GgufFile(file, version, metadata, placed(file, cursor, described, alignment));
+        return new MappedTensors(file, "GGUF, version " + version, metadata,
+                placed(file, cursor, described, alignment));
     }
 
     private static void checkWhole(MappedFile file, Map<String, Metadatum> metadata) throws MalformedFileException {
@@ -187,40 +178,5 @@ public final class GgufFile implements TensorFile {
     static long padded(long at, long alignment) {
         long padded = at + alignment - 1 & -alignment;
         return padded < at ? Long.MAX_VALUE : padded;
-    }
-
-    @Override
-    public Path path() {
-        return file.path();
-    }
-
-    @Override
-    public String format() {
-        return "GGUF, version " + version;
-    }
-
-    @Override
-    public Map<String, Metadatum> metadata() {
-        return metadata;
-    }
-
-    @Override
-    public List<StoredTensor> tensors() {
-        return tensors.all();
-    }
-
-    @Override
-    public Optional<StoredTensor> find(String name) {
-        return tensors.find(name);
-    }
-
-    @Override
-    public Tensor tensor(String name) throws MalformedFileException {
-        return file.tensor(tensors.require(name));
-    }
-
-    @Override
-    public void close() {
-        file.close();
     }
 }

@@ -3,7 +3,6 @@ package tern.checkpoint.rwkvcpp;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -18,9 +17,9 @@ import tern.checkpoint.StoredTensor;
 import tern.checkpoint.TensorFile;
 import tern.checkpoint.mapped.ByteCursor;
 import tern.checkpoint.mapped.MappedFile;
+import tern.checkpoint.mapped.MappedTensors;
 import tern.checkpoint.mapped.Quoted;
 import tern.checkpoint.mapped.TensorTable;
-import tern.tensor.Tensor;
 
 /**
  * One file of rwkv.cpp ({@code .bin}), version 100 or 101. Opening maps it and walks over all descriptions. Some tensors are
@@ -28,7 +27,7 @@ import tern.tensor.Tensor;
  *
  * <p>Source: rwkv.cpp, {@code docs/FILE_FORMAT.md} and {@code rwkv_file_format.inc}.
  */
-public final class RwkvCppFile implements TensorFile {
+public final class RwkvCppFile {
     /** The first four bytes as a little-endian number. */
     public static final int MAGIC = 0x67676d66;
     /** Metadata: the number of tokens. */
@@ -47,16 +46,7 @@ public final class RwkvCppFile implements TensorFile {
     private static final int LONGEST_NAME = 1024;
     private static final Pattern LAYER = Pattern.compile("blocks\\.([0-9]{1,9})\\..*");
 
-    private final MappedFile file;
-    private final int version;
-    private final Map<String, Metadatum> metadata;
-    private final TensorTable tensors;
-
-    private RwkvCppFile(MappedFile file, int version, Map<String, Metadatum> metadata, TensorTable tensors) {
-        this.file = file;
-        this.version = version;
-        this.metadata = Collections.unmodifiableMap(metadata);
-        this.tensors = tensors;
+    private RwkvCppFile() {
     }
 
     /**
@@ -66,11 +56,11 @@ public final class RwkvCppFile implements TensorFile {
      *             expected and what was found
      * @throws IOException if it cannot be read
      */
-    public static RwkvCppFile open(Path path) throws IOException {
+    public static TensorFile open(Path path) throws IOException {
         return MappedFile.open(path, KIND).opened(RwkvCppFile::read);
     }
 
-    private static RwkvCppFile read(MappedFile file) throws MalformedFileException {
+    private static MappedTensors read(MappedFile file) throws MalformedFileException {
         ByteCursor cursor = ByteCursor.over(file);
         int magic = cursor.i32("the magic number");
         if (magic != MAGIC) {
@@ -100,7 +90,7 @@ public final class RwkvCppFile implements TensorFile {
         metadata.put(WIDTH, new Metadatum.Whole(Metadatum.Width.I32, width));
         metadata.put(LAYERS, new Metadatum.Whole(Metadatum.Width.I32, layers));
         metadata.put(TYPE, new Metadatum.Text(type.name()));
-        return new RwkvCppFile(file, version, metadata, tensors);
+        return new MappedTensors(file, "rwkv.cpp, version " + version, metadata, tensors);
     }
 
     private static int positive(ByteCursor cursor, String what) throws MalformedFileException {
@@ -182,40 +172,5 @@ public final class RwkvCppFile implements TensorFile {
             throw new MalformedFileException(path + ": the header says " + layers + " layers, but the tensors are of "
                     + (highest + 1) + "; the file is damaged or truncated");
         }
-    }
-
-    @Override
-    public Path path() {
-        return file.path();
-    }
-
-    @Override
-    public String format() {
-        return "rwkv.cpp, version " + version;
-    }
-
-    @Override
-    public Map<String, Metadatum> metadata() {
-        return metadata;
-    }
-
-    @Override
-    public List<StoredTensor> tensors() {
-        return tensors.all();
-    }
-
-    @Override
-    public Optional<StoredTensor> find(String name) {
-        return tensors.find(name);
-    }
-
-    @Override
-    public Tensor tensor(String name) throws MalformedFileException {
-        return file.tensor(tensors.require(name));
-    }
-
-    @Override
-    public void close() {
-        file.close();
     }
 }

@@ -17,6 +17,7 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 import tern.checkpoint.Metadatum;
+import tern.checkpoint.TensorFile;
 import tern.checkpoint.gguf.GgufFile;
 
 /**
@@ -67,7 +68,7 @@ public final class ChatTemplate {
      */
     public static ChatTemplate of(Path model) throws IOException {
         if (isGguf(model)) {
-            try (GgufFile file = GgufFile.open(model)) {
+            try (TensorFile file = GgufFile.open(model)) {
                 Optional<String> source = file.text(GGUF_TEMPLATE);
                 if (source.isPresent()) {
                     return jinja(source.get(), constants(file));
@@ -92,13 +93,13 @@ public final class ChatTemplate {
     }
 
     /** What special symbols are called, as in a {@code tokenizer_config.json}. */
-    private static Map<String, String> constants(GgufFile file) {
+    private static Map<String, String> constants(TensorFile file) {
         Map<String, String> constants = new LinkedHashMap<>();
         GGUF_SYMBOLS.forEach((name, key) -> constants.put(name, symbol(file, key)));
         return constants;
     }
 
-    private static String symbol(GgufFile file, String key) {
+    private static String symbol(TensorFile file, String key) {
         return file.metadata().get("tokenizer.ggml.tokens") instanceof Metadatum.Texts(List<String> tokens)
                 && file.metadata().get(key) instanceof Metadatum.Whole(Metadatum.Width _, long id) && id >= 0
                 && id < tokens.size() ? tokens.get((int) id) : "";

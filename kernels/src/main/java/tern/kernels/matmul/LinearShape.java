@@ -2,11 +2,17 @@ package tern.kernels.matmul;
 
 import tern.tensor.Tensor;
 
-/** The lengths of {@link Matmul#linear}, checked. Immutable. */
-record LinearShape(int rows, int in, int out, boolean biased) {
+/**
+ * The lengths of a linear layer, checked. Immutable.
+ *
+ * @param rows of x and y
+ * @param in length of a row of the weight
+ * @param out rows of the weight
+ */
+public record LinearShape(int rows, int in, int out, boolean biased) {
 
-    /** Reads the lengths off the tensors of a forward call. */
-    static LinearShape of(Tensor x, Tensor weight, Tensor bias, Tensor y) {
+    /** Reads the lengths off the tensors of a forward call, whatever their types. */
+    public static LinearShape lengths(Tensor x, Tensor weight, Tensor bias, Tensor y) {
         if (weight.shape().rank() != 2 || x.shape().rank() != 2 || y.shape().rank() != 2) {
             throw new IllegalArgumentException(
                     "linear: x %s, weight %s and y %s must have 2 axes; flatten the outer ones"
@@ -22,12 +28,18 @@ record LinearShape(int rows, int in, int out, boolean biased) {
             throw new IllegalArgumentException("linear: bias %s does not fit weight %s; expected [%d], or [0] for none"
                     .formatted(bias.shape(), weight.shape(), out));
         }
+        return new LinearShape(rows, in, out, bias.elements() != 0 && out != 0);
+    }
+
+    /** Reads the lengths off the tensors of a forward call of {@link Matmul#linear}. */
+    static LinearShape of(Tensor x, Tensor weight, Tensor bias, Tensor y) {
+        LinearShape shape = lengths(x, weight, bias, y);
         if (x.dtype() != weight.dtype() || x.dtype() != y.dtype() || x.dtype() != bias.dtype()
                 || !x.dtype().isComputed()) {
             throw new IllegalArgumentException("linear: x %s, weight %s, bias %s and y %s must all be F32 or all F64"
                     .formatted(x, weight, bias, y));
         }
-        return new LinearShape(rows, in, out, bias.elements() != 0 && out != 0);
+        return shape;
     }
 
     /** Reads the lengths off the tensors of a backward call. */

@@ -1,6 +1,7 @@
 package tern.kernels.stored;
 
 import tern.kernels.ThreadTeam;
+import tern.kernels.matmul.LinearShape;
 import tern.tensor.Tensor;
 
 /** Stored weights in plain loops: a row of the weight is decoded, then multiplied, summed in double. Immutable. */
@@ -11,7 +12,7 @@ public final class ReferenceStoredWeights implements StoredWeights {
 
     @Override
     public void linear(ThreadTeam team, Tensor x, Tensor weight, Tensor bias, Tensor y) {
-        StoredShape shape = StoredShape.of(x, weight, bias, y);
+        LinearShape shape = StoredShape.of(x, weight, bias, y);
         int in = shape.in(), out = shape.out();
         float[] row = new float[in];
         for (int j = 0; j < out; j++) {
@@ -28,7 +29,7 @@ public final class ReferenceStoredWeights implements StoredWeights {
 
     @Override
     public void rows(ThreadTeam team, Tensor table, Tensor ids, Tensor y) {
-        StoredShape shape = StoredShape.ofTable(table, ids, y);
+        LinearShape shape = StoredShape.ofTable(table, ids, y);
         int width = shape.in();
         float[] row = new float[width];
         for (int r = 0; r < shape.rows(); r++) {

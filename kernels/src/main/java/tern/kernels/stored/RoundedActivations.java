@@ -5,6 +5,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 
 import tern.kernels.ThreadTeam;
+import tern.kernels.matmul.LinearShape;
 import tern.tensor.DType;
 import tern.tensor.Shape;
 import tern.tensor.Tensor;
@@ -48,7 +49,7 @@ public final class RoundedActivations implements StoredWeights {
 
     @Override
     public void linear(ThreadTeam team, Tensor x, Tensor weight, Tensor bias, Tensor y) {
-        StoredShape shape = StoredShape.of(x, weight, bias, y);
+        LinearShape shape = StoredShape.of(x, weight, bias, y);
         if (!weight.dtype().isBlocked() || x.dtype() != DType.F32) {
             exact.linear(team, x, weight, bias, y);
             return;

@@ -9,6 +9,7 @@ import java.util.Arrays;
 import tern.kernels.ThreadTeam;
 import tern.kernels.lanes.Lanes;
 import tern.kernels.matmul.Gemm;
+import tern.kernels.matmul.LinearShape;
 import tern.tensor.DType;
 import tern.tensor.Shape;
 import tern.tensor.Tensor;
@@ -85,7 +86,7 @@ public final class VectorStoredWeights implements StoredWeights {
 
     @Override
     public void linear(ThreadTeam team, Tensor x, Tensor weight, Tensor bias, Tensor y) {
-        StoredShape shape = StoredShape.of(x, weight, bias, y);
+        LinearShape shape = StoredShape.of(x, weight, bias, y);
         if (y.dtype() != DType.F32) {
             plain.linear(team, x, weight, bias, y);
         } else if (shape.rows() <= few) {
@@ -100,7 +101,7 @@ public final class VectorStoredWeights implements StoredWeights {
     }
 
     /** @param m rows of x, at most {@link #FEW} */
-    private static void few(ThreadTeam team, int m, StoredShape shape, MemorySegment x, Tensor weight,
+    private static void few(ThreadTeam team, int m, LinearShape shape, MemorySegment x, Tensor weight,
             MemorySegment bias, MemorySegment y) {
         int k = shape.in(), n = shape.out();
         if (m == 0 || n == 0) {
@@ -210,7 +211,7 @@ public final class VectorStoredWeights implements StoredWeights {
         MemorySegment.copy(sums, at, y, Tensor.FLOAT, yAt, count);
     }
 
-    private static void many(ThreadTeam team, StoredShape shape, MemorySegment x, Tensor weight, MemorySegment bias,
+    private static void many(ThreadTeam team, LinearShape shape, MemorySegment x, Tensor weight, MemorySegment bias,
             MemorySegment y) {
         int m = shape.rows(), k = shape.in(), n = shape.out();
         if (n == 0) {
@@ -268,7 +269,7 @@ public final class VectorStoredWeights implements StoredWeights {
 
     @Override
     public void rows(ThreadTeam team, Tensor table, Tensor ids, Tensor y) {
-        StoredShape shape = StoredShape.ofTable(table, ids, y);
+        LinearShape shape = StoredShape.ofTable(table, ids, y);
         if (y.dtype() != DType.F32) {
             plain.rows(team, table, ids, y);
             return;

@@ -1,11 +1,8 @@
 package tern.mixers.longconv;
 
-import java.util.List;
 import java.util.Optional;
 
-import tern.mixers.modal.LongConvolutionMixer;
-import tern.mixers.modal.ModalBank;
-import tern.mixers.modal.ModalBanks;
+import tern.mixers.modal.OverMover;
 import tern.mixers.parts.Projection;
 import tern.ops.Activation;
 import tern.ops.Ops;
@@ -24,7 +21,7 @@ import tern.tensor.Tensor;
  * y = W_o m or (W_a m) ⊙ σ(W_b m), m = mover(x). State: the mover's. Parameters: {@code mover.…}; {@code output.weight} [D,D],
  * {@code output.bias} [D], and if gated {@code gate.weight}, {@code gate.bias}. Immutable.
  */
-public final class ConvolutionLayer implements LongConvolutionMixer, ModalBanks {
+public final class ConvolutionLayer implements OverMover {
     private final ConvolutionLayerConfig config;
     private final SequenceMixer mover;
     private final Projection output;
@@ -50,67 +47,20 @@ public final class ConvolutionLayer implements LongConvolutionMixer, ModalBanks 
     }
 
     @Override
-    public Mixed step(Ops ops, MixerInput in, State state) {
-        return around(ops, mover.mix(Form.STEP, ops, in, state));
-    }
-
-    @Override
-    public Mixed chunk(Ops ops, MixerInput in, State state) {
-        return around(ops, mover.mix(Form.CHUNK, ops, in, state));
-    }
-
-    @Override
-    public Mixed parallel(Ops ops, MixerInput in, State state) {
-        return around(ops, mover.mix(Form.PARALLEL, ops, in, state));
-    }
-
-    private Mixed around(Ops ops, Mixed moved) {
+    public Mixed all(Form form, Ops ops, MixerInput in, State state) {
+        Mixed moved = mover.mix(form, ops, in, state);
         Tensor y = output.apply(ops, moved.y());
         return new Mixed(gate.isPresent() ? ops.gate(gate.get().apply(ops, moved.y()), y, Activation.SIGMOID) : y,
                 moved.state());
     }
 
-    private LongConvolutionMixer convolution() {
-        return (LongConvolutionMixer) mover;
+    @Override
+    public SequenceMixer mover() {
+        return mover;
     }
 
     @Override
-    public int banks() {
-        return mover instanceof LongConvolutionMixer linear ? linear.banks() : 0;
-    }
-
-    @Override
-    public int filters() {
-        return convolution().filters();
-    }
-
-    @Override
-    public int headWidth() {
-        return convolution().headWidth();
-    }
-
-    @Override
-    public Tensor taps(Ops ops, int bank) {
-        return convolution().taps(ops, bank);
-    }
-
-    @Override
-    public Tensor skip(int bank) {
-        return convolution().skip(bank);
-    }
-
-    @Override
-    public Optional<Tensor> offset(Ops ops, int bank) {
-        return convolution().offset(ops, bank);
-    }
-
-    @Override
-    public MixerConfig modal(List<Integer> pairs, List<Integer> reals) {
-        return new ConvolutionLayerConfig(convolution().modal(pairs, reals), config.gated());
-    }
-
-    @Override
-    public ModalBank bank(int index) {
-        return ((ModalBanks) mover).bank(index);
+    public MixerConfig over(MixerConfig other) {
+        return new ConvolutionLayerConfig(other, config.gated());
     }
 }

@@ -2,6 +2,7 @@ package tern.mixers.mega;
 
 import java.util.Optional;
 
+import tern.mixers.modal.OverMover;
 import tern.mixers.parts.Expect;
 import tern.mixers.parts.Projection;
 import tern.ops.Activation;
@@ -89,21 +90,7 @@ public final class GatedAttention implements OverMover {
     }
 
     @Override
-    public Mixed step(Ops ops, MixerInput in, State state) {
-        return unit(Form.STEP, ops, in, state);
-    }
-
-    @Override
-    public Mixed chunk(Ops ops, MixerInput in, State state) {
-        return unit(Form.CHUNK, ops, in, state);
-    }
-
-    @Override
-    public Mixed parallel(Ops ops, MixerInput in, State state) {
-        return unit(Form.PARALLEL, ops, in, state);
-    }
-
-    private Mixed unit(Form form, Ops ops, MixerInput in, State state) {
+    public Mixed all(Form form, Ops ops, MixerInput in, State state) {
         Tensor x = in.x();
         int z = config.keyWidth();
         int h = config.valueWidth();

@@ -3,6 +3,7 @@ package tern.mixers.mega;
 import java.util.Map;
 import java.util.Set;
 
+import tern.mixers.modal.OverMover;
 import tern.mixers.parts.Expect;
 import tern.mixers.parts.Projection;
 import tern.ops.Activation;
@@ -106,21 +107,7 @@ public final class Megalodon implements OverMover {
     }
 
     @Override
-    public Mixed step(Ops ops, MixerInput in, State state) {
-        return unit(Form.STEP, ops, in, state);
-    }
-
-    @Override
-    public Mixed chunk(Ops ops, MixerInput in, State state) {
-        return unit(Form.CHUNK, ops, in, state);
-    }
-
-    @Override
-    public Mixed parallel(Ops ops, MixerInput in, State state) {
-        return unit(Form.PARALLEL, ops, in, state);
-    }
-
-    private Mixed unit(Form form, Ops ops, MixerInput in, State state) {
+    public Mixed all(Form form, Ops ops, MixerInput in, State state) {
         Scanned normed = ops.timestepNorm(in.x(), config.groups(), gain, shift, EPSILON, in.ages(),
                 state.slots().getFirst());
         Tensor v = ops.dropout(ops.activate(value.apply(ops, normed.y()), Activation.SILU),

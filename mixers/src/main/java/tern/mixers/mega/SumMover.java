@@ -6,6 +6,7 @@ import java.util.List;
 import tern.mixers.parts.Expect;
 import tern.ops.Ops;
 import tern.sequence.BranchContext;
+import tern.sequence.CompositeMixer;
 import tern.sequence.Form;
 import tern.sequence.Mixed;
 import tern.sequence.MixerInput;
@@ -20,7 +21,7 @@ import tern.tensor.Tensor;
  * y = f(Σ_i mover_i(x)): the moving average and the dilated convolutions in parallel, for ablations. State: those of the movers,
  * under {@code 0.}, {@code 1.} …; parameters likewise. Immutable.
  */
-public final class SumMover implements SequenceMixer {
+public final class SumMover implements CompositeMixer {
     private final SumMoverConfig config;
     private final List<SequenceMixer> movers = new ArrayList<>();
     private final StateLayout layout;
@@ -60,21 +61,7 @@ public final class SumMover implements SequenceMixer {
     }
 
     @Override
-    public Mixed step(Ops ops, MixerInput in, State state) {
-        return sum(Form.STEP, ops, in, state);
-    }
-
-    @Override
-    public Mixed chunk(Ops ops, MixerInput in, State state) {
-        return sum(Form.CHUNK, ops, in, state);
-    }
-
-    @Override
-    public Mixed parallel(Ops ops, MixerInput in, State state) {
-        return sum(Form.PARALLEL, ops, in, state);
-    }
-
-    private Mixed sum(Form form, Ops ops, MixerInput in, State state) {
+    public Mixed all(Form form, Ops ops, MixerInput in, State state) {
         List<Tensor> parts = new ArrayList<>();
         List<Tensor> next = new ArrayList<>();
         List<Tensor> slots = state.slots();

@@ -6,6 +6,7 @@ import java.util.List;
 import tern.mixers.parts.Expect;
 import tern.ops.Ops;
 import tern.sequence.BranchContext;
+import tern.sequence.CompositeMixer;
 import tern.sequence.Form;
 import tern.sequence.Mixed;
 import tern.sequence.MixerInput;
@@ -19,7 +20,7 @@ import tern.tensor.Tensor;
 /**
  * y = Σ_i out_i f_i(in_i x). State: those of all parts, slots named {@code 0.…}, {@code 1.…}. Parameters likewise. Immutable.
  */
-public final class Parallel implements SequenceMixer {
+public final class Parallel implements CompositeMixer {
     private final ParallelConfig config;
     private final List<SequenceMixer> mixers = new ArrayList<>();
     private final StateLayout layout;
@@ -52,21 +53,7 @@ public final class Parallel implements SequenceMixer {
     }
 
     @Override
-    public Mixed step(Ops ops, MixerInput in, State state) {
-        return all(Form.STEP, ops, in, state);
-    }
-
-    @Override
-    public Mixed chunk(Ops ops, MixerInput in, State state) {
-        return all(Form.CHUNK, ops, in, state);
-    }
-
-    @Override
-    public Mixed parallel(Ops ops, MixerInput in, State state) {
-        return all(Form.PARALLEL, ops, in, state);
-    }
-
-    private Mixed all(Form form, Ops ops, MixerInput in, State state) {
+    public Mixed all(Form form, Ops ops, MixerInput in, State state) {
         List<Tensor> outputs = new ArrayList<>();
         List<Tensor> next = new ArrayList<>();
         int from = 0;

@@ -1,7 +1,7 @@
 package tern.mixers.tcn;
 
 import tern.mixers.mega.MovedAttention;
-import tern.mixers.mega.OverMover;
+import tern.mixers.modal.OverMover;
 import tern.mixers.parts.Projection;
 import tern.ops.Attended;
 import tern.ops.Chunks;
@@ -78,21 +78,7 @@ public final class TcncaSimple implements OverMover {
     }
 
     @Override
-    public Mixed step(Ops ops, MixerInput in, State state) {
-        return mixed(Form.STEP, ops, in, state);
-    }
-
-    @Override
-    public Mixed chunk(Ops ops, MixerInput in, State state) {
-        return mixed(Form.CHUNK, ops, in, state);
-    }
-
-    @Override
-    public Mixed parallel(Ops ops, MixerInput in, State state) {
-        return mixed(Form.PARALLEL, ops, in, state);
-    }
-
-    private Mixed mixed(Form form, Ops ops, MixerInput in, State state) {
+    public Mixed all(Form form, Ops ops, MixerInput in, State state) {
         Mixed moved = attention.move(form, ops, in, in.x(), state);
         Tensor m = ops.dropout(moved.y(), config.dropout().orElse(0.0), false);
         Attended attended = attention.attend(ops, in, query.apply(ops, m), key.apply(ops, m), value.apply(ops, m),

@@ -13,6 +13,7 @@ import tern.mixers.parts.Rows;
 import tern.ops.Activation;
 import tern.ops.Ops;
 import tern.sequence.BranchContext;
+import tern.sequence.CompositeMixer;
 import tern.sequence.Form;
 import tern.sequence.Initialiser;
 import tern.sequence.Mixed;
@@ -35,7 +36,7 @@ import tern.tensor.Tensor;
  *
  * <p>Over {@link Attention} and a transition without memory nothing is computed of a position that has halted.
  */
-public final class Universal implements SequenceMixer {
+public final class Universal implements CompositeMixer {
     private static final double EPSILON = 1e-6;
     private static final double STEP_DEVIATION = 0.02;
 
@@ -87,21 +88,6 @@ public final class Universal implements SequenceMixer {
         return layout;
     }
 
-    @Override
-    public Mixed step(Ops ops, MixerInput in, State state) {
-        return all(Form.STEP, ops, in, state);
-    }
-
-    @Override
-    public Mixed chunk(Ops ops, MixerInput in, State state) {
-        return all(Form.CHUNK, ops, in, state);
-    }
-
-    @Override
-    public Mixed parallel(Ops ops, MixerInput in, State state) {
-        return all(Form.PARALLEL, ops, in, state);
-    }
-
     /** What a call has come to: the positions that take another step, by their numbers b·T + t, and what is known of each. */
     private record Running(int[] rows, Tensor s, Tensor y, Tensor spent) {
         /** Some of them, by their places among the rows. */
@@ -112,7 +98,8 @@ public final class Universal implements SequenceMixer {
         }
     }
 
-    private Mixed all(Form form, Ops ops, MixerInput in, State state) {
+    @Override
+    public Mixed all(Form form, Ops ops, MixerInput in, State state) {
         int count = in.batch() * in.time();
         Tensor flat = ops.reshape(in.x(), Shape.of(count, in.x().dim(2)));
         Running running = new Running(IntStream.range(0, count).toArray(), flat, ops.scale(flat, -1),

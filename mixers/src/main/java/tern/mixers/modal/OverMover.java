@@ -1,22 +1,20 @@
-package tern.mixers.mega;
+package tern.mixers.modal;
 
 import java.util.List;
 import java.util.Optional;
 
-import tern.mixers.modal.LongConvolutionMixer;
-import tern.mixers.modal.ModalBank;
-import tern.mixers.modal.ModalBanks;
 import tern.ops.Ops;
+import tern.sequence.CompositeMixer;
 import tern.sequence.MixerConfig;
 import tern.sequence.SequenceMixer;
 import tern.tensor.Tensor;
 
 /**
- * A mixer with another one in front of its attention, the mover. Its filters are those of the mover, if that has any; keys and
- * values of a chunk stay what they are.
+ * A mixer with another one in front of its attention or its output, the mover. Its filters are those of the mover, if that has
+ * any; what else it has stays what it is.
  */
-public interface OverMover extends LongConvolutionMixer, ModalBanks {
-    /** What stands in front of the attention. */
+public interface OverMover extends CompositeMixer, LongConvolutionMixer, ModalBanks {
+    /** What stands in front. */
     SequenceMixer mover();
 
     /** What this mixer is over another mover. */
