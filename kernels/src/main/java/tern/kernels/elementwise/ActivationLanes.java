@@ -6,6 +6,7 @@ import static tern.kernels.lanes.Lanes.ORDER;
 import static tern.kernels.lanes.Lanes.SPECIES;
 import static tern.kernels.lanes.Lanes.bound;
 import static tern.kernels.lanes.Lanes.exp;
+import static tern.kernels.lanes.Lanes.expWithin;
 import static tern.kernels.lanes.Lanes.expm1;
 import static tern.kernels.lanes.Lanes.sigmoid;
 import static tern.kernels.lanes.Lanes.sigmoidSlope;
@@ -39,12 +40,24 @@ public final class ActivationLanes {
     private static final float STEEPEST = (float) Functions.STEEPEST;
     // Beyond ±100 every σ is exactly 0 or 1; a factor held there cannot become ∞ and turn 0·∞ into NaN.
     private static final float FAR = 100;
+    // Where σ with e^(−|x|) from Lanes.expWithin has become 0 or 1: of x itself, and of the argument of GELU's, which is 88 here.
+    private static final float SILU_FAR = 88;
+    private static final float GELU_FAR = 10.03f;
 
     private static final MethodType OUT = MethodType.methodType(void.class, MemorySegment.class, long.class, int.class);
     private static final MethodType IN_AND_OUT = OUT.insertParameterTypes(0, MemorySegment.class, long.class);
     // A handle that the compiler cannot know in advance keeps loops apart: of two in one method, one is left half inlined.
     private static final Map<Activation, MethodHandle> VALUES = new EnumMap<>(Activation.class);
     private static final Map<Activation, MethodHandle> SLOPES = new EnumMap<>(Activation.class);
+    // The ones that networks are full of have backward loops in one pass, so that memory is met while there is work to do.
+    private static final MethodType BACKWARD_TYPE = MethodType.methodType(void.class, MemorySegment.class,
+            MemorySegment.class, MemorySegment.class, long.class, int.class);
+    private static final Map<Activation, MethodHandle> BACKWARD = Map.of(
+            Activation.GELU, loop("geluBackward", BACKWARD_TYPE), Activation.SILU, loop("siluBackward", BACKWARD_TYPE));
+    private static final MethodType GATE_TYPE = BACKWARD_TYPE.insertParameterTypes(0, MemorySegment.class,
+            MemorySegment.class);
+    private static final Map<Activation, MethodHandle> GATE_BACKWARD = Map.of(
+            Activation.GELU, loop("geluGateBackward", GATE_TYPE), Activation.SILU, loop("siluGateBackward", GATE_TYPE));
 
     static {
         for (Activation f : Activation.values()) {
@@ -121,6 +134,53 @@ public final class ActivationLanes {
             MemorySegment tail = tail(x, xAt + 4L * whole, n - whole, scratch);
             run(SLOPES, f, tail, 0, tail, 0, LENGTH);
             MemorySegment.copy(tail, 0, y, yAt + 4L * whole, 4L * (n - whole));
+        }
+    }
+
+    /** Whether there are loops of {@link #backward} and {@link #gateBackward} for a function. */
+    static boolean hasBackward(Activation f) {
+        return BACKWARD.containsKey(f);
+    }
+
+    /** dx ← f'(x) ⊙ dy, 0 where dy is, for {@code n} floats at a byte offset. */
+    static void backward(Activation f, MemorySegment x, MemorySegment dy, MemorySegment dx, long at, int n,
+            Workspace scratch) {
+        MethodHandle loop = Objects.requireNonNull(BACKWARD.get(f));
+        int whole = bound(n);
+        long end = at + 4L * whole;
+        try {
+            loop.invokeExact(x, dy, dx, at, whole);
+            if (whole < n) {
+                MemorySegment tail = tail(x, end, n - whole, scratch);
+                loop.invokeExact(tail, tail(dy, end, n - whole, scratch), tail, 0L, LENGTH);
+                MemorySegment.copy(tail, 0, dx, end, 4L * (n - whole));
+            }
+        } catch (RuntimeException | Error thrown) {
+            throw thrown;
+        } catch (Throwable impossible) {
+            throw new AssertionError("a loop throws nothing checked", impossible);
+        }
+    }
+
+    /** dx ← f'(x) ⊙ value ⊙ dy, dValue ← f(x) ⊙ dy, for {@code n} floats at a byte offset. */
+    static void gateBackward(Activation f, MemorySegment x, MemorySegment value, MemorySegment dy, MemorySegment dx,
+            MemorySegment dValue, long at, int n, Workspace scratch) {
+        MethodHandle loop = Objects.requireNonNull(GATE_BACKWARD.get(f));
+        int whole = bound(n);
+        long end = at + 4L * whole;
+        try {
+            loop.invokeExact(x, value, dy, dx, dValue, at, whole);
+            if (whole < n) {
+                MemorySegment tail = tail(x, end, n - whole, scratch);
+                MemorySegment gate = tail(value, end, n - whole, scratch);
+                loop.invokeExact(tail, gate, tail(dy, end, n - whole, scratch), tail, gate, 0L, LENGTH);
+                MemorySegment.copy(tail, 0, dx, end, 4L * (n - whole));
+                MemorySegment.copy(gate, 0, dValue, end, 4L * (n - whole));
+            }
+        } catch (RuntimeException | Error thrown) {
+            throw thrown;
+        } catch (Throwable impossible) {
+            throw new AssertionError("a loop throws nothing checked", impossible);
         }
     }
 
@@ -340,9 +400,9 @@ public final class ActivationLanes {
         return x.blend(-FAR, x.compare(VectorOperators.LT, -FAR));
     }
 
-    private static FloatVector within(FloatVector x) {
-        FloatVector above = notBelow(x);
-        return above.blend(FAR, above.compare(VectorOperators.GT, FAR));
+    private static FloatVector within(FloatVector x, float far) {
+        FloatVector above = x.blend(-far, x.compare(VectorOperators.LT, -far));
+        return above.blend(far, above.compare(VectorOperators.GT, far));
     }
 
     // x·σ(2√(2/π)·(x + 0.044715x³)), the argument of σ negated by its factors.
@@ -353,13 +413,21 @@ public final class ActivationLanes {
     }
 
     private static FloatVector geluSlope(FloatVector x) {
-        FloatVector in = within(x);
+        FloatVector in = within(x, GELU_FAR);
         FloatVector square = in.mul(in);
-        FloatVector inner = square
-                .fma(FloatVector.broadcast(SPECIES, 3 * GELU_3), FloatVector.broadcast(SPECIES, GELU_1)).mul(in);
-        return sigmoidAndSlope(
-                square.fma(FloatVector.broadcast(SPECIES, GELU_3), FloatVector.broadcast(SPECIES, GELU_1)).mul(in),
-                inner);
+        FloatVector argument = geluArgument(in, square);
+        FloatVector small = small(argument);
+        FloatVector inverse = inverse(small);
+        return geluFactor(in, square).fma(small.mul(inverse).mul(inverse), sigmoidOf(argument, small, inverse));
+    }
+
+    private static FloatVector geluArgument(FloatVector x, FloatVector square) {
+        return square.fma(FloatVector.broadcast(SPECIES, GELU_3), FloatVector.broadcast(SPECIES, GELU_1)).mul(x);
+    }
+
+    // x times the argument's slope.
+    private static FloatVector geluFactor(FloatVector x, FloatVector square) {
+        return square.fma(FloatVector.broadcast(SPECIES, 3 * GELU_3), FloatVector.broadcast(SPECIES, GELU_1)).mul(x);
     }
 
     private static FloatVector silu(FloatVector x) {
@@ -368,15 +436,71 @@ public final class ActivationLanes {
     }
 
     private static FloatVector siluSlope(FloatVector x) {
-        FloatVector in = within(x);
-        return sigmoidAndSlope(in, in);
+        FloatVector in = within(x, SILU_FAR);
+        FloatVector small = small(in);
+        FloatVector inverse = inverse(small);
+        return in.fma(small.mul(inverse).mul(inverse), sigmoidOf(in, small, inverse));
     }
 
-    // σ(x) + factor·σ(x)(1 − σ(x)) with one exponential: with e = e^(−|x|), σ is 1/(1 + e) or e/(1 + e).
-    private static FloatVector sigmoidAndSlope(FloatVector x, FloatVector factor) {
-        FloatVector small = exp(x.abs().neg());
-        FloatVector inverse = FloatVector.broadcast(SPECIES, 1).div(small.add(1));
-        FloatVector sigmoid = inverse.mul(small.blend(1, x.compare(VectorOperators.GE, 0)));
-        return factor.fma(small.mul(inverse).mul(inverse), sigmoid);
+    // σ and its slope of one exponential: with e = e^(−|x|), σ(x) is 1/(1 + e) or e/(1 + e), and σ'(x) = e/(1 + e)².
+    private static FloatVector small(FloatVector x) {
+        return expWithin(x.abs().neg());
+    }
+
+    private static FloatVector inverse(FloatVector small) {
+        return FloatVector.broadcast(SPECIES, 1).div(small.add(1));
+    }
+
+    private static FloatVector sigmoidOf(FloatVector x, FloatVector small, FloatVector inverse) {
+        return inverse.mul(small.blend(1, x.compare(VectorOperators.GE, 0)));
+    }
+
+    private static void geluBackward(MemorySegment x, MemorySegment dy, MemorySegment dx, long at, int n) {
+        for (int i = 0; i < n; i += LENGTH) {
+            FloatVector gradient = fromMemorySegment(SPECIES, dy, at + 4L * i, ORDER);
+            geluSlope(fromMemorySegment(SPECIES, x, at + 4L * i, ORDER)).mul(gradient)
+                    .blend(0, gradient.compare(VectorOperators.EQ, 0)).intoMemorySegment(dx, at + 4L * i, ORDER);
+        }
+    }
+
+    private static void siluBackward(MemorySegment x, MemorySegment dy, MemorySegment dx, long at, int n) {
+        for (int i = 0; i < n; i += LENGTH) {
+            FloatVector gradient = fromMemorySegment(SPECIES, dy, at + 4L * i, ORDER);
+            siluSlope(fromMemorySegment(SPECIES, x, at + 4L * i, ORDER)).mul(gradient)
+                    .blend(0, gradient.compare(VectorOperators.EQ, 0)).intoMemorySegment(dx, at + 4L * i, ORDER);
+        }
+    }
+
+    private static void geluGateBackward(MemorySegment x, MemorySegment value, MemorySegment dy, MemorySegment dx,
+            MemorySegment dValue, long at, int n) {
+        for (int i = 0; i < n; i += LENGTH) {
+            FloatVector given = fromMemorySegment(SPECIES, x, at + 4L * i, ORDER);
+            FloatVector gradient = fromMemorySegment(SPECIES, dy, at + 4L * i, ORDER);
+            FloatVector in = within(given, GELU_FAR);
+            FloatVector square = in.mul(in);
+            FloatVector argument = geluArgument(in, square);
+            FloatVector small = small(argument);
+            FloatVector inverse = inverse(small);
+            FloatVector sigmoid = sigmoidOf(argument, small, inverse);
+            FloatVector pulled = gradient.mul(fromMemorySegment(SPECIES, value, at + 4L * i, ORDER));
+            geluFactor(in, square).fma(small.mul(inverse).mul(inverse), sigmoid).mul(pulled)
+                    .intoMemorySegment(dx, at + 4L * i, ORDER);
+            gradient.mul(notBelow(given).mul(sigmoid)).intoMemorySegment(dValue, at + 4L * i, ORDER);
+        }
+    }
+
+    private static void siluGateBackward(MemorySegment x, MemorySegment value, MemorySegment dy, MemorySegment dx,
+            MemorySegment dValue, long at, int n) {
+        for (int i = 0; i < n; i += LENGTH) {
+            FloatVector given = fromMemorySegment(SPECIES, x, at + 4L * i, ORDER);
+            FloatVector gradient = fromMemorySegment(SPECIES, dy, at + 4L * i, ORDER);
+            FloatVector in = within(given, SILU_FAR);
+            FloatVector small = small(in);
+            FloatVector inverse = inverse(small);
+            FloatVector sigmoid = sigmoidOf(in, small, inverse);
+            FloatVector pulled = gradient.mul(fromMemorySegment(SPECIES, value, at + 4L * i, ORDER));
+            in.fma(small.mul(inverse).mul(inverse), sigmoid).mul(pulled).intoMemorySegment(dx, at + 4L * i, ORDER);
+            gradient.mul(notBelow(given).mul(sigmoid)).intoMemorySegment(dValue, at + 4L * i, ORDER);
+        }
     }
 }

@@ -159,6 +159,10 @@ public final class VectorElementwise implements Elementwise {
         MemorySegment gradient = dy.data();
         MemorySegment out = dx.data();
         blocks(team, dx.elements(), (at, n, scratch) -> {
+            if (ActivationLanes.hasBackward(f)) {
+                ActivationLanes.backward(f, in, gradient, out, at, n, scratch);
+                return;
+            }
             MemorySegment slopes = scratch.floatMemory(RUN);
             for (int from = 0; from < n; from += RUN) {
                 int length = Math.min(RUN, n - from);
@@ -208,6 +212,10 @@ public final class VectorElementwise implements Elementwise {
         MemorySegment dIn = dGate.data();
         MemorySegment dFactor = dValue.data();
         blocks(team, dy.elements(), (at, n, scratch) -> {
+            if (ActivationLanes.hasBackward(f)) {
+                ActivationLanes.gateBackward(f, in, factor, gradient, dIn, dFactor, at, n, scratch);
+                return;
+            }
             MemorySegment gates = scratch.floatMemory(RUN);
             MemorySegment slopes = scratch.floatMemory(RUN);
             for (int from = 0; from < n; from += RUN) {

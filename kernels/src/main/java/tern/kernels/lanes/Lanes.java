@@ -143,10 +143,14 @@ public final class Lanes {
     /** e^x: 0 for x below −87.7 and +∞ for x above 88.4, a little before the range of floats ends. */
     public static FloatVector exp(FloatVector x) {
         FloatVector low = x.blend(EXP_LOWEST, x.compare(VectorOperators.LT, EXP_LOWEST));
-        FloatVector in = low.blend(EXP_HIGHEST, low.compare(VectorOperators.GT, EXP_HIGHEST));
-        FloatVector rounded = in.mul(LOG2_E).add(ROUND);
+        return expWithin(low.blend(EXP_HIGHEST, low.compare(VectorOperators.GT, EXP_HIGHEST)));
+    }
+
+    /** {@link #exp} of what lies between −88, of which it makes 0, and 89. */
+    public static FloatVector expWithin(FloatVector x) {
+        FloatVector rounded = x.mul(LOG2_E).add(ROUND);
         FloatVector n = rounded.sub(ROUND);
-        FloatVector r = n.fma(all(-LN2_LOW), n.fma(all(-LN2_HIGH), in));
+        FloatVector r = n.fma(all(-LN2_LOW), n.fma(all(-LN2_HIGH), x));
         FloatVector q = r.fma(all(EXP_6), all(EXP_5));
         q = q.fma(r, all(EXP_4));
         q = q.fma(r, all(EXP_3));
