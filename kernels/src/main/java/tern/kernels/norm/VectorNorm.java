@@ -22,7 +22,8 @@ import tern.tensor.Workspace;
 /**
  * Vector bodies for F32. A row is read from memory once and then found in the first-level cache; sums over a row are kept
  * in floats, one per lane and chain. Tasks are runs of rows of about 32,768 elements; gradients of gain and bias are summed
- * in floats within a task and in doubles over tasks, in their order.
+ * in floats within a task and in doubles over tasks, in their order. Loops run to where they meet their end, so that they are not
+ * counted: entering one that is costs 100 cycles a tensor, and a row has two or three.
  */
 public final class VectorNorm implements Norm {
     private static final int TASK_ELEMENTS = 1 << 15;
@@ -167,10 +168,10 @@ public final class VectorNorm implements Norm {
     private static float sum(MemorySegment x, long at, int n) {
         FloatVector even = FloatVector.broadcast(SPECIES, 0);
         FloatVector odd = even;
-        int i = 0;
-        for (int bound = n - n % (2 * LENGTH); i < bound; i += 2 * LENGTH) {
-            even = even.add(fromMemorySegment(SPECIES, x, at + 4L * i, ORDER));
-            odd = odd.add(fromMemorySegment(SPECIES, x, at + 4L * i + BYTES, ORDER));
+        int i = n - n % (2 * LENGTH);
+        for (long o = 0, end = 4L * i; o != end; o += 2 * BYTES) {
+            even = even.add(fromMemorySegment(SPECIES, x, at + o, ORDER));
+            odd = odd.add(fromMemorySegment(SPECIES, x, at + o + BYTES, ORDER));
         }
         float sum = Lanes.sum(even.add(odd));
         for (; i < n; i++) {
@@ -183,10 +184,10 @@ public final class VectorNorm implements Norm {
         FloatVector means = FloatVector.broadcast(SPECIES, mean);
         FloatVector even = FloatVector.broadcast(SPECIES, 0);
         FloatVector odd = even;
-        int i = 0;
-        for (int bound = n - n % (2 * LENGTH); i < bound; i += 2 * LENGTH) {
-            FloatVector first = fromMemorySegment(SPECIES, x, at + 4L * i, ORDER).sub(means);
-            FloatVector second = fromMemorySegment(SPECIES, x, at + 4L * i + BYTES, ORDER).sub(means);
+        int i = n - n % (2 * LENGTH);
+        for (long o = 0, end = 4L * i; o != end; o += 2 * BYTES) {
+            FloatVector first = fromMemorySegment(SPECIES, x, at + o, ORDER).sub(means);
+            FloatVector second = fromMemorySegment(SPECIES, x, at + o + BYTES, ORDER).sub(means);
             even = first.fma(first, even);
             odd = second.fma(second, odd);
         }
@@ -205,14 +206,14 @@ public final class VectorNorm implements Norm {
         FloatVector odd = even;
         FloatVector evenGradient = even;
         FloatVector oddGradient = even;
-        int i = 0;
-        for (int bound = n - n % (2 * LENGTH); i < bound; i += 2 * LENGTH) {
-            even = even.add(fromMemorySegment(SPECIES, x, at + 4L * i, ORDER));
-            odd = odd.add(fromMemorySegment(SPECIES, x, at + 4L * i + BYTES, ORDER));
-            evenGradient = fromMemorySegment(SPECIES, dy, at + 4L * i, ORDER)
-                    .fma(fromMemorySegment(SPECIES, gain, 4L * i, ORDER), evenGradient);
-            oddGradient = fromMemorySegment(SPECIES, dy, at + 4L * i + BYTES, ORDER)
-                    .fma(fromMemorySegment(SPECIES, gain, 4L * i + BYTES, ORDER), oddGradient);
+        int i = n - n % (2 * LENGTH);
+        for (long o = 0, end = 4L * i; o != end; o += 2 * BYTES) {
+            even = even.add(fromMemorySegment(SPECIES, x, at + o, ORDER));
+            odd = odd.add(fromMemorySegment(SPECIES, x, at + o + BYTES, ORDER));
+            evenGradient = fromMemorySegment(SPECIES, dy, at + o, ORDER)
+                    .fma(fromMemorySegment(SPECIES, gain, o, ORDER), evenGradient);
+            oddGradient = fromMemorySegment(SPECIES, dy, at + o + BYTES, ORDER)
+                    .fma(fromMemorySegment(SPECIES, gain, o + BYTES, ORDER), oddGradient);
         }
         float sum = Lanes.sum(even.add(odd));
         float gradient = Lanes.sum(evenGradient.add(oddGradient));
@@ -232,16 +233,16 @@ public final class VectorNorm implements Norm {
         FloatVector odd = even;
         FloatVector evenSquares = even;
         FloatVector oddSquares = even;
-        int i = 0;
-        for (int bound = n - n % (2 * LENGTH); i < bound; i += 2 * LENGTH) {
-            FloatVector first = fromMemorySegment(SPECIES, x, at + 4L * i, ORDER).sub(means);
-            FloatVector second = fromMemorySegment(SPECIES, x, at + 4L * i + BYTES, ORDER).sub(means);
+        int i = n - n % (2 * LENGTH);
+        for (long o = 0, end = 4L * i; o != end; o += 2 * BYTES) {
+            FloatVector first = fromMemorySegment(SPECIES, x, at + o, ORDER).sub(means);
+            FloatVector second = fromMemorySegment(SPECIES, x, at + o + BYTES, ORDER).sub(means);
             evenSquares = first.fma(first, evenSquares);
             oddSquares = second.fma(second, oddSquares);
-            even = fromMemorySegment(SPECIES, dy, at + 4L * i, ORDER)
-                    .mul(fromMemorySegment(SPECIES, gain, 4L * i, ORDER)).fma(first, even);
-            odd = fromMemorySegment(SPECIES, dy, at + 4L * i + BYTES, ORDER)
-                    .mul(fromMemorySegment(SPECIES, gain, 4L * i + BYTES, ORDER)).fma(second, odd);
+            even = fromMemorySegment(SPECIES, dy, at + o, ORDER)
+                    .mul(fromMemorySegment(SPECIES, gain, o, ORDER)).fma(first, even);
+            odd = fromMemorySegment(SPECIES, dy, at + o + BYTES, ORDER)
+                    .mul(fromMemorySegment(SPECIES, gain, o + BYTES, ORDER)).fma(second, odd);
         }
         float squares = Lanes.sum(evenSquares.add(oddSquares));
         float projection = Lanes.sum(even.add(odd));
@@ -259,11 +260,11 @@ public final class VectorNorm implements Norm {
             MemorySegment y, int n) {
         FloatVector means = FloatVector.broadcast(SPECIES, mean);
         FloatVector scales = FloatVector.broadcast(SPECIES, scale);
-        int i = 0;
-        for (int bound = bound(n); i < bound; i += LENGTH) {
-            FloatVector normalised = fromMemorySegment(SPECIES, x, at + 4L * i, ORDER).sub(means).mul(scales);
-            normalised.fma(fromMemorySegment(SPECIES, gain, 4L * i, ORDER),
-                    fromMemorySegment(SPECIES, bias, 4L * i, ORDER)).intoMemorySegment(y, at + 4L * i, ORDER);
+        int i = bound(n);
+        for (long o = 0, end = 4L * i; o != end; o += BYTES) {
+            FloatVector normalised = fromMemorySegment(SPECIES, x, at + o, ORDER).sub(means).mul(scales);
+            normalised.fma(fromMemorySegment(SPECIES, gain, o, ORDER),
+                    fromMemorySegment(SPECIES, bias, o, ORDER)).intoMemorySegment(y, at + o, ORDER);
         }
         for (; i < n; i++) {
             float normalised = (x.get(FLOAT, at + 4L * i) - mean) * scale;
@@ -273,10 +274,10 @@ public final class VectorNorm implements Norm {
 
     private static void rmsRow(MemorySegment x, long at, MemorySegment gain, float scale, MemorySegment y, int n) {
         FloatVector scales = FloatVector.broadcast(SPECIES, scale);
-        int i = 0;
-        for (int bound = bound(n); i < bound; i += LENGTH) {
-            fromMemorySegment(SPECIES, x, at + 4L * i, ORDER).mul(scales)
-                    .mul(fromMemorySegment(SPECIES, gain, 4L * i, ORDER)).intoMemorySegment(y, at + 4L * i, ORDER);
+        int i = bound(n);
+        for (long o = 0, end = 4L * i; o != end; o += BYTES) {
+            fromMemorySegment(SPECIES, x, at + o, ORDER).mul(scales)
+                    .mul(fromMemorySegment(SPECIES, gain, o, ORDER)).intoMemorySegment(y, at + o, ORDER);
         }
         for (; i < n; i++) {
             y.set(FLOAT, at + 4L * i, x.get(FLOAT, at + 4L * i) * scale * gain.get(FLOAT, 4L * i));
@@ -290,15 +291,15 @@ public final class VectorNorm implements Norm {
         FloatVector scales = FloatVector.broadcast(SPECIES, scale);
         FloatVector gradientMeans = FloatVector.broadcast(SPECIES, gradientMean);
         FloatVector back = FloatVector.broadcast(SPECIES, -projection);
-        int i = 0;
-        for (int bound = bound(n); i < bound; i += LENGTH) {
-            FloatVector normalised = fromMemorySegment(SPECIES, x, at + 4L * i, ORDER).sub(means).mul(scales);
-            FloatVector gradient = fromMemorySegment(SPECIES, dy, at + 4L * i, ORDER);
-            FloatVector centred = gradient.mul(fromMemorySegment(SPECIES, gain, 4L * i, ORDER)).sub(gradientMeans);
-            normalised.fma(back, centred).mul(scales).intoMemorySegment(dx, at + 4L * i, ORDER);
-            gradient.fma(normalised, fromMemorySegment(SPECIES, dGain, 4L * i, ORDER)).intoMemorySegment(dGain, 4L * i,
+        int i = bound(n);
+        for (long o = 0, end = 4L * i; o != end; o += BYTES) {
+            FloatVector normalised = fromMemorySegment(SPECIES, x, at + o, ORDER).sub(means).mul(scales);
+            FloatVector gradient = fromMemorySegment(SPECIES, dy, at + o, ORDER);
+            FloatVector centred = gradient.mul(fromMemorySegment(SPECIES, gain, o, ORDER)).sub(gradientMeans);
+            normalised.fma(back, centred).mul(scales).intoMemorySegment(dx, at + o, ORDER);
+            gradient.fma(normalised, fromMemorySegment(SPECIES, dGain, o, ORDER)).intoMemorySegment(dGain, o,
                     ORDER);
-            gradient.add(fromMemorySegment(SPECIES, dBias, 4L * i, ORDER)).intoMemorySegment(dBias, 4L * i, ORDER);
+            gradient.add(fromMemorySegment(SPECIES, dBias, o, ORDER)).intoMemorySegment(dBias, o, ORDER);
         }
         for (; i < n; i++) {
             float normalised = (x.get(FLOAT, at + 4L * i) - mean) * scale;
@@ -314,13 +315,13 @@ public final class VectorNorm implements Norm {
             MemorySegment dy, MemorySegment dx, MemorySegment dGain, int n) {
         FloatVector scales = FloatVector.broadcast(SPECIES, scale);
         FloatVector back = FloatVector.broadcast(SPECIES, -projection);
-        int i = 0;
-        for (int bound = bound(n); i < bound; i += LENGTH) {
-            FloatVector normalised = fromMemorySegment(SPECIES, x, at + 4L * i, ORDER).mul(scales);
-            FloatVector gradient = fromMemorySegment(SPECIES, dy, at + 4L * i, ORDER);
-            normalised.fma(back, gradient.mul(fromMemorySegment(SPECIES, gain, 4L * i, ORDER))).mul(scales)
-                    .intoMemorySegment(dx, at + 4L * i, ORDER);
-            gradient.fma(normalised, fromMemorySegment(SPECIES, dGain, 4L * i, ORDER)).intoMemorySegment(dGain, 4L * i,
+        int i = bound(n);
+        for (long o = 0, end = 4L * i; o != end; o += BYTES) {
+            FloatVector normalised = fromMemorySegment(SPECIES, x, at + o, ORDER).mul(scales);
+            FloatVector gradient = fromMemorySegment(SPECIES, dy, at + o, ORDER);
+            normalised.fma(back, gradient.mul(fromMemorySegment(SPECIES, gain, o, ORDER))).mul(scales)
+                    .intoMemorySegment(dx, at + o, ORDER);
+            gradient.fma(normalised, fromMemorySegment(SPECIES, dGain, o, ORDER)).intoMemorySegment(dGain, o,
                     ORDER);
         }
         for (; i < n; i++) {
