@@ -327,5 +327,8 @@ class DistilCommandTest {
             Checkpoint.save(file("teacher"), stack, ByteTokenizer.ALL.descriptor(), Map.of());
         }
         assertThat(refused("distil", file("teacher"))).contains("tap 0 of filter branch 0 bank 0 filter 3 is NaN");
+        Files.writeString(folder.resolve("text"), "text ".repeat(TIME));
+        assertThat(tern("eval", file("teacher"), "--data", file("text"))).as(error()).isEqualTo(2);
+        assertThat(error()).contains("its weights are damaged").hasLineCount(1);
     }
 }
