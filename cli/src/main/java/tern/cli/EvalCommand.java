@@ -72,8 +72,9 @@ final class EvalCommand implements Callable<Integer> {
             long most = windows == 0 ? Long.MAX_VALUE : windows;
             Evaluation found = Evaluation.of(model, new EvaluationWindows(tokens, time), time, form, most);
             if (Double.isNaN(found.bitsPerByte())) {
-                throw new UserError(run.model + ": the model's predictions are not numbers; its weights are damaged, check"
-                        + " them with inspect --check");
+                throw new UserError(
+                        run.model + ": the model's predictions are not numbers; its weights are damaged, check"
+                                + " them with inspect --check");
             }
             Report report = new Report(found.bitsPerByte(), found.perplexity(), found.tokens(), found.bytes(),
                     found.seconds(),

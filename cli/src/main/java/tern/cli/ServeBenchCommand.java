@@ -83,24 +83,24 @@ final class ServeBenchCommand implements Callable<Integer> {
 
     private void show(Row row) {
         shown.row((Record) row, switch (row) {
-                case ServeBench.Streams of ->
-                    "%-18s %5d streams: %,9.0f tokens/s (%.1f times one), all at once: first token p50 %,.0f p99 %,.0f ms, while others run: p50 %,.0f p99 %,.0f ms, between tokens p50 %.1f p99 %.1f ms, %,d MB, %d errors"
-                            .formatted(of.model(), of.streams(), of.tokensPerSecond(), of.times(), of.startP50(),
-                                    of.startP99(), of.firstP50(), of.firstP99(), of.gapP50(), of.gapP99(),
-                                    of.residentBytes() >> 20, of.errors());
-                case ServeBench.LongPrompt of ->
-                    "%-18s %d streams beside a prompt of %,d tokens (%.1f s): between tokens p50 %.1f p99 %.1f ms, before p50 %.1f p99 %.1f ms, %d errors"
-                            .formatted(of.model(), of.streams(), of.promptTokens(), of.readSeconds(), of.duringP50(),
-                                    of.duringP99(), of.beforeP50(), of.beforeP99(), of.errors());
-                case ServeBench.Shared of ->
-                    "%-18s %-30s %2d requests: %,7d tokens read of %,7d sent (%.1f %%), %.1f s".formatted(of.model(),
-                            of.pattern(), of.requests(), of.readTokens(), of.promptTokens(),
-                            100.0 * of.readTokens() / of.promptTokens(), of.seconds());
-                case ServeBench.Idle of ->
-                    "%-18s %,d idle sessions of %,d bytes (made %,.0f a second): %,d MB in memory, %,d MB on disk; %d resumed in p50 %.1f p99 %.1f most %.1f ms, %d errors"
-                            .formatted(of.model(), of.sessions(), of.stateBytes(), of.createdPerSecond(),
-                                    of.residentBytes() >> 20, of.diskBytes() >> 20, of.resumed(), of.resumeP50(),
-                                    of.resumeP99(), of.resumeMost(), of.errors());
+            case ServeBench.Streams of ->
+                "%-18s %5d streams: %,9.0f tokens/s (%.1f times one), all at once: first token p50 %,.0f p99 %,.0f ms, while others run: p50 %,.0f p99 %,.0f ms, between tokens p50 %.1f p99 %.1f ms, %,d MB, %d errors"
+                        .formatted(of.model(), of.streams(), of.tokensPerSecond(), of.times(), of.startP50(),
+                                of.startP99(), of.firstP50(), of.firstP99(), of.gapP50(), of.gapP99(),
+                                of.residentBytes() >> 20, of.errors());
+            case ServeBench.LongPrompt of ->
+                "%-18s %d streams beside a prompt of %,d tokens (%.1f s): between tokens p50 %.1f p99 %.1f ms, before p50 %.1f p99 %.1f ms, %d errors"
+                        .formatted(of.model(), of.streams(), of.promptTokens(), of.readSeconds(), of.duringP50(),
+                                of.duringP99(), of.beforeP50(), of.beforeP99(), of.errors());
+            case ServeBench.Shared of ->
+                "%-18s %-30s %2d requests: %,7d tokens read of %,7d sent (%.1f %%), %.1f s".formatted(of.model(),
+                        of.pattern(), of.requests(), of.readTokens(), of.promptTokens(),
+                        100.0 * of.readTokens() / of.promptTokens(), of.seconds());
+            case ServeBench.Idle of ->
+                "%-18s %,d idle sessions of %,d bytes (made %,.0f a second): %,d MB in memory, %,d MB on disk; %d resumed in p50 %.1f p99 %.1f most %.1f ms, %d errors"
+                        .formatted(of.model(), of.sessions(), of.stateBytes(), of.createdPerSecond(),
+                                of.residentBytes() >> 20, of.diskBytes() >> 20, of.resumed(), of.resumeP50(),
+                                of.resumeP99(), of.resumeMost(), of.errors());
         });
     }
 }
