@@ -117,7 +117,7 @@ class TrainCommandTest {
                 Arguments.of(List.of("--steps", "0"), "steps is 0, expected a number above 0"),
                 Arguments.of(List.of("--steps", "many"), "--steps"),
                 Arguments.of(List.of("--steps", "1", "--minutes", "1"), "exclude one another"),
-                Arguments.of(List.of("--threads", "0"), "--threads is 0, expected 1 or more"),
+                Arguments.of(List.of("--threads", "-1"), "--threads is -1, expected 1 to 1024, or 0 for all cores"),
                 Arguments.of(List.of("--data", "/nowhere/a.txt"), "/nowhere/a.txt: no such file or folder"),
                 Arguments.of(List.of("--data", "/dev/null"), "/dev/null: the file is empty"),
                 Arguments.of(List.of("--split", "90/90/90"), "not a division"),

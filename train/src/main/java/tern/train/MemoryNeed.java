@@ -13,7 +13,7 @@ import java.util.Locale;
  * @param parameters values of the model
  * @param gradients one for each trained value
  * @param moments two for each trained value
- * @param activations what a step computes and keeps for its backward pass
+ * @param activations what a step computes and keeps for its backward pass; 0 if that was not asked
  * @param scratch what threads use while an operation runs
  * @param runtime the Java runtime itself
  */
@@ -55,8 +55,8 @@ public record MemoryNeed(long parameters, long gradients, long moments, long act
      */
     void requireAtMost(long available) {
         if (total() > available) {
-            throw new IllegalArgumentException("training needs " + mebibytes(total()) + " of memory (" + this + "), "
-                    + mebibytes(available)
+            throw new IllegalArgumentException("training needs " + (isWhole() ? "" : "more than ") + mebibytes(total())
+                    + " of memory (" + this + "), " + mebibytes(available)
                     + " are available; set a smaller batch or time, recompute=true, or choose a smaller model");
         }
     }
@@ -79,10 +79,17 @@ public record MemoryNeed(long parameters, long gradients, long moments, long act
         return String.format(Locale.ROOT, "%,d MiB", (bytes >> 20) + 1);
     }
 
+    /** Whether the step is in it. */
+    private boolean isWhole() {
+        return activations > 0;
+    }
+
     @Override
     public String toString() {
         return "parameters " + mebibytes(parameters) + ", gradients " + mebibytes(gradients) + ", moments "
-                + mebibytes(moments) + ", activations " + mebibytes(activations) + ", threads "
-                + mebibytes(scratch) + ", Java " + mebibytes(runtime);
+                + mebibytes(moments) + (isWhole()
+                        ? ", activations " + mebibytes(activations) + ", threads " + mebibytes(scratch)
+                        : ", activations left out")
+                + ", Java " + mebibytes(runtime);
     }
 }

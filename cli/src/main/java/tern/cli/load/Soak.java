@@ -28,6 +28,9 @@ public final class Soak {
     private static final String MODEL = "soak";
     private static final long SETTLE_SECONDS = 30;
 
+    /** Requests of each client, on average, that make a part of the soak. */
+    private static final long LEAST_REQUESTS = 2;
+
     private final Setting setting;
     private final AtomicLong requests = new AtomicLong();
     private final AtomicLong left = new AtomicLong();
@@ -86,12 +89,16 @@ public final class Soak {
                 Thread killer = Thread.ofVirtual().start(() -> {
                     try {
                         TimeUnit.MILLISECONDS.sleep(Math.round(part * 1000));
+                        // However slow the machine is: a kill is of use when there is something to lose.
+                        while (acknowledged.isEmpty() && server.isAlive()) {
+                            TimeUnit.MILLISECONDS.sleep(20);
+                        }
                         server.kill();
                     } catch (InterruptedException interrupted) {
                         Thread.currentThread().interrupt();
                     }
                 });
-                torment(server, part + 1, 1, true);
+                torment(server, part, 1, true);
                 killer.join();
             }
             try (ServerProcess server = ServerProcess.start(jvm, arguments)) {
@@ -124,14 +131,17 @@ public final class Soak {
 
     // ── clients ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
+    /** Torments for so long, and until each client has asked some times; a mortal server until it is dead. */
     private void torment(ServerProcess server, double seconds, int round, boolean mortal) throws InterruptedException {
         long until = System.nanoTime() + Math.round(seconds * 1e9);
+        long enough = requests.get() + LEAST_REQUESTS * setting.clients;
         SplittableRandom seeds = new SplittableRandom(setting.seed + round);
         List<Thread> threads = new ArrayList<>();
         for (int i = 0; i < setting.clients; i++) {
             SplittableRandom random = seeds.split();
             threads.add(Thread.ofVirtual().start(() -> {
-                while (System.nanoTime() - until < 0 && server.isAlive()) {
+                while (server.isAlive()
+                        && (mortal || System.nanoTime() - until < 0 || requests.get() < enough)) {
                     try {
                         one(server, random);
                     } catch (IOException broken) {
