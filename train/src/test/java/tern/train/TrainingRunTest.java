@@ -263,9 +263,10 @@ class TrainingRunTest {
             session.architecture = Presets.named(preset);
             session.memory = least.total() - 1;
             assertThatThrownBy(() -> session.run(folder)).isInstanceOf(IllegalArgumentException.class)
-                    .hasMessageMatching("training needs more than 91[89] MiB of memory \\(parameters 150 MiB, gradients 150 MiB,"
-                            + " moments (299|300) MiB, activations left out, Java 321 MiB\\), 91[89] MiB are"
-                            + " available; set a smaller batch or time, recompute=true, or choose a smaller model");
+                    .hasMessageMatching(
+                            "training needs more than 91[89] MiB of memory \\(parameters 150 MiB, gradients 150 MiB,"
+                                    + " moments (299|300) MiB, activations left out, Java 321 MiB\\), 91[89] MiB are"
+                                    + " available; set a smaller batch or time, recompute=true, or choose a smaller model");
         });
     }
 

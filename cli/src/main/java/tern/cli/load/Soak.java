@@ -27,7 +27,6 @@ public final class Soak {
     private static final Pattern OPEN = Pattern.compile("(?m)^tern_requests_open (.*)$");
     private static final String MODEL = "soak";
     private static final long SETTLE_SECONDS = 30;
-
     /** Requests of each client, on average, that make a part of the soak. */
     private static final long LEAST_REQUESTS = 2;
 
