@@ -19,7 +19,7 @@ import java.util.regex.Pattern;
 /** {@code tern serve} as a child process on a free port of loopback, with this JVM's modules. Safe for use by several threads. */
 public final class ServerProcess implements AutoCloseable {
     private static final Pattern READY = Pattern.compile("serving .* at http://127\\.0\\.0\\.1:([0-9]+)");
-    private static final long START_SECONDS = 60;
+    private static final long START_SECONDS = 300;
     private static final long STOP_SECONDS = 20;
     private static final int MOST_LINES = 10_000;
 
