@@ -160,7 +160,7 @@ public final class LiveBatch implements AutoCloseable {
         float[] logits = new float[model.network().config().vocabulary()];
         for (int from = 0, to; from < ids.length; from = to) {
             int start = from;
-            int end = running.pieceEnd(from, ids.length, LiveSequence.LONGEST_PIECE);
+            int end = running.pieceEnd(from, ids.length);
             model.engine().step(() -> {
                 Tensor hidden = running.advance(Form.PARALLEL, model.ids(ids, start, end), seat.row(), seat.row() + 1,
                         LiveSequence.outputs(end, ids.length));

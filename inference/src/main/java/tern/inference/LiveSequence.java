@@ -62,7 +62,7 @@ public final class LiveSequence implements AutoCloseable {
         float[] logits = room();
         for (int from = 0, to; from < ids.length; from = to) {
             int start = from;
-            int end = running.pieceEnd(from, ids.length, LONGEST_PIECE);
+            int end = running.pieceEnd(from, ids.length);
             model.engine().step(() -> {
                 Tensor piece = model.ids(ids, start, end);
                 Tensor hidden = running.advance(form, piece, 0, 1, outputs(end, ids.length));
