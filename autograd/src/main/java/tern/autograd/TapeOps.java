@@ -18,6 +18,7 @@ import java.util.function.UnaryOperator;
 import tern.kernels.EagerOps;
 import tern.kernels.KernelSet;
 import tern.kernels.ThreadTeam;
+import tern.kernels.attention.Attention;
 import tern.kernels.attention.Caches;
 import tern.kernels.attention.CrossAttention;
 import tern.kernels.attention.TiledAttention;
@@ -1376,10 +1377,15 @@ public final class TapeOps implements Ops, AutoCloseable {
 
     @Override
     public Tensor rotary(Tensor x, long[] ages, double base) {
-        Tensor y = eager.rotary(x, ages, base);
+        return rotary(x, ages, Attention.speeds(base, x.shape().last()));
+    }
+
+    @Override
+    public Tensor rotary(Tensor x, long[] ages, double[] speeds) {
+        Tensor y = eager.rotary(x, ages, speeds);
         record(List.of(x), List.of(y), List.of(), () -> {
             Tensor dx = like(x);
-            set(x).attention().rotaryBackward(team, given(y), ages, base, dx);
+            set(x).attention().rotaryBackward(team, given(y), ages, speeds, dx);
             contribute(x, dx);
         });
         return y;

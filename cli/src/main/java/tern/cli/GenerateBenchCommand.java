@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 
 import picocli.CommandLine.Command;
@@ -45,6 +46,9 @@ final class GenerateBenchCommand implements Callable<Integer> {
     @Option(names = "--files", split = ",", paramLabel = "MODEL", description = "Models to measure from files, as they are stored, in place of --models, --shapes and --types.")
     private List<Path> files = List.of();
 
+    @Option(names = "--write", paramLabel = "FOLDER", description = "Write the models as GGUF files there and measure nothing: --files measures them, and so can llama.cpp.")
+    private Optional<Path> folder = Optional.empty();
+
     @Option(names = "--huge-pages", description = "Copy the matrices of files into memory advised for pages of 2 MiB.")
     private boolean hugePages;
 
@@ -63,6 +67,10 @@ final class GenerateBenchCommand implements Callable<Integer> {
                 types.stream().map(GenerateBenchCommand::type).toList(),
                 threads.stream().map(ThreadOptions::count).distinct().toList(), prompts, decode, batches,
                 RunOptions.kernels(activations));
+        if (folder.isPresent()) {
+            new GenerateBench(setting).write(folder.get(), file -> shown.table(file.toString()));
+            return Outcome.OK;
+        }
         shown.table("%-20s %-8s %-5s %7s %-8s %6s %12s %10s %10s %12s %9s".formatted("model", "shape",
                 "type",
                 "threads", "pass", "count", "tokens/s", "weights", "of limit", "model+state", "peak"));

@@ -8,6 +8,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 
 import tern.checkpoint.Checkpoint;
 import tern.checkpoint.Metadatum;
@@ -88,7 +89,8 @@ public final class LanguageModel implements AutoCloseable {
      */
     public static Tokenizer tokenizerOf(Checkpoint checkpoint) throws IOException {
         Path folder = checkpoint.file().path().resolveSibling("");
-        if (checkpoint.file().text(GgufTokenizers.MODEL).isPresent()) {
+        Optional<String> kind = checkpoint.file().text(GgufTokenizers.MODEL);
+        if (kind.isPresent() && !kind.get().equals(GgufTokenizers.NONE)) {
             Map<String, Object> plain = new HashMap<>();
             checkpoint.file().metadata().forEach((key, value) -> plain.put(key, plain(value)));
             return GgufTokenizers.of(plain);

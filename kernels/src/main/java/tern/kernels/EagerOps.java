@@ -13,6 +13,7 @@ import java.util.function.IntFunction;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 
+import tern.kernels.attention.Attention;
 import tern.kernels.attention.CrossAttention;
 import tern.kernels.attention.TiledAttention;
 import tern.kernels.attention.Turning;
@@ -1046,13 +1047,19 @@ public final class EagerOps implements Ops, AutoCloseable {
 
     @Override
     public Tensor rotary(Tensor x, long[] ages, double base) {
-        if (x.shape().rank() != 4 || x.shape().last() % 2 != 0 || ages.length != x.dim(0)) {
+        return rotary(x, ages, Attention.speeds(base, x.shape().last()));
+    }
+
+    @Override
+    public Tensor rotary(Tensor x, long[] ages, double[] speeds) {
+        if (x.shape().rank() != 4 || x.shape().last() != 2 * speeds.length
+                || ages.length != x.dim(0)) {
             throw new IllegalArgumentException(
-                    "rotary: expected [batch,time,heads,even width] and one age per sequence, found "
-                            + x.shape() + " and " + ages.length + " ages");
+                    "rotary: expected [batch,time,heads,even width], a speed for two channels and one age per sequence,"
+                            + " found " + x.shape() + ", " + speeds.length + " speeds and " + ages.length + " ages");
         }
         Tensor y = like(x);
-        set(x).attention().rotary(team, x, ages, base, y);
+        set(x).attention().rotary(team, x, ages, speeds, y);
         return y;
     }
 

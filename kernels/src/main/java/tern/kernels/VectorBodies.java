@@ -26,6 +26,7 @@ import tern.kernels.recurrence.VectorAverageScan;
 import tern.kernels.recurrence.VectorDiagonalScan;
 import tern.kernels.recurrence.VectorSelectiveScan;
 import tern.kernels.recurrence.VectorStateScan;
+import tern.kernels.steady.SteadyElementwise;
 import tern.kernels.stored.VectorStoredWeights;
 
 /** The set of vector bodies; loading this class loads the vector module. */
@@ -52,7 +53,8 @@ final class VectorBodies {
         return SteadyBodies.over(new KernelSet("vector, steady", true, new RowwiseMatmul(),
                 new VectorStoredWeights(Integer.MAX_VALUE), SET.elementwise(), SET.norm(), SET.channels(), SET.heads(),
                 SET.embedding(), SET.shortConvolution(),
-                new VectorDilatedConvolution(new RowwiseMatmul(), new VectorElementwise()).positionByPosition(),
+                new VectorDilatedConvolution(new RowwiseMatmul(), new SteadyElementwise(new VectorElementwise()))
+                        .positionByPosition(),
                 VectorLongConvolution.positionByPosition(),
                 SET.headConvolution(), SET.filters(), VectorModalScan.stepping(),
                 new VectorStateScan(Integer.MAX_VALUE), SET.averageScan(), SET.diagonalScan(),

@@ -610,6 +610,13 @@ public interface Ops {
     Tensor rotary(Tensor x, long[] ages, double base);
 
     /**
+     * {@link #rotary(Tensor, long[], double)} with any speeds: pairs (i, i + K/2) turn by (ages[b] + t)·s_i.
+     *
+     * @param speeds s, K/2 entries, radians a position
+     */
+    Tensor rotary(Tensor x, long[] ages, double[] speeds);
+
+    /**
      * Causal softmax attention with grouped heads in O(T) memory: y_t = Σ_(s≤t) softmax_s(q_t·k_s/√K) v_s; query head h reads
      * key head h·G/H (Vaswani et al. 2017; tiling after Dao et al. 2022, arXiv 2205.14135).
      *

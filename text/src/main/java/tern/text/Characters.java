@@ -6,6 +6,8 @@ final class Characters {
     static final int NUMBER = 1;
     static final int SPACE = 2;
     static final int OTHER = 3;
+    static final int UPPER = 1;
+    static final int LOWER = 2;
 
     private static final int[] ASCII = new int[128];
 
@@ -46,6 +48,29 @@ final class Characters {
             case Character.DECIMAL_DIGIT_NUMBER, Character.LETTER_NUMBER, Character.OTHER_NUMBER -> NUMBER;
             case Character.SPACE_SEPARATOR, Character.LINE_SEPARATOR, Character.PARAGRAPH_SEPARATOR -> SPACE;
             default -> c >= 9 && c <= 13 || c == 0x85 ? SPACE : OTHER;
+        };
+    }
+
+    /** Whether it is of Unicode's general category M. */
+    static boolean isMark(byte[] text, int at, int to) {
+        return text[at] < 0 && casing(text, at, to) == (UPPER | LOWER) && kind(at(text, at, to)) == OTHER;
+    }
+
+    /**
+     * {@link #UPPER} for upper and title case, {@link #LOWER} for lower case, both for letters without case and marks, 0 for all else.
+     */
+    static int casing(byte[] text, int at, int to) {
+        int length = Utf8.length(text, at, to);
+        if (length == 0) {
+            return 0;
+        }
+        return switch (Character.getType(Utf8.codePoint(text, at, length))) {
+            case Character.UPPERCASE_LETTER, Character.TITLECASE_LETTER -> UPPER;
+            case Character.LOWERCASE_LETTER -> LOWER;
+            case Character.MODIFIER_LETTER, Character.OTHER_LETTER, Character.NON_SPACING_MARK,
+                    Character.ENCLOSING_MARK, Character.COMBINING_SPACING_MARK ->
+                UPPER | LOWER;
+            default -> 0;
         };
     }
 

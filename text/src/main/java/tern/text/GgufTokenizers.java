@@ -17,6 +17,9 @@ public final class GgufTokenizers {
     /** Which kind of tokenizer a file holds; absent where it holds none. */
     public static final String MODEL = "tokenizer.ggml.model";
 
+    /** What {@link #MODEL} says of a model that comes without a tokenizer. */
+    public static final String NONE = "no_vocab";
+
     private static final String TOKENS = "tokenizer.ggml.tokens";
     private static final String TYPES = "tokenizer.ggml.token_type";
     private static final String MERGES = "tokenizer.ggml.merges";
@@ -104,7 +107,7 @@ public final class GgufTokenizers {
                     WordRule.NAMED.keySet()) + ", the splitters known here, found " + Shown.text(splitter));
         }
         definition.rules(rules);
-        definition.wholeWords(rules.contains(WordRule.LLAMA3));
+        definition.wholeWords(WordRule.takesWholeWords(rules));
         definition.prefixSpace(flag(metadata, ADD_SPACE, false));
         for (int id = 0; id < tokens.size(); id++) {
             String token = tokens.get(id);
@@ -266,7 +269,7 @@ public final class GgufTokenizers {
                 .filter(named -> named.getValue().equals(definition.rules())).map(Map.Entry::getKey).findFirst()
                 .orElseThrow(() -> new IllegalArgumentException("tokenizer: GGUF has no name for the splitters "
                         + definition.rules() + ", expected those of " + String.join(", ", WordRule.NAMED.keySet())));
-        if (definition.wholeWords() != definition.rules().contains(WordRule.LLAMA3)) {
+        if (definition.wholeWords() != WordRule.takesWholeWords(definition.rules())) {
             throw new IllegalArgumentException("tokenizer: ignore_merges is " + definition.wholeWords()
                     + ", which GGUF cannot say for the splitter " + splitter);
         }

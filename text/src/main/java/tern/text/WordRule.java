@@ -31,7 +31,7 @@ enum WordRule {
             + "|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+") {
         @Override
         int end(byte[] text, int from, int to) {
-            return modern(text, from, to, 3);
+            return modern(text, from, to, 3, false);
         }
     },
     /** Qwen 2's: as Llama 3's, but every digit by itself. */
@@ -39,7 +39,42 @@ enum WordRule {
             + "|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+") {
         @Override
         int end(byte[] text, int from, int to) {
-            return modern(text, from, to, 1);
+            return modern(text, from, to, 1, false);
+        }
+    },
+    /** Qwen 3.5's: as Qwen 2's, but marks belong to letters. */
+    QWEN35("(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*"
+            + "|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+") {
+        @Override
+        int end(byte[] text, int from, int to) {
+            return modern(text, from, to, 1, true);
+        }
+    },
+    /** Tekken's, of Mistral's newer models and Nemotron-H: words end where lower case is followed by upper case, digits stand alone. */
+    TEKKEN("[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+"
+            + "|[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*"
+            + "|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+") {
+        @Override
+        int end(byte[] text, int from, int to) {
+            int first = Characters.at(text, from, to);
+            int kind = Characters.kind(first);
+            int second = from + Characters.length(first);
+            boolean joins = kind != Characters.LETTER && kind != Characters.NUMBER && !isLineEnd(text[from])
+                    && second < to;
+            int joined = joins ? lowerWord(text, second, to) : second;
+            if (joined > second) {
+                return joined;
+            }
+            int word = lowerWord(text, from, to);
+            if (word > from) {
+                return word;
+            }
+            joined = joins ? cased(text, second, to, Characters.UPPER) : second;
+            if (joined > second) {
+                return joined;
+            }
+            word = cased(text, from, to, Characters.UPPER);
+            return word > from ? word : wordless(text, from, to, 1, true);
         }
     },
     /** Runs of punctuation and of some symbols. */
@@ -111,11 +146,16 @@ enum WordRule {
 
     /** Whether every character is part of some match of the expression. */
     boolean coversEverything() {
-        return this == GPT2 || this == LLAMA3 || this == QWEN2;
+        return this == GPT2 || this == LLAMA3 || this == QWEN2 || this == QWEN35 || this == TEKKEN;
     }
 
     /** Where the word that begins at {@code from} ends, above {@code from}; the text ends at {@code to}. */
     abstract int end(byte[] text, int from, int to);
+
+    /** Whether words that are in the vocabulary are taken whole, whatever the merges would make of them, where these rules cut. */
+    static boolean takesWholeWords(List<WordRule> rules) {
+        return rules.contains(LLAMA3) || rules.contains(TEKKEN);
+    }
 
     /** The rule for an expression as files write it; none for others. */
     static java.util.Optional<WordRule> of(String expression) {
@@ -127,11 +167,11 @@ enum WordRule {
         return java.util.Optional.empty();
     }
 
-    /** The rules, one after the other on the words of the one before, that GGUF files give names to. */
+    /** The rules, one after the other on the words of the one before, that GGUF files give names to; the first name of several is written. */
     static final Map<String, List<WordRule>> NAMED = named();
 
     private static Map<String, List<WordRule>> named() {
-        Map<String, List<WordRule>> named = new java.util.TreeMap<>();
+        Map<String, List<WordRule>> named = new java.util.LinkedHashMap<>();
         named.put("default", List.of(PUNCTUATION, GPT2, NUMBERS, DIGIT_TRIPLES));
         for (String name : List.of("gpt-2", "mpt", "olmo")) {
             named.put(name, List.of(GPT2));
@@ -140,6 +180,11 @@ enum WordRule {
             named.put(name, List.of(LLAMA3));
         }
         named.put("qwen2", List.of(QWEN2));
+        named.put("qwen35", List.of(QWEN35));
+        // llama.cpp cuts what it calls pixtral as Llama 3 does; the tokenizers that it calls so, Nemotron-H's among them, are cut so.
+        for (String name : List.of("tekken", "pixtral")) {
+            named.put(name, List.of(TEKKEN));
+        }
         named.put("smollm", List.of(SINGLE_NUMBERS, GPT2));
         return java.util.Collections.unmodifiableMap(named);
     }
@@ -208,24 +253,80 @@ enum WordRule {
         return value == '\r' || value == '\n';
     }
 
-    private static int modern(byte[] text, int from, int to, int digits) {
+    private static int modern(byte[] text, int from, int to, int digits, boolean marks) {
         int ending = contraction(text, from, to, true);
         if (ending > from) {
             return ending;
         }
         int first = Characters.at(text, from, to);
+        int second = from + Characters.length(first);
+        if (isLetter(text, from, to, marks)) {
+            return letters(text, from, to, marks);
+        }
+        if (Characters.kind(first) != Characters.NUMBER && !isLineEnd(text[from]) && second < to
+                && isLetter(text, second, to, marks)) {
+            return letters(text, second, to, marks);
+        }
+        return marks ? unmarked(text, from, to, digits) : wordless(text, from, to, digits, false);
+    }
+
+    /** {@link #wordless} where marks belong to letters, so that they end what others began. */
+    private static int unmarked(byte[] text, int from, int to, int digits) {
+        int end = wordless(text, from, to, digits, false);
+        for (int at = from; at < end;) {
+            if (Characters.isMark(text, at, to)) {
+                return at;
+            }
+            at += Characters.length(Characters.at(text, at, to));
+        }
+        return end;
+    }
+
+    private static boolean isLetter(byte[] text, int at, int to, boolean marks) {
+        return kind(text, at, to) == Characters.LETTER || marks && Characters.isMark(text, at, to);
+    }
+
+    private static int letters(byte[] text, int from, int to, boolean marks) {
+        int at = from;
+        while (at < to && isLetter(text, at, to, marks)) {
+            at += Characters.length(Characters.at(text, at, to));
+        }
+        return at;
+    }
+
+    /** The end of characters of a case or of none. */
+    private static int cased(byte[] text, int from, int to, int casing) {
+        int at = from;
+        while (at < to && (Characters.casing(text, at, to) & casing) != 0) {
+            at += Characters.length(Characters.at(text, at, to));
+        }
+        return at;
+    }
+
+    /** Upper case or none, then at least one of lower case or none; {@code from} if there is no such word. */
+    private static int lowerWord(byte[] text, int from, int to) {
+        int end = from;
+        int at = from;
+        while (at < to && (Characters.casing(text, at, to) & Characters.UPPER) != 0) {
+            int next = at + Characters.length(Characters.at(text, at, to));
+            end = (Characters.casing(text, at, to) & Characters.LOWER) != 0 ? next : end;
+            at = next;
+        }
+        int lower = cased(text, at, to, Characters.LOWER);
+        return lower > at ? lower : end;
+    }
+
+    /** Where there is no word: numbers, at most so many; symbols with one space before them and line ends after them; white space. */
+    private static int wordless(byte[] text, int from, int to, int digits, boolean slashes) {
+        int first = Characters.at(text, from, to);
         int kind = Characters.kind(first);
         int second = from + Characters.length(first);
         int secondKind = second < to ? kind(text, second, to) : -1;
-        if (kind == Characters.LETTER) {
-            return run(text, from, to, Characters.LETTER);
-        } else if (kind == Characters.NUMBER) {
+        if (kind == Characters.NUMBER) {
             return numbers(text, from, to, digits);
-        } else if (secondKind == Characters.LETTER && !isLineEnd(text[from])) {
-            return run(text, second, to, Characters.LETTER);
         } else if (kind == Characters.OTHER || text[from] == ' ' && secondKind == Characters.OTHER) {
             int at = run(text, kind == Characters.OTHER ? from : second, to, Characters.OTHER);
-            while (at < to && isLineEnd(text[at])) {
+            while (at < to && (isLineEnd(text[at]) || slashes && text[at] == '/')) {
                 at++;
             }
             return at;

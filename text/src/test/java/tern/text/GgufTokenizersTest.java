@@ -110,9 +110,9 @@ class GgufTokenizersTest {
         refused("tokenizer.ggml.model", "llama",
                 "tokenizer.ggml.model: expected \"rwkv\" or \"gpt2\", the kinds of tokenizers known here, found \"llama\"");
         refused("tokenizer.ggml.model", 7, "tokenizer.ggml.model: expected a text, found \"7\"");
-        refused("tokenizer.ggml.pre", "tekken",
-                "tokenizer.ggml.pre: expected one of default, falcon-h1, gpt-2, lfm2, llama-bpe, mpt, olmo,"
-                        + " qwen2, smollm, the splitters known here, found \"tekken\"");
+        refused("tokenizer.ggml.pre", "viking",
+                "tokenizer.ggml.pre: expected one of default, gpt-2, mpt, olmo, llama-bpe, lfm2, falcon-h1, qwen2, qwen35,"
+                        + " tekken, pixtral, smollm, the splitters known here, found \"viking\"");
         refused("tokenizer.ggml.tokens", "x", "tokenizer.ggml.tokens: expected a list of texts");
         refused("tokenizer.ggml.tokens", List.of("a", 3), "tokenizer.ggml.tokens[1]: expected a text, found \"3\"");
         refused("tokenizer.ggml.token_type", List.of(1, 2),

@@ -110,7 +110,7 @@ final class FalconHybridFamily implements Family {
         int headWidth = shapes.headWidth(told, own + "q_proj.weight");
         return new GroupedAttentionConfig(shapes.heads(own + "q_proj.weight", headWidth),
                 shapes.heads(own + "k_proj.weight", headWidth), headWidth,
-                told.ropeBase(ROPE_BASE), headWidth, false, Optional.empty(), told.number("key_multiplier", 1),
-                shapes.has(own + "q_proj.bias"), shapes.has(own + "o_proj.bias"));
+                told.stretchedRopeBase(ROPE_BASE), headWidth, false, Optional.empty(), told.number("key_multiplier", 1),
+                shapes.has(own + "q_proj.bias"), shapes.has(own + "o_proj.bias")).withYarn(told.yarn());
     }
 }

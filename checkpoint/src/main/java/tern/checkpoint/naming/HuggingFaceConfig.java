@@ -13,6 +13,7 @@ import tools.jackson.databind.json.JsonMapper;
 
 import tern.checkpoint.MalformedFileException;
 import tern.checkpoint.TensorFile;
+import tern.mixers.attention.Yarn;
 
 /**
  * What the {@code config.json} that lies beside the tensors of a Hugging Face model tells. Keys may lead into objects by dots; those of a
@@ -64,12 +65,50 @@ record HuggingFaceConfig(TensorFile file) {
      * @throws MalformedFileException if angles are more than a power of the base times the position
      */
     double ropeBase(double otherwise) throws MalformedFileException {
+        return ropeBase(otherwise, List.of("default", "mrope"), "\"default\"");
+    }
+
+    /** {@link #ropeBase} of a model whose positions may be stretched as {@link #yarn} tells. */
+    double stretchedRopeBase(double otherwise) throws MalformedFileException {
+        return ropeBase(otherwise, List.of("default", "mrope", "yarn"), "\"default\", \"yarn\"");
+    }
+
+    /** How positions are stretched to texts longer than those trained on, if they are. */
+    Optional<Yarn> yarn() throws MalformedFileException {
+        for (String group : List.of("rope_parameters", "rope_scaling")) {
+            if (!word(group + ".rope_type", word(group + ".type", "default")).equals("yarn")) {
+                continue;
+            }
+            double longest = number("max_position_embeddings", 0);
+            double original = number(group + ".original_max_position_embeddings", longest);
+            double factor = number(group + ".factor", longest / original);
+            double all = number(group + ".mscale_all_dim", 0);
+            double one = number(group + ".mscale", 0);
+            double usual = one != 0 && all != 0 ? grown(factor, one) / grown(factor, all)
+                    : Yarn.usualAttention(factor);
+            try {
+                return Optional.of(new Yarn(factor, (int) Math.min(Integer.MAX_VALUE, original),
+                        number(group + ".attention_factor", usual), number(group + ".beta_fast", 32),
+                        number(group + ".beta_slow", 1), is(group + ".truncate", true)));
+            } catch (IllegalArgumentException wrong) {
+                throw new MalformedFileException(path() + ": \"" + group + "\": " + wrong.getMessage());
+            }
+        }
+        return Optional.empty();
+    }
+
+    private static double grown(double factor, double scale) {
+        return factor <= 1 ? 1 : 0.1 * scale * Math.log(factor) + 1;
+    }
+
+    private double ropeBase(double otherwise, List<String> known, String shown) throws MalformedFileException {
         for (String key : List.of("rope_parameters.rope_type", "rope_scaling.rope_type", "rope_scaling.type")) {
             String kind = word(key, "default");
             // The sections of several axes are one where there is text alone.
-            if (!kind.equals("default") && !kind.equals("mrope")) {
+            if (!known.contains(kind)) {
                 throw new MalformedFileException(path() + ": \"" + key + "\" is \"" + kind
-                        + "\", rotary positions of another kind than those that are known (\"default\"); a model without"
+                        + "\", rotary positions of another kind than those that are known (" + shown
+                        + "); a model without"
                         + " them, as most are released, opens");
             }
         }

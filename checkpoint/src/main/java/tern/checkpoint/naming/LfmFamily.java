@@ -47,7 +47,7 @@ final class LfmFamily implements Family {
             branches.add(shapes.has(own + "conv.conv.weight")
                     ? new GatedShortConvConfig(shapes.length(own + "conv.conv.weight", -1),
                             shapes.has(own + "conv.conv.bias"))
-                    : attention(shapes, own + "self_attn.", told.ropeBase(told.number("theta", ROPE_BASE)), epsilon));
+                    : attention(shapes, own + "self_attn.", told, epsilon));
             if (shapes.has(own + "feed_forward.gate.weight")) {
                 ExpertsConfig mixture = experts(shapes, told, own + "feed_forward.");
                 experts = mixture.experts();
@@ -78,11 +78,12 @@ final class LfmFamily implements Family {
         };
     }
 
-    private static MixerConfig attention(Shapes shapes, String own, double ropeBase, double epsilon)
+    private static MixerConfig attention(Shapes shapes, String own, HuggingFaceConfig told, double epsilon)
             throws MalformedFileException {
         int headWidth = shapes.elements(own + "q_layernorm.weight");
         return GroupedAttentionConfig.normed(shapes.heads(own + "q_proj.weight", headWidth),
-                shapes.heads(own + "k_proj.weight", headWidth), headWidth, ropeBase, epsilon);
+                shapes.heads(own + "k_proj.weight", headWidth), headWidth,
+                told.stretchedRopeBase(told.number("theta", ROPE_BASE)), epsilon).withYarn(told.yarn());
     }
 
     private static ExpertsConfig experts(Shapes shapes, HuggingFaceConfig told, String own)

@@ -26,7 +26,7 @@ import tern.tensor.Shape;
 import tern.tensor.Tensor;
 
 /**
- * Models as GGUF files that llama.cpp reads: RWKV-6 and RWKV-7, for which it has names. The naming tables that read such files
+ * Models as GGUF files that llama.cpp reads: RWKV-6, RWKV-7, Mamba, Falcon-Mamba and Mamba-2, for which it has names. The naming tables that read such files
  * tell how to write them.
  */
 public final class LlamaFile {
@@ -34,6 +34,9 @@ public final class LlamaFile {
     private static final Set<String> FULL = Set.of("mixDown", "mixUp", "decayDown", "decayUp", "rateDown", "rateUp",
             "residualDown", "residualUp", "gateDown", "gateUp");
     private static final long CONTEXT = 1L << 20;
+    /** What llama.cpp wants to be told of a model that reads symbols of no known text. */
+    private static final Map<String, Metadatum> NO_TOKENIZER = Map.of("tokenizer.ggml.model",
+            new Metadatum.Text("no_vocab"));
 
     private final SequenceModel model;
     private final StackConfig config;
@@ -50,7 +53,7 @@ public final class LlamaFile {
         if (!pairs || !(branches.get(1) instanceof RwkvChannelMixConfig mixing)
                 || !(branches.getFirst() instanceof Rwkv6Config || branches.getFirst() instanceof Rwkv7Config)) {
             throw new IllegalArgumentException(
-                    "GGUF as llama.cpp reads it is known here for RWKV-6 and RWKV-7; this model"
+                    "GGUF as llama.cpp reads it is known here for RWKV-6, RWKV-7, Mamba and Mamba-2; this model"
                             + " begins with " + branches.getFirst()
                             + "; choose a folder or a name that ends in .safetensors");
         }
@@ -78,8 +81,16 @@ public final class LlamaFile {
      */
     public static void write(Path path, SequenceModel model, DType matrices, String name,
             Map<String, Metadatum> tokenizer) throws IOException {
-        LlamaFile file = new LlamaFile(model);
         try (Memory memory = new Memory()) {
+            if (LlamaMamba.is(model.config())) {
+                LlamaMamba mamba = new LlamaMamba(model);
+                mamba.check();
+                Map<String, Metadatum> metadata = mamba.metadata(name);
+                metadata.putAll(tokenizer.isEmpty() ? NO_TOKENIZER : tokenizer);
+                GgufWriter.write(path, metadata, mamba.entries(matrices, memory));
+                return;
+            }
+            LlamaFile file = new LlamaFile(model);
             Map<String, Metadatum> metadata = file.metadata(name);
             metadata.putAll(tokenizer);
             GgufWriter.write(path, metadata, file.entries(matrices, memory));
@@ -171,7 +182,7 @@ public final class LlamaFile {
     }
 
     /** The type asked for, or where its blocks do not fit the one nearest in size that does. */
-    private static DType storable(Tensor tensor, DType matrices) {
+    static DType storable(Tensor tensor, DType matrices) {
         int last = tensor.shape().last();
         if (last % matrices.blockLength() == 0) {
             return matrices;

@@ -11,6 +11,7 @@ import tern.checkpoint.MalformedFileException;
 import tern.checkpoint.Metadatum;
 import tern.checkpoint.TensorFile;
 import tern.mixers.attention.GroupedAttentionConfig;
+import tern.mixers.attention.Yarn;
 import tern.mixers.channel.GatedMlpConfig;
 import tern.mixers.delta.DeltaNetConfig;
 import tern.mixers.delta.SharedKeys;
@@ -221,7 +222,29 @@ final class LlamaHybridFamily implements Family {
                     turned ? real("rope.freq_base", ROPE_BASE) : 0, (int) number("rope.dimension_count", headWidth),
                     gated,
                     normed ? Optional.of(epsilon) : Optional.empty(), 1, shapes.has(own + "attn_q.bias"),
-                    shapes.has(own + "attn_output.bias"));
+                    shapes.has(own + "attn_output.bias")).withYarn(turned ? yarn() : Optional.empty());
+        }
+
+        /** How positions are stretched, if they are. */
+        private Optional<Yarn> yarn() throws MalformedFileException {
+            String kind = file.text(architecture + ".rope.scaling.type").orElse("none");
+            double factor = real("rope.scaling.factor", 1);
+            if (kind.equals("none") || factor == 1) {
+                return Optional.empty();
+            }
+            if (!kind.equals("yarn")) {
+                throw new MalformedFileException(file.path() + ": " + architecture + ".rope.scaling.type is \"" + kind
+                        + "\", rotary positions of another kind than those that are known (\"none\", \"yarn\")");
+            }
+            long original = number("rope.scaling.original_context_length", number("context_length", 0));
+            try {
+                return Optional.of(new Yarn(factor, (int) Math.min(Integer.MAX_VALUE, original),
+                        real("rope.scaling.attn_factor", 1) * Yarn.usualAttention(factor),
+                        real("rope.scaling.yarn_beta_fast", 32), real("rope.scaling.yarn_beta_slow", 1), true));
+            } catch (IllegalArgumentException wrong) {
+                throw new MalformedFileException(
+                        file.path() + ": " + architecture + ".rope.scaling: " + wrong.getMessage());
+            }
         }
 
         private MixerConfig experts(String own) throws MalformedFileException {

@@ -11,8 +11,8 @@ import tern.model.NormKind;
 import tern.model.StackConfig;
 
 /**
- * Mamba-2 as released and as Hugging Face transformers save it. Widths follow from shapes; how many groups share keys, and what
- * bounds the steps, only the configuration tells. Hugging Face's library normalises over all channels, the released one over
+ * Mamba-2 as released, as Hugging Face transformers save it and as llama.cpp names it. Widths follow from shapes; how many groups share keys, and what
+ * bounds the steps, only the configuration tells. Hugging Face's library normalises over all channels, the released one and llama.cpp over
  * each group's.
  */
 final class Mamba2Family implements Family {
@@ -26,9 +26,38 @@ final class Mamba2Family implements Family {
         return "Mamba-2";
     }
 
+    private static Blueprint llama(TensorFile file, Shapes shapes) throws MalformedFileException {
+        int heads = shapes.elements("blk.0.ssm_a");
+        int inner = shapes.elements("blk.0.ssm_norm.weight");
+        int channels = shapes.length("blk.0.ssm_conv1d.weight", 0);
+        int groups = (int) Math.max(1, file.whole("mamba2.ssm.group_count").orElse(1));
+        if (inner % heads != 0 || (channels - inner) % (2 * groups) != 0 || heads % groups != 0) {
+            throw new MalformedFileException(file.path() + ": " + heads + " heads of \"blk.0.ssm_a\" in " + groups
+                    + " groups (mamba2.ssm.group_count) do not fit " + inner
+                    + " channels of \"blk.0.ssm_norm.weight\" and " + channels
+                    + " of \"blk.0.ssm_conv1d.weight\"");
+        }
+        double epsilon = LlamaMamba.epsilon(file, "mamba2", EPSILON);
+        boolean shortBias = shapes.has("blk.0.ssm_conv1d.bias");
+        boolean tied = !shapes.has("output.weight");
+        Mamba2Config mixer = new Mamba2Config(heads, inner / heads, (channels - inner) / 2 / groups, groups,
+                shapes.length("blk.0.ssm_conv1d.weight", -1), true, false, epsilon, 0, Double.MAX_VALUE, shortBias,
+                false);
+        int layers = shapes.layers("blk.{i}.ssm_in.weight");
+        StackConfig config = new StackConfig(shapes.length("token_embd.weight", 0),
+                shapes.length("token_embd.weight", 1), CONTEXT, NormKind.RMS, epsilon, tied,
+                Collections.nCopies(layers, mixer));
+        NamingTable names = NamingTable.read("mamba2-gguf", layers, 1,
+                (word, layer) -> word.equals("untied") ? !tied : word.equals("shortBias") && shortBias);
+        return new Blueprint("Mamba-2, naming of llama.cpp", config, names, 0, Map.of());
+    }
+
     @Override
     public Optional<Blueprint> recognise(TensorFile file) throws MalformedFileException {
         Shapes shapes = new Shapes(file);
+        if (file.text("general.architecture").orElse("").equals("mamba2")) {
+            return Optional.of(llama(file, shapes));
+        }
         int layers = shapes.layers(MIXER + "in_proj.weight");
         // Nemotron-H begins like this, and goes on with layers of other kinds.
         if (!shapes.has(FIRST + "dt_bias") || layers == 0 || shapes.has("backbone.layers." + layers + ".norm.weight")) {

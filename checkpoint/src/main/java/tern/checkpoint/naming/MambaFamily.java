@@ -59,9 +59,8 @@ final class MambaFamily implements Family {
         int inner = shapes.length(places.rates, 0);
         boolean falcon = llama ? file.metadata().get("mamba.ssm.dt_b_c_rms") instanceof Metadatum.Flag(boolean is) && is
                 : told.number("mixer_rms_eps", 0) > 0;
-        double epsilon = llama && file.metadata().get(
-                "mamba.attention.layer_norm_rms_epsilon") instanceof Metadatum.Real(Metadatum.Precision _, double value)
-                        ? value : told.number("layer_norm_epsilon", EPSILON);
+        double epsilon = llama ? LlamaMamba.epsilon(file, "mamba", EPSILON)
+                : told.number("layer_norm_epsilon", EPSILON);
         boolean bias = shapes.has(places.in + ".bias");
         boolean shortBias = shapes.has(places.filter + ".bias");
         MambaConfig mixer = new MambaConfig(inner, shapes.elements(places.rates) / inner,

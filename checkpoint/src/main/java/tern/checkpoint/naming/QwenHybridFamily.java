@@ -130,9 +130,9 @@ final class QwenHybridFamily implements Family {
             double turning = told.number("rope_parameters.partial_rotary_factor",
                     told.number("partial_rotary_factor", TURNING));
             return new GroupedAttentionConfig(shapes.heads(own + "q_proj.weight", 2 * headWidth),
-                    shapes.heads(own + "k_proj.weight", headWidth), headWidth, told.ropeBase(ROPE_BASE),
+                    shapes.heads(own + "k_proj.weight", headWidth), headWidth, told.stretchedRopeBase(ROPE_BASE),
                     (int) (headWidth * turning), true, Optional.of(epsilon), 1, shapes.has(own + "q_proj.bias"),
-                    shapes.has(own + "o_proj.bias"));
+                    shapes.has(own + "o_proj.bias")).withYarn(told.yarn());
         }
 
         private ExpertsConfig experts(String own) throws MalformedFileException {

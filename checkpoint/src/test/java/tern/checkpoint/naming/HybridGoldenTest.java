@@ -53,7 +53,7 @@ class HybridGoldenTest {
     @CsvSource({"striped-hyena, StripedHyena", "lfm2, LFM2", "'qwen3-next', 'Qwen3-Next, a mixture of experts'",
         "qwen3-5, Qwen3.5", "qwen3-5-moe, 'Qwen3.5, a mixture of experts'",
         "nemotron-h, 'Nemotron-H, a mixture of experts'", "falcon-h1, Falcon-H1",
-        "falcon-h1-normed, Falcon-H1"})
+        "falcon-h1-normed, Falcon-H1", "lfm2-yarn, LFM2"})
     void logits(String name, String family) throws IOException {
         Path folder = FOLDER.resolve(name);
         JsonNode tokens = JsonMapper.shared().readTree(Files.readString(folder.resolve("expected.json"))).get("tokens");
@@ -75,7 +75,8 @@ class HybridGoldenTest {
 
     /** The same models under the names of llama.cpp: products and exponentials that it stores are rounded once. */
     @ParameterizedTest
-    @CsvSource({"lfm2", "qwen3-next", "qwen3-5", "qwen3-5-moe", "nemotron-h", "falcon-h1", "falcon-h1-normed"})
+    @CsvSource({"lfm2", "qwen3-next", "qwen3-5", "qwen3-5-moe", "nemotron-h", "falcon-h1", "falcon-h1-normed",
+        "lfm2-yarn"})
     void filesOfLlama(String name) throws IOException {
         Path folder = FOLDER.resolve(name);
         JsonNode tokens = JsonMapper.shared().readTree(Files.readString(folder.resolve("expected.json"))).get("tokens");
@@ -118,9 +119,9 @@ class HybridGoldenTest {
         Path scaled = Files.createDirectory(folder.resolve("lfm2"));
         Files.copy(FOLDER.resolve("lfm2/model.safetensors"), scaled.resolve("model.safetensors"));
         Files.writeString(scaled.resolve("config.json"),
-                "{\"rope_scaling\": {\"rope_type\": \"yarn\", \"factor\": 4.0}}");
+                "{\"rope_scaling\": {\"rope_type\": \"longrope\", \"factor\": 4.0}}");
         assertThatThrownBy(() -> Checkpoint.open(scaled)).isInstanceOf(MalformedFileException.class)
-                .hasMessageContaining("\"rope_scaling.rope_type\" is \"yarn\"");
+                .hasMessageContaining("\"rope_scaling.rope_type\" is \"longrope\"");
     }
 
     private static double worst(Stack stack, Form form, DType type, JsonNode tokens, ByteBuffer expected) {

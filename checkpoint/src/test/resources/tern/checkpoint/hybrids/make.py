@@ -149,14 +149,22 @@ def conv(x, weight, bias=0.0):
     return y
 
 
-def rope(x, base, width):
-    """x [T,H,K]: the first channels turn in pairs (i, i + width/2)."""
+def rope(x, base, width, yarn=None):
+    """x [T,H,K]: the first channels turn in pairs (i, i + width/2), stretched by YaRN's (factor, original, fast, slow) if told."""
     y = x.copy()
     half = width // 2
     for t in range(len(x)):
         for i in range(half):
-            angle = t * base ** (-2 * i / width)
-            a, b = x[t, :, i], x[t, :, i + half]
+            angle, grow = t * base ** (-2 * i / width), 1
+            if yarn:
+                factor, original, fast, slow = yarn
+                # Pairs that make so many turns within the original length: base^(2i/width) = original/(2 pi turns).
+                low, high = (width / 2 * np.log(original / (2 * np.pi * turns)) / np.log(base) for turns in (fast, slow))
+                low, high = max(np.floor(low), 0), min(np.ceil(high), width - 1)
+                kept = 1 - min(max((i - low) / (high - low), 0), 1)
+                angle = kept * angle + (1 - kept) * angle / factor
+                grow = 1 + np.log(factor) / 10
+            a, b = grow * x[t, :, i], grow * x[t, :, i + half]
             y[t, :, i] = a * np.cos(angle) - b * np.sin(angle)
             y[t, :, i + half] = b * np.cos(angle) + a * np.sin(angle)
     return y
@@ -253,15 +261,18 @@ def striped_hyena():
     m.save(x @ m.matrix("backbone.unembed.weight", V, D, 2).T, ids)
 
 
-def lfm2():
-    D, H, G, K, V, F = 16, 4, 2, 4, 40, 32
+def lfm2(name="lfm2", seed=2, K=4, base=1e6, yarn=None):
+    D, H, G, V, F = 16, 4, 2, 40, 32
     kinds = ["conv", "full_attention", "conv", "full_attention"]
     config = {"model_type": "lfm2", "architectures": ["Lfm2ForCausalLM"], "vocab_size": V, "hidden_size": D,
               "num_attention_heads": H, "num_key_value_heads": G, "num_hidden_layers": 4, "layer_types": kinds,
-              "conv_L_cache": 3, "conv_bias": False, "norm_eps": 1e-5, "rope_theta": 1000000.0,
+              "conv_L_cache": 3, "conv_bias": False, "norm_eps": 1e-5, "rope_theta": base,
               "block_ff_dim": 48, "block_auto_adjust_ff_dim": True, "max_position_embeddings": 128,
               "tie_embedding": True}
-    m, ids = Model("lfm2", 2, config), tokens(2, V)
+    if yarn:
+        config["rope_scaling"] = {"rope_type": "yarn", "factor": yarn[0], "original_max_position_embeddings": yarn[1],
+                                  "beta_fast": yarn[2], "beta_slow": yarn[3]}
+    m, ids = Model(name, seed, config), tokens(seed, V)
     table = m.matrix("model.embed_tokens.weight", V, D, 2)
     x = table[ids]
     for i, kind in enumerate(kinds):
@@ -275,8 +286,8 @@ def lfm2():
             q = (n @ m.matrix(p + "self_attn.q_proj.weight", H * K, D).T).reshape(TIME, H, K)
             k = (n @ m.matrix(p + "self_attn.k_proj.weight", G * K, D).T).reshape(TIME, G, K)
             v = (n @ m.matrix(p + "self_attn.v_proj.weight", G * K, D).T).reshape(TIME, G, K)
-            q = rope(rms(q, m.draw(p + "self_attn.q_layernorm.weight", K, 1, 2), 1e-5), 1e6, K)
-            k = rope(rms(k, m.draw(p + "self_attn.k_layernorm.weight", K, 1, 2), 1e-5), 1e6, K)
+            q = rope(rms(q, m.draw(p + "self_attn.q_layernorm.weight", K, 1, 2), 1e-5), base, K, yarn)
+            k = rope(rms(k, m.draw(p + "self_attn.k_layernorm.weight", K, 1, 2), 1e-5), base, K, yarn)
             x = x + attend(q, k, v) @ m.matrix(p + "self_attn.out_proj.weight", D, H * K).T
         n = rms(x, m.draw(p + "ffn_norm.weight", D, .5, 1.5), 1e-5)
         x = x + mlp(n, m.matrix(p + "feed_forward.w1.weight", F, D), m.matrix(p + "feed_forward.w3.weight", F, D),
@@ -284,7 +295,10 @@ def lfm2():
     x = rms(x, m.draw("model.embedding_norm.weight", D, .5, 1.5), 1e-5)
     m.save(x @ table.T, ids)
     p, b = "model.layers.{i}.", "blk.{i}."
-    llama(m, "lfm2", {"attention.layer_norm_rms_epsilon": 1e-5, "rope.freq_base": 1e6, "context_length": 128}, [
+    scaling = {} if not yarn else {"rope.scaling.type": "yarn", "rope.scaling.factor": yarn[0],
+                                   "rope.scaling.original_context_length": yarn[1],
+                                   "rope.scaling.yarn_beta_fast": yarn[2], "rope.scaling.yarn_beta_slow": yarn[3]}
+    llama(m, "lfm2", {"attention.layer_norm_rms_epsilon": 1e-5, "rope.freq_base": base, "context_length": 128} | scaling, [
         ("model.embed_tokens.weight", "token_embd.weight"), ("model.embedding_norm.weight", "token_embd_norm.weight"),
         (p + "operator_norm.weight", b + "attn_norm.weight"), (p + "ffn_norm.weight", b + "ffn_norm.weight"),
         (p + "conv.in_proj.weight", b + "shortconv.in_proj.weight"),
@@ -616,3 +630,4 @@ if __name__ == "__main__":
     nemotron_h()
     falcon_h1("falcon-h1", 7, False)
     falcon_h1("falcon-h1-normed", 8, True)
+    lfm2("lfm2-yarn", 9, 12, 100.0, (4.0, 64, 8.0, 1.0))

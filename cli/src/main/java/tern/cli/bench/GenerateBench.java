@@ -10,6 +10,7 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.SplittableRandom;
@@ -17,6 +18,7 @@ import java.util.function.Consumer;
 import java.util.stream.Stream;
 
 import tern.checkpoint.Placement;
+import tern.checkpoint.naming.LlamaFile;
 import tern.inference.Engine;
 import tern.inference.LanguageModel;
 import tern.inference.LiveBatch;
@@ -134,6 +136,30 @@ public final class GenerateBench {
                     measure(new Case(Objects.requireNonNull(file.getFileName(), "file").toString(),
                             config.branches().size() / 2 + "x" + config.width(), network.head().dtype(), threads,
                             network, all - looked, all), model, sink);
+                }
+            }
+        }
+    }
+
+    /**
+     * Writes the models as GGUF files that llama.cpp reads too, and measures nothing.
+     *
+     * @param folder that is made if it is missing; a file is called after model, shape and type
+     * @param sink is told each file
+     * @throws IllegalArgumentException if llama.cpp has no names for a model
+     */
+    public void write(Path folder, Consumer<Path> sink) throws IOException {
+        Files.createDirectories(folder);
+        for (String shape : setting.shapes) {
+            for (String name : setting.models) {
+                for (DType type : setting.types) {
+                    String title = name + "-" + shape + "-" + type.name().toLowerCase(Locale.ROOT);
+                    try (Memory memory = new Memory()) {
+                        Path file = folder.resolve(title + ".gguf");
+                        LlamaFile.write(file, new Stack(config(name, shape), random(type, memory, new long[1])), type,
+                                title, Map.of());
+                        sink.accept(file);
+                    }
                 }
             }
         }

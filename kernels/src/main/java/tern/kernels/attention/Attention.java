@@ -33,9 +33,31 @@ public interface Attention {
             Tensor y, Tensor logSum, Tensor dy, Tensor dQuery, Tensor dKey, Tensor dValue, Tensor dKeys,
             Tensor dValues);
 
-    /** y ← x [B,T,H,K] with pairs (i, i + K/2) turned by (ages[b] + t)·base^(−2i/K), angles in double precision. */
-    void rotary(ThreadTeam team, Tensor x, long[] ages, double base, Tensor y);
+    /** {@link #rotary(ThreadTeam, Tensor, long[], double[], Tensor)} with the speeds of a base. */
+    default void rotary(ThreadTeam team, Tensor x, long[] ages, double base, Tensor y) {
+        rotary(team, x, ages, speeds(base, x.shape().last()), y);
+    }
+
+    /** {@link #rotaryBackward(ThreadTeam, Tensor, long[], double[], Tensor)} with the speeds of a base. */
+    default void rotaryBackward(ThreadTeam team, Tensor dy, long[] ages, double base, Tensor dx) {
+        rotaryBackward(team, dy, ages, speeds(base, dy.shape().last()), dx);
+    }
+
+    /** y ← x [B,T,H,K] with pairs (i, i + K/2) turned by (ages[b] + t)·speeds[i], angles in double precision. */
+    void rotary(ThreadTeam team, Tensor x, long[] ages, double[] speeds, Tensor y);
 
     /** dx ← dy turned back. */
-    void rotaryBackward(ThreadTeam team, Tensor dy, long[] ages, double base, Tensor dx);
+    void rotaryBackward(ThreadTeam team, Tensor dy, long[] ages, double[] speeds, Tensor dx);
+
+    /** base^(−2i/K) for every i below K/2, each from the one before: powers would take longer than what is turned. */
+    static double[] speeds(double base, int width) {
+        double[] speeds = new double[width / 2];
+        double ratio = Math.pow(base, -2.0 / width);
+        double speed = 1;
+        for (int i = 0; i < speeds.length; i++) {
+            speeds[i] = speed;
+            speed *= ratio;
+        }
+        return speeds;
+    }
 }

@@ -132,13 +132,13 @@ public final class ReferenceAttention implements Attention {
     }
 
     @Override
-    public void rotary(ThreadTeam team, Tensor x, long[] ages, double base, Tensor y) {
-        turn(x, ages, base, 1, y);
+    public void rotary(ThreadTeam team, Tensor x, long[] ages, double[] speeds, Tensor y) {
+        turn(x, ages, speeds, 1, y);
     }
 
     @Override
-    public void rotaryBackward(ThreadTeam team, Tensor dy, long[] ages, double base, Tensor dx) {
-        turn(dy, ages, base, -1, dx);
+    public void rotaryBackward(ThreadTeam team, Tensor dy, long[] ages, double[] speeds, Tensor dx) {
+        turn(dy, ages, speeds, -1, dx);
     }
 
     private static void append(Tensor fresh, Tensor history, long age, int b) {
@@ -152,7 +152,7 @@ public final class ReferenceAttention implements Attention {
         }
     }
 
-    private static void turn(Tensor x, long[] ages, double base, int direction, Tensor y) {
+    private static void turn(Tensor x, long[] ages, double[] speeds, int direction, Tensor y) {
         int time = x.dim(1);
         int heads = x.dim(2);
         int width = x.dim(3);
@@ -160,7 +160,7 @@ public final class ReferenceAttention implements Attention {
         for (int b = 0; b < x.dim(0); b++) {
             for (int t = 0; t < time; t++) {
                 for (int i = 0; i < half; i++) {
-                    double angle = (ages[b] + t) * Math.pow(base, -2.0 * i / width);
+                    double angle = (ages[b] + t) * speeds[i];
                     double cosine = Math.cos(angle);
                     double sine = direction * Math.sin(angle);
                     for (int h = 0; h < heads; h++) {

@@ -729,22 +729,22 @@ public final class VectorAttention implements Attention {
     // ── rotary positions ────────────────────────────────────────────────────────────────────────────────────────────
 
     @Override
-    public void rotary(ThreadTeam team, Tensor x, long[] ages, double base, Tensor y) {
-        turn(team, x, ages, base, 1, y);
+    public void rotary(ThreadTeam team, Tensor x, long[] ages, double[] speeds, Tensor y) {
+        turn(team, x, ages, speeds, 1, y);
     }
 
     @Override
-    public void rotaryBackward(ThreadTeam team, Tensor dy, long[] ages, double base, Tensor dx) {
-        turn(team, dy, ages, base, -1, dx);
+    public void rotaryBackward(ThreadTeam team, Tensor dy, long[] ages, double[] speeds, Tensor dx) {
+        turn(team, dy, ages, speeds, -1, dx);
     }
 
-    private static void turn(ThreadTeam team, Tensor x, long[] ages, double base, int direction, Tensor y) {
+    private static void turn(ThreadTeam team, Tensor x, long[] ages, double[] speeds, int direction, Tensor y) {
         int time = x.dim(1);
         int blocks = (time + ROTARY_POSITIONS - 1) / ROTARY_POSITIONS;
         ThreadTeam.Task block = (index, scratch) -> {
             int b = index / blocks;
             int from = index % blocks * ROTARY_POSITIONS;
-            turn(x, b, from, Math.min(time, from + ROTARY_POSITIONS), ages[b], base, direction, y, scratch);
+            turn(x, b, from, Math.min(time, from + ROTARY_POSITIONS), ages[b], speeds, direction, y, scratch);
         };
         if (x.elements() < WORTH_A_REGION) {
             alone(team, x.dim(0) * blocks, block);
@@ -754,7 +754,7 @@ public final class VectorAttention implements Attention {
     }
 
     // Angles of the first position are exact; those that follow are turned on from it in double precision.
-    private static void turn(Tensor x, int b, int from, int to, long age, double base, int direction, Tensor y,
+    private static void turn(Tensor x, int b, int from, int to, long age, double[] speeds, int direction, Tensor y,
             Workspace scratch) {
         int heads = x.dim(2);
         int width = x.dim(3);
@@ -762,17 +762,14 @@ public final class VectorAttention implements Attention {
         Tensor angles = scratch.allocate(DType.F64, Shape.of(4, half));
         MemorySegment cosines = floats(scratch, half);
         MemorySegment sines = floats(scratch, half);
-        double ratio = Math.pow(base, -2.0 / width);
-        double frequency = 1;
         for (int i = 0; i < half; i++) {
-            double angle = (age + from) * frequency;
+            double angle = (age + from) * speeds[i];
             angles.set(i, Math.cos(angle));
             angles.set(half + i, Math.sin(angle));
             if (to - from > 1) {
-                angles.set(2L * half + i, Math.cos(frequency));
-                angles.set(3L * half + i, Math.sin(frequency));
+                angles.set(2L * half + i, Math.cos(speeds[i]));
+                angles.set(3L * half + i, Math.sin(speeds[i]));
             }
-            frequency *= ratio;
         }
         for (int t = from; t < to; t++) {
             for (int i = 0; i < half; i++) {

@@ -3,6 +3,7 @@ package tern.kernels.convolution;
 import java.lang.foreign.MemorySegment;
 
 import tern.kernels.ThreadTeam;
+import tern.kernels.elementwise.Elementwise;
 import tern.kernels.matmul.Matmul;
 import tern.ops.Dilations;
 import tern.tensor.DType;
@@ -59,6 +60,32 @@ final class GroupedDilation {
                 }
                 for (int k = 0; k < taps && time > 0; k++) {
                     matmul.multiply(team, met(window, k), false, weight(layer.weight(), k, group), true, out, 1);
+                }
+                copy(out, 0, 0, c, (long) b * time, group * groupOutputs(), time);
+                team.scratch().release(mark);
+            }
+        }
+    }
+
+    /**
+     * {@link #forward} in which each tap's products are made as a linear layer makes them and then added, tap after tap: with
+     * linear layers whose rows do not depend on each other, no position depends on which others are in the call.
+     */
+    void forwardAlone(Tensor c, Elementwise elementwise) {
+        for (int b = 0; b < g.dim(0); b++) {
+            for (int group = 0; group < groups(); group++) {
+                Workspace.Mark mark = team.scratch().mark();
+                Tensor window = window(b, group);
+                Tensor out = team.scratch().allocate(DType.F32, Shape.of(time, groupOutputs()));
+                Tensor part = team.scratch().allocate(DType.F32, Shape.of(time, groupOutputs()));
+                Tensor none = team.scratch().allocate(DType.F32, Shape.of(0));
+                Tensor bias = layer.bias().slice(group * groupOutputs(), (group + 1) * groupOutputs());
+                for (int k = 0; k < taps && time > 0; k++) {
+                    Tensor made = k == 0 ? out : part;
+                    matmul.linear(team, met(window, k), weight(layer.weight(), k, group), k == 0 ? bias : none, made);
+                    if (k > 0) {
+                        elementwise.add(team, out, part, out);
+                    }
                 }
                 copy(out, 0, 0, c, (long) b * time, group * groupOutputs(), time);
                 team.scratch().release(mark);

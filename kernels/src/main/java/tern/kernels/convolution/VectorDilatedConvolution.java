@@ -42,7 +42,8 @@ public final class VectorDilatedConvolution implements DilatedConvolution {
 
     /**
      * A body whose forward pass over rings gives every position the bits that it has as the only one: depthwise layers meet
-     * taps one after another wherever they lie, layers with groups take position after position.
+     * taps one after another wherever they lie, layers with groups add the products of one tap after another. The linear layers
+     * and functions of elements given must have that property themselves.
      */
     public VectorDilatedConvolution positionByPosition() {
         return new VectorDilatedConvolution(matmul, elementwise, true);
@@ -89,6 +90,10 @@ public final class VectorDilatedConvolution implements DilatedConvolution {
     private void grouped(ThreadTeam team, Dilations layers, Dilations.Layer layer, Tensor g, Tensor ring, long[] ages,
             Tensor next) {
         new GroupedDilation(matmul, team, layer, g, ring, ages).forward(next);
+        finish(team, layers, g, ring, ages, next);
+    }
+
+    private void finish(ThreadTeam team, Dilations layers, Tensor g, Tensor ring, long[] ages, Tensor next) {
         if (layers.activation() != Activation.IDENTITY) {
             elementwise.activate(team, next, layers.activation(), next);
         }
@@ -100,17 +105,8 @@ public final class VectorDilatedConvolution implements DilatedConvolution {
 
     private void groupedAlone(ThreadTeam team, Dilations layers, Dilations.Layer layer, Tensor g, Tensor ring,
             long[] ages, Tensor next) {
-        for (int b = 0; b < g.dim(0); b++) {
-            for (int t = 0; t < g.dim(1); t++) {
-                int row = b * g.dim(1) + t;
-                grouped(team, layers, layer, position(g, row), ring.slice(b, b + 1), new long[] {ages[b] + t},
-                        position(next, row));
-            }
-        }
-    }
-
-    private static Tensor position(Tensor x, int row) {
-        return rows(x).slice(row, row + 1).reshape(1, 1, x.dim(2));
+        new GroupedDilation(matmul, team, layer, g, ring, ages).forwardAlone(next, elementwise);
+        finish(team, layers, g, ring, ages, next);
     }
 
     private static void keep(Tensor ring, Tensor g, long[] ages) {

@@ -32,12 +32,12 @@ public final class SteadyAttention implements Attention {
     }
 
     @Override
-    public void rotary(ThreadTeam team, Tensor x, long[] ages, double base, Tensor y) {
-        body.rotary(team, x, ages, base, y);
+    public void rotary(ThreadTeam team, Tensor x, long[] ages, double[] speeds, Tensor y) {
+        body.rotary(team, x, ages, speeds, y);
     }
 
     @Override
-    public void rotaryBackward(ThreadTeam team, Tensor dy, long[] ages, double base, Tensor dx) {
-        body.rotaryBackward(team, dy, ages, base, dx);
+    public void rotaryBackward(ThreadTeam team, Tensor dy, long[] ages, double[] speeds, Tensor dx) {
+        body.rotaryBackward(team, dy, ages, speeds, dx);
     }
 }

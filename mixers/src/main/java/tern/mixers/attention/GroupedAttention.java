@@ -37,6 +37,8 @@ public final class GroupedAttention implements SequenceMixer {
     private final Optional<Tensor> queryGain;
     private final Optional<Tensor> keyGain;
     private final StateLayout layout;
+    // Radians a position, where they are not powers of a base.
+    private final double[] speeds;
 
     GroupedAttention(GroupedAttentionConfig config, BranchContext at, ParameterScope scope) {
         this.config = config;
@@ -50,6 +52,8 @@ public final class GroupedAttention implements SequenceMixer {
         this.output = Projection.outOf(scope.child("output"), all, config.outputBias(), at);
         this.queryGain = gain(scope, "queryNorm");
         this.keyGain = gain(scope, "keyNorm");
+        this.speeds = config.yarn().map(yarn -> yarn.speeds(config.ropeBase(), config.rotaryWidth()))
+                .orElse(new double[0]);
         Shape row = Shape.of(config.keyHeads(), config.headWidth());
         this.layout = StateLayout.of(new Slot.Growing("keys", row), new Slot.Growing("values", row));
     }
@@ -97,9 +101,18 @@ public final class GroupedAttention implements SequenceMixer {
         }
         int turning = config.rotaryWidth();
         if (turning == config.headWidth()) {
+            return rotary(ops, in, x);
+        }
+        return ops.concat(List.of(rotary(ops, in, ops.slice(x, -1, 0, turning)),
+                ops.slice(x, -1, turning, config.headWidth())), -1);
+    }
+
+    private Tensor rotary(Ops ops, MixerInput in, Tensor x) {
+        if (config.yarn().isEmpty()) {
             return ops.rotary(x, in.ages(), config.ropeBase());
         }
-        return ops.concat(List.of(ops.rotary(ops.slice(x, -1, 0, turning), in.ages(), config.ropeBase()),
-                ops.slice(x, -1, turning, config.headWidth())), -1);
+        double attention = config.yarn().get().attention();
+        Tensor turned = ops.rotary(x, in.ages(), speeds);
+        return attention == 1 ? turned : ops.scale(turned, attention);
     }
 }

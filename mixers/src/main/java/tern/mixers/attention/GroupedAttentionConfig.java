@@ -21,9 +21,11 @@ import tern.sequence.SequenceMixer;
  * @param keyScale what keys are multiplied by, 1 for nothing (Falcon-H1)
  * @param bias whether the projections to queries, keys and values have biases
  * @param outputBias whether the output projection has a bias
+ * @param yarn how positions are stretched to texts longer than those trained on, if they are
  */
 public record GroupedAttentionConfig(int heads, int keyHeads, int headWidth, double ropeBase, int rotaryWidth,
-        boolean gated, Optional<Double> normEpsilon, double keyScale, boolean bias, boolean outputBias)
+        boolean gated, Optional<Double> normEpsilon, double keyScale, boolean bias, boolean outputBias,
+        Optional<Yarn> yarn)
         implements
             MixerConfig {
     private static final String KIND = "grouped-attention";
@@ -42,6 +44,21 @@ public record GroupedAttentionConfig(int heads, int keyHeads, int headWidth, dou
         normEpsilon.ifPresent(epsilon -> Expect.within(KIND, "normEpsilon", epsilon, 0, 1, "1e-6 is usual"));
         Expect.that(keyScale > 0 && Double.isFinite(keyScale),
                 KIND + ": keyScale is " + keyScale + ", expected a number above 0, 1 for nothing");
+        Expect.that(yarn.isEmpty() || ropeBase != 0,
+                KIND + ": yarn stretches positions, but ropeBase is 0, which is none");
+    }
+
+    /** Positions as trained. */
+    public GroupedAttentionConfig(int heads, int keyHeads, int headWidth, double ropeBase, int rotaryWidth,
+            boolean gated, Optional<Double> normEpsilon, double keyScale, boolean bias, boolean outputBias) {
+        this(heads, keyHeads, headWidth, ropeBase, rotaryWidth, gated, normEpsilon, keyScale, bias, outputBias,
+                Optional.empty());
+    }
+
+    /** The same with positions stretched, or not. */
+    public GroupedAttentionConfig withYarn(Optional<Yarn> other) {
+        return new GroupedAttentionConfig(heads, keyHeads, headWidth, ropeBase, rotaryWidth, gated, normEpsilon,
+                keyScale, bias, outputBias, other);
     }
 
     /** With rotary positions over whole heads and nothing else. */

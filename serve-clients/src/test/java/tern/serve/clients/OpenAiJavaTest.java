@@ -3,6 +3,9 @@ package tern.serve.clients;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Iterator;
 import java.util.stream.Collectors;
@@ -21,6 +24,8 @@ import com.openai.models.completions.CompletionCreateParams;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+
+import tern.serve.clients.example.Ask;
 
 /** The official Java client. */
 class OpenAiJavaTest {
@@ -53,6 +58,19 @@ class OpenAiJavaTest {
     private static ChatCompletionCreateParams.Builder chat(int tokens) {
         return ChatCompletionCreateParams.builder().model("tiny").addUserMessage("Hello").maxCompletionTokens(tokens)
                 .seed(3);
+    }
+
+    @Test
+    void theDocumentedExamplePrintsAnAnswer() {
+        PrintStream before = System.out;
+        ByteArrayOutputStream said = new ByteArrayOutputStream();
+        System.setOut(new PrintStream(said, true, StandardCharsets.UTF_8));
+        try {
+            Ask.main(running.url(), Running.KEY, "tiny");
+        } finally {
+            System.setOut(before);
+        }
+        assertThat(said.toString(StandardCharsets.UTF_8)).isNotEmpty();
     }
 
     @Test

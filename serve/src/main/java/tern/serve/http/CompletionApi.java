@@ -93,9 +93,16 @@ final class CompletionApi {
             }
         }
         Fields.require(!all.isEmpty(), name, expected, found);
+        int vocabulary = served.model().network().config().vocabulary();
         for (int[] tokens : all) {
             if (tokens.length == 0) {
                 throw ApiError.field(name, name + " is empty, expected at least one token");
+            }
+            for (int token : tokens) {
+                if (token < 0 || token >= vocabulary) {
+                    throw ApiError.field(name, name + " has token " + token + ", outside the vocabulary, expected 0.."
+                            + (vocabulary - 1));
+                }
             }
         }
         return all;
