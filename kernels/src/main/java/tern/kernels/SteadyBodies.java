@@ -27,7 +27,8 @@ final class SteadyBodies {
                         : new SteadyDilatedConvolution(set.dilatedConvolution()),
                 set.longConvolution().positionsAlone() ? set.longConvolution()
                         : new SteadyLongConvolution(set.longConvolution()),
-                new SteadyHeadConvolution(set.headConvolution()),
+                set.headConvolution().positionsAlone() ? set.headConvolution()
+                        : new SteadyHeadConvolution(set.headConvolution()),
                 set.filters(), set.modal(), set.stateScan(), set.averageScan(), set.diagonalScan(),
                 set.affineScan(), set.selectiveScan(), new SteadyCellScan(set.cellScan()),
                 new SteadyUnitScan(set.unitScan()), set.memoryScan(),

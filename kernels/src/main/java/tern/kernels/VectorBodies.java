@@ -56,7 +56,7 @@ final class VectorBodies {
                 new VectorDilatedConvolution(new RowwiseMatmul(), new SteadyElementwise(new VectorElementwise()))
                         .positionByPosition(),
                 VectorLongConvolution.positionByPosition(),
-                SET.headConvolution(), SET.filters(), VectorModalScan.stepping(),
+                VectorHeadConvolution.positionByPosition(), SET.filters(), VectorModalScan.stepping(),
                 new VectorStateScan(Integer.MAX_VALUE), SET.averageScan(), SET.diagonalScan(),
                 SET.affineScan(), SET.selectiveScan(), SET.cellScan(), SET.unitScan(),
                 VectorMemoryScan.stepping(),

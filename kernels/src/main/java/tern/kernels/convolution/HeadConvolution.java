@@ -18,6 +18,11 @@ public interface HeadConvolution {
     void forward(ThreadTeam team, Tensor query, Tensor key, Tensor value, Tensor taps, Tensor skip, Tensor keys,
             Tensor values, long[] ages, Tensor y);
 
+    /** Whether {@link #forward} gives a position with a past the same bits whatever stands beside it and wherever time is cut. */
+    default boolean positionsAlone() {
+        return false;
+    }
+
     /**
      * Backward of the same map: dQuery, dKey, dValue written; dTaps, dSkip accumulated; dKeys and dValues accumulated in
      * rows before {@code ages}.

@@ -33,7 +33,11 @@ public final class VectorHeadConvolution implements HeadConvolution {
     /** Positions of one vector below which a parallel region costs more than it saves. */
     private static final double WORTH_SHARING = 1 << 13;
 
+    /** Positions that a task of the direct sum takes together. */
+    private static final int POSITIONS = 16;
+
     private final Form form;
+    private final boolean alone;
 
     /** A body that chooses the fastest form. */
     public VectorHeadConvolution() {
@@ -41,7 +45,22 @@ public final class VectorHeadConvolution implements HeadConvolution {
     }
 
     VectorHeadConvolution(Form form) {
+        this(form, false);
+    }
+
+    private VectorHeadConvolution(Form form, boolean alone) {
         this.form = form;
+        this.alone = alone;
+    }
+
+    /** A body whose forward pass over histories gives every position the bits that it has as the only one: by the direct sum. */
+    public static VectorHeadConvolution positionByPosition() {
+        return new VectorHeadConvolution(Form.FASTEST, true);
+    }
+
+    @Override
+    public boolean positionsAlone() {
+        return alone;
     }
 
     /**
@@ -132,7 +151,7 @@ public final class VectorHeadConvolution implements HeadConvolution {
         double transforms = 1 + 2.0 * batch * layout.lanes * layout.chunks * layout.chunks;
         double direct = (layout.even() ? DIRECT_COST : UNEVEN_COST) * batch * time * (before + (time + 1) / 2)
                 * layout.chunks;
-        if (useful == 0 || form == Form.DIRECT
+        if (useful == 0 || form == Form.DIRECT || alone && kept
                 || form == Form.FASTEST && direct < Transforms.cost(size, transforms) + 4.0 * transforms * size) {
             forwardDirectly(team, layout, query, kept ? keys : key, kept ? values : value, taps, skip, key, value, ages,
                     y);
@@ -491,7 +510,9 @@ public final class VectorHeadConvolution implements HeadConvolution {
         int batch = query.dim(0);
         int time = query.dim(1);
         int units = layout.units();
-        int tasks = (units + CHUNK - 1) / CHUNK;
+        int chunks = (units + CHUNK - 1) / CHUNK;
+        int stretches = (time + POSITIONS - 1) / POSITIONS;
+        int tasks = chunks * stretches;
         double positions = 0;
         for (int b = 0; b < batch; b++) {
             positions += (double) time * (Math.min(ages[b] + time, taps.dim(0)) + 1) * units;
@@ -499,8 +520,9 @@ public final class VectorHeadConvolution implements HeadConvolution {
         VectorShuffle<Float> spread = layout.spread();
         ThreadTeam.Task task = (index, scratch) -> {
             int b = index / tasks;
-            int first = index % tasks * CHUNK;
-            for (int t = 0; t < time; t++) {
+            int first = index % chunks * CHUNK;
+            int from = index % tasks / chunks * POSITIONS;
+            for (int t = from; t < Math.min(time, from + POSITIONS); t++) {
                 for (int unit = first; unit < Math.min(units, first + CHUNK); unit++) {
                     attend(layout, unit, b, t, query, keys, values, taps, skip, key, value, ages[b], y, spread);
                 }
