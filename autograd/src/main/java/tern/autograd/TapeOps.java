@@ -68,6 +68,8 @@ import tern.tensor.Workspace;
  */
 public final class TapeOps implements Ops, AutoCloseable {
     private static final double SHARE_OF_NEW = 0.1;
+    /** Pieces of memory that a slice may lie in for its gradient to be added where it stands. */
+    private static final int MOST_PIECES = 16;
 
     private final ThreadTeam team;
     private final Workspace scratch;
@@ -462,12 +464,42 @@ public final class TapeOps implements Ops, AutoCloseable {
         Tensor y = eager.slice(x, axis, from, to);
         if (y != x) {
             record(List.of(x), List.of(y), List.of(), () -> {
+                if (addInPlace(given(y), x, axis < 0 ? x.shape().rank() + axis : axis, from)) {
+                    return;
+                }
                 Tensor dx = results.zeros(x.dtype(), x.shape());
                 EagerOps.unslice(given(y), dx, axis, from);
                 contribute(x, dx);
             });
         }
         return y;
+    }
+
+    /**
+     * Adds what a slice was given to its part of the whole's gradient, if that is there already and lies in a few pieces: a sequence
+     * that is cut into many windows would else be gone through once for each.
+     */
+    private boolean addInPlace(Tensor part, Tensor whole, int axis, int from) {
+        long outer = 1;
+        for (int i = 0; i < axis; i++) {
+            outer *= whole.dim(i);
+        }
+        Optional<Tensor> known = parameters.of(whole)
+                .or(() -> Optional.ofNullable(frame.gradients.get(whole)).filter(one -> pool.holds(one) == 1));
+        if (known.isEmpty() || outer > MOST_PIECES || part.elements() == 0) {
+            return false;
+        }
+        long length = part.bytes() / outer;
+        long step = whole.bytes() / outer;
+        long first = step / whole.dim(axis) * from;
+        Shape shape = Shape.of(Math.toIntExact(part.elements() / outer));
+        for (long piece = 0; piece < outer; piece++) {
+            Tensor into = Tensor.over(whole.dtype(), shape,
+                    known.get().data().asSlice(piece * step + first, length));
+            set(whole).elementwise().add(team, into,
+                    Tensor.over(part.dtype(), shape, part.data().asSlice(piece * length, length)), into);
+        }
+        return true;
     }
 
     @Override

@@ -1,14 +1,21 @@
 package tern.cli.bench;
 
 import java.util.Arrays;
+import java.util.List;
 import java.util.SplittableRandom;
 
 import tern.kernels.KernelSet;
 import tern.kernels.ThreadTeam;
+import tern.mixers.attention.AttentionConfig;
+import tern.mixers.attention.GroupedAttentionConfig;
+import tern.mixers.goldfinch.GptAlphaConfig;
+import tern.mixers.universal.UniversalConfig;
 import tern.model.Parameters;
 import tern.model.Presets;
 import tern.model.Stack;
 import tern.model.StackConfig;
+import tern.sequence.MixerConfig;
+import tern.sequence.SequenceMixer;
 import tern.tensor.DType;
 import tern.tensor.Memory;
 import tern.text.ByteTokenizer;
@@ -43,7 +50,43 @@ public final class TrainBench {
      */
     public static Row measure(String preset, int batch, int time, int threads, int steps, boolean recompute) {
         StackConfig config = Presets.named(preset);
-        int length = time == 0 ? config.context() : Math.min(time, config.context());
+        return measure(preset, config, batch, time == 0 ? config.context() : Math.min(time, config.context()), threads,
+                steps, 3, recompute);
+    }
+
+    /**
+     * Measures the first layer of a preset, its ends and all, on one sequence that is as long as its context then is.
+     *
+     * @param time positions
+     * @param steps measured
+     * @param warming steps before them
+     */
+    public static Row measureOneLayer(String preset, int time, int threads, int steps, int warming) {
+        StackConfig config = Presets.named(preset);
+        StackConfig one = config.withBranches(config.branches().subList(0, Math.min(2, config.branches().size())))
+                .withEnds(config.vocabulary(), time, config.tiedHead(), config.features(), config.readout());
+        return measure(preset, one, 1, time, threads, steps, warming, false);
+    }
+
+    /** The smallest presets whose first layer reads no later positions, and not all of those before each. */
+    public static List<String> recurrent() {
+        return Presets.names().stream().filter(name -> name.endsWith("-micro"))
+                .filter(name -> causal(Presets.named(name)) && !readsAll(Presets.named(name).branches().getFirst()))
+                .toList();
+    }
+
+    private static boolean causal(StackConfig config) {
+        return config.generates() && new Stack(config, Parameters.Source.shapesOnly()).mixers().stream()
+                .allMatch(SequenceMixer::causal);
+    }
+
+    private static boolean readsAll(MixerConfig mixer) {
+        return mixer instanceof AttentionConfig || mixer instanceof GroupedAttentionConfig
+                || mixer instanceof GptAlphaConfig || mixer instanceof UniversalConfig;
+    }
+
+    private static Row measure(String preset, StackConfig config, int batch, int length, int threads, int steps,
+            int warming, boolean recompute) {
         try (Memory memory = new Memory(); ThreadTeam team = new ThreadTeam(threads)) {
             Stack model = new Stack(config, Parameters.Source.initialised(1, DType.F32, memory));
             TrainingConfig training = TrainingConfig.usual(model.parameters().count(), length)
@@ -55,7 +98,7 @@ public final class TrainBench {
                     Trainer trainer = new Trainer(model, training, KernelSet.fastest(), team)) {
                 Windows windows = new RandomWindows(data.split().tokens(Split.ALL, ByteTokenizer.ALL), batch, length,
                         1);
-                for (int i = -3; i < steps; i++) {
+                for (int i = -warming; i < steps; i++) {
                     long begun = System.nanoTime();
                     trainer.step(windows, 1e-4);
                     if (i >= 0) {

@@ -17,41 +17,48 @@ import tern.tensor.Tensor;
 
 /**
  * The memory of all arrangements: rows in, what was read of them out. Parameters: {@code projection.weight} [3D,D], rows of q, k, v; {@code
- * short.weight} [3D,taps]; {@code gates.weight} [3H,D], {@code gates.bias}, rows of θ, η, 1 − α; {@code norm.gain} [D]. Rates start at 0.1,
- * momentum at 0.5, and 1 in 100 is forgotten a position. Immutable.
+ * short.weight} [3D,taps]; {@code gates.weight} [3H,D], {@code gates.bias}, rows of θ, η, 1 − α; {@code norm.gain} [D]. Momentum starts at 0.5,
+ * and 1 in 100 is forgotten a position. Immutable.
  */
 final class LearningMemory {
     private static final double EPSILON = 1e-5;
     private static final double FLOOR = 1e-6;
-    private static final double[] STARTS = {0.1, 0.5, 0.99};
-    /** Largest rate: 2θ stays within 1, where steps along keys of length 1 do not overshoot. */
-    private static final double LARGEST_RATE = 0.5;
+    private static final double MOMENTUM = 0.5;
+    private static final double KEPT = 0.99;
 
     private final int heads;
     private final int width;
     private final int chunk;
+    private final double largestRate;
     private final Projection projection;
     private final ShortFilter filter;
     private final Projection gates;
     private final ReadNorm norm;
     private final Slot slot;
 
-    LearningMemory(int heads, int width, int chunk, int taps, ParameterScope scope) {
+    /**
+     * Declares the parameters.
+     *
+     * @param largestRate what θ stays below; at 1/2 one step along a key of length 1 does not overshoot, n steps at once along the same
+     *            key at 1/(2n)
+     * @param rate where θ starts
+     */
+    LearningMemory(int heads, int width, int chunk, int taps, double largestRate, double rate, ParameterScope scope) {
         this.heads = heads;
         this.width = width;
         this.chunk = chunk;
+        this.largestRate = largestRate;
         this.projection = Projection.into(scope.child("projection"), width, 3 * width, false);
         this.filter = new ShortFilter(scope.child("short"), 3 * width, taps, false);
         this.gates = Projection.biased(scope.child("gates"), width, 3 * heads, Initialiser.fanIn(width),
-                Initialiser.of(row -> start((int) row / heads)));
+                Initialiser.of(row -> start(row < heads ? rate / largestRate : row < 2L * heads ? MOMENTUM : KEPT)));
         int units = width / heads;
         this.norm = new ReadNorm(ReadNorm.Kind.HEAD_LAYER, scope.child("norm"), heads, units, EPSILON);
         this.slot = new Slot.Fixed("memory", Shape.of(heads, 3, units, units));
     }
 
-    /** The bias whose sigmoid is where a gate starts. */
-    private static double start(int gate) {
-        double value = gate == 0 ? STARTS[0] / LARGEST_RATE : STARTS[gate];
+    /** The bias whose sigmoid is this. */
+    private static double start(double value) {
         return Math.log(value / (1 - value));
     }
 
@@ -72,7 +79,7 @@ final class LearningMemory {
                 heads);
         Scanned learnt = ops.memoryScan(unit(ops, streams.get(0)), unit(ops, streams.get(1)),
                 Heads.split(ops, streams.get(2), heads),
-                Heads.split(ops, ops.scale(opened.get(0), LARGEST_RATE), heads),
+                Heads.split(ops, ops.scale(opened.get(0), largestRate), heads),
                 Heads.split(ops, opened.get(1), heads), Heads.split(ops, opened.get(2), heads), chunk, ages, memory);
         return new Learnt(norm.apply(ops, learnt.y()), filtered.state(), learnt.state());
     }

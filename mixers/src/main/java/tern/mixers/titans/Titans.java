@@ -28,9 +28,13 @@ import tern.tensor.Tensor;
  * sections 3 and 4).
  *
  * <p>State: that of the {@linkplain LearningMemory memory}; with attention keys and values of its chunk. Parameters, D = H·K: the memory's;
- * {@code output.weight} [D,D]; with attention {@code attention.weight} [3D,D]; as a gate {@code gate.weight} [D,D]. Immutable.
+ * {@code output.weight} [D,D]; with attention {@code attention.weight} [3D,D]; as a gate {@code gate.weight} [D,D]. Rates
+ * start at 0.1. Immutable.
  */
 public final class Titans implements SequenceMixer {
+    private static final double LARGEST_RATE = 0.5;
+    private static final double RATE = 0.1;
+
     private final TitansConfig config;
     private final int heads;
     private final int units;
@@ -45,7 +49,8 @@ public final class Titans implements SequenceMixer {
         this.heads = config.heads();
         this.units = units;
         int width = at.width();
-        this.memory = new LearningMemory(heads, width, config.chunk(), config.shortFilter(), scope);
+        this.memory = new LearningMemory(heads, width, config.chunk(), config.shortFilter(), LARGEST_RATE, RATE,
+                scope);
         boolean attends = config.arrangement() != Arrangement.MEMORY;
         this.attention = attends ? Optional.of(Projection.into(scope.child("attention"), width, 3 * width, false))
                 : Optional.empty();

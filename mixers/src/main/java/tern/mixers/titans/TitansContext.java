@@ -36,6 +36,11 @@ import tern.tensor.Tensor;
  */
 public final class TitansContext implements SequenceMixer {
     private static final double PERSISTENT_DEVIATION = 0.5;
+    /**
+     * The most that the rates of a segment come to, whose gradients are all taken at one memory: keys may well point the same way, and
+     * steps of 0.1 each then overshoot by more from segment to segment.
+     */
+    private static final double LARGEST_STEP = 0.5;
 
     private final TitansContextConfig config;
     private final int heads;
@@ -55,7 +60,8 @@ public final class TitansContext implements SequenceMixer {
         this.heads = config.heads();
         this.units = units;
         this.width = at.width();
-        this.memory = new LearningMemory(heads, width, config.segment(), config.shortFilter(), scope);
+        this.memory = new LearningMemory(heads, width, config.segment(), config.shortFilter(),
+                LARGEST_STEP / config.segment(), LARGEST_STEP / 2 / config.segment(), scope);
         this.recall = Projection.into(scope.child("recall"), width, width, false);
         this.query = Projection.into(scope.child("query"), width, width, false);
         this.context = Projection.into(scope.child("context"), width, 2 * width, false);

@@ -12,7 +12,11 @@ import org.junit.jupiter.api.Test;
 
 import tern.mixers.Bench;
 import tern.mixers.TapedOps;
+import tern.sequence.Form;
+import tern.sequence.MixerInput;
+import tern.sequence.State;
 import tern.tensor.DType;
+import tern.tensor.Shape;
 import tern.tensor.Tensor;
 import tern.testkit.MixerCase;
 import tern.testkit.MixerContract;
@@ -142,7 +146,8 @@ class TitansTest extends MixerContract {
             }
             for (int k = 0; k < width; k++) {
                 for (int v = 0; v < width; v++) {
-                    momentum[k][v] = gates[1] * momentum[k][v] - 2 * (0.5 * gates[0]) * key[k] * surprise[v];
+                    momentum[k][v] = gates[1] * momentum[k][v]
+                            - 2 * (0.5 / config.segment() * gates[0]) * key[k] * surprise[v];
                     memory[k][v] = gates[2] * memory[k][v] + momentum[k][v];
                 }
             }
@@ -192,6 +197,18 @@ class TitansTest extends MixerContract {
                 }
                 assertThat(bench.y(x)).as(persistent + " persistent rows").containsExactly(expected, within(1e-11));
             }
+        }
+    }
+
+    /** All keys of a segment point the same way, and its gradients are taken at one memory: steps must not overshoot all the same. */
+    @Test
+    void sameInputsDoNotDriveTheMemoryAway() {
+        try (Bench bench = new Bench(TitansContextConfig.of(2, 16), 8, 16, 13)) {
+            Tensor x = bench.memory.zeros(DType.F64, Shape.of(1, 640, 8)).fill(1);
+            State empty = State.empty(bench.mixer.stateLayout(), DType.F64, 1, 0, bench.memory);
+            State last = bench.mixer.mix(Form.PARALLEL, bench.ops.eager(), MixerInput.fresh(x), empty).state();
+            double largest = Arrays.stream(last.slot("memory").toDoubles()).map(Math::abs).max().orElseThrow();
+            assertThat(largest).as("of M, S and the anchor after 40 segments").isBetween(1e-6, 10.0);
         }
     }
 
