@@ -28,7 +28,7 @@ public final class Soak {
     private static final String MODEL = "soak";
     private static final long SETTLE_SECONDS = 30;
     /** Requests of each client, on average, that make a part of the soak. */
-    private static final long LEAST_REQUESTS = 2;
+    private static final long LEAST_REQUESTS = 25;
 
     private final Setting setting;
     private final AtomicLong requests = new AtomicLong();
