@@ -49,15 +49,12 @@ public final class ActivationLanes {
     // A handle that the compiler cannot know in advance keeps loops apart: of two in one method, one is left half inlined.
     private static final Map<Activation, MethodHandle> VALUES = new EnumMap<>(Activation.class);
     private static final Map<Activation, MethodHandle> SLOPES = new EnumMap<>(Activation.class);
-    // The ones that networks are full of have backward loops in one pass, so that memory is met while there is work to do.
+    // The ones that networks are full of have backward loops in one pass, so that memory is met while there is work to do. Those of
+    // gates, with two results, would be too long: the compiler leaves their vectors on the heap.
     private static final MethodType BACKWARD_TYPE = MethodType.methodType(void.class, MemorySegment.class,
             MemorySegment.class, MemorySegment.class, long.class, int.class);
     private static final Map<Activation, MethodHandle> BACKWARD = Map.of(
             Activation.GELU, loop("geluBackward", BACKWARD_TYPE), Activation.SILU, loop("siluBackward", BACKWARD_TYPE));
-    private static final MethodType GATE_TYPE = BACKWARD_TYPE.insertParameterTypes(0, MemorySegment.class,
-            MemorySegment.class);
-    private static final Map<Activation, MethodHandle> GATE_BACKWARD = Map.of(
-            Activation.GELU, loop("geluGateBackward", GATE_TYPE), Activation.SILU, loop("siluGateBackward", GATE_TYPE));
 
     static {
         for (Activation f : Activation.values()) {
@@ -137,7 +134,7 @@ public final class ActivationLanes {
         }
     }
 
-    /** Whether there are loops of {@link #backward} and {@link #gateBackward} for a function. */
+    /** Whether there is a loop of {@link #backward} for a function. */
     static boolean hasBackward(Activation f) {
         return BACKWARD.containsKey(f);
     }
@@ -154,28 +151,6 @@ public final class ActivationLanes {
                 MemorySegment tail = tail(x, end, n - whole, scratch);
                 loop.invokeExact(tail, tail(dy, end, n - whole, scratch), tail, 0L, LENGTH);
                 MemorySegment.copy(tail, 0, dx, end, 4L * (n - whole));
-            }
-        } catch (RuntimeException | Error thrown) {
-            throw thrown;
-        } catch (Throwable impossible) {
-            throw new AssertionError("a loop throws nothing checked", impossible);
-        }
-    }
-
-    /** dx ← f'(x) ⊙ value ⊙ dy, dValue ← f(x) ⊙ dy, for {@code n} floats at a byte offset. */
-    static void gateBackward(Activation f, MemorySegment x, MemorySegment value, MemorySegment dy, MemorySegment dx,
-            MemorySegment dValue, long at, int n, Workspace scratch) {
-        MethodHandle loop = Objects.requireNonNull(GATE_BACKWARD.get(f));
-        int whole = bound(n);
-        long end = at + 4L * whole;
-        try {
-            loop.invokeExact(x, value, dy, dx, dValue, at, whole);
-            if (whole < n) {
-                MemorySegment tail = tail(x, end, n - whole, scratch);
-                MemorySegment gate = tail(value, end, n - whole, scratch);
-                loop.invokeExact(tail, gate, tail(dy, end, n - whole, scratch), tail, gate, 0L, LENGTH);
-                MemorySegment.copy(tail, 0, dx, end, 4L * (n - whole));
-                MemorySegment.copy(gate, 0, dValue, end, 4L * (n - whole));
             }
         } catch (RuntimeException | Error thrown) {
             throw thrown;
@@ -397,12 +372,11 @@ public final class ActivationLanes {
     }
 
     private static FloatVector notBelow(FloatVector x) {
-        return x.blend(-FAR, x.compare(VectorOperators.LT, -FAR));
+        return x.max(-FAR);
     }
 
     private static FloatVector within(FloatVector x, float far) {
-        FloatVector above = x.blend(-far, x.compare(VectorOperators.LT, -far));
-        return above.blend(far, above.compare(VectorOperators.GT, far));
+        return x.max(-far).min(far);
     }
 
     // x·σ(2√(2/π)·(x + 0.044715x³)), the argument of σ negated by its factors.
@@ -468,39 +442,6 @@ public final class ActivationLanes {
             FloatVector gradient = fromMemorySegment(SPECIES, dy, at + 4L * i, ORDER);
             siluSlope(fromMemorySegment(SPECIES, x, at + 4L * i, ORDER)).mul(gradient)
                     .blend(0, gradient.compare(VectorOperators.EQ, 0)).intoMemorySegment(dx, at + 4L * i, ORDER);
-        }
-    }
-
-    private static void geluGateBackward(MemorySegment x, MemorySegment value, MemorySegment dy, MemorySegment dx,
-            MemorySegment dValue, long at, int n) {
-        for (int i = 0; i < n; i += LENGTH) {
-            FloatVector given = fromMemorySegment(SPECIES, x, at + 4L * i, ORDER);
-            FloatVector gradient = fromMemorySegment(SPECIES, dy, at + 4L * i, ORDER);
-            FloatVector in = within(given, GELU_FAR);
-            FloatVector square = in.mul(in);
-            FloatVector argument = geluArgument(in, square);
-            FloatVector small = small(argument);
-            FloatVector inverse = inverse(small);
-            FloatVector sigmoid = sigmoidOf(argument, small, inverse);
-            FloatVector pulled = gradient.mul(fromMemorySegment(SPECIES, value, at + 4L * i, ORDER));
-            geluFactor(in, square).fma(small.mul(inverse).mul(inverse), sigmoid).mul(pulled)
-                    .intoMemorySegment(dx, at + 4L * i, ORDER);
-            gradient.mul(notBelow(given).mul(sigmoid)).intoMemorySegment(dValue, at + 4L * i, ORDER);
-        }
-    }
-
-    private static void siluGateBackward(MemorySegment x, MemorySegment value, MemorySegment dy, MemorySegment dx,
-            MemorySegment dValue, long at, int n) {
-        for (int i = 0; i < n; i += LENGTH) {
-            FloatVector given = fromMemorySegment(SPECIES, x, at + 4L * i, ORDER);
-            FloatVector gradient = fromMemorySegment(SPECIES, dy, at + 4L * i, ORDER);
-            FloatVector in = within(given, SILU_FAR);
-            FloatVector small = small(in);
-            FloatVector inverse = inverse(small);
-            FloatVector sigmoid = sigmoidOf(in, small, inverse);
-            FloatVector pulled = gradient.mul(fromMemorySegment(SPECIES, value, at + 4L * i, ORDER));
-            in.fma(small.mul(inverse).mul(inverse), sigmoid).mul(pulled).intoMemorySegment(dx, at + 4L * i, ORDER);
-            gradient.mul(notBelow(given).mul(sigmoid)).intoMemorySegment(dValue, at + 4L * i, ORDER);
         }
     }
 }

@@ -212,10 +212,6 @@ public final class VectorElementwise implements Elementwise {
         MemorySegment dIn = dGate.data();
         MemorySegment dFactor = dValue.data();
         blocks(team, dy.elements(), (at, n, scratch) -> {
-            if (ActivationLanes.hasBackward(f)) {
-                ActivationLanes.gateBackward(f, in, factor, gradient, dIn, dFactor, at, n, scratch);
-                return;
-            }
             MemorySegment gates = scratch.floatMemory(RUN);
             MemorySegment slopes = scratch.floatMemory(RUN);
             for (int from = 0; from < n; from += RUN) {
