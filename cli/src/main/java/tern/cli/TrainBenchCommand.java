@@ -13,8 +13,6 @@ import tern.cli.bench.TrainBench;
 /** {@code tern bench train}: what a training step costs, and how that grows with the length of a sequence. */
 @Command(name = "train", description = "Tokens per second and peak memory of one training step per preset, or how both grow with the length of a sequence.", mixinStandardHelpOptions = true, sortOptions = false)
 final class TrainBenchCommand implements Callable<Integer> {
-    private static final int WARM_POSITIONS = 40_000;
-
     @Option(names = "--presets", split = ",", description = "Presets to measure; if not given, nano, tiny and small of transformer, hyena, multihyena and modal.")
     private List<String> presets = List.of();
 
@@ -30,6 +28,9 @@ final class TrainBenchCommand implements Callable<Integer> {
     @Option(names = "--steps", defaultValue = "5", description = "Steps measured (${DEFAULT-VALUE}).")
     private int steps;
 
+    @Option(names = "--warm-seconds", paramLabel = "S", defaultValue = "8", description = "Time spent on steps before those that are measured, one at least (${DEFAULT-VALUE}): the compiler takes some seconds to come round to a model.")
+    private double warmSeconds;
+
     @Mixin
     private ThreadOptions threads;
 
@@ -41,8 +42,8 @@ final class TrainBenchCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        if (batch < 1 || time < 0 || steps < 1) {
-            throw new UserError("--batch and --steps must be 1 or more, --time 0 or more");
+        if (batch < 1 || time < 0 || steps < 1 || !(warmSeconds >= 0)) {
+            throw new UserError("--batch and --steps must be 1 or more, --time and --warm-seconds 0 or more");
         }
         int team = threads.count();
         if (!lengths.isEmpty()) {
@@ -53,7 +54,7 @@ final class TrainBenchCommand implements Callable<Integer> {
                 "ms a step",
                 "tokens/s", "peak MiB"));
         for (String preset : presets.isEmpty() ? usual() : presets) {
-            TrainBench.Row row = TrainBench.measure(preset, batch, time, team, steps, recompute);
+            TrainBench.Row row = TrainBench.measure(preset, batch, time, team, steps, warmSeconds, recompute);
             shown.row(row, "%-18s %,12d %6d %6d %12.1f %,12.0f %,10d".formatted(row.preset(), row.parameters(),
                     row.batch(), row.time(), 1e3 * row.seconds(), row.tokensPerSecond(), row.peakBytes() >> 20));
         }
@@ -76,9 +77,7 @@ final class TrainBenchCommand implements Callable<Integer> {
             double seconds = 0;
             double bytes = 0;
             for (int length : lengths) {
-                // The compiler comes round to a length within some thousand positions.
-                int warming = Math.max(1, WARM_POSITIONS / length);
-                TrainBench.Row row = TrainBench.measureOneLayer(preset, length, team, steps, warming);
+                TrainBench.Row row = TrainBench.measureOneLayer(preset, length, team, steps, warmSeconds);
                 double own = row.fastest() / length;
                 double held = (double) row.peakBytes() / length;
                 seconds = seconds == 0 ? own : seconds;

@@ -46,12 +46,14 @@ public final class TrainBench {
      *
      * @param batch sequences a step
      * @param time positions a sequence; 0 for the preset's context
-     * @param steps measured, after three to warm up
+     * @param steps measured
+     * @param warmSeconds spent on steps before them, one at least: the compiler takes some seconds to come round to a model
      */
-    public static Row measure(String preset, int batch, int time, int threads, int steps, boolean recompute) {
+    public static Row measure(String preset, int batch, int time, int threads, int steps, double warmSeconds,
+            boolean recompute) {
         StackConfig config = Presets.named(preset);
         return measure(preset, config, batch, time == 0 ? config.context() : Math.min(time, config.context()), threads,
-                steps, 3, recompute);
+                steps, warmSeconds, recompute);
     }
 
     /**
@@ -59,13 +61,13 @@ public final class TrainBench {
      *
      * @param time positions
      * @param steps measured
-     * @param warming steps before them
+     * @param warmSeconds spent on steps before them, one at least
      */
-    public static Row measureOneLayer(String preset, int time, int threads, int steps, int warming) {
+    public static Row measureOneLayer(String preset, int time, int threads, int steps, double warmSeconds) {
         StackConfig config = Presets.named(preset);
         StackConfig one = config.withBranches(config.branches().subList(0, Math.min(2, config.branches().size())))
                 .withEnds(config.vocabulary(), time, config.tiedHead(), config.features(), config.readout());
-        return measure(preset, one, 1, time, threads, steps, warming, false);
+        return measure(preset, one, 1, time, threads, steps, warmSeconds, false);
     }
 
     /** The smallest presets whose first layer reads no later positions, and not all of those before each. */
@@ -86,7 +88,7 @@ public final class TrainBench {
     }
 
     private static Row measure(String preset, StackConfig config, int batch, int length, int threads, int steps,
-            int warming, boolean recompute) {
+            double warmSeconds, boolean recompute) {
         try (Memory memory = new Memory(); ThreadTeam team = new ThreadTeam(threads)) {
             Stack model = new Stack(config, Parameters.Source.initialised(1, DType.F32, memory));
             TrainingConfig training = TrainingConfig.usual(model.parameters().count(), length)
@@ -98,12 +100,14 @@ public final class TrainBench {
                     Trainer trainer = new Trainer(model, training, KernelSet.fastest(), team)) {
                 Windows windows = new RandomWindows(data.split().tokens(Split.ALL, ByteTokenizer.ALL), batch, length,
                         1);
-                for (int i = -warming; i < steps; i++) {
+                long started = System.nanoTime();
+                do {
+                    trainer.step(windows, 1e-4);
+                } while ((System.nanoTime() - started) * 1e-9 < warmSeconds);
+                for (int i = 0; i < steps; i++) {
                     long begun = System.nanoTime();
                     trainer.step(windows, 1e-4);
-                    if (i >= 0) {
-                        seconds[i] = (System.nanoTime() - begun) * 1e-9;
-                    }
+                    seconds[i] = (System.nanoTime() - begun) * 1e-9;
                 }
                 Arrays.sort(seconds);
                 double median = seconds[steps / 2];
