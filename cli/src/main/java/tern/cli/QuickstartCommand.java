@@ -147,7 +147,9 @@ final class QuickstartCommand implements Callable<Integer> {
 
     /** A line every ten seconds. */
     private void tell(TrainingEvent event, long[] told) {
-        if (event instanceof TrainingEvent.Stepped stepped && System.nanoTime() - told[0] > 10_000_000_000L) {
+        // The first step tells nothing of how long the others will take.
+        if (event instanceof TrainingEvent.Stepped stepped && Double.isFinite(stepped.secondsLeft())
+                && System.nanoTime() - told[0] > 10_000_000_000L) {
             told[0] = System.nanoTime();
             tern.err().printf("     step %d, %.2f bits/byte, %.0f tokens/s, %.0f s left%n", stepped.step(),
                     stepped.bitsPerByte(), stepped.tokensPerSecond(), stepped.secondsLeft());
