@@ -4,6 +4,7 @@ module tern.train {
     requires transitive tern.checkpoint;
     requires transitive tern.tasks;
     requires transitive tern.text;
+    requires java.management;
     requires jdk.management;
     requires tools.jackson.databind;
     requires static org.jspecify;

@@ -42,7 +42,7 @@ public final class TaskRun {
      * A look at a run.
      *
      * @param step updates made
-     * @param seconds spent on training
+     * @param seconds of {@link RunClock} spent on training
      * @param trainingLoss mean of the objective since the last look
      * @param score on the validation set, in the task's metric
      */
@@ -64,7 +64,7 @@ public final class TaskRun {
      * @param parameters trained values
      * @param causal whether the model can read step by step
      * @param positions read in training
-     * @param seconds spent on training
+     * @param seconds of {@link RunClock} spent on training
      * @param cost of a step since the run was last gone on with
      * @param looks in order
      * @param tests the trained length first
@@ -78,7 +78,7 @@ public final class TaskRun {
     }
 
     /**
-     * What a training step takes.
+     * What a training step takes, in time of {@link RunClock}.
      *
      * @param forwardNanos a position, up to the loss: the median over steps; 0 if no step was made
      * @param backwardNanos a position, from the loss to the gradients
@@ -97,7 +97,7 @@ public final class TaskRun {
      * @param team threads to use; not closed by this object
      */
     public TaskRun(TaskPlan plan, KernelSet kernels, ThreadTeam team) {
-        this(plan, kernels, team, System::nanoTime);
+        this(plan, kernels, team, RunClock.of(team));
     }
 
     TaskRun(TaskPlan plan, KernelSet kernels, ThreadTeam team, LongSupplier nanos) {

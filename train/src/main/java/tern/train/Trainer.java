@@ -3,6 +3,7 @@ package tern.train;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 
 import tern.autograd.Gradients;
@@ -36,6 +37,7 @@ public final class Trainer implements AutoCloseable {
     private final TrainingConfig config;
     private final KernelSet kernels;
     private final ThreadTeam team;
+    private final LongSupplier clock;
     private final GradientNoise noise;
     private final DType dtype;
     private final Memory memory = new Memory();
@@ -82,6 +84,7 @@ public final class Trainer implements AutoCloseable {
         this.config = config;
         this.kernels = kernels;
         this.team = team;
+        this.clock = RunClock.of(team);
         this.noise = new GradientNoise(config.noise(), config.noiseDecay());
         List<Parameter> trained = model.parameters().trained();
         this.dtype = model.head().dtype();
@@ -251,16 +254,16 @@ public final class Trainer implements AutoCloseable {
 
     /** Forward and backward of one batch of an update; gives its share of the loss. */
     private double part(int number, Supplier<Tensor> forward) {
-        long begun = System.nanoTime();
+        long begun = clock.getAsLong();
         tape.drop(dropKey(number));
         Tensor mean = forward.get();
         double loss = mean.get(0);
-        long turned = System.nanoTime();
+        long turned = clock.getAsLong();
         tape.backward(mean, 1);
         tape.clear();
         results.reset();
         forwardNanos += turned - begun;
-        backwardNanos += System.nanoTime() - turned;
+        backwardNanos += clock.getAsLong() - turned;
         return loss;
     }
 

@@ -1,11 +1,13 @@
 package tern.cli.compare;
 
 import java.util.List;
+import java.util.stream.IntStream;
 
 import tern.checkpoint.RecordJson;
 import tern.model.Parameters;
 import tern.model.Stack;
 import tern.model.StackConfig;
+import tern.sequence.ChannelMixerConfig;
 
 /** Brings architectures to the same number of parameters by the width of their channel mixing. Stateless. */
 public final class EqualParameters {
@@ -21,12 +23,10 @@ public final class EqualParameters {
 
     /**
      * The architecture with as many parameters as asked for, as nearly as multiples of four channels allow; unchanged where
-     * no branch mixes channels through an inner width, or none is narrow enough.
+     * no branch mixes channels, or none is narrow enough.
      */
     public static StackConfig fitted(StackConfig config, long parameters) {
-        boolean adjustable = config.branches().stream()
-                .anyMatch(branch -> branch instanceof Record record && RecordJson.knows(record.getClass(), "inner"));
-        if (!adjustable) {
+        if (config.branches().stream().noneMatch(ChannelMixerConfig.class::isInstance)) {
             return config;
         }
         long one = count(withInner(config, STEP));
@@ -36,6 +36,9 @@ public final class EqualParameters {
     }
 
     private static StackConfig withInner(StackConfig config, int inner) {
-        return RecordJson.with(config, List.of("branches.*.inner=" + inner));
+        List<String> settings = IntStream.range(0, config.branches().size())
+                .filter(branch -> config.branches().get(branch) instanceof ChannelMixerConfig)
+                .mapToObj(branch -> "branches." + branch + ".inner=" + inner).toList();
+        return RecordJson.with(config, settings);
     }
 }

@@ -5,7 +5,7 @@ import java.util.Optional;
 import tern.mixers.parts.Expect;
 import tern.ops.Activation;
 import tern.sequence.BranchContext;
-import tern.sequence.MixerConfig;
+import tern.sequence.ChannelMixerConfig;
 import tern.sequence.ParameterScope;
 import tern.sequence.SequenceMixer;
 
@@ -21,7 +21,7 @@ import tern.sequence.SequenceMixer;
  * @param outputScale what comes out is multiplied by, if by anything
  */
 public record GatedMlpConfig(int inner, Activation activation, boolean gated, boolean bias, Optional<Double> gateScale,
-        Optional<Double> outputScale) implements MixerConfig {
+        Optional<Double> outputScale) implements ChannelMixerConfig {
     /** Checks the numbers. */
     public GatedMlpConfig {
         Expect.atLeast("mlp", "inner", inner, 1, "2 to 4 times the width is usual");

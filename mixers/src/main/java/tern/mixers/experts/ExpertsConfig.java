@@ -5,7 +5,7 @@ import java.util.Optional;
 import tern.mixers.parts.Expect;
 import tern.ops.Activation;
 import tern.sequence.BranchContext;
-import tern.sequence.MixerConfig;
+import tern.sequence.ChannelMixerConfig;
 import tern.sequence.ParameterScope;
 import tern.sequence.SequenceMixer;
 
@@ -27,7 +27,7 @@ import tern.sequence.SequenceMixer;
  */
 public record ExpertsConfig(int experts, int chosen, int inner, Activation activation, boolean gated, Scoring scoring,
         boolean corrected, Optional<Double> renormalise, double scale, Optional<SharedExpert> shared,
-        Optional<Double> balance) implements MixerConfig {
+        Optional<Double> balance) implements ChannelMixerConfig {
     /** How scores become weights. */
     public enum Scoring {
         /** e^s over the sum of all experts' (Qwen3-Next). */

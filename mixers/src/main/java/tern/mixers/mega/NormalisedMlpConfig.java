@@ -4,7 +4,7 @@ import java.util.Optional;
 
 import tern.mixers.parts.Expect;
 import tern.sequence.BranchContext;
-import tern.sequence.MixerConfig;
+import tern.sequence.ChannelMixerConfig;
 import tern.sequence.ParameterScope;
 
 /**
@@ -22,7 +22,7 @@ import tern.sequence.ParameterScope;
 public record NormalisedMlpConfig(int inner, Normalisation norm, boolean prenorm, Optional<Double> dropout,
         Optional<Double> hiddenDropout, Optional<Boolean> featureDropout, Optional<Boolean> twoHop)
         implements
-            MixerConfig {
+            ChannelMixerConfig {
     /** Checks the numbers. */
     public NormalisedMlpConfig {
         Expect.atLeast("normalised-mlp", "inner", inner, 1, "twice the width is published");

@@ -2,7 +2,7 @@ package tern.mixers.rwkv;
 
 import tern.mixers.parts.Expect;
 import tern.sequence.BranchContext;
-import tern.sequence.MixerConfig;
+import tern.sequence.ChannelMixerConfig;
 import tern.sequence.ParameterScope;
 import tern.sequence.SequenceMixer;
 
@@ -12,7 +12,7 @@ import tern.sequence.SequenceMixer;
  * @param inner F, channels between the projections: 4D in RWKV-4 and 7, 3.5D in 5 and 6
  * @param receptance whether the output is gated by a receptance (versions 4 to 6)
  */
-public record RwkvChannelMixConfig(int inner, boolean receptance) implements MixerConfig {
+public record RwkvChannelMixConfig(int inner, boolean receptance) implements ChannelMixerConfig {
     /** Checks the numbers. */
     public RwkvChannelMixConfig {
         Expect.atLeast("rwkv-channel-mix", "inner", inner, 1, "3.5 to 4 times the width is usual");
