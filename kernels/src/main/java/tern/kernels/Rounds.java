@@ -49,8 +49,8 @@ public final class Rounds implements ThreadTeam.Task {
     public void run(int thread, Workspace scratch) {
         for (int round = 0; round < rounds; round++) {
             if (threads == 1) {
-                for (int index = 0; index < tasks; index++) {
-                    runOne(round, index, scratch);
+                for (int i = 0; i < tasks; i++) {
+                    runOne(round, round % 2 == 0 ? i : tasks - 1 - i, scratch);
                 }
             } else {
                 take(round, thread, threads, scratch);
@@ -61,10 +61,15 @@ public final class Rounds implements ThreadTeam.Task {
         }
     }
 
-    /** Every step-th task from one on, those that nobody has begun. */
+    /**
+     * Every step-th task from one on, those that nobody has begun. Every other round goes backwards, and so first to what the round
+     * before read last: a cache that does not quite hold all of it would else have lost each part just before it is read again.
+     */
     private void take(int round, int from, int step, Workspace scratch) {
         int count = 0;
-        for (int index = from; index < tasks; index += step) {
+        int own = (tasks - from + step - 1) / step;
+        for (int i = 0; i < own; i++) {
+            int index = from + step * (round % 2 == 0 ? i : own - 1 - i);
             int at = LINE * (index + 1);
             if (begun.get(at) == round && begun.compareAndSet(at, round, round + 1L)) {
                 runOne(round, index, scratch);

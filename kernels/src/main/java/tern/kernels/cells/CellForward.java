@@ -186,7 +186,9 @@ final class CellForward {
             return;
         }
         int ready = cell == Cell.GRU_RESET_FIRST ? 2 : cell.gates();
-        for (int gate = 0; gate < ready; gate++) {
+        for (int i = 0; i < ready; i++) {
+            // As in Rounds: first what the position before read last.
+            int gate = round % 2 == 0 ? i : ready - 1 - i;
             boolean late = cell == Cell.GRU && gate == 2;
             int at = (late ? 3 : gate) * n;
             product(gate, before, head, group, panel, panels, products, g, at);
