@@ -194,7 +194,7 @@ public final class LanguageModel implements AutoCloseable {
     /**
      * A fresh batch, in which sequences of different ages step together.
      *
-     * @param seats how many sequences it can hold at once
+     * @param seats how many sequences it can hold at once; memory comes as they are taken
      */
     public LiveBatch batch(int seats) {
         return new LiveBatch(this, seats);

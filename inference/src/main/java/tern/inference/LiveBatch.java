@@ -4,8 +4,10 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.BiFunction;
 
 import tern.model.Outputs;
+import tern.model.SequenceModel;
 import tern.sequence.Form;
 import tern.tensor.DType;
 import tern.tensor.Shape;
@@ -18,16 +20,20 @@ import tern.tensor.Tensor;
 public final class LiveBatch implements AutoCloseable {
     private final LanguageModel model;
     private final Running running;
-    private int seats;
+    private final int seats;
     private final List<Seat> taken = new ArrayList<>();
 
     LiveBatch(LanguageModel model, int seats) {
+        this(model, seats, StateRoom::upTo);
+    }
+
+    LiveBatch(LanguageModel model, int seats, BiFunction<SequenceModel, Integer, StateRoom> room) {
         if (seats < 1) {
             throw new IllegalArgumentException("batch: " + seats + " seats, expected 1 or more");
         }
         this.model = model;
         this.seats = seats;
-        this.running = new Running(model.network(), model.engine(), seats);
+        this.running = new Running(model.network(), model.engine(), room.apply(model.network(), seats));
     }
 
     /** The place of one sequence in the batch, until it leaves. */
@@ -79,7 +85,7 @@ public final class LiveBatch implements AutoCloseable {
                 last.row = row;
                 taken.set(row, last);
             }
-            running.state().clearSequence(taken.size());
+            running.use(taken.size());
             know(Optional.empty());
             row = -1;
         }
@@ -96,33 +102,22 @@ public final class LiveBatch implements AutoCloseable {
         return taken.size();
     }
 
-    /** Bytes of state held in native memory. */
+    /** Bytes of state held in native memory: those of the seats that are taken, and of some that soon may be. */
     public long stateBytes() {
         return running.bytes();
     }
 
-    /** Makes room in every history for so many positions at once, so that later steps need not enlarge them. */
+    /**
+     * Makes room in every history for so many positions at once, so that later steps need not enlarge them. Before anybody sits
+     * that moves nothing.
+     */
     public void reserve(long positions) {
         running.reserve(positions);
     }
 
-    /** Number of seats, taken or not. */
+    /** Number of seats, taken or not. Those never taken hold no memory, but for the next few. */
     public int seats() {
         return seats;
-    }
-
-    /**
-     * Changes the number of seats, and the memory held with it; those who sit stay where they are.
-     *
-     * @throws IllegalArgumentException if there are fewer than are taken, or none
-     */
-    public void resize(int count) {
-        if (count < Math.max(1, taken.size())) {
-            throw new IllegalArgumentException(
-                    "batch: " + count + " seats, expected at least the " + taken.size() + " that are taken, and one");
-        }
-        running.resize(count, taken.size());
-        seats = count;
     }
 
     /**
@@ -136,6 +131,7 @@ public final class LiveBatch implements AutoCloseable {
                     "all " + seats + " seats of the batch are taken; wait for a sequence to leave");
         }
         Seat seat = new Seat(taken.size());
+        running.use(taken.size() + 1);
         running.state().clearSequence(seat.row);
         taken.add(seat);
         return seat;

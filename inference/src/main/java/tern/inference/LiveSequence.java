@@ -41,6 +41,11 @@ public final class LiveSequence implements AutoCloseable {
         return running.bytes();
     }
 
+    /** Makes room in every history for so many positions at once, so that they need not be moved while it is read. */
+    public void reserve(long positions) {
+        running.reserve(positions);
+    }
+
     /**
      * Reads tokens by the parallel form and leaves the same state as stepping through them.
      *

@@ -9,18 +9,14 @@ import tern.model.Passed;
 import tern.model.SequenceModel;
 import tern.sequence.Form;
 import tern.sequence.State;
-import tern.tensor.DType;
-import tern.tensor.Memory;
 import tern.tensor.Shape;
 import tern.tensor.Tensor;
 
 /**
- * The states of up to a fixed number of sequences, in memory of their own, and the one way to move them on. Rows 0..n−1 of
- * every slot are in use. Histories are enlarged by half when they are full; nothing else is ever allocated. Not safe for
- * several threads.
+ * The states of up to a fixed number of sequences, in a {@link StateRoom} of their own, and the one way to move them on. Not
+ * safe for several threads.
  */
 final class Running implements AutoCloseable {
-    private static final int FIRST_CAPACITY = 64;
     /**
      * Numbers of a tensor of positions by width that a model of constant state makes at once, and positions at least. Measured
      * with RWKV-7 of 12x768 in Q8_0: pieces of 256 positions in place of 1,024 are as fast, and the whole process holds 503 MiB at
@@ -31,31 +27,31 @@ final class Running implements AutoCloseable {
 
     private final SequenceModel model;
     private final Engine engine;
-    private final boolean grows;
-    private int rows;
-    private Memory memory = new Memory();
-    private ModelState state;
+    private final StateRoom room;
 
+    /** So many sequences, all in use. */
     Running(SequenceModel model, Engine engine, int rows) {
+        this(model, engine, StateRoom.of(model, rows));
+    }
+
+    Running(SequenceModel model, Engine engine, StateRoom room) {
         this.model = model;
         this.engine = engine;
-        this.rows = rows;
+        this.room = room;
         if (!model.causal()) {
             throw new IllegalArgumentException(
                     "this model reads in both directions: it cannot stream, step or generate;"
                             + " run it on whole sequences, or train a causal one");
         }
-        this.grows = model.stateLayouts().stream().anyMatch(layout -> layout.reserves());
-        this.state = ModelState.empty(model.stateLayouts(), DType.F32, rows, grows ? FIRST_CAPACITY : 0, memory);
     }
 
     ModelState state() {
-        return state;
+        return room.state();
     }
 
     /** Bytes of state held, histories with their reserve. */
     long bytes() {
-        return memory.bytes();
+        return room.bytes();
     }
 
     /**
@@ -71,32 +67,17 @@ final class Running implements AutoCloseable {
     /** Positions of a prompt that are read at once, a power of two. */
     private int longestPiece() {
         int bounded = Integer.highestOneBit(Math.max(SHORTEST_PIECE, PIECE_NUMBERS / model.config().width()));
-        return grows ? LiveSequence.LONGEST_PIECE : Math.min(bounded, LiveSequence.LONGEST_PIECE);
+        return room.grows() ? LiveSequence.LONGEST_PIECE : Math.min(bounded, LiveSequence.LONGEST_PIECE);
     }
 
     /** Room in every history for so many positions. */
     void reserve(long positions) {
-        if (!grows || state.capacity() >= positions) {
-            return;
-        }
-        move(rows, Math.toIntExact(Math.max(positions, state.capacity() + state.capacity() / 2L)), rows);
+        room.reserve(positions);
     }
 
-    /** Room for so many sequences, of which the first {@code used} are kept. */
-    void resize(int count, int used) {
-        move(count, grows ? state.capacity() : 0, used);
-        rows = count;
-    }
-
-    private void move(int count, int capacity, int used) {
-        Memory other = new Memory();
-        ModelState moved = ModelState.empty(model.stateLayouts(), DType.F32, count, capacity, other);
-        for (int row = 0; row < used; row++) {
-            moved.copySequence(state, row, row);
-        }
-        memory.close();
-        memory = other;
-        state = moved;
+    /** So many rows are in use from now on. */
+    void use(int rows) {
+        room.use(rows);
     }
 
     /**
@@ -110,9 +91,10 @@ final class Running implements AutoCloseable {
         int time = ids.dim(1);
         long oldest = 0;
         for (int row = from; row < to; row++) {
-            oldest = Math.max(oldest, state.ages()[row]);
+            oldest = Math.max(oldest, room.state().ages()[row]);
         }
         reserve(oldest + time);
+        ModelState state = room.state();
         long[] ages = new long[to - from];
         System.arraycopy(state.ages(), from, ages, 0, ages.length);
         List<State> views = new ArrayList<>();
@@ -154,6 +136,6 @@ final class Running implements AutoCloseable {
 
     @Override
     public void close() {
-        memory.close();
+        room.close();
     }
 }

@@ -29,6 +29,12 @@ public final class Memory implements Allocator, AutoCloseable {
         return Tensor.over(dtype, shape, segment);
     }
 
+    /** {@inheritDoc} Fresh memory is zeros already: nothing is written, so pages of large blocks come when they are used. */
+    @Override
+    public Tensor zeros(DType dtype, Shape shape) {
+        return allocate(dtype, shape);
+    }
+
     /**
      * Copies of tensors side by side in one block, advised for huge pages where the system {@linkplain #offersHugePages
      * offers} them: for weights that are read again and again from a mapped file. Files are mapped in pages of 4 KiB, and

@@ -21,7 +21,12 @@ final class Pages {
     private static final long HUGE = 2L << 20;
     private static final int READ_WRITE = 3;
     private static final int PRIVATE_ANONYMOUS = 0x22;
+    private static final int WITHOUT_RESERVE = 0x4000;
     private static final int ADVISE_HUGE = 14;
+    private static final int ADVISE_DISCARD = 4;
+    private static final int ADVISE_POPULATE = 23;
+    // Smaller ones are not worth a second address; every page that Linux has is a multiple or divides it.
+    private static final long SMALLEST = 4L << 10;
     private static final Path SETTING = Path.of("/sys/kernel/mm/transparent_hugepage/enabled");
     private static final Optional<LargePages> LARGE = LargePages.find();
 
@@ -43,7 +48,7 @@ final class Pages {
 
     static MemorySegment allocate(Arena arena, long bytes) {
         if (bytes >= 2 * HUGE && LARGE.isPresent()) {
-            Optional<MemorySegment> mapped = LARGE.get().map(arena, bytes);
+            Optional<MemorySegment> mapped = LARGE.get().map(arena, bytes, PRIVATE_ANONYMOUS);
             if (mapped.isPresent()) {
                 return mapped.get();
             }
@@ -55,6 +60,32 @@ final class Pages {
                     + " MiB of off-heap memory from the operating system; use a smaller model, batch or context");
             told.initCause(error);
             throw told;
+        }
+    }
+
+    /** Address space of which pages come when they are written, zeroed; none if the system does not give it. */
+    static Optional<MemorySegment> reserve(Arena arena, long bytes) {
+        return LARGE.flatMap(pages -> pages.map(arena, bytes, PRIVATE_ANONYMOUS | WITHOUT_RESERVE));
+    }
+
+    /** Where the next piece of reserved space may begin after so many bytes: large ones on a huge page. */
+    static long aligned(long at, long bytes) {
+        long unit = bytes >= 2 * HUGE ? HUGE : SMALLEST;
+        return at + unit - 1 & -unit;
+    }
+
+    /** Lets the pages of a part of reserved space come now. Contents stay; others may read and write it meanwhile. */
+    static void populate(MemorySegment part) {
+        long from = part.address() & -SMALLEST;
+        LARGE.ifPresent(pages -> pages.advise(from, part.address() + part.byteSize() - from, ADVISE_POPULATE));
+    }
+
+    /** Gives back the pages that lie within a part of reserved space; they are zeros when they come again. */
+    static void discard(MemorySegment part) {
+        long from = part.address() + SMALLEST - 1 & -SMALLEST;
+        long to = part.address() + part.byteSize() & -SMALLEST;
+        if (to > from) {
+            LARGE.ifPresent(pages -> pages.advise(from, to - from, ADVISE_DISCARD));
         }
     }
 
@@ -75,21 +106,21 @@ final class Pages {
                             linker.downcallHandle(madvise, FunctionDescriptor.of(number, word, word, number))))));
         }
 
-        Optional<MemorySegment> map(Arena arena, long bytes) {
+        Optional<MemorySegment> map(Arena arena, long bytes, int flags) {
             long size = bytes + HUGE;
-            long base = call(mmap, 0L, size, READ_WRITE, PRIVATE_ANONYMOUS, -1, 0L);
+            long base = call(mmap, 0L, size, READ_WRITE, flags, -1, 0L);
             if (base == -1L) {
                 return Optional.empty();
             }
             long aligned = base + HUGE - 1 & -HUGE;
-            advise(aligned, bytes);
+            advise(aligned, bytes, ADVISE_HUGE);
             return Optional
                     .of(MemorySegment.ofAddress(aligned).reinterpret(bytes, arena, ignored -> unmap(base, size)));
         }
 
-        private void advise(long address, long bytes) {
+        private void advise(long address, long bytes, int what) {
             try {
-                int ignoredBecauseOnlyAHint = (int) madvise.invokeExact(address, bytes, ADVISE_HUGE);
+                int ignoredBecauseOnlyAHint = (int) madvise.invokeExact(address, bytes, what);
             } catch (Throwable thrown) {
                 throw new AssertionError("madvise cannot throw", thrown);
             }

@@ -258,6 +258,12 @@ public final class Batcher implements AutoCloseable {
         return grows ? Math.max(SMALLEST_CAPACITY, Integer.highestOneBit(Math.toIntExact(tokens)) << 1) : 0;
     }
 
+    /** How many streams may be in a lane at once. */
+    private int seats(int capacity) {
+        long one = Math.max(1, model.network().stateBytes(capacity));
+        return Math.clamp(settings.streamBytes() / one, 1, settings.maxStreams());
+    }
+
     private void wake() {
         lock.lock();
         try {
@@ -489,6 +495,7 @@ public final class Batcher implements AutoCloseable {
                 nursery.join(reading, from.map(Lease::snapshot));
             } else {
                 LiveSequence sequence = model.sequence();
+                sequence.reserve(job.prompt().length);
                 from.ifPresent(lease -> sequence.restore(lease.snapshot()));
                 reading.sequence = Optional.of(sequence);
                 readings.add(reading);
@@ -634,8 +641,8 @@ public final class Batcher implements AutoCloseable {
             stream.choose(logits, 0, logits.length);
             tokensMade.increment();
             if (stream.deliver()) {
-                lanes.computeIfAbsent(work.capacity, capacity -> new Lane(model, capacity)).join(stream,
-                        lease.snapshot());
+                lanes.computeIfAbsent(work.capacity, capacity -> new Lane(model, capacity, seats(capacity)))
+                        .join(stream, lease.snapshot());
             } else {
                 close(work, i, lease);
             }

@@ -11,7 +11,8 @@ import tern.inference.Snapshot;
 
 /** A batch whose histories have room for the same number of positions, and who sits in it. Confined to the batcher's thread. */
 final class Lane implements AutoCloseable {
-    private static final int FEWEST_SEATS = 4;
+    // An array that would do for so many times as many streams is given up.
+    private static final int SPARE = 4;
     // Logits from which on choosing tokens on several threads is worth it.
     private static final long WORTH_SHARING = 1L << 18;
 
@@ -20,8 +21,9 @@ final class Lane implements AutoCloseable {
     private final List<Stream> streams = new ArrayList<>();
     private float[] logits = new float[0];
 
-    Lane(LanguageModel model, int capacity) {
-        this.batch = model.batch(FEWEST_SEATS);
+    /** @param seats that are ever taken at once */
+    Lane(LanguageModel model, int capacity, int seats) {
+        this.batch = model.batch(seats);
         this.vocabulary = model.network().config().vocabulary();
         batch.reserve(capacity);
     }
@@ -39,9 +41,6 @@ final class Lane implements AutoCloseable {
     }
 
     void join(Stream stream, Snapshot snapshot) {
-        if (batch.size() == batch.seats()) {
-            batch.resize(2 * batch.seats());
-        }
         stream.seat = Optional.of(batch.join(snapshot));
         streams.add(stream);
     }
@@ -53,7 +52,7 @@ final class Lane implements AutoCloseable {
             ids[stream.seat.orElseThrow().row()] = stream.next();
         }
         if (logits.length < ids.length * vocabulary) {
-            logits = new float[Math.multiplyExact(batch.seats(), vocabulary)];
+            logits = new float[room(ids.length)];
         }
         batch.step(ids, logits);
         IntStream each = IntStream.range(0, streams.size());
@@ -67,10 +66,14 @@ final class Lane implements AutoCloseable {
         stream.seat.orElseThrow().leave();
         stream.seat = Optional.empty();
         streams.remove(stream);
-        if (batch.seats() > FEWEST_SEATS && streams.size() <= batch.seats() / 4) {
-            batch.resize(batch.seats() / 2);
+        if (logits.length >= SPARE * room(streams.size())) {
             logits = new float[0];
         }
+    }
+
+    /** Numbers for the logits of so many streams and of some more to come. */
+    private int room(int count) {
+        return Math.multiplyExact(Math.min(batch.seats(), Integer.highestOneBit(Math.max(1, count)) << 1), vocabulary);
     }
 
     @Override

@@ -23,10 +23,10 @@ final class Nursery implements AutoCloseable {
     private float[] logits = new float[0];
 
     Nursery(LanguageModel model, int capacity) {
-        this.batch = model.batch(FEWEST_SEATS);
         this.vocabulary = model.network().config().vocabulary();
         this.most = Math.clamp(MOST_BYTES / Math.max(1, model.network().stateBytes(capacity)), FEWEST_SEATS,
                 MOST_SEATS);
+        this.batch = model.batch(most);
         batch.reserve(capacity);
     }
 
@@ -53,9 +53,6 @@ final class Nursery implements AutoCloseable {
     }
 
     void join(Batcher.Reading reading, Optional<Snapshot> from) {
-        if (batch.size() == batch.seats()) {
-            batch.resize(Math.min(most, 2 * batch.seats()));
-        }
         reading.seat = Optional.of(from.map(batch::join).orElseGet(batch::join));
         readings.add(reading);
     }
