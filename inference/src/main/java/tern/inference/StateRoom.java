@@ -95,7 +95,8 @@ final class StateRoom implements AutoCloseable {
                                 at = false;
                                 return;
                             }
-                            prepare(branch.layout().slots().get(slot), branch.slots().get(slot).slice(ready, ready + 1));
+                            prepare(branch.layout().slots().get(slot),
+                                    branch.slots().get(slot).slice(ready, ready + 1));
                         }
                     }
                 }

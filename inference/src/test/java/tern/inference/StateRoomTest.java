@@ -117,7 +117,7 @@ class StateRoomTest {
     void whereMemoryDoesNotComeAsItIsWrittenRowsAreDoubledAndGivenBack() {
         try (StateRoom room = StateRoom.moving(stack("rwkv7"), 100)) {
             List<Integer> rows = new ArrayList<>();
-            for (int used : new int[]{1, 5, 9, 33, 70, 100, 30, 20, 8, 1}) {
+            for (int used : new int[] {1, 5, 9, 33, 70, 100, 30, 20, 8, 1}) {
                 room.use(used);
                 if (used == 1 && rows.isEmpty()) {
                     slot(room).slice(0, 1).fill(3);
