@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 
@@ -38,11 +39,11 @@ final class CompareCommand implements Callable<Integer> {
     @ParentCommand
     private Tern tern;
 
-    @Option(names = "--task", paramLabel = "NAME[,NAME…]", required = true, split = ",", description = "The task; tern tasks lists them. Of several, each gets a folder of its own in DIR, which then holds an overview.")
-    private List<String> tasks;
+    @Option(names = "--task", paramLabel = "NAME[,NAME…]", split = ",", description = "The task; tern tasks lists them. Of several, each gets a folder of its own in DIR, which then holds an overview.")
+    private List<String> tasks = new ArrayList<>();
 
-    @Option(names = "--presets", paramLabel = "A,B,…", required = true, split = ",", description = "Architectures, such as transformer,hyena,rwkv7 (two layers of 64 channels) or with a size, such as hyena-nano. All get as many parameters as the first, by the width of their channel mixing.")
-    private List<String> presets;
+    @Option(names = "--presets", paramLabel = "A,B,…", split = ",", description = "Architectures, such as transformer,hyena,rwkv7 (two layers of 64 channels) or with a size, such as hyena-nano. All get as many parameters as the first, by the width of their channel mixing.")
+    private List<String> presets = new ArrayList<>();
 
     @Option(names = "--seeds", defaultValue = "3", description = "Runs of each (${DEFAULT-VALUE}).")
     private int seeds;
@@ -55,6 +56,9 @@ final class CompareCommand implements Callable<Integer> {
 
     @Option(names = "--out", paramLabel = "DIR", required = true, description = "Folder for the results.")
     private Path out;
+
+    @Option(names = "--overview", description = "Train nothing: write the overview of all comparisons in DIR's folders, whatever their architectures and budgets.")
+    private boolean overview;
 
     @Option(names = "--set", paramLabel = "KEY=VALUE", arity = "1..*", description = "Change the task (task.length=64 …), all architectures (width=96 …) or the training (learningRate=1e-3, batch=32 …).")
     private List<String> settings = new ArrayList<>();
@@ -70,6 +74,13 @@ final class CompareCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
+        if (overview) {
+            return join();
+        }
+        if (tasks.isEmpty() || presets.isEmpty()) {
+            throw new UserError(
+                    "say what to compare: --task NAME and --presets A,B; or --overview of what lies in --out");
+        }
         if (steps.isPresent() && minutes.isPresent()) {
             throw new UserError("--steps and --budget-minutes exclude one another; give one");
         }
@@ -105,17 +116,46 @@ final class CompareCommand implements Callable<Integer> {
                     Overview.of(comparisons.subList(0, i + 1)).write(out);
                 }
             }
-            if (!json) {
-                tern.out().print(Files.readString(out.resolve("table.md")));
-            }
-            tern.err().println("the report is " + out.resolve("report.html"));
-            return Outcome.OK;
+            return said();
         } catch (TaskRun.Stopped stopped) {
             tern.err().println("interrupted: " + stopped.getMessage() + "; the same command goes on");
             return Outcome.INTERRUPTED;
         } catch (TrainingDiverged diverged) {
             throw new UserError(diverged.getMessage() + "; finished runs stay in " + out, diverged);
         }
+    }
+
+    private int said() throws IOException {
+        if (!json) {
+            tern.out().print(Files.readString(out.resolve("table.md")));
+        }
+        tern.err().println("the report is " + out.resolve("report.html"));
+        return Outcome.OK;
+    }
+
+    /** Of comparisons that were made one by one. */
+    private int join() throws IOException {
+        if (!tasks.isEmpty() || !presets.isEmpty() || !settings.isEmpty() || steps.isPresent() || minutes.isPresent()) {
+            throw new UserError("--overview trains nothing; leave out --task, --presets, --set and budgets");
+        }
+        Map<String, ComparePlan> plans = Files.isDirectory(out) ? Comparison.within(out) : Map.of();
+        if (plans.isEmpty()) {
+            throw new UserError(
+                    out + ": none of its folders holds a comparison; make some with tern compare --task NAME"
+                            + " --presets A,B --out " + out.resolve("NAME"));
+        }
+        try (ThreadTeam team = new ThreadTeam(1)) {
+            List<Comparison> comparisons = new ArrayList<>();
+            for (Map.Entry<String, ComparePlan> each : plans.entrySet()) {
+                ComparePlan plan = each.getValue();
+                comparisons.add(new Comparison(plan,
+                        config(plan.task(), plan.taskSettings()).open(plan.task(),
+                                data.orElse(TasksCommand.usualData())),
+                        out.resolve(each.getKey()), team));
+            }
+            Overview.of(comparisons).write(out);
+        }
+        return said();
     }
 
     private record Opened(Task task, ComparePlan plan) {

@@ -106,8 +106,8 @@ class CompareCommandTest {
         args.addAll(rest);
         assertThat(tern(args.toArray(String[]::new))).as(err::toString).isZero();
         assertThat(out.toString(StandardCharsets.UTF_8)).isEqualTo(Files.readString(all.resolve("table.md")))
-                .contains("| model | mean place | [parity](parity/table.md) | [adding](adding/table.md) |")
-                .contains("| rwkv4 | 1.0 | **").contains("accuracy; 1 steps, 1 of 1 seeds");
+                .contains("| model | ahead of | [parity](parity/table.md) | [adding](adding/table.md) |")
+                .contains("| rwkv4 | 100 | **").contains("accuracy; 1 steps, 1 of 1 seeds");
         assertThat(Files.readString(all.resolve("report.html"))).contains("\"name\":\"adding\"")
                 .doesNotContain("/*DATA*/");
         assertThat(Files.readString(all.resolve("adding/table.md"))).contains("| rwkv4 |");
@@ -117,6 +117,14 @@ class CompareCommandTest {
         assertThat(tern(args.toArray(String[]::new))).as(err::toString).isZero();
         assertThat(said()).contains("rwkv4, seed 1: done before").contains("rwkv4, seed 2: accuracy");
         assertThat(Files.readAllLines(all.resolve("parity/results.jsonl"))).hasSize(2);
+        // Of what lies there, whatever it was asked for: the same two, and now two seeds of one.
+        assertThat(tern("compare", "--overview", "--out", all.toString())).as(err::toString).isZero();
+        assertThat(Files.readString(all.resolve("table.md"))).contains("[adding](adding/table.md)")
+                .contains("accuracy; 1 steps, 2 of 2 seeds").contains("squared error; 1 steps, 1 of 1 seeds");
+        assertThat(tern("compare", "--overview", "--out", folder.resolve("none").toString())).isEqualTo(2);
+        assertThat(said()).contains("none of its folders holds a comparison");
+        assertThat(tern("compare", "--task", "parity", "--out", all.toString())).isEqualTo(2);
+        assertThat(said()).contains("--presets A,B");
     }
 
     /** A needle is looked for at several lengths and depths; guesses stand at every length. */

@@ -1,6 +1,7 @@
 package tern.model;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -383,6 +384,15 @@ public final class Presets {
         List<MixerConfig> blocks = IntStream.range(0, 2 * size.layers)
                 .<MixerConfig>mapToObj(i -> TcnBlockConfig.of(3, 1 << i % doublings)).toList();
         ALL.put("tcn-" + size.name().toLowerCase(Locale.ROOT), StackConfig.of(size.width, size.context, blocks));
+    }
+
+    /** A preset's name without its size: {@code transformer} of {@code transformer-tiny}. */
+    public static String family(String preset) {
+        int last = preset.lastIndexOf('-');
+        String size = preset.substring(last + 1).toUpperCase(Locale.ROOT);
+        return last > 0 && Arrays.stream(Size.values()).anyMatch(known -> known.name().equals(size))
+                ? preset.substring(0, last)
+                : preset;
     }
 
     /** All names, family by family within a size. */

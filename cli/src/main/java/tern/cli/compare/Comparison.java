@@ -8,7 +8,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.function.BooleanSupplier;
+import java.util.stream.Stream;
 
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.json.JsonMapper;
@@ -148,6 +150,11 @@ public final class Comparison {
         return task;
     }
 
+    /** The last part of the folder's name. */
+    String folderName() {
+        return String.valueOf(folder.toAbsolutePath().normalize().getFileName());
+    }
+
     /** What is to be done. */
     ComparePlan plan() {
         return plan;
@@ -192,6 +199,21 @@ public final class Comparison {
         }
         write(runs);
         return runs;
+    }
+
+    /** The plans of the comparisons in the folders of a folder, by the names of these. */
+    public static Map<String, ComparePlan> within(Path folder) throws IOException {
+        Map<String, ComparePlan> plans = new TreeMap<>();
+        try (Stream<Path> folders = Files.list(folder)) {
+            for (Path each : folders.toList()) {
+                Path file = each.resolve(PLAN_FILE);
+                if (Files.exists(file)) {
+                    plans.put(String.valueOf(each.getFileName()),
+                            RecordJson.read(ComparePlan.class, Files.readString(file), file.toString()));
+                }
+            }
+        }
+        return plans;
     }
 
     private void claim() throws IOException {

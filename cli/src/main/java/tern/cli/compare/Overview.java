@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalDouble;
 
@@ -15,14 +16,16 @@ import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 import tern.checkpoint.AtomicFiles;
+import tern.model.Presets;
 import tern.tasks.Baseline;
 import tern.tasks.Metric;
 import tern.tasks.Task;
 import tern.train.ReportPage;
 
 /**
- * Several tasks beside one another: a row an architecture, best mean place first, a column a task at its trained length.
- * Immutable.
+ * Several tasks beside one another: a row an architecture, a column a task at its trained length. Tasks may have been given to
+ * different architectures; who was ahead of the largest share of the others, over the tasks it was given, stands first. One
+ * architecture in two sizes is one row. Immutable.
  */
 public final class Overview {
     private static final String TEMPLATE = "overview.html";
@@ -34,10 +37,12 @@ public final class Overview {
     /**
      * One task.
      *
+     * @param folder of its comparison
      * @param scores mean over seeds, of architectures that were run
      * @param guess the best trivial one
      */
-    private record Column(Task task, ComparePlan plan, Map<String, Double> scores, Map<String, List<RunRecord>> runs,
+    private record Column(String folder, Task task, ComparePlan plan, Map<String, Double> scores,
+            Map<String, List<RunRecord>> runs,
             Baseline guess) {
         /** Where an architecture stands, 1 the best; those that are equal share their places. */
         double place(String preset) {
@@ -47,6 +52,11 @@ public final class Overview {
             return better + (equal + 1) / 2;
         }
 
+        /** What share of the others an architecture is ahead of; half of those that are equal count. */
+        double ahead(String preset) {
+            return scores.size() == 1 ? 1 : (scores.size() - place(preset)) / (scores.size() - 1);
+        }
+
         private double signed(double score) {
             return task.metric().higherIsBetter() ? score : -score;
         }
@@ -54,13 +64,11 @@ public final class Overview {
 
     private Overview(List<Column> columns) {
         this.columns = columns;
-        this.presets = columns.getFirst().plan.presets().stream()
-                .filter(preset -> columns.stream().anyMatch(column -> column.scores.containsKey(preset)))
-                .sorted(Comparator.comparingDouble(preset -> meanPlace(preset).orElse(Double.POSITIVE_INFINITY)))
-                .toList();
+        this.presets = columns.stream().flatMap(column -> column.scores.keySet().stream()).distinct()
+                .sorted(Comparator.comparingDouble(preset -> -ahead(preset).orElse(-1))).toList();
     }
 
-    /** Of what is done of these comparisons; one or more, of the same architectures. */
+    /** Of what is done of these comparisons, one or more. */
     public static Overview of(List<Comparison> comparisons) throws IOException {
         List<Column> columns = new ArrayList<>();
         for (Comparison comparison : comparisons) {
@@ -70,14 +78,17 @@ public final class Overview {
             for (String preset : comparison.plan().presets()) {
                 List<RunRecord> own = CompareTable.of(preset, done);
                 if (!own.isEmpty()) {
-                    scores.put(preset, own.stream().mapToDouble(RunRecord::score).average().orElseThrow());
-                    runs.put(preset, own);
+                    scores.put(Presets.family(preset),
+                            own.stream().mapToDouble(RunRecord::score).average().orElseThrow());
+                    runs.put(Presets.family(preset), own);
                 }
             }
             Task task = comparison.task();
             Comparator<Baseline> byValue = Comparator.comparingDouble(Baseline::value);
-            columns.add(new Column(task, comparison.plan(), scores, runs, task.baselines(task.testLengths().getFirst())
-                    .stream().max(task.metric().higherIsBetter() ? byValue : byValue.reversed()).orElseThrow()));
+            columns.add(new Column(comparison.folderName(), task, comparison.plan(), scores, runs,
+                    task.baselines(task.testLengths().getFirst())
+                            .stream().max(task.metric().higherIsBetter() ? byValue : byValue.reversed())
+                            .orElseThrow()));
         }
         return new Overview(columns);
     }
@@ -90,24 +101,25 @@ public final class Overview {
         }
     }
 
-    /** The mean of an architecture's places, if it was run on every task. */
-    private OptionalDouble meanPlace(String preset) {
-        return columns.stream().allMatch(column -> column.scores.containsKey(preset))
-                ? columns.stream().mapToDouble(column -> column.place(preset)).average()
-                : OptionalDouble.empty();
+    /** The mean of the shares that an architecture is ahead of, if it was given half of the tasks at least. */
+    private OptionalDouble ahead(String preset) {
+        List<Column> own = columns.stream().filter(column -> column.scores.containsKey(preset)).toList();
+        return 2 * own.size() < columns.size() ? OptionalDouble.empty()
+                : own.stream().mapToDouble(column -> column.ahead(preset)).average();
     }
 
     private String markdown() {
         StringBuilder text = new StringBuilder("# ").append(columns.size()).append(" tasks, ").append(presets.size())
-                .append(" architectures\n\nMeans over seeds at the trained length, equal parameters; best mean place first, the")
-                .append(" best of each task in bold. Accuracy in per cent, otherwise bits a symbol or squared errors, which are")
-                .append(" better when less.\n\n| model | mean place |");
+                .append(" architectures\n\nMeans over seeds at the trained length, equal parameters. First who was ahead of the")
+                .append(" largest share of the others, in per cent, mean over tasks; the best of each task in bold. Accuracy in per cent, otherwise bits a symbol or squared errors, which are")
+                .append(" better when less.\n\n| model | ahead of |");
         columns.forEach(column -> text.append(' ').append(link(column)).append(" |"));
         text.append("\n|---|---|").append("---|".repeat(columns.size())).append('\n');
         for (String preset : presets) {
-            OptionalDouble place = meanPlace(preset);
+            OptionalDouble ahead = ahead(preset);
             text.append("| ").append(preset).append(" | ")
-                    .append(place.isPresent() ? CompareTable.decimal(place.getAsDouble()) : "–").append(" |");
+                    .append(ahead.isPresent() ? String.format(Locale.ROOT, "%.0f", 100 * ahead.getAsDouble()) : "–")
+                    .append(" |");
             for (Column column : columns) {
                 Double score = column.scores.get(preset);
                 String shown = score == null ? "–" : CompareTable.shown(column.task.metric(), score);
@@ -129,14 +141,14 @@ public final class Overview {
     }
 
     private static String link(Column column) {
-        return "[" + column.task.name() + "](" + column.task.name() + "/table.md)";
+        return "[" + column.folder + "](" + column.folder + "/table.md)";
     }
 
     private ObjectNode data() {
         ObjectNode data = JSON.createObjectNode();
         ArrayNode tasks = data.putArray("tasks");
         for (Column column : columns) {
-            tasks.addObject().put("name", column.task.name()).put("description", column.task.description())
+            tasks.addObject().put("name", column.folder).put("description", column.task.description())
                     .put("metric", column.task.metric().title()).put("budget", column.plan.budget())
                     .put("seeds", column.plan.seeds()).put("length", column.task.length())
                     .put("guess", CompareTable.shown(column.task.metric(), column.guess.value()))
@@ -145,7 +157,7 @@ public final class Overview {
         ArrayNode models = data.putArray("models");
         for (String preset : presets) {
             ObjectNode model = models.addObject().put("name", preset);
-            meanPlace(preset).ifPresent(place -> model.put("place", place));
+            ahead(preset).ifPresent(share -> model.put("ahead", share));
             ArrayNode cells = model.putArray("cells");
             for (Column column : columns) {
                 cell(cells.addObject(), column, preset);
