@@ -922,7 +922,8 @@ public final class TapeOps implements Ops, AutoCloseable {
         layers.layers().forEach(layer -> inputs.addAll(List.of(layer.weight(), layer.bias())));
         boolean wanted = frame.recording && inputs.stream().anyMatch(this::isActive);
         List<Tensor> inner = new ArrayList<>();
-        for (Dilations.Layer layer : layers.layers().subList(0, wanted ? layers.layers().size() - 1 : 0)) {
+        boolean read = wanted && set(x).dilatedConvolution().readsInner(x, layers, rings);
+        for (Dilations.Layer layer : layers.layers().subList(0, read ? layers.layers().size() - 1 : 0)) {
             inner.add(results.allocate(x.dtype(), x.shape().withLast(layer.outputs())));
         }
         Dilated dilated = eager.dilatedConvolution(x, layers, inner, rings.stream().map(results::copyOf).toList(),

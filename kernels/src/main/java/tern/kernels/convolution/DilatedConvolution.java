@@ -13,7 +13,8 @@ public interface DilatedConvolution {
      * layer, position p in row p mod rows.
      *
      * @param x [B,T,C]
-     * @param inner what layers 1 … read, g¹ …, [B,T,…] each, written; empty if nobody wants them
+     * @param inner what layers 1 … read, g¹ …, [B,T,…] each, written; empty if nobody wants them, as {@link #backward} does not
+     *            where {@link #readsInner} says so
      * @param rings [B,(K−1)·d,inputs] each, updated in place, or of 0 rows: zeros before x and nothing kept
      * @param ages positions before x of each sequence
      * @param y [B,T,O] written
@@ -27,10 +28,18 @@ public interface DilatedConvolution {
     }
 
     /**
+     * Whether {@link #backward} reads what layers 1 … read, as forward wrote it; where not, it makes that again from x, the same
+     * bits, and takes no tensors of it.
+     */
+    default boolean readsInner(Tensor x, Dilations layers, List<Tensor> rings) {
+        return true;
+    }
+
+    /**
      * The way back. Sums over positions run in single precision over some rows and in double precision over these sums, in an
      * order fixed by the shapes.
      *
-     * @param inner as forward wrote them
+     * @param inner as forward wrote them; may be empty unless {@link #readsInner}
      * @param rings as they were before forward
      * @param dNextRings gradients of the rings that forward gave back, of 0 rows where they are 0
      */

@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 
 import tern.kernels.lanes.Lanes;
+import tern.ops.Activation;
 import tern.ops.Dilations;
 import tern.tensor.Tensor;
 
@@ -22,6 +23,8 @@ record DilatedPlan(Dilations layers, int batch, int time, int channels, boolean 
     /** Rows of a block at least and at most: the latter is also how many terms single precision may sum. */
     private static final int SHORTEST_BLOCK = 512;
     private static final int LONGEST_BLOCK = 2048;
+    /** Bytes of one vector of channels that a core keeps at hand. */
+    private static final long AT_ONCE = 1L << 21;
 
     static DilatedPlan of(Tensor x, Dilations layers, List<Tensor> rings) {
         int time = x.dim(1);
@@ -41,6 +44,23 @@ record DilatedPlan(Dilations layers, int batch, int time, int channels, boolean 
                 Math.max(1, Math.min(time, (SHORTEST_BLOCK + group - 1) / group * group)));
     }
 
+    /**
+     * Whether what all layers read and their slopes stay in cache for a whole call, so that the way back makes them again
+     * rather than read what forward wrote down.
+     */
+    boolean fitsAtOnce() {
+        long rows = 2L * depth() * time;
+        for (int rowsBefore : before) {
+            rows += rowsBefore;
+        }
+        return time <= LONGEST_BLOCK && rows * Lanes.BYTES <= AT_ONCE;
+    }
+
+    /** The same with the whole call as one block. */
+    DilatedPlan atOnce() {
+        return new DilatedPlan(layers, batch, time, channels, ringed, taps, before, Math.max(1, time));
+    }
+
     /** Number of layers. */
     int depth() {
         return taps.length;
@@ -53,6 +73,11 @@ record DilatedPlan(Dilations layers, int batch, int time, int channels, boolean 
 
     Dilations.Layer layer(int l) {
         return layers.layers().get(l);
+    }
+
+    /** Whether a layer is one that {@link ThreeTaps} are for. */
+    boolean threeTaps(int l) {
+        return taps[l] == 3 && layers.residual() && layers.activation() != Activation.IDENTITY;
     }
 
     /** Bytes from a row that a tap meets to the one that the next meets. */

@@ -89,6 +89,26 @@ final class DilatedRows {
             }
         }
 
+        /** slopes ← f'(out), from their beginning; out ← f(out), plus the rows beside if residual. */
+        record ValueAndSlope(Activation f, boolean residual, MemorySegment beside, long besideAt,
+                MemorySegment slopes) implements Ending {
+            @Override
+            public void made(MemorySegment out, long outAt, long row, int rows) {
+                if (f != Activation.IDENTITY || residual) {
+                    ActivationLanes.valueAndSlope(f, out, outAt + row, residual, beside, besideAt + row, slopes, row,
+                            rows * LENGTH);
+                }
+            }
+        }
+
+        /** slopes ← f'(out), from their beginning. */
+        record SlopeAlone(Activation f, MemorySegment slopes) implements Ending {
+            @Override
+            public void made(MemorySegment out, long outAt, long row, int rows) {
+                ActivationLanes.slopes(f, out, outAt + row, slopes, row, rows * LENGTH);
+            }
+        }
+
         /** out ← f'(out) ⊙ the rows beside. */
         record Slope(Activation f, MemorySegment beside, long besideAt) implements Ending {
             @Override
@@ -98,13 +118,22 @@ final class DilatedRows {
         }
     }
 
+    /** into ← a ⊙ b, both from their beginning. */
+    static void multiply(MemorySegment a, MemorySegment b, int rows, MemorySegment into, long to) {
+        for (int i = 0; i < rows; i++) {
+            long row = (long) i * BYTES;
+            fromMemorySegment(SPECIES, a, row, ORDER).mul(fromMemorySegment(SPECIES, b, row, ORDER))
+                    .intoMemorySegment(into, to + row, ORDER);
+        }
+    }
+
     /** Bias + Σ_k tap_k·g_(t − k steps) for {@code rows} rows from {@code at} on, by whichever loop reads least. */
     static void convolve(MemorySegment g, long at, long step, MemorySegment taps, long firstTap, int count, long bias,
             int rows, MemorySegment out, long outAt, Ending ending) {
         int apart = (int) (Math.abs(step) / BYTES);
         int done = 0;
         int group = 4 * apart;
-        if (count >= 3 && rows >= group) {
+        if (count > 3 && rows >= group) {
             int together = Math.max(1, TILE / group) * group;
             for (; rows - done >= group; done += Math.min(together, (rows - done) / group * group)) {
                 int tile = Math.min(together, (rows - done) / group * group);
@@ -114,13 +143,48 @@ final class DilatedRows {
         for (int tile; done < rows; done += tile) {
             tile = Math.min(TILE, rows - done);
             long o = (long) done * BYTES;
-            int fours = tile / 4;
-            fourTogether(g, at + o, step, taps, firstTap, count, bias, fours, out, outAt + o);
-            for (int row = 4 * fours; row < tile; row++) {
-                long last = o + (long) row * BYTES;
-                one(g, at + last, step, taps, firstTap, count, bias, out, outAt + last);
+            if (count == 3) {
+                three(g, at + o, step, taps, firstTap, bias, tile, out, outAt + o);
+            } else if (count == 2) {
+                two(g, at + o, step, taps, firstTap, bias, tile, out, outAt + o);
+            } else {
+                int fours = tile / 4;
+                fourTogether(g, at + o, step, taps, firstTap, count, bias, fours, out, outAt + o);
+                for (int row = 4 * fours; row < tile; row++) {
+                    long last = o + (long) row * BYTES;
+                    one(g, at + last, step, taps, firstTap, count, bias, out, outAt + last);
+                }
             }
             ending.made(out, outAt, o, tile);
+        }
+    }
+
+    /** Of few taps the rows are read faster again than kept. */
+    private static void three(MemorySegment g, long at, long step, MemorySegment taps, long firstTap, long bias,
+            int rows, MemorySegment out, long outAt) {
+        FloatVector start = fromMemorySegment(SPECIES, taps, bias, ORDER);
+        FloatVector u = fromMemorySegment(SPECIES, taps, firstTap, ORDER);
+        FloatVector v = fromMemorySegment(SPECIES, taps, firstTap + BYTES, ORDER);
+        FloatVector w = fromMemorySegment(SPECIES, taps, firstTap + 2 * BYTES, ORDER);
+        for (int i = 0; i < rows; i++) {
+            long row = (long) i * BYTES;
+            FloatVector sum = fromMemorySegment(SPECIES, g, at + row, ORDER).fma(u, start);
+            sum = fromMemorySegment(SPECIES, g, at + row - step, ORDER).fma(v, sum);
+            fromMemorySegment(SPECIES, g, at + row - 2 * step, ORDER).fma(w, sum).intoMemorySegment(out, outAt + row,
+                    ORDER);
+        }
+    }
+
+    private static void two(MemorySegment g, long at, long step, MemorySegment taps, long firstTap, long bias,
+            int rows, MemorySegment out, long outAt) {
+        FloatVector start = fromMemorySegment(SPECIES, taps, bias, ORDER);
+        FloatVector u = fromMemorySegment(SPECIES, taps, firstTap, ORDER);
+        FloatVector v = fromMemorySegment(SPECIES, taps, firstTap + BYTES, ORDER);
+        for (int i = 0; i < rows; i++) {
+            long row = (long) i * BYTES;
+            FloatVector sum = fromMemorySegment(SPECIES, g, at + row, ORDER).fma(u, start);
+            fromMemorySegment(SPECIES, g, at + row - step, ORDER).fma(v, sum).intoMemorySegment(out, outAt + row,
+                    ORDER);
         }
     }
 

@@ -171,6 +171,11 @@ public final class VectorDilatedConvolution implements DilatedConvolution {
     }
 
     @Override
+    public boolean readsInner(Tensor x, Dilations layers, List<Tensor> rings) {
+        return !layers.depthwise() || !DilatedPlan.of(x, layers, rings).fitsAtOnce();
+    }
+
+    @Override
     public void backward(ThreadTeam team, Tensor x, Dilations layers, List<Tensor> inner, List<Tensor> rings,
             long[] ages, Tensor dy, List<Tensor> dNextRings, Slopes slopes) {
         Workspace.Mark mark = team.scratch().mark();
@@ -237,7 +242,9 @@ public final class VectorDilatedConvolution implements DilatedConvolution {
 
     private static void depthwiseBackward(ThreadTeam team, Tensor x, Dilations layers, List<Tensor> inner,
             List<Tensor> rings, long[] ages, Tensor dy, List<Tensor> dNextRings, Slopes slopes) {
-        DilatedPlan plan = DilatedPlan.of(x, layers, rings);
+        DilatedPlan blocks = DilatedPlan.of(x, layers, rings);
+        boolean again = blocks.fitsAtOnce();
+        DilatedPlan plan = again ? blocks.atOnce() : blocks;
         int[] place = new int[plan.depth()];
         int rows = 0;
         long products = 0;
@@ -247,7 +254,7 @@ public final class VectorDilatedConvolution implements DilatedConvolution {
             products += 3L * plan.taps()[l] * x.elements();
         }
         Tensor sums = team.scratch().allocate(DType.F64, Shape.of(plan.batch(), rows, plan.channels()));
-        DilatedBackward backward = new DilatedBackward(plan, x, inner, rings, ages, dy, dNextRings, slopes, sums,
+        DilatedBackward backward = new DilatedBackward(plan, again, x, inner, rings, ages, dy, dNextRings, slopes, sums,
                 place);
         each(team, plan.batch() * plan.columns(), products, backward::run);
         for (int l = 0; l < place.length; l++) {

@@ -43,6 +43,16 @@ public final class ActivationLanes {
     // Where σ with e^(−|x|) from Lanes.expWithin has become 0 or 1: of x itself, and of the argument of GELU's, which is 88 here.
     private static final float SILU_FAR = 88;
     private static final float GELU_FAR = 10.03f;
+    private static final float LOWEST = -87;
+    private static final float LOG2_E = 1.44269504f;
+    private static final float ROUND = 12582912;
+    private static final float LN2_HIGH = 0.693359375f;
+    private static final float LN2_LOW = -2.12194440e-4f;
+    private static final float EXP_2 = 0.4999999403953552f;
+    private static final float EXP_3 = 0.16666515171527863f;
+    private static final float EXP_4 = 0.04166845604777336f;
+    private static final float EXP_5 = 0.008369418792426586f;
+    private static final float EXP_6 = 0.0013813144760206342f;
 
     private static final MethodType OUT = MethodType.methodType(void.class, MemorySegment.class, long.class, int.class);
     private static final MethodType IN_AND_OUT = OUT.insertParameterTypes(0, MemorySegment.class, long.class);
@@ -174,6 +184,27 @@ public final class ActivationLanes {
         }
     }
 
+    /** slopes ← f'(x), for {@code n} floats of whole vectors at byte offsets. */
+    public static void slopes(Activation f, MemorySegment x, long at, MemorySegment slopes, long slopesAt, int n) {
+        run(SLOPES, f, x, at, slopes, slopesAt, n);
+    }
+
+    /**
+     * slopes ← f'(x), then x ← f(x) + beside, or f(x) if nothing is added, for {@code n} floats of whole vectors at byte
+     * offsets; the bits of {@link #valueAndAdd}. Of IDENTITY no slopes are written.
+     */
+    public static void valueAndSlope(Activation f, MemorySegment x, long at, boolean add, MemorySegment beside,
+            long besideAt, MemorySegment slopes, long slopesAt, int n) {
+        if (f == Activation.SILU && add) {
+            addSiluAndSlope(x, at, beside, besideAt, slopes, slopesAt, n);
+            return;
+        }
+        if (f != Activation.IDENTITY) {
+            run(SLOPES, f, x, at, slopes, slopesAt, n);
+        }
+        valueAndAdd(f, x, at, add, beside, besideAt, n);
+    }
+
     /** x ← f'(x) ⊙ beside, for {@code n} floats of whole vectors at byte offsets. */
     public static void slopeTimes(Activation f, MemorySegment x, long at, MemorySegment beside, long besideAt, int n) {
         if (f == Activation.SILU) {
@@ -190,10 +221,66 @@ public final class ActivationLanes {
 
     private static void addSilu(MemorySegment x, long at, MemorySegment beside, long besideAt, int n) {
         for (int i = 0; i < n; i += LENGTH) {
-            silu(fromMemorySegment(SPECIES, x, at + 4L * i, ORDER))
-                    .add(fromMemorySegment(SPECIES, beside, besideAt + 4L * i, ORDER))
+            siluPlus(fromMemorySegment(SPECIES, x, at + 4L * i, ORDER),
+                    fromMemorySegment(SPECIES, beside, besideAt + 4L * i, ORDER))
                     .intoMemorySegment(x, at + 4L * i, ORDER);
         }
+    }
+
+    private static void addSiluAndSlope(MemorySegment x, long at, MemorySegment beside, long besideAt,
+            MemorySegment slopes, long slopesAt, int n) {
+        for (int i = 0; i < n; i += LENGTH) {
+            FloatVector in = fromMemorySegment(SPECIES, x, at + 4L * i, ORDER);
+            FloatVector e = siluExponential(in);
+            FloatVector inverse = inverse(e);
+            siluPlus(in, inverse, fromMemorySegment(SPECIES, beside, besideAt + 4L * i, ORDER))
+                    .intoMemorySegment(x, at + 4L * i, ORDER);
+            siluSlope(in, e, inverse).intoMemorySegment(slopes, slopesAt + 4L * i, ORDER);
+        }
+    }
+
+    /** SiLU(x) + beside, within 2 units in the last place of the larger of the two. */
+    public static FloatVector siluPlus(FloatVector x, FloatVector beside) {
+        return siluPlus(x, inverse(siluExponential(x)), beside);
+    }
+
+    /** {@link #siluPlus(FloatVector, FloatVector)} from 1/(1 + e^(−x)). */
+    public static FloatVector siluPlus(FloatVector x, FloatVector inverse, FloatVector beside) {
+        return above(x).fma(inverse, beside);
+    }
+
+    /** e^(−x), finite and 0 at the ends, for the three that are made of it. */
+    public static FloatVector siluExponential(FloatVector x) {
+        return expOfMinus(below(above(x)));
+    }
+
+    /** The slope of SiLU from e = e^(−x) and s = 1/(1 + e): s + x·s·(1 − s), where e·s is 1 − s without cancellation. */
+    public static FloatVector siluSlope(FloatVector x, FloatVector e, FloatVector inverse) {
+        return e.mul(inverse).fma(below(above(x)), FloatVector.broadcast(SPECIES, 1)).mul(inverse);
+    }
+
+    // Where e^(−x) and what it is divided by are still finite and normal, and silu is 0 beside anything it is added to.
+    private static FloatVector above(FloatVector x) {
+        return x.blend(LOWEST, x.compare(VectorOperators.LT, LOWEST));
+    }
+
+    private static FloatVector below(FloatVector x) {
+        return x.blend(SILU_FAR, x.compare(VectorOperators.GT, SILU_FAR));
+    }
+
+    // Lanes.expWithin of −x with the signs in the constants, for x between −87 and 88, of which it makes 0.
+    private static FloatVector expOfMinus(FloatVector x) {
+        FloatVector rounded = x.fma(FloatVector.broadcast(SPECIES, -LOG2_E), FloatVector.broadcast(SPECIES, ROUND));
+        FloatVector n = rounded.sub(ROUND);
+        FloatVector r = n.fma(FloatVector.broadcast(SPECIES, LN2_LOW),
+                n.fma(FloatVector.broadcast(SPECIES, LN2_HIGH), x));
+        FloatVector q = r.fma(FloatVector.broadcast(SPECIES, EXP_6), FloatVector.broadcast(SPECIES, -EXP_5));
+        q = q.fma(r, FloatVector.broadcast(SPECIES, EXP_4));
+        q = q.fma(r, FloatVector.broadcast(SPECIES, -EXP_3));
+        q = q.fma(r, FloatVector.broadcast(SPECIES, EXP_2));
+        FloatVector power = rounded.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23).add(0x3F800000)
+                .reinterpretAsFloats();
+        return q.fma(r.mul(r), FloatVector.broadcast(SPECIES, 1).sub(r)).mul(power);
     }
 
     private static void add(MemorySegment x, long at, MemorySegment beside, long besideAt, int n) {
@@ -421,7 +508,8 @@ public final class ActivationLanes {
         return expWithin(x.abs().neg());
     }
 
-    private static FloatVector inverse(FloatVector small) {
+    /** 1/(1 + e). */
+    public static FloatVector inverse(FloatVector small) {
         return FloatVector.broadcast(SPECIES, 1).div(small.add(1));
     }
 

@@ -1,10 +1,11 @@
 package tern.kernels.recurrence;
 
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 import static tern.kernels.lanes.Lanes.BYTES;
 import static tern.kernels.lanes.Lanes.LENGTH;
+import static tern.kernels.lanes.Lanes.ORDER;
+import static tern.kernels.lanes.Lanes.SPECIES;
 import static tern.kernels.lanes.Lanes.first;
-import static tern.kernels.lanes.Lanes.load;
-import static tern.kernels.lanes.Lanes.store;
 
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
@@ -98,71 +99,76 @@ public final class VectorDiagonalScan implements DiagonalScan {
     private static void gather(MemorySegment from, long at, long stride, MemorySegment into, int count,
             VectorMask<Float> mask) {
         for (int t = 0; t < count; t++) {
-            store(load(from, at + t * stride, mask), into, (long) t * BYTES);
+            fromMemorySegment(SPECIES, from, at + t * stride, ORDER, mask).intoMemorySegment(into, (long) t * BYTES,
+                    ORDER);
         }
     }
 
     private static void scatter(MemorySegment from, MemorySegment into, long at, long stride, int count,
             VectorMask<Float> mask) {
         for (int t = 0; t < count; t++) {
-            store(load(from, (long) t * BYTES), into, at + t * stride, mask);
+            fromMemorySegment(SPECIES, from, (long) t * BYTES, ORDER).intoMemorySegment(into, at + t * stride, ORDER,
+                    mask);
         }
     }
 
     private static void advance(Diagonal system, long mode, MemorySegment inputs, MemorySegment sums, int count,
             MemorySegment state, long stateAt, VectorMask<Float> mask) {
-        FloatVector decay = load(system.decay().data(), mode, mask);
-        FloatVector gain = load(system.gain().data(), mode, mask);
-        FloatVector weight = load(system.weight().data(), mode, mask);
-        FloatVector h = load(state, stateAt, mask);
+        FloatVector decay = fromMemorySegment(SPECIES, system.decay().data(), mode, ORDER, mask);
+        FloatVector gain = fromMemorySegment(SPECIES, system.gain().data(), mode, ORDER, mask);
+        FloatVector weight = fromMemorySegment(SPECIES, system.weight().data(), mode, ORDER, mask);
+        FloatVector h = fromMemorySegment(SPECIES, state, stateAt, ORDER, mask);
         for (int t = 0; t < count; t++) {
             long row = (long) t * BYTES;
-            h = decay.fma(h, gain.mul(load(inputs, row)));
-            store(weight.fma(h, load(sums, row)), sums, row);
+            h = decay.fma(h, gain.mul(fromMemorySegment(SPECIES, inputs, row, ORDER)));
+            weight.fma(h, fromMemorySegment(SPECIES, sums, row, ORDER)).intoMemorySegment(sums, row, ORDER);
         }
-        store(h, state, stateAt, mask);
+        h.intoMemorySegment(state, stateAt, ORDER, mask);
     }
 
     private static void advanceTwo(Diagonal system, long mode, long next, MemorySegment inputs, MemorySegment sums,
             int count, MemorySegment state, long stateAt, VectorMask<Float> mask) {
-        FloatVector decay = load(system.decay().data(), mode, mask);
-        FloatVector gain = load(system.gain().data(), mode, mask);
-        FloatVector weight = load(system.weight().data(), mode, mask);
-        FloatVector decay1 = load(system.decay().data(), mode + next, mask);
-        FloatVector gain1 = load(system.gain().data(), mode + next, mask);
-        FloatVector weight1 = load(system.weight().data(), mode + next, mask);
-        FloatVector h = load(state, stateAt, mask);
-        FloatVector h1 = load(state, stateAt + next, mask);
+        FloatVector decay = fromMemorySegment(SPECIES, system.decay().data(), mode, ORDER, mask);
+        FloatVector gain = fromMemorySegment(SPECIES, system.gain().data(), mode, ORDER, mask);
+        FloatVector weight = fromMemorySegment(SPECIES, system.weight().data(), mode, ORDER, mask);
+        FloatVector decay1 = fromMemorySegment(SPECIES, system.decay().data(), mode + next, ORDER, mask);
+        FloatVector gain1 = fromMemorySegment(SPECIES, system.gain().data(), mode + next, ORDER, mask);
+        FloatVector weight1 = fromMemorySegment(SPECIES, system.weight().data(), mode + next, ORDER, mask);
+        FloatVector h = fromMemorySegment(SPECIES, state, stateAt, ORDER, mask);
+        FloatVector h1 = fromMemorySegment(SPECIES, state, stateAt + next, ORDER, mask);
         for (int t = 0; t < count; t++) {
             long row = (long) t * BYTES;
-            FloatVector x = load(inputs, row);
+            FloatVector x = fromMemorySegment(SPECIES, inputs, row, ORDER);
             h = decay.fma(h, gain.mul(x));
             h1 = decay1.fma(h1, gain1.mul(x));
-            store(weight1.fma(h1, weight.fma(h, load(sums, row))), sums, row);
+            weight1.fma(h1, weight.fma(h, fromMemorySegment(SPECIES, sums, row, ORDER))).intoMemorySegment(sums, row,
+                    ORDER);
         }
-        store(h, state, stateAt, mask);
-        store(h1, state, stateAt + next, mask);
+        h.intoMemorySegment(state, stateAt, ORDER, mask);
+        h1.intoMemorySegment(state, stateAt + next, ORDER, mask);
     }
 
     private static void turn(Diagonal system, long mode, MemorySegment inputs, MemorySegment sums, int count,
             MemorySegment state, long realAt, long imaginaryAt, VectorMask<Float> mask) {
-        FloatVector decay = load(system.decay().data(), mode, mask);
-        FloatVector turn = load(system.decayImaginary().data(), mode, mask);
-        FloatVector gain = load(system.gain().data(), mode, mask);
-        FloatVector weight = load(system.weight().data(), mode, mask);
-        FloatVector against = load(system.weightImaginary().data(), mode, mask).neg();
+        FloatVector decay = fromMemorySegment(SPECIES, system.decay().data(), mode, ORDER, mask);
+        FloatVector turn = fromMemorySegment(SPECIES, system.decayImaginary().data(), mode, ORDER, mask);
+        FloatVector gain = fromMemorySegment(SPECIES, system.gain().data(), mode, ORDER, mask);
+        FloatVector weight = fromMemorySegment(SPECIES, system.weight().data(), mode, ORDER, mask);
+        FloatVector against = fromMemorySegment(SPECIES, system.weightImaginary().data(), mode, ORDER, mask).neg();
         FloatVector back = turn.neg();
-        FloatVector real = load(state, realAt, mask);
-        FloatVector imaginary = load(state, imaginaryAt, mask);
+        FloatVector real = fromMemorySegment(SPECIES, state, realAt, ORDER, mask);
+        FloatVector imaginary = fromMemorySegment(SPECIES, state, imaginaryAt, ORDER, mask);
         for (int t = 0; t < count; t++) {
             long row = (long) t * BYTES;
-            FloatVector turned = decay.fma(real, back.fma(imaginary, gain.mul(load(inputs, row))));
+            FloatVector turned = decay.fma(real,
+                    back.fma(imaginary, gain.mul(fromMemorySegment(SPECIES, inputs, row, ORDER))));
             imaginary = decay.fma(imaginary, turn.mul(real));
             real = turned;
-            store(against.fma(imaginary, weight.fma(real, load(sums, row))), sums, row);
+            against.fma(imaginary, weight.fma(real, fromMemorySegment(SPECIES, sums, row, ORDER)))
+                    .intoMemorySegment(sums, row, ORDER);
         }
-        store(real, state, realAt, mask);
-        store(imaginary, state, imaginaryAt, mask);
+        real.intoMemorySegment(state, realAt, ORDER, mask);
+        imaginary.intoMemorySegment(state, imaginaryAt, ORDER, mask);
     }
 
     // ── backward ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -263,37 +269,38 @@ public final class VectorDiagonalScan implements DiagonalScan {
                     step == 0 ? imaginaryAt - realAt : BYTES, mask);
             return;
         }
-        FloatVector decay = load(system.decay().data(), mode, mask);
-        FloatVector gain = load(system.gain().data(), mode, mask);
-        FloatVector h = load(begins, realAt);
+        FloatVector decay = fromMemorySegment(SPECIES, system.decay().data(), mode, ORDER, mask);
+        FloatVector gain = fromMemorySegment(SPECIES, system.gain().data(), mode, ORDER, mask);
+        FloatVector h = fromMemorySegment(SPECIES, begins, realAt, ORDER);
         if (step > 0) {
-            store(h, into, intoAt - step);
+            h.intoMemorySegment(into, intoAt - step, ORDER);
         }
         for (int t = 0; t < count; t++) {
-            h = decay.fma(h, gain.mul(load(inputs, (long) t * BYTES)));
-            store(h, into, intoAt + t * step);
+            h = decay.fma(h, gain.mul(fromMemorySegment(SPECIES, inputs, (long) t * BYTES, ORDER)));
+            h.intoMemorySegment(into, intoAt + t * step, ORDER);
         }
     }
 
     private static void turningStates(Diagonal system, long mode, MemorySegment inputs, int count,
             MemorySegment begins, long realAt, long imaginaryAt, MemorySegment into, long intoAt, long step,
             long imaginaryStep, VectorMask<Float> mask) {
-        FloatVector decay = load(system.decay().data(), mode, mask);
-        FloatVector turn = load(system.decayImaginary().data(), mode, mask);
+        FloatVector decay = fromMemorySegment(SPECIES, system.decay().data(), mode, ORDER, mask);
+        FloatVector turn = fromMemorySegment(SPECIES, system.decayImaginary().data(), mode, ORDER, mask);
         FloatVector back = turn.neg();
-        FloatVector gain = load(system.gain().data(), mode, mask);
-        FloatVector real = load(begins, realAt);
-        FloatVector imaginary = load(begins, imaginaryAt);
+        FloatVector gain = fromMemorySegment(SPECIES, system.gain().data(), mode, ORDER, mask);
+        FloatVector real = fromMemorySegment(SPECIES, begins, realAt, ORDER);
+        FloatVector imaginary = fromMemorySegment(SPECIES, begins, imaginaryAt, ORDER);
         if (step > 0) {
-            store(real, into, intoAt - step);
-            store(imaginary, into, intoAt - step + imaginaryStep);
+            real.intoMemorySegment(into, intoAt - step, ORDER);
+            imaginary.intoMemorySegment(into, intoAt - step + imaginaryStep, ORDER);
         }
         for (int t = 0; t < count; t++) {
-            FloatVector turned = decay.fma(real, back.fma(imaginary, gain.mul(load(inputs, (long) t * BYTES))));
+            FloatVector turned = decay.fma(real,
+                    back.fma(imaginary, gain.mul(fromMemorySegment(SPECIES, inputs, (long) t * BYTES, ORDER))));
             imaginary = decay.fma(imaginary, turn.mul(real));
             real = turned;
-            store(real, into, intoAt + t * step);
-            store(imaginary, into, intoAt + t * step + imaginaryStep);
+            real.intoMemorySegment(into, intoAt + t * step, ORDER);
+            imaginary.intoMemorySegment(into, intoAt + t * step + imaginaryStep, ORDER);
         }
     }
 
@@ -301,68 +308,68 @@ public final class VectorDiagonalScan implements DiagonalScan {
     private static void retreat(Diagonal system, long mode, MemorySegment inputs, MemorySegment given,
             MemorySegment found, int count, MemorySegment states, MemorySegment dState, long dStateAt,
             MemorySegment parts, VectorMask<Float> mask) {
-        FloatVector decay = load(system.decay().data(), mode, mask);
-        FloatVector gain = load(system.gain().data(), mode, mask);
-        FloatVector weight = load(system.weight().data(), mode, mask);
-        FloatVector dDecay = FloatVector.zero(Lanes.SPECIES);
-        FloatVector dGain = FloatVector.zero(Lanes.SPECIES);
-        FloatVector dWeight = FloatVector.zero(Lanes.SPECIES);
-        FloatVector carried = load(dState, dStateAt, mask);
+        FloatVector decay = fromMemorySegment(SPECIES, system.decay().data(), mode, ORDER, mask);
+        FloatVector gain = fromMemorySegment(SPECIES, system.gain().data(), mode, ORDER, mask);
+        FloatVector weight = fromMemorySegment(SPECIES, system.weight().data(), mode, ORDER, mask);
+        FloatVector dDecay = FloatVector.zero(SPECIES);
+        FloatVector dGain = FloatVector.zero(SPECIES);
+        FloatVector dWeight = FloatVector.zero(SPECIES);
+        FloatVector carried = fromMemorySegment(SPECIES, dState, dStateAt, ORDER, mask);
         for (int t = count - 1; t >= 0; t--) {
             long row = (long) t * BYTES;
-            FloatVector dy = load(given, row);
-            dWeight = dy.fma(load(states, 2 * row + 2L * BYTES), dWeight);
+            FloatVector dy = fromMemorySegment(SPECIES, given, row, ORDER);
+            dWeight = dy.fma(fromMemorySegment(SPECIES, states, 2 * row + 2L * BYTES, ORDER), dWeight);
             carried = weight.fma(dy, carried);
-            store(gain.fma(carried, load(found, row)), found, row);
-            dGain = carried.fma(load(inputs, row), dGain);
-            dDecay = carried.fma(load(states, 2 * row), dDecay);
+            gain.fma(carried, fromMemorySegment(SPECIES, found, row, ORDER)).intoMemorySegment(found, row, ORDER);
+            dGain = carried.fma(fromMemorySegment(SPECIES, inputs, row, ORDER), dGain);
+            dDecay = carried.fma(fromMemorySegment(SPECIES, states, 2 * row, ORDER), dDecay);
             carried = decay.mul(carried);
         }
-        store(carried, dState, dStateAt, mask);
-        store(dDecay, parts, 0);
-        store(dGain, parts, 2L * BYTES);
-        store(dWeight, parts, 3L * BYTES);
+        carried.intoMemorySegment(dState, dStateAt, ORDER, mask);
+        dDecay.intoMemorySegment(parts, 0, ORDER);
+        dGain.intoMemorySegment(parts, 2L * BYTES, ORDER);
+        dWeight.intoMemorySegment(parts, 3L * BYTES, ORDER);
     }
 
     private static void turnBack(Diagonal system, long mode, MemorySegment inputs, MemorySegment given,
             MemorySegment found, int count, MemorySegment states, MemorySegment dState, long realAt, long imaginaryAt,
             MemorySegment parts, VectorMask<Float> mask) {
-        FloatVector decay = load(system.decay().data(), mode, mask);
-        FloatVector turn = load(system.decayImaginary().data(), mode, mask);
-        FloatVector gain = load(system.gain().data(), mode, mask);
-        FloatVector weight = load(system.weight().data(), mode, mask);
-        FloatVector against = load(system.weightImaginary().data(), mode, mask).neg();
-        FloatVector dDecay = FloatVector.zero(Lanes.SPECIES);
-        FloatVector dTurn = FloatVector.zero(Lanes.SPECIES);
-        FloatVector dGain = FloatVector.zero(Lanes.SPECIES);
-        FloatVector dWeight = FloatVector.zero(Lanes.SPECIES);
-        FloatVector dAgainst = FloatVector.zero(Lanes.SPECIES);
-        FloatVector real = load(dState, realAt, mask);
-        FloatVector imaginary = load(dState, imaginaryAt, mask);
+        FloatVector decay = fromMemorySegment(SPECIES, system.decay().data(), mode, ORDER, mask);
+        FloatVector turn = fromMemorySegment(SPECIES, system.decayImaginary().data(), mode, ORDER, mask);
+        FloatVector gain = fromMemorySegment(SPECIES, system.gain().data(), mode, ORDER, mask);
+        FloatVector weight = fromMemorySegment(SPECIES, system.weight().data(), mode, ORDER, mask);
+        FloatVector against = fromMemorySegment(SPECIES, system.weightImaginary().data(), mode, ORDER, mask).neg();
+        FloatVector dDecay = FloatVector.zero(SPECIES);
+        FloatVector dTurn = FloatVector.zero(SPECIES);
+        FloatVector dGain = FloatVector.zero(SPECIES);
+        FloatVector dWeight = FloatVector.zero(SPECIES);
+        FloatVector dAgainst = FloatVector.zero(SPECIES);
+        FloatVector real = fromMemorySegment(SPECIES, dState, realAt, ORDER, mask);
+        FloatVector imaginary = fromMemorySegment(SPECIES, dState, imaginaryAt, ORDER, mask);
         for (int t = count - 1; t >= 0; t--) {
             long row = (long) t * BYTES;
-            FloatVector dy = load(given, row);
-            dWeight = dy.fma(load(states, 2 * row + 2L * BYTES), dWeight);
-            dAgainst = dy.fma(load(states, 2 * row + 3L * BYTES), dAgainst);
+            FloatVector dy = fromMemorySegment(SPECIES, given, row, ORDER);
+            dWeight = dy.fma(fromMemorySegment(SPECIES, states, 2 * row + 2L * BYTES, ORDER), dWeight);
+            dAgainst = dy.fma(fromMemorySegment(SPECIES, states, 2 * row + 3L * BYTES, ORDER), dAgainst);
             real = weight.fma(dy, real);
             imaginary = against.fma(dy, imaginary);
-            store(gain.fma(real, load(found, row)), found, row);
-            dGain = real.fma(load(inputs, row), dGain);
-            FloatVector before = load(states, 2 * row);
-            FloatVector beforeImaginary = load(states, 2 * row + BYTES);
+            gain.fma(real, fromMemorySegment(SPECIES, found, row, ORDER)).intoMemorySegment(found, row, ORDER);
+            dGain = real.fma(fromMemorySegment(SPECIES, inputs, row, ORDER), dGain);
+            FloatVector before = fromMemorySegment(SPECIES, states, 2 * row, ORDER);
+            FloatVector beforeImaginary = fromMemorySegment(SPECIES, states, 2 * row + BYTES, ORDER);
             dDecay = real.fma(before, imaginary.fma(beforeImaginary, dDecay));
             dTurn = imaginary.fma(before, dTurn).sub(real.mul(beforeImaginary));
             FloatVector back = decay.fma(real, turn.mul(imaginary));
             imaginary = decay.mul(imaginary).sub(turn.mul(real));
             real = back;
         }
-        store(real, dState, realAt, mask);
-        store(imaginary, dState, imaginaryAt, mask);
-        store(dDecay, parts, 0);
-        store(dTurn, parts, BYTES);
-        store(dGain, parts, 2L * BYTES);
-        store(dWeight, parts, 3L * BYTES);
-        store(dAgainst.neg(), parts, 4L * BYTES);
+        real.intoMemorySegment(dState, realAt, ORDER, mask);
+        imaginary.intoMemorySegment(dState, imaginaryAt, ORDER, mask);
+        dDecay.intoMemorySegment(parts, 0, ORDER);
+        dTurn.intoMemorySegment(parts, BYTES, ORDER);
+        dGain.intoMemorySegment(parts, 2L * BYTES, ORDER);
+        dWeight.intoMemorySegment(parts, 3L * BYTES, ORDER);
+        dAgainst.neg().intoMemorySegment(parts, 4L * BYTES, ORDER);
     }
 
     private static void total(MemorySegment parts, Tensor totals, int n, boolean complex) {
@@ -405,15 +412,16 @@ public final class VectorDiagonalScan implements DiagonalScan {
 
     private static void tap(MemorySegment large, MemorySegment small, long smallAt, int modes, boolean complex,
             MemorySegment taps, long at, VectorMask<Float> mask) {
-        FloatVector sum = FloatVector.zero(Lanes.SPECIES);
+        FloatVector sum = FloatVector.zero(SPECIES);
         for (int n = 0; n < modes; n++) {
-            sum = load(large, 2L * n * BYTES).fma(load(small, smallAt + 2L * n * ANCHOR * BYTES), sum);
+            sum = fromMemorySegment(SPECIES, large, 2L * n * BYTES, ORDER)
+                    .fma(fromMemorySegment(SPECIES, small, smallAt + 2L * n * ANCHOR * BYTES, ORDER), sum);
         }
         for (int n = 0; complex && n < modes; n++) {
-            sum = sum.sub(load(large, (2L * n + 1) * BYTES)
-                    .mul(load(small, smallAt + (2L * n * ANCHOR + 1) * BYTES)));
+            sum = sum.sub(fromMemorySegment(SPECIES, large, (2L * n + 1) * BYTES, ORDER)
+                    .mul(fromMemorySegment(SPECIES, small, smallAt + (2L * n * ANCHOR + 1) * BYTES, ORDER)));
         }
-        store(sum, taps, at, mask);
+        sum.intoMemorySegment(taps, at, ORDER, mask);
     }
 
     @Override
@@ -464,25 +472,26 @@ public final class VectorDiagonalScan implements DiagonalScan {
     // Σ dk·λ^b and Σ b·dk·λ^b over one anchor's lags b: real parts, imaginary parts, likewise of the second.
     private static void correlate(MemorySegment dTaps, MemorySegment small, long smallAt, int count, boolean complex,
             MemorySegment found) {
-        FloatVector real = FloatVector.zero(Lanes.SPECIES);
-        FloatVector imaginary = FloatVector.zero(Lanes.SPECIES);
-        FloatVector laterReal = FloatVector.zero(Lanes.SPECIES);
-        FloatVector laterImaginary = FloatVector.zero(Lanes.SPECIES);
+        FloatVector real = FloatVector.zero(SPECIES);
+        FloatVector imaginary = FloatVector.zero(SPECIES);
+        FloatVector laterReal = FloatVector.zero(SPECIES);
+        FloatVector laterImaginary = FloatVector.zero(SPECIES);
         for (int lag = 0; lag < count; lag++) {
-            FloatVector given = load(dTaps, (long) lag * BYTES);
-            FloatVector part = given.mul(load(small, smallAt + 2L * lag * BYTES));
+            FloatVector given = fromMemorySegment(SPECIES, dTaps, (long) lag * BYTES, ORDER);
+            FloatVector part = given.mul(fromMemorySegment(SPECIES, small, smallAt + 2L * lag * BYTES, ORDER));
             real = real.add(part);
             laterReal = part.fma(Lanes.all(lag), laterReal);
             if (complex) {
-                FloatVector turned = given.mul(load(small, smallAt + (2L * lag + 1) * BYTES));
+                FloatVector turned = given
+                        .mul(fromMemorySegment(SPECIES, small, smallAt + (2L * lag + 1) * BYTES, ORDER));
                 imaginary = imaginary.add(turned);
                 laterImaginary = turned.fma(Lanes.all(lag), laterImaginary);
             }
         }
-        store(real, found, 0);
-        store(imaginary, found, BYTES);
-        store(laterReal, found, 2L * BYTES);
-        store(laterImaginary, found, 3L * BYTES);
+        real.intoMemorySegment(found, 0, ORDER);
+        imaginary.intoMemorySegment(found, BYTES, ORDER);
+        laterReal.intoMemorySegment(found, 2L * BYTES, ORDER);
+        laterImaginary.intoMemorySegment(found, 3L * BYTES, ORDER);
     }
 
     /**

@@ -36,6 +36,11 @@ public final class SteadyDilatedConvolution implements DilatedConvolution {
     }
 
     @Override
+    public boolean readsInner(Tensor x, Dilations layers, List<Tensor> rings) {
+        return body.readsInner(x, layers, rings);
+    }
+
+    @Override
     public void backward(ThreadTeam team, Tensor x, Dilations layers, List<Tensor> inner, List<Tensor> rings,
             long[] ages, Tensor dy, List<Tensor> dNextRings, Slopes slopes) {
         body.backward(team, x, layers, inner, rings, ages, dy, dNextRings, slopes);
