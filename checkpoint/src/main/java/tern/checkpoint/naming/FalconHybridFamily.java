@@ -108,9 +108,9 @@ final class FalconHybridFamily implements Family {
     private static MixerConfig attention(Shapes shapes, HuggingFaceConfig told) throws MalformedFileException {
         String own = FIRST + "self_attn.";
         int headWidth = shapes.headWidth(told, own + "q_proj.weight");
-        return new GroupedAttentionConfig(shapes.heads(own + "q_proj.weight", headWidth),
+        return told.stretched(new GroupedAttentionConfig(shapes.heads(own + "q_proj.weight", headWidth),
                 shapes.heads(own + "k_proj.weight", headWidth), headWidth,
                 told.stretchedRopeBase(ROPE_BASE), headWidth, false, Optional.empty(), told.number("key_multiplier", 1),
-                shapes.has(own + "q_proj.bias"), shapes.has(own + "o_proj.bias")).withYarn(told.yarn());
+                shapes.has(own + "q_proj.bias"), shapes.has(own + "o_proj.bias")));
     }
 }

@@ -3,6 +3,7 @@ package tern.checkpoint.naming;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
@@ -13,6 +14,8 @@ import tools.jackson.databind.json.JsonMapper;
 
 import tern.checkpoint.MalformedFileException;
 import tern.checkpoint.TensorFile;
+import tern.mixers.attention.GroupedAttentionConfig;
+import tern.mixers.attention.Slowed;
 import tern.mixers.attention.Yarn;
 
 /**
@@ -68,15 +71,77 @@ record HuggingFaceConfig(TensorFile file) {
         return ropeBase(otherwise, List.of("default", "mrope"), "\"default\"");
     }
 
-    /** {@link #ropeBase} of a model whose positions may be stretched as {@link #yarn} tells. */
+    /** {@link #ropeBase} of a model whose positions may be stretched as {@link #stretched} tells. */
     double stretchedRopeBase(double otherwise) throws MalformedFileException {
-        return ropeBase(otherwise, List.of("default", "mrope", "yarn"), "\"default\", \"yarn\"");
+        return ropeBase(otherwise, List.of("default", "mrope", "yarn", "linear", "llama3", "longrope", "su"),
+                "\"default\", \"yarn\", \"linear\", \"llama3\", \"longrope\"");
     }
 
-    /** How positions are stretched to texts longer than those trained on, if they are. */
-    Optional<Yarn> yarn() throws MalformedFileException {
+    /** The attention with positions stretched to texts longer than those trained on, if they are. */
+    GroupedAttentionConfig stretched(GroupedAttentionConfig plain) throws MalformedFileException {
+        return plain.stretched(yarn(), slowed(plain.ropeBase(), plain.rotaryWidth()));
+    }
+
+    private String kind(String group) throws MalformedFileException {
+        return word(group + ".rope_type", word(group + ".type", "default"));
+    }
+
+    private Optional<Slowed> slowed(double base, int width) throws MalformedFileException {
         for (String group : List.of("rope_parameters", "rope_scaling")) {
-            if (!word(group + ".rope_type", word(group + ".type", "default")).equals("yarn")) {
+            try {
+                switch (kind(group)) {
+                    case "linear" -> {
+                        return Optional.of(Slowed.linear(number(group + ".factor", 1), width));
+                    }
+                    case "llama3" -> {
+                        return Optional.of(Slowed.llama3(number(group + ".factor", 8),
+                                number(group + ".low_freq_factor", 1), number(group + ".high_freq_factor", 4),
+                                (int) number(group + ".original_max_position_embeddings", 8192), base, width));
+                    }
+                    // The second is what early files of Phi-3 call it.
+                    case "longrope", "su" -> {
+                        return Optional.of(longRope(group));
+                    }
+                    default -> {
+                    }
+                }
+            } catch (IllegalArgumentException wrong) {
+                throw new MalformedFileException(path() + ": \"" + group + "\": " + wrong.getMessage());
+            }
+        }
+        return Optional.empty();
+    }
+
+    /** The original length stands within the group, or, with the factor that follows from it, outside; or the whole length is it. */
+    private Slowed longRope(String group) throws MalformedFileException {
+        double longest = number("max_position_embeddings", 0);
+        double outside = number("original_max_position_embeddings", 0);
+        double inside = number(group + ".original_max_position_embeddings", 0);
+        double original = outside > 0 ? outside : inside > 0 ? inside : longest;
+        double told = number(group + ".factor", longest / original);
+        double factor = outside > 0 ? longest / outside : told;
+        double reads = outside > 0 || inside > 0 ? longest : original * factor;
+        return Slowed.longRope(numbers(group + ".short_factor"), numbers(group + ".long_factor"),
+                Math.round(original), Math.round(reads),
+                number(group + ".attention_factor", Slowed.usualAttention(factor, original)));
+    }
+
+    private List<Double> numbers(String key) throws MalformedFileException {
+        Optional<JsonNode> found = find(key);
+        if (found.isEmpty() || !found.get().isArray()) {
+            throw new MalformedFileException(path() + ": \"" + key + "\" is "
+                    + found.map(JsonNode::toString).orElse("missing") + ", expected a list of numbers");
+        }
+        List<Double> numbers = new ArrayList<>();
+        for (int i = 0; i < found.get().size(); i++) {
+            numbers.add(number(key + "[" + i + "]", found.get().get(i)));
+        }
+        return numbers;
+    }
+
+    private Optional<Yarn> yarn() throws MalformedFileException {
+        for (String group : List.of("rope_parameters", "rope_scaling")) {
+            if (!kind(group).equals("yarn")) {
                 continue;
             }
             double longest = number("max_position_embeddings", 0);

@@ -81,9 +81,9 @@ final class LfmFamily implements Family {
     private static MixerConfig attention(Shapes shapes, String own, HuggingFaceConfig told, double epsilon)
             throws MalformedFileException {
         int headWidth = shapes.elements(own + "q_layernorm.weight");
-        return GroupedAttentionConfig.normed(shapes.heads(own + "q_proj.weight", headWidth),
+        return told.stretched(GroupedAttentionConfig.normed(shapes.heads(own + "q_proj.weight", headWidth),
                 shapes.heads(own + "k_proj.weight", headWidth), headWidth,
-                told.stretchedRopeBase(told.number("theta", ROPE_BASE)), epsilon).withYarn(told.yarn());
+                told.stretchedRopeBase(told.number("theta", ROPE_BASE)), epsilon));
     }
 
     private static ExpertsConfig experts(Shapes shapes, HuggingFaceConfig told, String own)

@@ -1,6 +1,8 @@
 package tern.checkpoint.naming;
 
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -11,6 +13,7 @@ import tern.checkpoint.MalformedFileException;
 import tern.checkpoint.Metadatum;
 import tern.checkpoint.TensorFile;
 import tern.mixers.attention.GroupedAttentionConfig;
+import tern.mixers.attention.Slowed;
 import tern.mixers.attention.Yarn;
 import tern.mixers.channel.GatedMlpConfig;
 import tern.mixers.delta.DeltaNetConfig;
@@ -217,34 +220,70 @@ final class LlamaHybridFamily implements Family {
                         + headWidth + ", expected the width of a head");
             }
             boolean turned = !architecture.startsWith("nemotron_h");
-            return new GroupedAttentionConfig(shapes.heads(own + "attn_q.weight", gated ? 2 * headWidth : headWidth),
+            GroupedAttentionConfig plain = new GroupedAttentionConfig(
+                    shapes.heads(own + "attn_q.weight", gated ? 2 * headWidth : headWidth),
                     shapes.heads(own + "attn_k.weight", headWidth), headWidth,
                     turned ? real("rope.freq_base", ROPE_BASE) : 0, (int) number("rope.dimension_count", headWidth),
                     gated,
                     normed ? Optional.of(epsilon) : Optional.empty(), 1, shapes.has(own + "attn_q.bias"),
-                    shapes.has(own + "attn_output.bias")).withYarn(turned ? yarn() : Optional.empty());
+                    shapes.has(own + "attn_output.bias"));
+            return turned ? stretched(plain) : plain;
         }
 
-        /** How positions are stretched, if they are. */
-        private Optional<Yarn> yarn() throws MalformedFileException {
-            String kind = file.text(architecture + ".rope.scaling.type").orElse("none");
+        /** The attention with positions stretched as the file tells, if it does. */
+        private GroupedAttentionConfig stretched(GroupedAttentionConfig plain) throws MalformedFileException {
             double factor = real("rope.scaling.factor", 1);
-            if (kind.equals("none") || factor == 1) {
-                return Optional.empty();
-            }
-            if (!kind.equals("yarn")) {
-                throw new MalformedFileException(file.path() + ": " + architecture + ".rope.scaling.type is \"" + kind
-                        + "\", rotary positions of another kind than those that are known (\"none\", \"yarn\")");
-            }
-            long original = number("rope.scaling.original_context_length", number("context_length", 0));
+            // What has a factor and no kind is older than the kinds.
+            String kind = file.text(architecture + ".rope.scaling.type").orElse(factor == 1 ? "none" : "linear");
+            long longest = number("context_length", 0);
+            long original = number("rope.scaling.original_context_length", longest);
+            List<Double> divisors = divisors(plain.rotaryWidth(), longest > original);
             try {
-                return Optional.of(new Yarn(factor, (int) Math.min(Integer.MAX_VALUE, original),
-                        real("rope.scaling.attn_factor", 1) * Yarn.usualAttention(factor),
-                        real("rope.scaling.yarn_beta_fast", 32), real("rope.scaling.yarn_beta_slow", 1), true));
+                return switch (kind) {
+                    case "none" -> slowed(plain, divisors, 1, 1);
+                    case "linear" -> slowed(plain, divisors, factor, 1);
+                    case "longrope" -> slowed(plain, divisors, factor, real("rope.scaling.attn_factor", 1));
+                    case "yarn" -> {
+                        if (divisors.stream().anyMatch(divisor -> divisor != 1)) {
+                            throw new MalformedFileException(file.path() + ": " + architecture
+                                    + ".rope.scaling.type is \"yarn\", but there are factors of frequencies too;"
+                                    + " expected one of the two");
+                        }
+                        yield factor == 1 ? plain
+                                : plain.stretched(Optional.of(new Yarn(factor,
+                                        (int) Math.min(Integer.MAX_VALUE, original),
+                                        real("rope.scaling.attn_factor", 1) * Yarn.usualAttention(factor),
+                                        real("rope.scaling.yarn_beta_fast", 32),
+                                        real("rope.scaling.yarn_beta_slow", 1), true)), Optional.empty());
+                    }
+                    default -> throw new MalformedFileException(file.path() + ": " + architecture
+                            + ".rope.scaling.type is \"" + kind + "\", rotary positions of another kind than those"
+                            + " that are known (\"none\", \"linear\", \"yarn\", \"longrope\")");
+                };
             } catch (IllegalArgumentException wrong) {
                 throw new MalformedFileException(
                         file.path() + ": " + architecture + ".rope.scaling: " + wrong.getMessage());
             }
+        }
+
+        private static GroupedAttentionConfig slowed(GroupedAttentionConfig plain, List<Double> divisors,
+                double factor, double attention) {
+            if (factor == 1 && attention == 1 && divisors.stream().allMatch(divisor -> divisor == 1)) {
+                return plain;
+            }
+            return plain.stretched(Optional.empty(), Optional
+                    .of(new Slowed(divisors.stream().map(divisor -> divisor * factor).toList(), attention)));
+        }
+
+        /** What the speed of each pair is divided by: Llama 3's, or one of LongRoPE's two lists. */
+        private List<Double> divisors(int width, boolean isLong) throws MalformedFileException {
+            for (String name : List.of("rope_freqs.weight",
+                    isLong ? "rope_factors_long.weight" : "rope_factors_short.weight")) {
+                if (shapes.has(name)) {
+                    return Arrays.stream(file.tensor(name).toDoubles()).boxed().toList();
+                }
+            }
+            return Collections.nCopies(width / 2, 1.0);
         }
 
         private MixerConfig experts(String own) throws MalformedFileException {

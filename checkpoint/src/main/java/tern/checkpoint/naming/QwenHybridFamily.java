@@ -129,10 +129,10 @@ final class QwenHybridFamily implements Family {
             int headWidth = shapes.elements(own + "q_norm.weight");
             double turning = told.number("rope_parameters.partial_rotary_factor",
                     told.number("partial_rotary_factor", TURNING));
-            return new GroupedAttentionConfig(shapes.heads(own + "q_proj.weight", 2 * headWidth),
+            return told.stretched(new GroupedAttentionConfig(shapes.heads(own + "q_proj.weight", 2 * headWidth),
                     shapes.heads(own + "k_proj.weight", headWidth), headWidth, told.stretchedRopeBase(ROPE_BASE),
                     (int) (headWidth * turning), true, Optional.of(epsilon), 1, shapes.has(own + "q_proj.bias"),
-                    shapes.has(own + "o_proj.bias")).withYarn(told.yarn());
+                    shapes.has(own + "o_proj.bias")));
         }
 
         private ExpertsConfig experts(String own) throws MalformedFileException {

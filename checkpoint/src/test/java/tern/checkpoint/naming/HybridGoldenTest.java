@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 
 import org.junit.jupiter.api.Test;
@@ -27,6 +28,8 @@ import tern.checkpoint.TensorFile;
 import tern.kernels.EagerOps;
 import tern.kernels.KernelSet;
 import tern.kernels.ThreadTeam;
+import tern.mixers.attention.GroupedAttentionConfig;
+import tern.mixers.attention.Slowed;
 import tern.model.ModelState;
 import tern.model.Parameters;
 import tern.model.Stack;
@@ -53,7 +56,8 @@ class HybridGoldenTest {
     @CsvSource({"striped-hyena, StripedHyena", "lfm2, LFM2", "'qwen3-next', 'Qwen3-Next, a mixture of experts'",
         "qwen3-5, Qwen3.5", "qwen3-5-moe, 'Qwen3.5, a mixture of experts'",
         "nemotron-h, 'Nemotron-H, a mixture of experts'", "falcon-h1, Falcon-H1",
-        "falcon-h1-normed, Falcon-H1", "lfm2-yarn, LFM2"})
+        "falcon-h1-normed, Falcon-H1", "lfm2-yarn, LFM2", "lfm2-linear, LFM2", "lfm2-llama3, LFM2",
+        "lfm2-longrope, LFM2"})
     void logits(String name, String family) throws IOException {
         Path folder = FOLDER.resolve(name);
         JsonNode tokens = JsonMapper.shared().readTree(Files.readString(folder.resolve("expected.json"))).get("tokens");
@@ -76,7 +80,7 @@ class HybridGoldenTest {
     /** The same models under the names of llama.cpp: products and exponentials that it stores are rounded once. */
     @ParameterizedTest
     @CsvSource({"lfm2", "qwen3-next", "qwen3-5", "qwen3-5-moe", "nemotron-h", "falcon-h1", "falcon-h1-normed",
-        "lfm2-yarn"})
+        "lfm2-yarn", "lfm2-linear", "lfm2-llama3", "lfm2-longrope"})
     void filesOfLlama(String name) throws IOException {
         Path folder = FOLDER.resolve(name);
         JsonNode tokens = JsonMapper.shared().readTree(Files.readString(folder.resolve("expected.json"))).get("tokens");
@@ -118,10 +122,36 @@ class HybridGoldenTest {
         }
         Path scaled = Files.createDirectory(folder.resolve("lfm2"));
         Files.copy(FOLDER.resolve("lfm2/model.safetensors"), scaled.resolve("model.safetensors"));
-        Files.writeString(scaled.resolve("config.json"),
-                "{\"rope_scaling\": {\"rope_type\": \"longrope\", \"factor\": 4.0}}");
-        assertThatThrownBy(() -> Checkpoint.open(scaled)).isInstanceOf(MalformedFileException.class)
-                .hasMessageContaining("\"rope_scaling.rope_type\" is \"longrope\"");
+        for (Map.Entry<String, String> wrong : Map.of(
+                "\"dynamic\", \"factor\": 4.0", "\"rope_scaling.rope_type\" is \"dynamic\"",
+                "\"longrope\", \"factor\": 4.0", "\"rope_scaling.short_factor\" is missing",
+                "\"longrope\", \"short_factor\": [1, 0], \"long_factor\": [2, 0]", "divisor 1 is 0.0",
+                "\"linear\", \"factor\": 0.5", "factor is 0.5").entrySet()) {
+            Files.writeString(scaled.resolve("config.json"),
+                    "{\"max_position_embeddings\": 64, \"rope_scaling\": {\"rope_type\": " + wrong.getKey() + "}}");
+            assertThatThrownBy(() -> Checkpoint.open(scaled)).isInstanceOf(MalformedFileException.class)
+                    .hasMessageContaining(wrong.getValue());
+        }
+    }
+
+    /** A model that says it reads no more than the original length has the list for short texts. */
+    @Test
+    void whichListHoldsFollowsFromTheLengthThatAModelReads(@TempDir Path folder) throws IOException {
+        Path from = FOLDER.resolve("lfm2-longrope");
+        Files.copy(from.resolve("model.safetensors"), folder.resolve("model.safetensors"));
+        String told = Files.readString(from.resolve("config.json"));
+        for (int longest : new int[]{32, 33}) {
+            Files.writeString(folder.resolve("config.json"), told.replace("\"max_position_embeddings\": 128",
+                    "\"max_position_embeddings\": " + longest));
+            try (TensorFile file = TensorFile.open(folder)) {
+                Slowed slowed = Families.recognise(file).config().branches().stream()
+                        .filter(GroupedAttentionConfig.class::isInstance).map(GroupedAttentionConfig.class::cast)
+                        .findFirst().orElseThrow().slowed().orElseThrow();
+                assertThat(slowed.divisors()).as("reads %d", longest).isEqualTo(longest == 32
+                        ? List.of(1.0, 1.0, 1.125, 1.25, 1.5, 2.0) : List.of(1.0625, 1.5, 3.0, 7.5, 20.0, 33.5));
+                assertThat(slowed.attention()).isEqualTo(Slowed.usualAttention(longest / 32.0, 32));
+            }
+        }
     }
 
     private static double worst(Stack stack, Form form, DType type, JsonNode tokens, ByteBuffer expected) {

@@ -86,7 +86,7 @@ def gguf(path, architecture, metadata, tensors):
         file.write(out + b"\0" * (-len(out) % 32) + data)
 
 
-def llama(m, architecture, metadata, names, change=None):
+def llama(m, architecture, metadata, names, change=None, extra=None):
     """The tensors of a model under the names of llama.cpp: {i} is a layer, {e} an expert of a stack."""
     made = {}
     change = change or (lambda name, values: values)
@@ -108,6 +108,7 @@ def llama(m, architecture, metadata, names, change=None):
                 if "conv1d.weight" in name or "conv.conv" in name:
                     changed = changed.reshape(changed.shape[0], -1)
                 made[to] = (changed, kind if exact and kind == "BF16" and changed.ndim > 1 else "F32")
+    made |= {name: (np.asarray(values, np.float64), "F32") for name, values in (extra or {}).items()}
     gguf(os.path.join(HERE, "llama", m.name + ".gguf"), architecture, metadata, made)
 
 
@@ -149,8 +150,9 @@ def conv(x, weight, bias=0.0):
     return y
 
 
-def rope(x, base, width, yarn=None):
-    """x [T,H,K]: the first channels turn in pairs (i, i + width/2), stretched by YaRN's (factor, original, fast, slow) if told."""
+def rope(x, base, width, yarn=None, slowed=None):
+    """x [T,H,K]: the first channels turn in pairs (i, i + width/2), stretched by YaRN's (factor, original, fast, slow) if told, or
+    by (divisors of the speeds, what is multiplied by)."""
     y = x.copy()
     half = width // 2
     for t in range(len(x)):
@@ -164,6 +166,8 @@ def rope(x, base, width, yarn=None):
                 kept = 1 - min(max((i - low) / (high - low), 0), 1)
                 angle = kept * angle + (1 - kept) * angle / factor
                 grow = 1 + np.log(factor) / 10
+            if slowed:
+                angle, grow = angle / slowed[0][i], slowed[1]
             a, b = grow * x[t, :, i], grow * x[t, :, i + half]
             y[t, :, i] = a * np.cos(angle) - b * np.sin(angle)
             y[t, :, i + half] = b * np.cos(angle) + a * np.sin(angle)
@@ -261,7 +265,8 @@ def striped_hyena():
     m.save(x @ m.matrix("backbone.unembed.weight", V, D, 2).T, ids)
 
 
-def lfm2(name="lfm2", seed=2, K=4, base=1e6, yarn=None):
+def lfm2(name="lfm2", seed=2, K=4, base=1e6, yarn=None, slowed=None, told=None, stored=None, extra=None):
+    """slowed: as rope takes it; told, stored, extra: what config.json, the metadata and the tensors of llama.cpp say of it."""
     D, H, G, V, F = 16, 4, 2, 40, 32
     kinds = ["conv", "full_attention", "conv", "full_attention"]
     config = {"model_type": "lfm2", "architectures": ["Lfm2ForCausalLM"], "vocab_size": V, "hidden_size": D,
@@ -272,6 +277,7 @@ def lfm2(name="lfm2", seed=2, K=4, base=1e6, yarn=None):
     if yarn:
         config["rope_scaling"] = {"rope_type": "yarn", "factor": yarn[0], "original_max_position_embeddings": yarn[1],
                                   "beta_fast": yarn[2], "beta_slow": yarn[3]}
+    config |= told or {}
     m, ids = Model(name, seed, config), tokens(seed, V)
     table = m.matrix("model.embed_tokens.weight", V, D, 2)
     x = table[ids]
@@ -286,8 +292,8 @@ def lfm2(name="lfm2", seed=2, K=4, base=1e6, yarn=None):
             q = (n @ m.matrix(p + "self_attn.q_proj.weight", H * K, D).T).reshape(TIME, H, K)
             k = (n @ m.matrix(p + "self_attn.k_proj.weight", G * K, D).T).reshape(TIME, G, K)
             v = (n @ m.matrix(p + "self_attn.v_proj.weight", G * K, D).T).reshape(TIME, G, K)
-            q = rope(rms(q, m.draw(p + "self_attn.q_layernorm.weight", K, 1, 2), 1e-5), base, K, yarn)
-            k = rope(rms(k, m.draw(p + "self_attn.k_layernorm.weight", K, 1, 2), 1e-5), base, K, yarn)
+            q = rope(rms(q, m.draw(p + "self_attn.q_layernorm.weight", K, 1, 2), 1e-5), base, K, yarn, slowed)
+            k = rope(rms(k, m.draw(p + "self_attn.k_layernorm.weight", K, 1, 2), 1e-5), base, K, yarn, slowed)
             x = x + attend(q, k, v) @ m.matrix(p + "self_attn.out_proj.weight", D, H * K).T
         n = rms(x, m.draw(p + "ffn_norm.weight", D, .5, 1.5), 1e-5)
         x = x + mlp(n, m.matrix(p + "feed_forward.w1.weight", F, D), m.matrix(p + "feed_forward.w3.weight", F, D),
@@ -298,7 +304,8 @@ def lfm2(name="lfm2", seed=2, K=4, base=1e6, yarn=None):
     scaling = {} if not yarn else {"rope.scaling.type": "yarn", "rope.scaling.factor": yarn[0],
                                    "rope.scaling.original_context_length": yarn[1],
                                    "rope.scaling.yarn_beta_fast": yarn[2], "rope.scaling.yarn_beta_slow": yarn[3]}
-    llama(m, "lfm2", {"attention.layer_norm_rms_epsilon": 1e-5, "rope.freq_base": base, "context_length": 128} | scaling, [
+    llama(m, "lfm2", {"attention.layer_norm_rms_epsilon": 1e-5, "rope.freq_base": base, "context_length": 128} | scaling
+          | (stored or {}), [
         ("model.embed_tokens.weight", "token_embd.weight"), ("model.embedding_norm.weight", "token_embd_norm.weight"),
         (p + "operator_norm.weight", b + "attn_norm.weight"), (p + "ffn_norm.weight", b + "ffn_norm.weight"),
         (p + "conv.in_proj.weight", b + "shortconv.in_proj.weight"),
@@ -310,7 +317,31 @@ def lfm2(name="lfm2", seed=2, K=4, base=1e6, yarn=None):
         (p + "self_attn.q_layernorm.weight", b + "attn_q_norm.weight"),
         (p + "self_attn.k_layernorm.weight", b + "attn_k_norm.weight"),
         (p + "feed_forward.w1.weight", b + "ffn_gate.weight"), (p + "feed_forward.w3.weight", b + "ffn_up.weight"),
-        (p + "feed_forward.w2.weight", b + "ffn_down.weight")])
+        (p + "feed_forward.w2.weight", b + "ffn_down.weight")], extra=extra)
+
+
+def slowed_lfm2():
+    base, K, pairs = 100.0, 12, 6
+    lfm2("lfm2-linear", 10, K, base, slowed=([2.5] * pairs, 1), told={"rope_scaling": {"type": "linear", "factor": 2.5}},
+         stored={"rope.scaling.type": "linear", "rope.scaling.factor": 2.5})
+
+    divisors = []
+    for i in range(pairs):
+        turns = 32 / (2 * np.pi * base ** (i / pairs))
+        # Below one turn within 32 positions slowed by 4, above four kept.
+        divisors.append(4 if turns < 1 else 1 if turns > 4 else 1 / ((1 - (turns - 1) / 3) / 4 + (turns - 1) / 3))
+    lfm2("lfm2-llama3", 11, K, base, slowed=(divisors, 1),
+         told={"rope_parameters": {"rope_type": "llama3", "rope_theta": base, "factor": 4.0, "low_freq_factor": 1.0,
+                                   "high_freq_factor": 4.0, "original_max_position_embeddings": 32}},
+         extra={"rope_freqs.weight": divisors})
+
+    small, large, grow = [1, 1, 1.125, 1.25, 1.5, 2], [1.0625, 1.5, 3, 7.5, 20, 33.5], np.sqrt(1 + np.log(4) / np.log(32))
+    lfm2("lfm2-longrope", 12, K, base, slowed=(large, grow),
+         told={"original_max_position_embeddings": 32,
+               "rope_scaling": {"rope_type": "longrope", "short_factor": small, "long_factor": large}},
+         stored={"rope.scaling.type": "longrope", "rope.scaling.original_context_length": 32,
+                 "rope.scaling.attn_factor": float(grow)},
+         extra={"rope_factors_short.weight": small, "rope_factors_long.weight": large})
 
 
 def delta_net(m, p, n, keyHeads, heads, K, V, eps, fused):
@@ -631,3 +662,4 @@ if __name__ == "__main__":
     falcon_h1("falcon-h1", 7, False)
     falcon_h1("falcon-h1-normed", 8, True)
     lfm2("lfm2-yarn", 9, 12, 100.0, (4.0, 64, 8.0, 1.0))
+    slowed_lfm2()

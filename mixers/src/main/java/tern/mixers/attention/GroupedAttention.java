@@ -39,6 +39,8 @@ public final class GroupedAttention implements SequenceMixer {
     private final StateLayout layout;
     // Radians a position, where they are not powers of a base.
     private final double[] speeds;
+    // What turned queries and keys are multiplied by then.
+    private final double attention;
 
     GroupedAttention(GroupedAttentionConfig config, BranchContext at, ParameterScope scope) {
         this.config = config;
@@ -53,7 +55,10 @@ public final class GroupedAttention implements SequenceMixer {
         this.queryGain = gain(scope, "queryNorm");
         this.keyGain = gain(scope, "keyNorm");
         this.speeds = config.yarn().map(yarn -> yarn.speeds(config.ropeBase(), config.rotaryWidth()))
+                .or(() -> config.slowed().map(slowed -> slowed.speeds(config.ropeBase(), config.rotaryWidth())))
                 .orElse(new double[0]);
+        this.attention = config.yarn().map(Yarn::attention).or(() -> config.slowed().map(Slowed::attention))
+                .orElse(1.0);
         Shape row = Shape.of(config.keyHeads(), config.headWidth());
         this.layout = StateLayout.of(new Slot.Growing("keys", row), new Slot.Growing("values", row));
     }
@@ -108,10 +113,9 @@ public final class GroupedAttention implements SequenceMixer {
     }
 
     private Tensor rotary(Ops ops, MixerInput in, Tensor x) {
-        if (config.yarn().isEmpty()) {
+        if (speeds.length == 0) {
             return ops.rotary(x, in.ages(), config.ropeBase());
         }
-        double attention = config.yarn().get().attention();
         Tensor turned = ops.rotary(x, in.ages(), speeds);
         return attention == 1 ? turned : ops.scale(turned, attention);
     }

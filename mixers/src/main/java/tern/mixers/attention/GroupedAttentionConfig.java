@@ -21,11 +21,12 @@ import tern.sequence.SequenceMixer;
  * @param keyScale what keys are multiplied by, 1 for nothing (Falcon-H1)
  * @param bias whether the projections to queries, keys and values have biases
  * @param outputBias whether the output projection has a bias
- * @param yarn how positions are stretched to texts longer than those trained on, if they are
+ * @param yarn how positions are stretched to texts longer than those trained on, if YaRN does it
+ * @param slowed how they are stretched, if divisors of the speeds do it
  */
 public record GroupedAttentionConfig(int heads, int keyHeads, int headWidth, double ropeBase, int rotaryWidth,
         boolean gated, Optional<Double> normEpsilon, double keyScale, boolean bias, boolean outputBias,
-        Optional<Yarn> yarn)
+        Optional<Yarn> yarn, Optional<Slowed> slowed)
         implements
             MixerConfig {
     private static final String KIND = "grouped-attention";
@@ -46,19 +47,25 @@ public record GroupedAttentionConfig(int heads, int keyHeads, int headWidth, dou
                 KIND + ": keyScale is " + keyScale + ", expected a number above 0, 1 for nothing");
         Expect.that(yarn.isEmpty() || ropeBase != 0,
                 KIND + ": yarn stretches positions, but ropeBase is 0, which is none");
+        Expect.that(slowed.isEmpty() || ropeBase != 0 && yarn.isEmpty(),
+                KIND + ": slowed stretches positions, but "
+                        + (ropeBase == 0 ? "ropeBase is 0, which is none" : "yarn does so too; give one of the two"));
+        slowed.ifPresent(how -> Expect.that(how.divisors().size() == rotaryWidth / 2,
+                KIND + ": slowed has " + how.divisors().size() + " divisors, expected one for each of the "
+                        + rotaryWidth / 2 + " pairs of the " + rotaryWidth + " channels that turn"));
     }
 
     /** Positions as trained. */
     public GroupedAttentionConfig(int heads, int keyHeads, int headWidth, double ropeBase, int rotaryWidth,
             boolean gated, Optional<Double> normEpsilon, double keyScale, boolean bias, boolean outputBias) {
         this(heads, keyHeads, headWidth, ropeBase, rotaryWidth, gated, normEpsilon, keyScale, bias, outputBias,
-                Optional.empty());
+                Optional.empty(), Optional.empty());
     }
 
-    /** The same with positions stretched, or not. */
-    public GroupedAttentionConfig withYarn(Optional<Yarn> other) {
+    /** The same with positions stretched by at most one of two. */
+    public GroupedAttentionConfig stretched(Optional<Yarn> other, Optional<Slowed> another) {
         return new GroupedAttentionConfig(heads, keyHeads, headWidth, ropeBase, rotaryWidth, gated, normEpsilon,
-                keyScale, bias, outputBias, other);
+                keyScale, bias, outputBias, other, another);
     }
 
     /** With rotary positions over whole heads and nothing else. */

@@ -1,6 +1,8 @@
 package tern.mixers.attention;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.within;
 import static tern.mixers.Matrices.columns;
 import static tern.mixers.Matrices.gain;
 import static tern.mixers.Matrices.map;
@@ -37,6 +39,10 @@ class GroupedAttentionTest extends MixerContract {
     @Override
     protected List<MixerCase> cases() {
         return List.of(MixerCase.of("gate, norms, part of a head turned", GATED, 8, 16, 24),
+                MixerCase.of("longer texts than trained on, by divisors",
+                        GroupedAttentionConfig.of(2, 1, 4, 50).stretched(Optional.empty(),
+                                Optional.of(Slowed.longRope(List.of(1.0, 1.5), List.of(1.25, 7.0), 8, 32, 1.2))),
+                        8, 16, 24),
                 MixerCase.of("no positions, biases",
                         new GroupedAttentionConfig(3, 1, 2, 0, 0, false, Optional.empty(), 1, true, true), 5, 16, 24));
     }
@@ -91,8 +97,38 @@ class GroupedAttentionTest extends MixerContract {
         return turned;
     }
 
+    /** Numbers computed apart from Tern, from the formulas as Hugging Face's library has them. */
+    @Test
+    void speedsAreThoseOfTheModelsThatHaveThem() {
+        assertThat(Slowed.linear(2.5, 8).speeds(10_000, 8)).containsExactly(
+                new double[]{0.4, 0.04, 0.004, 0.0004}, within(1e-15));
+        assertThat(Slowed.llama3(8, 1, 4, 8192, 500_000, 16).speeds(500_000, 16)).containsExactly(
+                new double[]{1, 0.19392274474868576, 0.03760603093086393, 0.007292664737217109,
+                    0.0005248461609929547, 3.428102195952591e-05, 6.647869871181235e-06, 1.2891731721515574e-06},
+                within(1e-15));
+        List<Double> small = List.of(1.0, 1.05, 1.2, 2.0);
+        List<Double> large = List.of(1.1, 2.25, 16.5, 31.0);
+        assertThat(Slowed.longRope(small, large, 4096, 4096, 1).speeds(10_000, 8)).containsExactly(
+                new double[]{1, 0.09523809523809523, 0.008333333333333333, 0.0005}, within(1e-15));
+        assertThat(Slowed.longRope(small, large, 4096, 131_072, 1).speeds(10_000, 8)).containsExactly(
+                new double[]{0.9090909090909091, 0.044444444444444446, 0.0006060606060606061, 3.2258064516129034e-05},
+                within(1e-15));
+        assertThat(Slowed.usualAttention(32, 4096)).isCloseTo(1.1902380714238083, within(1e-15));
+        assertThat(Slowed.usualAttention(1, 4096)).isEqualTo(1);
+    }
+
     @Test
     void configsNameWhatTheyExpect() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> GroupedAttentionConfig.of(4, 2, 8, 100).stretched(Optional.empty(),
+                        Optional.of(Slowed.linear(2, 6))))
+                .withMessageContaining("3 divisors, expected one for each of the 4 pairs");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> GroupedAttentionConfig.of(4, 2, 8, 100).stretched(Optional.of(Yarn.of(2, 64)),
+                        Optional.of(Slowed.linear(2, 8))))
+                .withMessageContaining("yarn does so too");
+        assertThatIllegalArgumentException().isThrownBy(() -> Slowed.llama3(8, 4, 1, 8192, 10_000, 8))
+                .withMessageContaining("expected fast above slow");
         assertThatIllegalArgumentException().isThrownBy(() -> GroupedAttentionConfig.of(4, 3, 8, 100))
                 .withMessageContaining("keyHeads is 3");
         assertThatIllegalArgumentException().isThrownBy(() -> GroupedAttentionConfig.of(4, 2, 7, 100))
