@@ -54,14 +54,18 @@ final class StateRoom implements AutoCloseable {
         }
     }
 
-    /** Rows of which those before {@code ready} have had their memory asked for. */
+    /**
+     * Rows of which those before {@code ready} have had their memory asked for. Its monitor guards the counts and is never held for
+     * long: the system may take milliseconds for a page, which the room's own thread must not wait for.
+     */
     private static final class Staying implements Place {
         private final SparseMemory memory;
-        // Guarded by this: the thread that makes ready and the room's own meet here.
+        // Held while a page is asked for, so that the memory is not given back meanwhile.
+        private final Object asking = new Object();
         private int ready;
         private int wanted;
         private boolean at;
-        private boolean closed;
+        private volatile boolean closed;
 
         private Staying(SparseMemory memory) {
             this.memory = memory;
@@ -87,23 +91,25 @@ final class StateRoom implements AutoCloseable {
         }
 
         private void prepare(ModelState state) {
-            while (true) {
+            for (int row = next(-1); row >= 0; row = next(row)) {
                 for (State branch : state.states()) {
                     for (int slot = 0; slot < branch.layout().slots().size(); slot++) {
-                        synchronized (this) {
-                            if (closed || wanted <= ready) {
-                                at = false;
+                        synchronized (asking) {
+                            if (closed) {
                                 return;
                             }
-                            prepare(branch.layout().slots().get(slot),
-                                    branch.slots().get(slot).slice(ready, ready + 1));
+                            prepare(branch.layout().slots().get(slot), branch.slots().get(slot).slice(row, row + 1));
                         }
                     }
                 }
-                synchronized (this) {
-                    ready++;
-                }
             }
+        }
+
+        /** A row is ready; the one that is to be made ready next, or −1 if that is enough. */
+        private synchronized int next(int done) {
+            ready = done == ready ? done + 1 : ready;
+            at = wanted > ready;
+            return at ? ready : -1;
         }
 
         private void prepare(Slot slot, Tensor row) {
@@ -114,24 +120,28 @@ final class StateRoom implements AutoCloseable {
         }
 
         /** Rows from this one on are not wanted soon. */
-        private synchronized void discard(int from, ModelState state) {
-            int to = ready;
-            wanted = Math.min(wanted, from);
-            if (to <= from) {
-                return;
+        private void discard(int from, ModelState state) {
+            int to;
+            synchronized (this) {
+                to = ready;
+                wanted = Math.min(wanted, from);
+                ready = Math.min(ready, from);
             }
-            ready = from;
-            for (State branch : state.states()) {
-                for (Tensor slot : branch.slots()) {
-                    memory.discard(slot.slice(from, to));
+            if (to > from) {
+                for (State branch : state.states()) {
+                    for (Tensor slot : branch.slots()) {
+                        memory.discard(slot.slice(from, to));
+                    }
                 }
             }
         }
 
         @Override
-        public synchronized void close() {
+        public void close() {
             closed = true;
-            memory.close();
+            synchronized (asking) {
+                memory.close();
+            }
         }
     }
 
