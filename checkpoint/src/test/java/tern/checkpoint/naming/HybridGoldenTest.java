@@ -140,7 +140,7 @@ class HybridGoldenTest {
         Path from = FOLDER.resolve("lfm2-longrope");
         Files.copy(from.resolve("model.safetensors"), folder.resolve("model.safetensors"));
         String told = Files.readString(from.resolve("config.json"));
-        for (int longest : new int[]{32, 33}) {
+        for (int longest : new int[] {32, 33}) {
             Files.writeString(folder.resolve("config.json"), told.replace("\"max_position_embeddings\": 128",
                     "\"max_position_embeddings\": " + longest));
             try (TensorFile file = TensorFile.open(folder)) {

@@ -101,17 +101,17 @@ class GroupedAttentionTest extends MixerContract {
     @Test
     void speedsAreThoseOfTheModelsThatHaveThem() {
         assertThat(Slowed.linear(2.5, 8).speeds(10_000, 8)).containsExactly(
-                new double[]{0.4, 0.04, 0.004, 0.0004}, within(1e-15));
+                new double[] {0.4, 0.04, 0.004, 0.0004}, within(1e-15));
         assertThat(Slowed.llama3(8, 1, 4, 8192, 500_000, 16).speeds(500_000, 16)).containsExactly(
-                new double[]{1, 0.19392274474868576, 0.03760603093086393, 0.007292664737217109,
+                new double[] {1, 0.19392274474868576, 0.03760603093086393, 0.007292664737217109,
                     0.0005248461609929547, 3.428102195952591e-05, 6.647869871181235e-06, 1.2891731721515574e-06},
                 within(1e-15));
         List<Double> small = List.of(1.0, 1.05, 1.2, 2.0);
         List<Double> large = List.of(1.1, 2.25, 16.5, 31.0);
         assertThat(Slowed.longRope(small, large, 4096, 4096, 1).speeds(10_000, 8)).containsExactly(
-                new double[]{1, 0.09523809523809523, 0.008333333333333333, 0.0005}, within(1e-15));
+                new double[] {1, 0.09523809523809523, 0.008333333333333333, 0.0005}, within(1e-15));
         assertThat(Slowed.longRope(small, large, 4096, 131_072, 1).speeds(10_000, 8)).containsExactly(
-                new double[]{0.9090909090909091, 0.044444444444444446, 0.0006060606060606061, 3.2258064516129034e-05},
+                new double[] {0.9090909090909091, 0.044444444444444446, 0.0006060606060606061, 3.2258064516129034e-05},
                 within(1e-15));
         assertThat(Slowed.usualAttention(32, 4096)).isCloseTo(1.1902380714238083, within(1e-15));
         assertThat(Slowed.usualAttention(1, 4096)).isEqualTo(1);
