@@ -22,8 +22,8 @@ import tern.sequence.MixerConfig;
  *            vocabulary is then that of the head alone
  * @param readout the head, where it does not name the next token
  * @param logitCap logits pass cap·tanh(·/cap), where there is one (xLSTM, RecurrentGemma: 30)
- * @param embeddingScale what rows of the table of tokens are multiplied by when they are looked up; the table then starts with
- *            the deviation 1/√width (Mega: √width)
+ * @param embeddingScale what rows of the table of tokens, which start with deviation 1/√width, are multiplied by when they are
+ *            looked up (Mega: √width); as they are if absent
  */
 public record StackConfig(int vocabulary, int width, int context, NormKind norm, double epsilon,
         Optional<List<Double>> epsilons, Optional<NormKind> embeddingNorm, boolean tiedHead,
