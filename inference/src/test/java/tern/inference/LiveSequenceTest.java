@@ -206,7 +206,8 @@ class LiveSequenceTest {
             EvaluationWindows windows = new EvaluationWindows(tokens, 64);
             Evaluation parallel = Evaluation.of(model, windows, 64, Form.PARALLEL);
             assertThat(parallel.tokens()).isEqualTo(999);
-            assertThat(parallel.bitsPerByte()).isCloseTo(8, within(0.5));
+            // A byte nobody can know is 8 bits; logits of deviation 1, as a tied head starts, cost 1/(2 ln 2) more.
+            assertThat(parallel.bitsPerByte()).isCloseTo(8 + 0.5 / Math.log(2), within(0.3));
             assertThat(parallel.perplexity()).isCloseTo(Math.pow(2, parallel.bitsPerByte()), within(1e-9 * 256));
             for (Form form : List.of(Form.CHUNK, Form.STEP)) {
                 assertThat(Evaluation.of(model, windows, 64, form).nats()).as("%s %s", kind, form)

@@ -39,7 +39,8 @@ class TrainerTest {
                     trainer.step(windows, config.schedule().rate((step + 1) / 200.0));
                 }
                 double after = trainer.evaluate(validation).bits();
-                assertThat(before).isBetween(6.5, 8.5);
+                // Of bytes 8, and what a head tied to rows of length 1 loses at first by logits of deviation 1.
+                assertThat(before).isBetween(7.5, 9.5);
                 assertThat(after).isBetween(0.0, 0.1);
             }
         }
