@@ -108,7 +108,8 @@ final class ChunkBackward {
         this.dLogDecay = dLogDecay;
         this.dDecaySums = dDecaySums;
         this.dBonusSums = dBonusSums;
-        this.parts = new ChunkParts(in, h, in.rewritesKeys(), scratch);
+        this.parts = new ChunkParts(in, in.rewritesKeys(), scratch);
+        parts.head(h);
         this.n = parts.n;
         this.m = parts.m;
         this.sides = parts.sides;

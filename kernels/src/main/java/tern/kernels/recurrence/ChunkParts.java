@@ -68,7 +68,6 @@ final class ChunkParts {
     final float[] spare;
 
     private final ScanInputs in;
-    private final int h;
     private final boolean before;
     /** Queries and probes for pairs. */
     private final float[] pairing;
@@ -78,16 +77,16 @@ final class ChunkParts {
     private final float[] product;
     private final float[] own;
     private final float[] lanes;
+    private int h;
     private boolean slow;
 
     /**
-     * Head h.
+     * Of one head after another: {@link #head} comes first.
      *
      * @param tied whether rewrites need not be told from keys
      */
-    ChunkParts(ScanInputs in, int h, boolean tied, Workspace scratch) {
+    ChunkParts(ScanInputs in, boolean tied, Workspace scratch) {
         this.in = in;
-        this.h = h;
         this.keys = in.keyWidth();
         this.values = in.valueWidth();
         this.before = in.readsBefore();
@@ -116,10 +115,16 @@ final class ChunkParts {
         this.product = scratch.floats(length(CHUNK, n));
         this.own = scratch.floats(CHUNK);
         this.lanes = scratch.floats(CHUNK);
+        if (!before) {
+            Arrays.fill(bonus, 1);
+        }
+    }
+
+    /** What follows is of this head. */
+    void head(int head) {
+        h = head;
         if (before) {
             ChunkRows.pack(in.bonus().data(), 4L * h * keys, 0, 1, 1, keys, bonus, 0, 1);
-        } else {
-            Arrays.fill(bonus, 1);
         }
     }
 
@@ -196,13 +201,6 @@ final class ChunkParts {
     /** Whether queries (reader 0) or probes (1) see the state before the decay of their own position. */
     boolean early(int reader) {
         return before || reader == 1;
-    }
-
-    /** Asks memory for rows [B,T,H,…] of all heads, as {@link ChunkRows#fetch} does. */
-    void fetch(Tensor x, int b, int start, int length) {
-        long row = 4L * in.heads() * x.dim(3);
-        long at = ((long) b * in.time() + start) * row;
-        lanes[0] = ChunkRows.fetch(x.data(), at, at + length * row);
     }
 
     /** Reads values or gradients of outputs. */

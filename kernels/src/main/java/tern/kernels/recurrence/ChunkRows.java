@@ -12,7 +12,6 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShuffle;
 
 import tern.kernels.lanes.Lanes;
-import tern.tensor.Tensor;
 
 /**
  * What a chunk does with matrices that have a row a position: channels in the lanes, one vector of channels along all
@@ -26,10 +25,6 @@ final class ChunkRows {
     private static final VectorMask<Float> ODD_1 = odd(1);
     private static final VectorMask<Float> ODD_2 = odd(2);
     private static final VectorMask<Float> FIRST_FOUR = Lanes.first(4);
-
-    /** Bytes of a cache line, and of a core's second-level cache and its share of the next. */
-    private static final int LINE = 64;
-    private static final long NEAR = 4 << 20;
 
     private ChunkRows() {
     }
@@ -155,27 +150,6 @@ final class ChunkRows {
             c.mul(factor).intoArray(scaled, place + 2 * LENGTH);
             d.mul(factor).intoArray(scaled, place + 3 * LENGTH);
         }
-    }
-
-    /**
-     * Reads a number of each cache line, so that all lines are on their way before the first is needed: copying has too many
-     * instructions a line for the processor to ask for many at once. Measured on one core, 16,384 positions of 4 heads of 64:
-     * 0.88 of the time forward, but 1.07 of it where the lines are near already ({@link #farAway}), and 1.4 if the lines are those
-     * of one head of four, in pieces too short for a loop.
-     *
-     * @return something to be stored, so that the reading is not left out
-     */
-    static int fetch(MemorySegment x, long from, long to) {
-        int sum = 0;
-        for (long at = from; at < to; at += LINE) {
-            sum |= x.get(Tensor.INT, at);
-        }
-        return sum;
-    }
-
-    /** Whether tensors of this many bytes together are more than a core has near. */
-    static boolean farAway(long bytes) {
-        return bytes > NEAR;
     }
 
     /** Copies rows to a tensor. */

@@ -3,6 +3,8 @@ package tern.kernels.recurrence;
 import static tern.kernels.recurrence.PanelProducts.PANEL;
 import static tern.kernels.recurrence.PanelProducts.length;
 
+import java.util.List;
+
 import tern.tensor.Tensor;
 import tern.tensor.Workspace;
 
@@ -29,7 +31,7 @@ final class ChunkScan {
     private static final int CHUNK = ChunkParts.CHUNK;
 
     private final ScanInputs in;
-    private final int h;
+    private final int firstHead;
     private final ChunkParts parts;
     private final int n;
     private final int m;
@@ -37,67 +39,62 @@ final class ChunkScan {
     private final int stackRows;
     private final int leftRow;
 
-    /** S, V and W below one another; or S and V, which becomes V + W. */
-    private final float[] stack;
+    /** Of each head S, V and W below one another; or S and V, which becomes V + W. */
+    private final float[][] stacks;
     /** Rows Q ⊙ c beside the pairs of queries with keys and rewrites, below them the same of probes. */
     private final float[] left;
     private final float[] product;
 
-    /** Head h. */
-    ChunkScan(ScanInputs in, int h, Workspace scratch) {
+    /** Heads that lie side by side: all that they need but their states is in the same places. */
+    ChunkScan(ScanInputs in, int firstHead, int heads, Workspace scratch) {
         this.in = in;
-        this.h = h;
-        this.parts = new ChunkParts(in, h, in.rewritesKeys(), scratch);
+        this.firstHead = firstHead;
+        this.parts = new ChunkParts(in, in.rewritesKeys(), scratch);
         this.n = parts.n;
         this.m = parts.m;
         this.stackRows = n + parts.writers * CHUNK;
         this.leftRow = stackRows;
-        this.stack = scratch.floats(length(stackRows, m));
+        this.stacks = new float[heads][];
+        for (int i = 0; i < heads; i++) {
+            stacks[i] = scratch.floats(length(stackRows, m));
+        }
         this.left = scratch.floats(parts.rows * leftRow);
         this.product = scratch.floats(length(CHUNK, m));
     }
 
-    /** The state before the first position of sequence b. */
-    void begin(Tensor state, int b) {
-        ChunkRows.pack(state.data(), stateAt(b), 4L * in.valueWidth(), in.keyWidth(), n, in.valueWidth(), stack, 0,
-                stackRows);
-    }
-
-    /** Asks memory for the next positions of all heads. */
-    void fetch(Tensor y, int b, int start) {
-        int length = Math.min(CHUNK, in.time() - start);
-        parts.fetch(in.query(), b, start, length);
-        parts.fetch(in.key(), b, start, length);
-        parts.fetch(in.value(), b, start, length);
-        parts.fetch(y, b, start, length);
-        if (in.decayWidth() > 1 && in.logDecay().dim(1) > 1) {
-            parts.fetch(in.logDecay(), in.logDecay().dim(0) == 1 ? 0 : b, start, length);
+    /** All positions of sequence b. */
+    void run(Tensor state, Tensor y, Tensor nextState, int b) {
+        for (int i = 0; i < stacks.length; i++) {
+            ChunkRows.pack(state.data(), stateAt(b, firstHead + i), 4L * in.valueWidth(), in.keyWidth(), n,
+                    in.valueWidth(), stacks[i], 0, stackRows);
         }
-        if (parts.rankOne) {
-            parts.fetch(in.probe(), b, start, length);
+        RowsAhead ahead = new RowsAhead(in, firstHead, stacks.length,
+                List.of(in.query(), in.key(), in.value(), in.logDecay(), in.probe(),
+                        in.rewritesKeys() ? in.bonus() : in.rewrite(), y));
+        for (int start = 0; start < in.time(); start += CHUNK) {
+            ahead.before(b, start);
+            for (int i = 0; i < stacks.length; i++) {
+                parts.head(firstHead + i);
+                chunk(y, b, start, firstHead + i, stacks[i]);
+            }
         }
-        if (parts.writers == 2) {
-            parts.fetch(in.rewrite(), b, start, length);
+        for (int i = 0; i < stacks.length; i++) {
+            ChunkRows.unpack(stacks[i], 0, stackRows, in.keyWidth(), in.valueWidth(), nextState.data(),
+                    stateAt(b, firstHead + i), 4L * in.valueWidth());
         }
     }
 
-    /** The state after the last. */
-    void end(Tensor nextState, int b) {
-        ChunkRows.unpack(stack, 0, stackRows, in.keyWidth(), in.valueWidth(), nextState.data(), stateAt(b),
-                4L * in.valueWidth());
-    }
-
-    private long stateAt(int b) {
+    private long stateAt(int b, int h) {
         return 4L * (b * in.heads() + h) * in.keyWidth() * in.valueWidth();
     }
 
-    /** The next positions of sequence b. */
-    void chunk(Tensor y, int b, int start) {
+    // The next positions of a head.
+    private void chunk(Tensor y, int b, int start, int h, float[] stack) {
         int length = Math.min(CHUNK, in.time() - start);
         parts.pack(b, start, length, left, leftRow, PANEL);
         parts.packValues(in.value(), b, start, length, stack, n, stackRows);
         pairs();
-        rewritten();
+        rewritten(stack);
         PanelProducts.rows(left, 0, leftRow, stack, 0, stackRows, product, 0, CHUNK, CHUNK, m, leftRow, false,
                 parts.spare);
         ChunkRows.unpack(product, 0, CHUNK, length, in.valueWidth(), y.data(), 4 * in.valueAt(b, start, h),
@@ -119,7 +116,7 @@ final class ChunkScan {
     }
 
     // W, by solving for four positions after another; or V + W in the place of V, which needs no product with V before.
-    private void rewritten() {
+    private void rewritten(float[] stack) {
         if (!parts.rankOne) {
             return;
         }
