@@ -161,7 +161,7 @@ final class ChunkParts {
             }
             Lanes.exponentials(decay, CHUNK);
             AgeChains.decays(decay, between, upTo);
-            Arrays.fill(total, upTo[CHUNK]);
+            Arrays.fill(total, 0, n, upTo[CHUNK]);
         } else {
             ChunkRows.pack(g, at, step, length, CHUNK, keys, decay, 0, CHUNK);
             Lanes.exponentials(decay, length(CHUNK, n));

@@ -23,7 +23,8 @@ final class RowsAhead {
     private final int time;
     /** Positions fetched at once, 0 if nothing is. */
     private final int block;
-    private int sink;
+    /** What was read, so that the reading is not left out. */
+    private int seen;
 
     /** Heads that lie side by side of tensors that have all of them; those that positions share are left out. */
     RowsAhead(ScanInputs in, int firstHead, int heads, List<Tensor> all) {
@@ -48,14 +49,9 @@ final class RowsAhead {
                 long head = 4L * x.dim(3);
                 long row = x.dim(2) * head;
                 long at = ((x.dim(0) == 1 ? 0L : b) * time + start) * row + firstHead * head;
-                sink |= rows(x.data(), at, row, length, heads * head);
+                seen |= rows(x.data(), at, row, length, heads * head);
             }
         }
-    }
-
-    /** What was read, so that the reading is not left out. */
-    int seen() {
-        return sink;
     }
 
     private static int rows(MemorySegment x, long at, long step, int rows, long bytes) {

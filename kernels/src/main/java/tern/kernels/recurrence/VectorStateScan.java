@@ -59,8 +59,9 @@ public final class VectorStateScan implements StateScan {
                 ? goesInChunks(in.time(), in.keyWidth(), in.valueWidth(), in.hasRankOne() && !in.rewritesKeys())
                 : in.time() >= fewest;
         if (chunks) {
-            heads(team, in, MOST_STATES / (in.keyWidth() * in.valueWidth()), (b, first, count, scratch) -> new ChunkScan(in, first, count, scratch).run(state, y,
-                    nextState, b));
+            heads(team, in, MOST_STATES / (in.keyWidth() * in.valueWidth()),
+                    (b, first, count, scratch) -> new ChunkScan(in, first, count, scratch).run(state, y,
+                            nextState, b));
         } else {
             run(team, in, in.batch() * in.heads(),
                     (index, scratch) -> StepScan.forward(in, state, y, nextState, index / in.heads(),

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
 import java.util.function.UnaryOperator;
+import java.util.stream.IntStream;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -200,6 +201,60 @@ class VectorScanTest {
                 law.assertGuardsUntouched();
             }
         }
+    }
+
+    /** Heads go through the chunks together, in groups by the number of threads, and their rows are fetched ahead: none shows. */
+    @ParameterizedTest
+    @EnumSource(Rule.class)
+    void headsKnowNothingOfEachOther(Rule rule) {
+        int heads = 5;
+        int time = 850;
+        try (KernelLaw law = new KernelLaw(3950)) {
+            ScanInputs in = ScanLaw.draw(law, rule, Decay.TYPICAL, DType.F32, 1, time, heads, 64, 64, 1, time, heads,
+                    rule == Rule.RANK_ONE ? 64 : 1);
+            Tensor state = law.gaussian(DType.F32, 1, heads, 64, 64);
+            Tensor next = law.blank(DType.F32, 1, heads, 64, 64);
+            Tensor y = law.blank(DType.F32, 1, time, heads, 64);
+            Tensor ownY = law.blank(DType.F32, 1, time, 1, 64);
+            Tensor ownNext = law.blank(DType.F32, 1, 1, 64, 64);
+            for (int threads : new int[] {1, 3}) {
+                new VectorStateScan(1).forward(law.team(threads), in, state, y.fill(Double.NaN), next);
+                for (int h = 0; h < heads; h++) {
+                    ScanInputs own = new ScanInputs(head(law, in.query(), 2, h), head(law, in.key(), 2, h),
+                            head(law, in.value(), 2, h), head(law, in.logDecay(), 2, h), head(law, in.bonus(), 0, h),
+                            head(law, in.probe(), 2, h), head(law, in.rewrite(), 2, h));
+                    new VectorStateScan(1).forward(law.team(1), own, head(law, state, 1, h), ownY, ownNext);
+                    law.assertSame("y of head " + h, head(law, y, 2, h), ownY);
+                    law.assertSame("state of head " + h, head(law, next, 1, h), ownNext);
+                }
+            }
+            law.assertGuardsUntouched();
+        }
+    }
+
+    // One head, or a tensor that has none.
+    private static Tensor head(KernelLaw law, Tensor x, int axis, int h) {
+        if (x.elements() == 0) {
+            return x;
+        }
+        Tensor head = law.blank(x.dtype(), x.shape().with(axis, 1).toArray());
+        long row = x.shape().elements()
+                / IntStream.rangeClosed(0, axis).map(x::dim).asLongStream().reduce(1, (a, b) -> a * b);
+        for (long i = 0; i < head.elements(); i++) {
+            head.set(i, x.get((i / row * x.dim(axis) + h) * row + i % row));
+        }
+        return head;
+    }
+
+    @Test
+    void groupsOfHeadsKeepAllThreadsBusy() {
+        assertThat(VectorStateScan.together(1, 1, 12, 16)).isEqualTo(12);
+        assertThat(VectorStateScan.together(4, 1, 12, 16)).isEqualTo(3);
+        assertThat(VectorStateScan.together(4, 16, 12, 16)).isEqualTo(12);
+        assertThat(VectorStateScan.together(4, 5, 12, 16)).isEqualTo(4);
+        assertThat(VectorStateScan.together(4, 1, 2, 16)).isEqualTo(1);
+        assertThat(VectorStateScan.together(2, 1, 64, 4)).isEqualTo(4);
+        assertThat(VectorStateScan.together(2, 1, 8, 0)).isEqualTo(1);
     }
 
     // ── averages ────────────────────────────────────────────────────────────────────────────────────────────────────
