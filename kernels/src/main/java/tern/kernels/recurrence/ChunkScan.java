@@ -72,7 +72,7 @@ final class ChunkScan {
                 List.of(in.query(), in.key(), in.value(), in.logDecay(), in.probe(),
                         in.rewritesKeys() ? in.bonus() : in.rewrite(), y));
         for (int start = 0; start < in.time(); start += CHUNK) {
-            ahead.before(b, start);
+            ahead.before(b, start, parts.spare);
             for (int i = 0; i < stacks.length; i++) {
                 parts.head(firstHead + i);
                 chunk(y, b, start, firstHead + i, stacks[i]);

@@ -23,8 +23,6 @@ final class RowsAhead {
     private final int time;
     /** Positions fetched at once, 0 if nothing is. */
     private final int block;
-    /** What was read, so that the reading is not left out. */
-    private int seen;
 
     /** Heads that lie side by side of tensors that have all of them; those that positions share are left out. */
     RowsAhead(ScanInputs in, int firstHead, int heads, List<Tensor> all) {
@@ -41,15 +39,19 @@ final class RowsAhead {
         this.block = bytes <= NEAR ? 0 : Math.max(CHUNK, (int) (AT_ONCE / position) / CHUNK * CHUNK);
     }
 
-    /** To be called before each chunk of sequence b. */
-    void before(int b, int start) {
+    /**
+     * To be called before each chunk of sequence b.
+     *
+     * @param seen scratch that something is written to, so that the reading is not left out
+     */
+    void before(int b, int start, float[] seen) {
         if (block > 0 && start % block == 0) {
             int length = Math.min(block, time - start);
             for (Tensor x : tensors) {
                 long head = 4L * x.dim(3);
                 long row = x.dim(2) * head;
                 long at = ((x.dim(0) == 1 ? 0L : b) * time + start) * row + firstHead * head;
-                seen |= rows(x.data(), at, row, length, heads * head);
+                seen[0] = rows(x.data(), at, row, length, heads * head);
             }
         }
     }
