@@ -385,7 +385,7 @@ public final class TapeOps implements Ops, AutoCloseable {
         if (history.dtype() == type && isNumber(rows)) {
             record(List.of(history), List.of(rows), List.of(), () -> {
                 Tensor dHistory = results.zeros(type, history.shape());
-                EagerOps.unslice(given(rows), dHistory, 1, from);
+                EagerOps.unslice(team, given(rows), dHistory, 1, from);
                 contribute(history, dHistory);
             });
         }
@@ -468,7 +468,7 @@ public final class TapeOps implements Ops, AutoCloseable {
                     return;
                 }
                 Tensor dx = results.zeros(x.dtype(), x.shape());
-                EagerOps.unslice(given(y), dx, axis, from);
+                EagerOps.unslice(team, given(y), dx, axis, from);
                 contribute(x, dx);
             });
         }
@@ -476,8 +476,8 @@ public final class TapeOps implements Ops, AutoCloseable {
     }
 
     /**
-     * Adds what a slice was given to its part of the whole's gradient, if that is there already and lies in a few pieces: a sequence
-     * that is cut into many windows would else be gone through once for each.
+     * Adds what a slice was given to its part of the whole's gradient, if that is there already: what is cut into many would
+     * else be gone through once for each.
      */
     private boolean addInPlace(Tensor part, Tensor whole, int axis, int from) {
         long outer = 1;
@@ -486,8 +486,14 @@ public final class TapeOps implements Ops, AutoCloseable {
         }
         Optional<Tensor> known = parameters.of(whole)
                 .or(() -> Optional.ofNullable(frame.gradients.get(whole)).filter(one -> pool.holds(one) == 1));
-        if (known.isEmpty() || outer > MOST_PIECES || part.elements() == 0) {
+        if (known.isEmpty() || part.elements() == 0) {
             return false;
+        }
+        if (outer > MOST_PIECES) {
+            int inner = Math.toIntExact(whole.elements() / outer / whole.dim(axis));
+            Tensor sums = known.get();
+            set(whole).elementwise().addToColumns(team, rows(part, outer), rows(sums, outer), from * inner);
+            return true;
         }
         long length = part.bytes() / outer;
         long step = whole.bytes() / outer;
@@ -500,6 +506,10 @@ public final class TapeOps implements Ops, AutoCloseable {
                     Tensor.over(part.dtype(), shape, part.data().asSlice(piece * length, length)), into);
         }
         return true;
+    }
+
+    private static Tensor rows(Tensor x, long rows) {
+        return x.reshape(Math.toIntExact(rows), Math.toIntExact(x.elements() / rows));
     }
 
     @Override

@@ -271,6 +271,17 @@ class TapeOpsTest {
                 ops.slice(ops.reshape(a, Shape.of(1, 6, 4)), 1, 2, 5)));
     }
 
+    /** What is cut along its last axis into parts that overlap, with more rows than are gone through one by one. */
+    @Test
+    void manyPiecesOfOneWhole() {
+        Tensor x = input(5, 4, 7);
+        assertGradients(ops -> {
+            Tensor whole = ops.scale(x, 1.5);
+            return List.of(ops.multiply(ops.slice(whole, -1, 0, 3), ops.slice(whole, 2, 4, 7)),
+                    ops.slice(whole, -1, 2, 6), ops.multiply(whole, whole));
+        });
+    }
+
     @Test
     void sharedInputsAddUp() {
         Tensor a = input(3, 2);

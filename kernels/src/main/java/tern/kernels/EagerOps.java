@@ -60,6 +60,8 @@ import tern.tensor.Workspace;
 public final class EagerOps implements Ops, AutoCloseable {
     /** Up to so many rows of x the bodies of a linear map do nothing after their one region, which may then be put off. */
     private static final int MOST_ROWS_TOGETHER = 8;
+    /** Bytes that a task copies of slices. */
+    private static final long COPIED_AT_ONCE = 1 << 17;
 
     private final KernelSet fast;
     private final KernelSet reference = KernelSet.reference();
@@ -295,21 +297,40 @@ public final class EagerOps implements Ops, AutoCloseable {
             return Tensor.over(x.dtype(), part, x.data().asSlice(from * strides.inner, (to - from) * strides.inner));
         }
         Tensor y = results.allocate(x.dtype(), x.shape().with(at, to - from));
-        for (long outer = 0; outer < strides.outer; outer++) {
-            MemorySegment.copy(x.data(), (outer * length + from) * strides.inner, y.data(),
-                    outer * (to - from) * strides.inner, (to - from) * strides.inner);
-        }
+        long bytes = (to - from) * strides.inner;
+        copyRows(team, x.data(), from * strides.inner, length * strides.inner, y.data(), 0, bytes, strides.outer,
+                bytes);
         return y;
     }
 
     /** Writes {@code part} back to where {@link #slice} took it from. */
-    public static void unslice(Tensor part, Tensor whole, int axis, int from) {
+    public static void unslice(ThreadTeam team, Tensor part, Tensor whole, int axis, int from) {
         int at = axis < 0 ? whole.shape().rank() + axis : axis;
         Strides strides = Strides.of(whole, at);
         long bytes = part.dim(at) * strides.inner;
-        for (long outer = 0; outer < strides.outer; outer++) {
-            MemorySegment.copy(part.data(), outer * bytes, whole.data(), (outer * whole.dim(at) + from) * strides.inner,
+        copyRows(team, part.data(), 0, bytes, whole.data(), from * strides.inner, whole.dim(at) * strides.inner,
+                strides.outer, bytes);
+    }
+
+    /** Rows of as many bytes, which lie a stride apart on each side. */
+    private static void copyRows(ThreadTeam team, MemorySegment from, long at, long stride, MemorySegment into, long to,
+            long step, long rows, long bytes) {
+        long each = Math.max(1, COPIED_AT_ONCE / Math.max(1, bytes));
+        if (rows <= each) {
+            copyRows(from, at, stride, into, to, step, rows, bytes);
+            return;
+        }
+        team.run(Math.toIntExact((rows + each - 1) / each), (index, scratch) -> {
+            long first = index * each;
+            copyRows(from, at + first * stride, stride, into, to + first * step, step, Math.min(each, rows - first),
                     bytes);
+        });
+    }
+
+    private static void copyRows(MemorySegment from, long at, long stride, MemorySegment into, long to, long step,
+            long rows, long bytes) {
+        for (long row = 0; row < rows; row++) {
+            MemorySegment.copy(from, at + row * stride, into, to + row * step, bytes);
         }
     }
 
@@ -330,7 +351,7 @@ public final class EagerOps implements Ops, AutoCloseable {
         Tensor y = results.allocate(first.dtype(), first.shape().with(at, total));
         int from = 0;
         for (Tensor part : parts) {
-            unslice(part, y, at, from);
+            unslice(team, part, y, at, from);
             from += part.dim(at);
         }
         return y;

@@ -43,11 +43,12 @@ public final class ActivationLanes {
     // Where σ with e^(−|x|) from Lanes.expWithin has become 0 or 1: of x itself, and of the argument of GELU's, which is 88 here.
     private static final float SILU_FAR = 88;
     private static final float GELU_FAR = 10.03f;
-    private static final float LOWEST = -87;
+    private static final int LOWEST = Float.floatToRawIntBits(-89);
+    private static final int HIGHEST = Float.floatToRawIntBits(88);
+    private static final int LARGEST = Float.floatToRawIntBits(Float.MAX_VALUE);
     private static final float LOG2_E = 1.44269504f;
     private static final float ROUND = 12582912;
-    private static final float LN2_HIGH = 0.693359375f;
-    private static final float LN2_LOW = -2.12194440e-4f;
+    private static final float LN2 = 0.69314718f;
     private static final float EXP_2 = 0.4999999403953552f;
     private static final float EXP_3 = 0.16666515171527863f;
     private static final float EXP_4 = 0.04166845604777336f;
@@ -246,34 +247,32 @@ public final class ActivationLanes {
 
     /** {@link #siluPlus(FloatVector, FloatVector)} from 1/(1 + e^(−x)). */
     public static FloatVector siluPlus(FloatVector x, FloatVector inverse, FloatVector beside) {
-        return above(x).fma(inverse, beside);
+        return x.fma(inverse, beside);
     }
 
-    /** e^(−x), finite and 0 at the ends, for the three that are made of it. */
+    /** e^(−x), ∞ and 0 at the ends, for what is made of it. */
     public static FloatVector siluExponential(FloatVector x) {
-        return expOfMinus(below(above(x)));
+        return expOfMinus(near(x));
     }
 
     /** The slope of SiLU from e = e^(−x) and s = 1/(1 + e): s + x·s·(1 − s), where e·s is 1 − s without cancellation. */
     public static FloatVector siluSlope(FloatVector x, FloatVector e, FloatVector inverse) {
-        return e.mul(inverse).fma(below(above(x)), FloatVector.broadcast(SPECIES, 1)).mul(inverse);
+        FloatVector finite = e.reinterpretAsInts().lanewise(VectorOperators.MIN, LARGEST).reinterpretAsFloats();
+        return finite.mul(inverse).fma(near(x), FloatVector.broadcast(SPECIES, 1)).mul(inverse);
     }
 
-    // Where e^(−x) and what it is divided by are still finite and normal, and silu is 0 beside anything it is added to.
-    private static FloatVector above(FloatVector x) {
-        return x.blend(LOWEST, x.compare(VectorOperators.LT, LOWEST));
+    // Between −89 and 88, where e^(−x) has become ∞ and 0. Bits of floats compared as whole numbers: of negative ones, without
+    // sign, those further down are the larger, and all are larger than those of positive ones. Masks would cost thrice as much.
+    private static FloatVector near(FloatVector x) {
+        return x.reinterpretAsInts().lanewise(VectorOperators.UMIN, LOWEST).lanewise(VectorOperators.MIN, HIGHEST)
+                .reinterpretAsFloats();
     }
 
-    private static FloatVector below(FloatVector x) {
-        return x.blend(SILU_FAR, x.compare(VectorOperators.GT, SILU_FAR));
-    }
-
-    // Lanes.expWithin of −x with the signs in the constants, for x between −87 and 88, of which it makes 0.
+    // Lanes.expWithin of −x with the signs in the constants, for x between −89, of which it makes ∞, and 88, of which it makes 0.
+    // ln 2 is in one part: 2e-9 times the exponent of the result is all that this adds to the relative error.
     private static FloatVector expOfMinus(FloatVector x) {
         FloatVector rounded = x.fma(FloatVector.broadcast(SPECIES, -LOG2_E), FloatVector.broadcast(SPECIES, ROUND));
-        FloatVector n = rounded.sub(ROUND);
-        FloatVector r = n.fma(FloatVector.broadcast(SPECIES, LN2_LOW),
-                n.fma(FloatVector.broadcast(SPECIES, LN2_HIGH), x));
+        FloatVector r = rounded.sub(ROUND).fma(FloatVector.broadcast(SPECIES, LN2), x);
         FloatVector q = r.fma(FloatVector.broadcast(SPECIES, EXP_6), FloatVector.broadcast(SPECIES, -EXP_5));
         q = q.fma(r, FloatVector.broadcast(SPECIES, EXP_4));
         q = q.fma(r, FloatVector.broadcast(SPECIES, -EXP_3));

@@ -9,6 +9,9 @@ public interface Elementwise {
     /** y ← a + b. */
     void add(ThreadTeam team, Tensor a, Tensor b, Tensor y);
 
+    /** Adds rows to columns {@code from} … of longer ones: whole [R,M] += part [R,N]. */
+    void addToColumns(ThreadTeam team, Tensor part, Tensor whole, int from);
+
     /** y ← a ⊙ b. */
     void multiply(ThreadTeam team, Tensor a, Tensor b, Tensor y);
 

@@ -18,6 +18,15 @@ public final class ReferenceElementwise implements Elementwise {
     }
 
     @Override
+    public void addToColumns(ThreadTeam team, Tensor part, Tensor whole, int from) {
+        int width = part.dim(1);
+        for (long i = 0; i < part.elements(); i++) {
+            long to = i / width * whole.dim(1) + from + i % width;
+            whole.set(to, whole.get(to) + part.get(i));
+        }
+    }
+
+    @Override
     public void multiply(ThreadTeam team, Tensor a, Tensor b, Tensor y) {
         for (long i = 0; i < y.elements(); i++) {
             y.set(i, a.get(i) * b.get(i));

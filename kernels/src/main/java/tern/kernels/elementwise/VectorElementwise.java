@@ -67,6 +67,39 @@ public final class VectorElementwise implements Elementwise {
         blocks(team, y.elements(), (at, n, scratch) -> add(left, right, out, at, n));
     }
 
+    @Override
+    public void addToColumns(ThreadTeam team, Tensor part, Tensor whole, int from) {
+        MemorySegment added = part.data();
+        MemorySegment sums = whole.data();
+        int rows = part.dim(0);
+        int width = part.dim(1);
+        long stride = 4L * whole.dim(1);
+        int each = Math.max(1, BLOCK / Math.max(1, width));
+        int tasks = (rows + each - 1) / each;
+        ThreadTeam.Task task = (index, scratch) -> {
+            for (int row = index * each; row < Math.min(rows, (index + 1) * each); row++) {
+                addTo(sums, row * stride + 4L * from, added, 4L * width * row, width);
+            }
+        };
+        if (tasks == 1) {
+            task.run(0, team.scratch());
+        } else {
+            team.run(tasks, task);
+        }
+    }
+
+    private static void addTo(MemorySegment sums, long to, MemorySegment added, long at, int n) {
+        int i = 0;
+        for (int bound = bound(n); i < bound; i += LENGTH) {
+            fromMemorySegment(SPECIES, sums, to + 4L * i, ORDER)
+                    .add(fromMemorySegment(SPECIES, added, at + 4L * i, ORDER))
+                    .intoMemorySegment(sums, to + 4L * i, ORDER);
+        }
+        for (; i < n; i++) {
+            sums.set(FLOAT, to + 4L * i, sums.get(FLOAT, to + 4L * i) + added.get(FLOAT, at + 4L * i));
+        }
+    }
+
     private static void add(MemorySegment a, MemorySegment b, MemorySegment y, long at, int n) {
         int i = 0;
         for (int bound = bound(n); i < bound; i += LENGTH) {

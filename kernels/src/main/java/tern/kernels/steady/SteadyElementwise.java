@@ -49,6 +49,11 @@ public final class SteadyElementwise implements Elementwise {
     }
 
     @Override
+    public void addToColumns(ThreadTeam team, Tensor part, Tensor whole, int from) {
+        body.addToColumns(team, part, whole, from);
+    }
+
+    @Override
     public void multiply(ThreadTeam team, Tensor a, Tensor b, Tensor y) {
         body.multiply(team, a, b, y);
     }

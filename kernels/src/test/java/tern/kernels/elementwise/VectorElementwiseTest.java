@@ -65,6 +65,20 @@ class VectorElementwiseTest {
     }
 
     @Test
+    void additionsToColumns() {
+        everyLength(150, (law, one, four, length) -> {
+            int rows = length > 1000 ? 700 : 3;
+            int width = length > 1000 ? length / rows : length;
+            Tensor part = law.gaussian(DType.F32, rows, width);
+            Tensor expected = law.gaussian(DType.F32, rows, width + 5);
+            Tensor actual = law.copy(expected);
+            plain.addToColumns(one, part, expected, 3);
+            vector.addToColumns(four, part, actual, 3);
+            law.assertSame("addToColumns", actual, expected);
+        });
+    }
+
+    @Test
     void totals() {
         everyLength(200, (law, one, four, length) -> {
             Tensor x = law.gaussian(DType.F32, length);
