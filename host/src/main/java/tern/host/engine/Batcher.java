@@ -35,6 +35,8 @@ public final class Batcher implements AutoCloseable {
     private static final int SMALLEST_CAPACITY = 256;
     // Prompts of which no more is left are read together with others.
     private static final int SHORT_PROMPT = 128;
+    // A job for which there is no room lets so many others pass; then room is left to it.
+    private static final int MOST_PASSED = 64;
     private static final double FORGETTING = 0.1;
     private static final int LONGEST_RETRY_SECONDS = 60;
     private static final float[] NO_LOGITS = new float[0];
@@ -106,6 +108,7 @@ public final class Batcher implements AutoCloseable {
         private final int capacity;
         private final long bytes;
         private int open;
+        private int passed;
         private Optional<Lease> kept = Optional.empty();
 
         private Work(Ticket ticket, int capacity, long bytes) {
@@ -447,16 +450,21 @@ public final class Batcher implements AutoCloseable {
         }
     }
 
-    /** The first job of the client whose turn it is, if there is room for it; that client then comes last. */
+    /**
+     * The first job of the client whose turn it is, if there is room for it; that client then comes last. Where there is no room, clients
+     * with less pass, but not for ever: a job that many have passed is the next, and those that run make room for it.
+     */
     private Optional<Work> nextWaiting() {
         lock.lock();
         try {
+            List<Work> passed = new ArrayList<>();
             for (Map.Entry<String, Deque<Work>> entry : waiting.entrySet()) {
                 Work first = entry.getValue().getFirst();
                 boolean readable = readings.size() < settings.maxReading()
                         || first.job().prompt().length <= SHORT_PROMPT;
-                if (readable && seatsTaken + first.job().streams() <= settings.maxStreams()
-                        && bytesTaken + first.bytes <= settings.streamBytes()) {
+                boolean hasRoom = seatsTaken + first.job().streams() <= settings.maxStreams()
+                        && bytesTaken + first.bytes <= settings.streamBytes();
+                if (readable && hasRoom) {
                     Deque<Work> queue = entry.getValue();
                     queue.removeFirst();
                     waitingCount--;
@@ -464,7 +472,14 @@ public final class Batcher implements AutoCloseable {
                     if (!queue.isEmpty()) {
                         waiting.put(first.job().client(), queue);
                     }
+                    passed.forEach(work -> work.passed++);
                     return Optional.of(first);
+                }
+                if (!hasRoom && first.passed >= MOST_PASSED) {
+                    return Optional.empty();
+                }
+                if (!hasRoom) {
+                    passed.add(first);
                 }
             }
             return Optional.empty();

@@ -135,4 +135,73 @@ class BatcherTest {
                         refusal -> assertThat(refusal.kind()).isEqualTo(Refusal.Kind.CLOSING));
         close(batcher);
     }
+
+    /** Keys and values of three sequences fit: the others wait for a place, too many are refused, and those that run go on. */
+    @Test
+    void whereMemoryHoldsAFewTheOthersWait() throws InterruptedException {
+        LanguageModel model = tiny.preset("transformer-nano");
+        long one = model.network().stateBytes(16_384);
+        List<int[]> prompts = new ArrayList<>();
+        List<List<Token>> alone = new ArrayList<>();
+        Batcher single = new Batcher(model, new StateTree(model, 0, Optional.empty()),
+                Batcher.Settings.usual(1L << 30));
+        for (int i = 0; i < 12; i++) {
+            prompts.add(text(1 + random.nextInt(60)));
+            alone.add(Collected.run(single, prompts.get(i), 20).tokens);
+        }
+        close(single);
+        Batcher batcher = batcher(model, new Batcher.Settings(1000, 12, 3, 1 << 20, 3 * one, 0.01));
+        List<Ticket> running = new ArrayList<>();
+        for (Collected each : List.of(new Collected(), new Collected(), new Collected())) {
+            running.add(batcher.submit(Collected.job("long", text(5), 16_000, List.of()), each));
+        }
+        while (batcher.report().streams() < 3) {
+            Thread.sleep(1);
+        }
+        List<Collected> waiting = new ArrayList<>();
+        for (int i = 0; i < 12; i++) {
+            waiting.add(new Collected());
+            batcher.submit(Collected.job("client " + i % 3, prompts.get(i), 20, List.of()), waiting.get(i));
+        }
+        assertThat(batcher.report().waiting()).as("jobs that wait for room").isEqualTo(12);
+        assertThatThrownBy(() -> batcher.submit(Collected.job("late", text(5), 20, List.of()), new Collected()))
+                .isInstanceOfSatisfying(Refusal.class, refusal -> {
+                    assertThat(refusal.kind()).isEqualTo(Refusal.Kind.BUSY);
+                    assertThat(refusal.retryAfterSeconds()).isBetween(1, 60);
+                });
+        long made = batcher.report().tokensMade();
+        while (batcher.report().tokensMade() < made + 30) {
+            Thread.sleep(1);
+        }
+        assertThat(batcher.report().streams()).as("those that run go on meanwhile").isEqualTo(3);
+        running.subList(1, 3).forEach(Ticket::cancel);
+        for (int i = 0; i < 12; i++) {
+            assertThat(waiting.get(i).await().tokens).as("job %d, seed %d", i, SEED).isEqualTo(alone.get(i));
+        }
+        running.getFirst().cancel();
+        assertThat(batcher.drain(Duration.ofSeconds(60))).isTrue();
+        assertThat(batcher.report().cancelled()).isEqualTo(3);
+        close(batcher);
+    }
+    @Test
+    void aJobThatNeedsAllTheRoomGetsItsTurn() {
+        LanguageModel model = tiny.preset("transformer-nano");
+        long one = model.network().stateBytes(256);
+        Batcher batcher = batcher(model, new Batcher.Settings(1000, 1000, 3, 1 << 20, 2 * one, 0.01));
+        List<Collected> small = new ArrayList<>();
+        Collected large = new Collected();
+        for (int i = 0; i < 400; i++) {
+            small.add(new Collected());
+            batcher.submit(Collected.job("small " + i % 7, text(5), 20, List.of()), small.get(i));
+            if (i == 10) {
+                // Its history takes twice the room.
+                batcher.submit(Collected.job("large", text(300), 20, List.of()), large);
+            }
+        }
+        large.await();
+        small.forEach(Collected::await);
+        assertThat(small.getLast().endedNanos - large.endedNanos)
+                .as("nanoseconds by which the last of 400 small jobs, of which two always fit, ended after it").isPositive();
+        close(batcher);
+    }
 }

@@ -16,6 +16,7 @@ final class Collected implements Listener {
     private final CompletableFuture<Optional<Lease>> done = new CompletableFuture<>();
     int promptTokens;
     int cachedTokens;
+    long endedNanos;
 
     static Job job(String client, int[] prompt, int tokens, List<Integer> boundaries) {
         return new Job(client, prompt, boundaries, Optional.empty(), 1, tokens, TOLD, 5, List.of(), OptionalInt.empty(),
@@ -54,6 +55,7 @@ final class Collected implements Listener {
 
     @Override
     public void done(Optional<Lease> state) {
+        endedNanos = System.nanoTime();
         done.complete(state);
     }
 
