@@ -201,7 +201,8 @@ class BatcherTest {
         large.await();
         small.forEach(Collected::await);
         assertThat(small.getLast().endedNanos - large.endedNanos)
-                .as("nanoseconds by which the last of 400 small jobs, of which two always fit, ended after it").isPositive();
+                .as("nanoseconds by which the last of 400 small jobs, of which two always fit, ended after it")
+                .isPositive();
         close(batcher);
     }
 }
