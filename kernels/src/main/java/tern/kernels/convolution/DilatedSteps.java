@@ -55,11 +55,16 @@ record DilatedSteps(DilatedPlan plan, Tensor x, List<Tensor> made, List<Tensor> 
             sum(rings.get(l).data(), ((long) b * size + place) * stride + lane, dilation * stride, weight,
                     k * stride + lane, stride, run, out.data(), row, out.data(), row, width);
         }
-        if (plan.layers().activation() != Activation.IDENTITY) {
-            ActivationLanes.value(plan.layers().activation(), out.data(), row, out.data(), row, width, scratch);
-        }
-        if (plan.layers().residual()) {
-            add(g.data(), row, out.data(), row, width);
+        int whole = bound(width);
+        Activation f = plan.layers().activation();
+        boolean residual = plan.layers().residual();
+        ActivationLanes.valueAndAdd(f, out.data(), row, residual, g.data(), row, whole);
+        if (whole < width) {
+            long rest = row + 4L * whole;
+            ActivationLanes.value(f, out.data(), rest, out.data(), rest, width - whole, scratch);
+            if (residual) {
+                add(g.data(), rest, out.data(), rest, width - whole);
+            }
         }
     }
 
@@ -87,14 +92,8 @@ record DilatedSteps(DilatedPlan plan, Tensor x, List<Tensor> made, List<Tensor> 
         }
     }
 
-    private static void add(MemorySegment a, long aAt, MemorySegment into, long at, int width) {
-        int c = 0;
-        for (int whole = bound(width); c < whole; c += LENGTH) {
-            fromMemorySegment(SPECIES, a, aAt + 4L * c, ORDER)
-                    .add(fromMemorySegment(SPECIES, into, at + 4L * c, ORDER))
-                    .intoMemorySegment(into, at + 4L * c, ORDER);
-        }
-        for (; c < width; c++) {
+    private static void add(MemorySegment a, long aAt, MemorySegment into, long at, int count) {
+        for (int c = 0; c < count; c++) {
             into.set(Tensor.FLOAT, at + 4L * c,
                     a.get(Tensor.FLOAT, aAt + 4L * c) + into.get(Tensor.FLOAT, at + 4L * c));
         }

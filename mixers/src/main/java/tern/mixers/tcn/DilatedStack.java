@@ -40,6 +40,8 @@ public final class DilatedStack implements LongConvolutionMixer {
     private final int width;
     private final List<Filters> past;
     private final Optional<List<Filters>> future;
+    /** Made once, where it is the same for every call: a position alone would feel it. */
+    private final Optional<Dilations> pastLayers;
     private final Optional<Tensor> omega;
     private final StateLayout layout;
 
@@ -48,6 +50,7 @@ public final class DilatedStack implements LongConvolutionMixer {
         this.width = width;
         this.past = filters(scope);
         this.future = config.bidirectional() ? Optional.of(filters(scope.child("later"))) : Optional.empty();
+        this.pastLayers = fixed(past);
         this.omega = config.bare().orElse(false) ? Optional.empty()
                 : Optional.of(scope.parameter("omega", Shape.of(width), Role.FILTER, Initialiser.normal(1)));
         this.layout = config.bidirectional() ? StateLayout.STATELESS : rings();
@@ -120,7 +123,8 @@ public final class DilatedStack implements LongConvolutionMixer {
     private Dilated dilated(Ops ops, List<Filters> filters, Tensor x, List<Tensor> rings, long[] ages) {
         double rate = config.dropout().orElse(0.0);
         if (rate == 0) {
-            return ops.dilatedConvolution(x, layers(ops, filters), rings, ages);
+            Dilations layers = filters == past && pastLayers.isPresent() ? pastLayers.get() : layers(ops, filters);
+            return ops.dilatedConvolution(x, layers, rings, ages);
         }
         // Layer by layer, so that something can be left out between them.
         Tensor g = x;
@@ -136,9 +140,17 @@ public final class DilatedStack implements LongConvolutionMixer {
     }
 
     private Dilations layers(Ops ops, List<Filters> filters) {
+        return stacked(filters.stream().map(filter -> filter.layer(ops)).toList());
+    }
+
+    private Optional<Dilations> fixed(List<Filters> filters) {
+        List<Dilations.Layer> layers = filters.stream().flatMap(filter -> filter.fixed().stream()).toList();
+        return layers.size() < filters.size() ? Optional.empty() : Optional.of(stacked(layers));
+    }
+
+    private Dilations stacked(List<Dilations.Layer> layers) {
         boolean residual = config.variant() == DilatedVariant.RESIDUAL_SILU;
-        return new Dilations(filters.stream().map(filter -> filter.layer(ops)).toList(),
-                residual ? Activation.SILU : Activation.IDENTITY, residual);
+        return new Dilations(layers, residual ? Activation.SILU : Activation.IDENTITY, residual);
     }
 
     private Tensor read(Ops ops, Tensor sum, Tensor x) {

@@ -49,6 +49,11 @@ final class Filters {
         return new Dilations.Layer(weight(ops), bias, dilation);
     }
 
+    /** The same where filters are parameters as they are; none if their lengths are. */
+    Optional<Dilations.Layer> fixed() {
+        return gain.isPresent() ? Optional.empty() : Optional.of(new Dilations.Layer(weight, bias, dilation));
+    }
+
     /** The filters themselves. */
     Tensor weight(Ops ops) {
         return gain.map(own -> ops.derived(this, "weight", () -> normalised(ops, own))).orElse(weight);
