@@ -3,8 +3,6 @@ package tern.kernels.recurrence;
 import static tern.kernels.recurrence.PanelProducts.PANEL;
 import static tern.kernels.recurrence.PanelProducts.length;
 
-import java.util.List;
-
 import tern.tensor.Tensor;
 import tern.tensor.Workspace;
 
@@ -68,11 +66,11 @@ final class ChunkScan {
             ChunkRows.pack(state.data(), stateAt(b, firstHead + i), 4L * in.valueWidth(), in.keyWidth(), n,
                     in.valueWidth(), stacks[i], 0, stackRows);
         }
-        RowsAhead ahead = new RowsAhead(in, firstHead, stacks.length,
-                List.of(in.query(), in.key(), in.value(), in.logDecay(), in.probe(),
-                        in.rewritesKeys() ? in.bonus() : in.rewrite(), y));
+        RowsAhead ahead = new RowsAhead(in, y, firstHead, stacks.length);
         for (int start = 0; start < in.time(); start += CHUNK) {
-            ahead.before(b, start, parts.spare);
+            if (ahead.block() > 0 && start % ahead.block() == 0) {
+                parts.spare[0] = ahead.fetch(b, start);
+            }
             for (int i = 0; i < stacks.length; i++) {
                 parts.head(firstHead + i);
                 chunk(y, b, start, firstHead + i, stacks[i]);

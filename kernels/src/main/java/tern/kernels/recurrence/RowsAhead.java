@@ -2,6 +2,7 @@ package tern.kernels.recurrence;
 
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.stream.Stream;
 
 import tern.tensor.Tensor;
 
@@ -24,36 +25,57 @@ final class RowsAhead {
     /** Positions fetched at once, 0 if nothing is. */
     private final int block;
 
-    /** Heads that lie side by side of tensors that have all of them; those that positions share are left out. */
-    RowsAhead(ScanInputs in, int firstHead, int heads, List<Tensor> all) {
-        this.tensors = all.stream().filter(x -> x.shape().rank() == 4 && x.dim(1) == in.time()).toList();
+    /** Heads that lie side by side, forward. */
+    RowsAhead(ScanInputs in, Tensor y, int firstHead, int heads) {
+        this.tensors = tensors(in, y);
         this.firstHead = firstHead;
         this.heads = heads;
         this.time = in.time();
         long position = 0;
-        long bytes = 0;
         for (Tensor x : tensors) {
             position += 4L * heads * x.dim(3);
-            bytes += x.bytes();
         }
-        this.block = bytes <= NEAR ? 0 : Math.max(CHUNK, (int) (AT_ONCE / position) / CHUNK * CHUNK);
+        this.block = near(tensors) ? 0 : Math.max(CHUNK, (int) (AT_ONCE / position) / CHUNK * CHUNK);
+    }
+
+    /** Whether nothing is worth being fetched. */
+    static boolean near(ScanInputs in, Tensor y) {
+        return near(tensors(in, y));
+    }
+
+    private static boolean near(List<Tensor> tensors) {
+        return tensors.stream().mapToLong(Tensor::bytes).sum() <= NEAR;
+    }
+
+    // Those that grow with time.
+    private static List<Tensor> tensors(ScanInputs in, Tensor y) {
+        return Stream.of(in.query(), in.key(), in.value(), in.logDecay(), in.probe(),
+                in.rewrite(), y)
+                .filter(x -> x.shape().rank() == 4 && x.dim(1) == in.time()
+                        && !(x == in.rewrite() && in.rewritesKeys()))
+                .toList();
+    }
+
+    /** Positions fetched at once, a multiple of a chunk, or 0 if nothing is. */
+    int block() {
+        return block;
     }
 
     /**
-     * To be called before each chunk of sequence b.
+     * The block of sequence b that begins with {@code start}.
      *
-     * @param seen scratch that something is written to, so that the reading is not left out
+     * @return something to be stored, so that the reading is not left out
      */
-    void before(int b, int start, float[] seen) {
-        if (block > 0 && start % block == 0) {
-            int length = Math.min(block, time - start);
-            for (Tensor x : tensors) {
-                long head = 4L * x.dim(3);
-                long row = x.dim(2) * head;
-                long at = ((x.dim(0) == 1 ? 0L : b) * time + start) * row + firstHead * head;
-                seen[0] = rows(x.data(), at, row, length, heads * head);
-            }
+    int fetch(int b, int start) {
+        int sum = 0;
+        int length = Math.min(block, time - start);
+        for (Tensor x : tensors) {
+            long head = 4L * x.dim(3);
+            long row = x.dim(2) * head;
+            long at = ((x.dim(0) == 1 ? 0L : b) * time + start) * row + firstHead * head;
+            sum |= rows(x.data(), at, row, length, heads * head);
         }
+        return sum;
     }
 
     private static int rows(MemorySegment x, long at, long step, int rows, long bytes) {

@@ -32,20 +32,39 @@ final class StepScan {
     private StepScan() {
     }
 
-    /** All positions of head h of sequence b; the state is taken from {@code state} and left in {@code nextState}. */
-    static void forward(ScanInputs in, Tensor state, Tensor y, Tensor nextState, int b, int h, Workspace scratch) {
-        int keys = in.keyWidth();
-        int values = in.valueWidth();
-        int entries = keys * values;
-        long at = 4L * (b * in.heads() + h) * entries;
+    /**
+     * All positions of heads that lie side by side in sequence b; states are taken from {@code state} and left in
+     * {@code nextState}. Heads of which whole rows are fetched take turns.
+     */
+    static void forward(ScanInputs in, Tensor state, Tensor y, Tensor nextState, int b, int firstHead, int heads,
+            Workspace scratch) {
+        long entries = 4L * in.keyWidth() * in.valueWidth();
+        long at = (b * in.heads() + firstHead) * entries;
         MemorySegment s = nextState.data();
         if (state.data().address() != s.address()) {
-            MemorySegment.copy(state.data(), at, s, at, 4L * entries);
+            MemorySegment.copy(state.data(), at, s, at, heads * entries);
         }
-        MemorySegment decays = scratch.floatMemory(Lanes.padded(keys));
-        for (int t = 0; t < in.time(); t++) {
-            if (t % AHEAD == 0 && in.time() > AHEAD) {
-                decays.set(INT, 0, fetch(in, y, b, t, Math.min(AHEAD, in.time() - t), h));
+        MemorySegment decays = scratch.floatMemory(Lanes.padded(in.keyWidth()));
+        RowsAhead ahead = new RowsAhead(in, y, firstHead, heads);
+        boolean together = heads > 1 && ahead.block() > 0;
+        int block = together ? ahead.block() : Math.max(1, in.time());
+        for (int from = 0; from < in.time(); from += block) {
+            if (together) {
+                decays.set(INT, 0, ahead.fetch(b, from));
+            }
+            for (int i = 0; i < heads; i++) {
+                positions(in, y, s, at + i * entries, b, from, Math.min(from + block, in.time()), firstHead + i, decays,
+                        !together && in.time() > AHEAD);
+            }
+        }
+    }
+
+    private static void positions(ScanInputs in, Tensor y, MemorySegment s, long at, int b, int from, int to, int h,
+            MemorySegment decays, boolean alone) {
+        int values = in.valueWidth();
+        for (int t = from; t < to; t++) {
+            if (alone && t % AHEAD == 0) {
+                decays.set(INT, 0, fetch(in, y, b, t, Math.min(AHEAD, to - t), h));
             }
             decays(in, b, t, h, decays);
             int j = 0;

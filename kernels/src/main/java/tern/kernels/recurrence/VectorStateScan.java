@@ -58,14 +58,13 @@ public final class VectorStateScan implements StateScan {
         boolean chunks = fewest == BY_SHAPE
                 ? goesInChunks(in.time(), in.keyWidth(), in.valueWidth(), in.hasRankOne() && !in.rewritesKeys())
                 : in.time() >= fewest;
+        int most = MOST_STATES / (in.keyWidth() * in.valueWidth());
         if (chunks) {
-            heads(team, in, MOST_STATES / (in.keyWidth() * in.valueWidth()),
-                    (b, first, count, scratch) -> new ChunkScan(in, first, count, scratch).run(state, y,
-                            nextState, b));
+            heads(team, in, most, (b, first, count, scratch) -> new ChunkScan(in, first, count, scratch).run(state, y,
+                    nextState, b));
         } else {
-            run(team, in, in.batch() * in.heads(),
-                    (index, scratch) -> StepScan.forward(in, state, y, nextState, index / in.heads(),
-                            index % in.heads(), scratch));
+            heads(team, in, RowsAhead.near(in, y) ? 1 : most, (b, first, count, scratch) -> StepScan.forward(in, state,
+                    y, nextState, b, first, count, scratch));
         }
     }
 
