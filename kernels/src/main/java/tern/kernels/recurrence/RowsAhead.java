@@ -49,8 +49,7 @@ final class RowsAhead {
 
     // Those that grow with time.
     private static List<Tensor> tensors(ScanInputs in, Tensor y) {
-        return Stream.of(in.query(), in.key(), in.value(), in.logDecay(), in.probe(),
-                in.rewrite(), y)
+        return Stream.of(in.query(), in.key(), in.value(), in.logDecay(), in.probe(), in.rewrite(), y)
                 .filter(x -> x.shape().rank() == 4 && x.dim(1) == in.time()
                         && !(x == in.rewrite() && in.rewritesKeys()))
                 .toList();

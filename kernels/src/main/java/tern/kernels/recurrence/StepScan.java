@@ -34,7 +34,7 @@ final class StepScan {
 
     /**
      * All positions of heads that lie side by side in sequence b; states are taken from {@code state} and left in
-     * {@code nextState}. Heads of which whole rows are fetched take turns.
+     * {@code nextState}. Several heads take turns, so that their rows are fetched together.
      */
     static void forward(ScanInputs in, Tensor state, Tensor y, Tensor nextState, int b, int firstHead, int heads,
             Workspace scratch) {
@@ -45,16 +45,17 @@ final class StepScan {
             MemorySegment.copy(state.data(), at, s, at, heads * entries);
         }
         MemorySegment decays = scratch.floatMemory(Lanes.padded(in.keyWidth()));
+        if (heads == 1) {
+            positions(in, y, s, at, b, 0, in.time(), firstHead, decays, in.time() > AHEAD);
+            return;
+        }
         RowsAhead ahead = new RowsAhead(in, y, firstHead, heads);
-        boolean together = heads > 1 && ahead.block() > 0;
-        int block = together ? ahead.block() : Math.max(1, in.time());
+        int block = ahead.block() > 0 ? ahead.block() : AHEAD;
         for (int from = 0; from < in.time(); from += block) {
-            if (together) {
-                decays.set(INT, 0, ahead.fetch(b, from));
-            }
+            decays.set(INT, 0, ahead.fetch(b, from));
             for (int i = 0; i < heads; i++) {
                 positions(in, y, s, at + i * entries, b, from, Math.min(from + block, in.time()), firstHead + i, decays,
-                        !together && in.time() > AHEAD);
+                        false);
             }
         }
     }

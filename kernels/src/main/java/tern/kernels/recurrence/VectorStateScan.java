@@ -62,9 +62,12 @@ public final class VectorStateScan implements StateScan {
         if (chunks) {
             heads(team, in, most, (b, first, count, scratch) -> new ChunkScan(in, first, count, scratch).run(state, y,
                     nextState, b));
+        } else if (in.time() < LONG || RowsAhead.near(in, y)) {
+            run(team, in, in.batch() * in.heads(), (index, scratch) -> StepScan.forward(in, state, y, nextState,
+                    index / in.heads(), index % in.heads(), 1, scratch));
         } else {
-            heads(team, in, RowsAhead.near(in, y) ? 1 : most, (b, first, count, scratch) -> StepScan.forward(in, state,
-                    y, nextState, b, first, count, scratch));
+            heads(team, in, most, (b, first, count, scratch) -> StepScan.forward(in, state, y, nextState, b, first,
+                    count, scratch));
         }
     }
 
