@@ -66,6 +66,11 @@ public final class ActivationLanes {
             MemorySegment.class, MemorySegment.class, long.class, int.class);
     private static final Map<Activation, MethodHandle> BACKWARD = Map.of(
             Activation.GELU, loop("geluBackward", BACKWARD_TYPE), Activation.SILU, loop("siluBackward", BACKWARD_TYPE));
+    private static final Map<Activation, MethodHandle> ADDED = Map.of(Activation.SILU, loop("addSilu", IN_AND_OUT));
+    private static final Map<Activation, MethodHandle> TIMES_SLOPE = Map.of(Activation.SILU,
+            loop("timesSiluSlope", IN_AND_OUT));
+    private static final Map<Activation, MethodHandle> ADDED_WITH_SLOPE = Map.of(Activation.SILU,
+            loop("addSiluAndSlope", IN_AND_OUT.insertParameterTypes(4, MemorySegment.class, long.class)));
 
     static {
         for (Activation f : Activation.values()) {
@@ -173,8 +178,8 @@ public final class ActivationLanes {
     /** x ← f(x) + beside, or f(x) if nothing is added, for {@code n} floats of whole vectors at byte offsets. */
     public static void valueAndAdd(Activation f, MemorySegment x, long at, boolean add, MemorySegment beside,
             long besideAt, int n) {
-        if (f == Activation.SILU && add) {
-            addSilu(x, at, beside, besideAt, n);
+        if (add && ADDED.containsKey(f)) {
+            run(ADDED, f, x, at, beside, besideAt, n);
             return;
         }
         if (f != Activation.IDENTITY) {
@@ -196,8 +201,15 @@ public final class ActivationLanes {
      */
     public static void valueAndSlope(Activation f, MemorySegment x, long at, boolean add, MemorySegment beside,
             long besideAt, MemorySegment slopes, long slopesAt, int n) {
-        if (f == Activation.SILU && add) {
-            addSiluAndSlope(x, at, beside, besideAt, slopes, slopesAt, n);
+        if (add && ADDED_WITH_SLOPE.containsKey(f)) {
+            try {
+                Objects.requireNonNull(ADDED_WITH_SLOPE.get(f)).invokeExact(x, at, beside, besideAt, slopes, slopesAt,
+                        n);
+            } catch (RuntimeException | Error thrown) {
+                throw thrown;
+            } catch (Throwable impossible) {
+                throw new AssertionError("a loop throws nothing checked", impossible);
+            }
             return;
         }
         if (f != Activation.IDENTITY) {
@@ -208,8 +220,8 @@ public final class ActivationLanes {
 
     /** x ← f'(x) ⊙ beside, for {@code n} floats of whole vectors at byte offsets. */
     public static void slopeTimes(Activation f, MemorySegment x, long at, MemorySegment beside, long besideAt, int n) {
-        if (f == Activation.SILU) {
-            timesSiluSlope(x, at, beside, besideAt, n);
+        if (TIMES_SLOPE.containsKey(f)) {
+            run(TIMES_SLOPE, f, x, at, beside, besideAt, n);
             return;
         }
         run(SLOPES, f, x, at, x, at, n);
@@ -220,66 +232,62 @@ public final class ActivationLanes {
         }
     }
 
+    // x/(1 + e^(−x)) + beside. The exponential is Lanes.expWithin with the signs in the constants and ln 2 in one part, which adds
+    // 2e-9 times the exponent of the result to the relative error. It is of x between −89 and 88, where it has become ∞ and 0:
+    // bits of floats compared as whole numbers, since masks would cost thrice as much; of negative ones, without sign, those
+    // further down are the larger, and all are larger than those of positive ones. Written out, as Lanes.exponentials is.
     private static void addSilu(MemorySegment x, long at, MemorySegment beside, long besideAt, int n) {
+        FloatVector log2 = FloatVector.broadcast(SPECIES, -LOG2_E);
+        FloatVector round = FloatVector.broadcast(SPECIES, ROUND);
+        FloatVector ln2 = FloatVector.broadcast(SPECIES, LN2);
+        FloatVector p6 = FloatVector.broadcast(SPECIES, EXP_6);
+        FloatVector p5 = FloatVector.broadcast(SPECIES, -EXP_5);
+        FloatVector p4 = FloatVector.broadcast(SPECIES, EXP_4);
+        FloatVector p3 = FloatVector.broadcast(SPECIES, -EXP_3);
+        FloatVector p2 = FloatVector.broadcast(SPECIES, EXP_2);
+        FloatVector one = FloatVector.broadcast(SPECIES, 1);
         for (int i = 0; i < n; i += LENGTH) {
-            siluPlus(fromMemorySegment(SPECIES, x, at + 4L * i, ORDER),
-                    fromMemorySegment(SPECIES, beside, besideAt + 4L * i, ORDER))
-                    .intoMemorySegment(x, at + 4L * i, ORDER);
+            FloatVector given = fromMemorySegment(SPECIES, x, at + 4L * i, ORDER);
+            FloatVector in = given.reinterpretAsInts().lanewise(VectorOperators.UMIN, LOWEST)
+                    .lanewise(VectorOperators.MIN, HIGHEST).reinterpretAsFloats();
+            FloatVector rounded = in.fma(log2, round);
+            FloatVector r = rounded.sub(round).fma(ln2, in);
+            FloatVector q = r.fma(p6, p5).fma(r, p4).fma(r, p3).fma(r, p2);
+            FloatVector e = q.fma(r.mul(r), one.sub(r)).mul(rounded.reinterpretAsInts()
+                    .lanewise(VectorOperators.LSHL, 23).add(0x3F800000).reinterpretAsFloats());
+            FloatVector inverse = one.div(e.add(one));
+            given.fma(inverse, fromMemorySegment(SPECIES, beside, besideAt + 4L * i, ORDER)).intoMemorySegment(x,
+                    at + 4L * i, ORDER);
         }
     }
 
+    // The same, and with s = 1/(1 + e) the slope s + x·s·(1 − s), where e·s is 1 − s without cancellation.
     private static void addSiluAndSlope(MemorySegment x, long at, MemorySegment beside, long besideAt,
             MemorySegment slopes, long slopesAt, int n) {
+        FloatVector log2 = FloatVector.broadcast(SPECIES, -LOG2_E);
+        FloatVector round = FloatVector.broadcast(SPECIES, ROUND);
+        FloatVector ln2 = FloatVector.broadcast(SPECIES, LN2);
+        FloatVector p6 = FloatVector.broadcast(SPECIES, EXP_6);
+        FloatVector p5 = FloatVector.broadcast(SPECIES, -EXP_5);
+        FloatVector p4 = FloatVector.broadcast(SPECIES, EXP_4);
+        FloatVector p3 = FloatVector.broadcast(SPECIES, -EXP_3);
+        FloatVector p2 = FloatVector.broadcast(SPECIES, EXP_2);
+        FloatVector one = FloatVector.broadcast(SPECIES, 1);
         for (int i = 0; i < n; i += LENGTH) {
-            FloatVector in = fromMemorySegment(SPECIES, x, at + 4L * i, ORDER);
-            FloatVector e = siluExponential(in);
-            FloatVector inverse = inverse(e);
-            siluPlus(in, inverse, fromMemorySegment(SPECIES, beside, besideAt + 4L * i, ORDER))
-                    .intoMemorySegment(x, at + 4L * i, ORDER);
-            siluSlope(in, e, inverse).intoMemorySegment(slopes, slopesAt + 4L * i, ORDER);
+            FloatVector given = fromMemorySegment(SPECIES, x, at + 4L * i, ORDER);
+            FloatVector in = given.reinterpretAsInts().lanewise(VectorOperators.UMIN, LOWEST)
+                    .lanewise(VectorOperators.MIN, HIGHEST).reinterpretAsFloats();
+            FloatVector rounded = in.fma(log2, round);
+            FloatVector r = rounded.sub(round).fma(ln2, in);
+            FloatVector q = r.fma(p6, p5).fma(r, p4).fma(r, p3).fma(r, p2);
+            FloatVector e = q.fma(r.mul(r), one.sub(r)).mul(rounded.reinterpretAsInts()
+                    .lanewise(VectorOperators.LSHL, 23).add(0x3F800000).reinterpretAsFloats());
+            FloatVector inverse = one.div(e.add(one));
+            given.fma(inverse, fromMemorySegment(SPECIES, beside, besideAt + 4L * i, ORDER)).intoMemorySegment(x,
+                    at + 4L * i, ORDER);
+            FloatVector finite = e.reinterpretAsInts().lanewise(VectorOperators.MIN, LARGEST).reinterpretAsFloats();
+            finite.mul(inverse).fma(in, one).mul(inverse).intoMemorySegment(slopes, slopesAt + 4L * i, ORDER);
         }
-    }
-
-    /** SiLU(x) + beside, within 2 units in the last place of the larger of the two. */
-    public static FloatVector siluPlus(FloatVector x, FloatVector beside) {
-        return siluPlus(x, inverse(siluExponential(x)), beside);
-    }
-
-    /** {@link #siluPlus(FloatVector, FloatVector)} from 1/(1 + e^(−x)). */
-    public static FloatVector siluPlus(FloatVector x, FloatVector inverse, FloatVector beside) {
-        return x.fma(inverse, beside);
-    }
-
-    /** e^(−x), ∞ and 0 at the ends, for what is made of it. */
-    public static FloatVector siluExponential(FloatVector x) {
-        return expOfMinus(near(x));
-    }
-
-    /** The slope of SiLU from e = e^(−x) and s = 1/(1 + e): s + x·s·(1 − s), where e·s is 1 − s without cancellation. */
-    public static FloatVector siluSlope(FloatVector x, FloatVector e, FloatVector inverse) {
-        FloatVector finite = e.reinterpretAsInts().lanewise(VectorOperators.MIN, LARGEST).reinterpretAsFloats();
-        return finite.mul(inverse).fma(near(x), FloatVector.broadcast(SPECIES, 1)).mul(inverse);
-    }
-
-    // Between −89 and 88, where e^(−x) has become ∞ and 0. Bits of floats compared as whole numbers: of negative ones, without
-    // sign, those further down are the larger, and all are larger than those of positive ones. Masks would cost thrice as much.
-    private static FloatVector near(FloatVector x) {
-        return x.reinterpretAsInts().lanewise(VectorOperators.UMIN, LOWEST).lanewise(VectorOperators.MIN, HIGHEST)
-                .reinterpretAsFloats();
-    }
-
-    // Lanes.expWithin of −x with the signs in the constants, for x between −89, of which it makes ∞, and 88, of which it makes 0.
-    // ln 2 is in one part: 2e-9 times the exponent of the result is all that this adds to the relative error.
-    private static FloatVector expOfMinus(FloatVector x) {
-        FloatVector rounded = x.fma(FloatVector.broadcast(SPECIES, -LOG2_E), FloatVector.broadcast(SPECIES, ROUND));
-        FloatVector r = rounded.sub(ROUND).fma(FloatVector.broadcast(SPECIES, LN2), x);
-        FloatVector q = r.fma(FloatVector.broadcast(SPECIES, EXP_6), FloatVector.broadcast(SPECIES, -EXP_5));
-        q = q.fma(r, FloatVector.broadcast(SPECIES, EXP_4));
-        q = q.fma(r, FloatVector.broadcast(SPECIES, -EXP_3));
-        q = q.fma(r, FloatVector.broadcast(SPECIES, EXP_2));
-        FloatVector power = rounded.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23).add(0x3F800000)
-                .reinterpretAsFloats();
-        return q.fma(r.mul(r), FloatVector.broadcast(SPECIES, 1).sub(r)).mul(power);
     }
 
     private static void add(MemorySegment x, long at, MemorySegment beside, long besideAt, int n) {
@@ -507,8 +515,7 @@ public final class ActivationLanes {
         return expWithin(x.abs().neg());
     }
 
-    /** 1/(1 + e). */
-    public static FloatVector inverse(FloatVector small) {
+    private static FloatVector inverse(FloatVector small) {
         return FloatVector.broadcast(SPECIES, 1).div(small.add(1));
     }
 
