@@ -18,14 +18,16 @@ import tern.tensor.Tensor;
  * Where the states of up to a fixed number of sequences lie; rows 0..n−1 of every slot are in use. Where the system gives
  * {@linkplain SparseMemory memory as it is written}, there are addresses for all rows from the beginning: a row that is used
  * for the first time moves no other, and a thread of its own asks for the memory of the next rows before they are
- * needed. Elsewhere rows are doubled, and moved, when more are used than there are. When most rows are no longer used, their
- * memory goes back. Histories are enlarged by half, and moved, when they are full. Confined to one thread.
+ * needed; when most rows have not been used for a while, their memory goes back. Elsewhere rows are doubled, and moved, when more
+ * are used than there are, and moved together again. Histories are enlarged by half, and moved, when they are full. Confined to one thread.
  */
 final class StateRoom implements AutoCloseable {
     private static final int FIRST_CAPACITY = 64;
     private static final int FEWEST_ROWS = 4;
     /** Rows that are kept when less than this part of them is used. */
     private static final int SPARE = 4;
+    /** How long they are kept nevertheless: who comes back soon need not ask for memory again. */
+    private static final long KEPT_NANOS = 10_000_000_000L;
     /** Bytes that are asked for ahead of need at most, so that little is held in vain. */
     private static final long MOST_AHEAD = 256L << 20;
     /** Positions of a long history that are made ready ahead; it comes to the others one by one. */
@@ -35,6 +37,9 @@ final class StateRoom implements AutoCloseable {
     private final boolean grows;
     private final boolean sparse;
     private final int most;
+    private final long keptNanos;
+    // When more than a few of the rows that are there were used last.
+    private long neededNanos = System.nanoTime();
     private Place place;
     private ModelState state;
     private int used;
@@ -145,28 +150,34 @@ final class StateRoom implements AutoCloseable {
         }
     }
 
-    private StateRoom(SequenceModel model, int most, int used, boolean sparse) {
+    private StateRoom(SequenceModel model, int most, int used, boolean sparse, long keptNanos) {
         this.layouts = model.stateLayouts();
         this.grows = layouts.stream().anyMatch(StateLayout::reserves);
         this.most = most;
         this.used = used;
         this.sparse = sparse;
+        this.keptNanos = keptNanos;
         make(grows ? FIRST_CAPACITY : 0);
     }
 
     /** Room for so many sequences, all of them in use. */
     static StateRoom of(SequenceModel model, int rows) {
-        return new StateRoom(model, rows, rows, false);
+        return new StateRoom(model, rows, rows, false, 0);
     }
 
     /** Room for up to so many sequences, none of them in use yet. */
     static StateRoom upTo(SequenceModel model, int rows) {
-        return new StateRoom(model, rows, 0, true);
+        return upTo(model, rows, KEPT_NANOS);
+    }
+
+    /** {@link #upTo(SequenceModel, int)} that keeps rows so long that most are not used. */
+    static StateRoom upTo(SequenceModel model, int rows, long keptNanos) {
+        return new StateRoom(model, rows, 0, true, keptNanos);
     }
 
     /** {@link #upTo} that moves rows as it must where memory does not come as it is written. */
     static StateRoom moving(SequenceModel model, int rows) {
-        return new StateRoom(model, rows, 0, false);
+        return new StateRoom(model, rows, 0, false, 0);
     }
 
     private void make(int capacity) {
@@ -226,9 +237,13 @@ final class StateRoom implements AutoCloseable {
                 }
             }
             case Staying staying -> {
-                if (rows <= staying.ready() / SPARE) {
+                long now = System.nanoTime();
+                if (rows > staying.ready() / SPARE) {
+                    neededNanos = now;
+                } else if (now - neededNanos >= keptNanos) {
                     staying.discard(Math.max(FEWEST_ROWS, 2 * rows), state);
-                } else if (rows > before) {
+                }
+                if (rows > before) {
                     staying.want(rows, soon(), state);
                 }
             }

@@ -94,7 +94,7 @@ class StateRoomTest {
     void whoSitsIsNotMovedWhenOthersCome() {
         assumeThat(SparseMemory.reserve(1, 1).stream().peek(SparseMemory::close).count())
                 .as("this system gives no memory as it is written").isOne();
-        try (StateRoom room = StateRoom.upTo(stack("attention"), 100_000)) {
+        try (StateRoom room = StateRoom.upTo(stack("attention"), 100_000, 0)) {
             room.reserve(500);
             room.use(1);
             Tensor before = slot(room);
@@ -126,6 +126,22 @@ class StateRoomTest {
                 assertThat(slot(room).get(0)).isEqualTo(3);
             }
             assertThat(rows).containsExactly(4, 8, 16, 64, 100, 100, 100, 32, 8, 4);
+        }
+    }
+
+    @Test
+    void whatMostDoNotUseIsKeptForAWhile() {
+        assumeThat(SparseMemory.reserve(1, 1).stream().peek(SparseMemory::close).count())
+                .as("this system gives no memory as it is written").isOne();
+        try (StateRoom room = StateRoom.upTo(stack("rwkv7"), 1000, Long.MAX_VALUE)) {
+            room.use(500);
+            long before = room.bytes();
+            room.use(1);
+            assertThat(room.bytes()).isGreaterThanOrEqualTo(before);
+            Tensor last = slot(room).slice(499, 500);
+            last.fill(2);
+            room.use(500);
+            assertThat(last.get(0)).isEqualTo(2);
         }
     }
 }
