@@ -123,6 +123,10 @@ class CompareCommandTest {
                 .contains("accuracy; 1 steps, 2 of 2 seeds").contains("squared error; 1 steps, 1 of 1 seeds");
         assertThat(tern("compare", "--overview", "--out", folder.resolve("none").toString())).isEqualTo(2);
         assertThat(said()).contains("none of its folders holds a comparison");
+        assertThat(tern("compare", "--task", "adding", "--presets", "rwkv4,goldfinch", "--steps", "1", "--out",
+                folder.resolve("g").toString())).isEqualTo(2);
+        assertThat(said()).contains("goldfinch on adding")
+                .contains("looks tokens up, but this stack reads real values");
         assertThat(tern("compare", "--task", "parity", "--out", all.toString())).isEqualTo(2);
         assertThat(said()).contains("--presets A,B");
     }

@@ -84,6 +84,11 @@ public final class Stack implements SequenceModel {
                     : Optional.empty();
             BranchContext at = at(config, i);
             SequenceMixer mixer = branch.build(at, own.child("mixer"));
+            if (config.features().isPresent() && mixer.reads().contains(Wires.IDS)) {
+                throw new IllegalArgumentException("branch " + i + " (" + branch
+                        + ") looks tokens up, but this stack reads"
+                        + " real values, which are not numbered; choose an architecture that does not, or a task of tokens");
+            }
             require(i, branch, "reads wires", mixer.reads(), "publishes", published);
             require(i, branch, "recalls", mixer.recalls(), "shares", shared);
             published.addAll(mixer.publishes());

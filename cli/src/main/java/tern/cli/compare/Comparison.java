@@ -79,11 +79,19 @@ public final class Comparison {
         long parameters = 0;
         for (String preset : plan.presets()) {
             StackConfig config = architecture(preset);
+            TaskPlan.requireFit(task, preset, built(preset, config));
             if (architectures.isEmpty()) {
                 parameters = EqualParameters.count(config);
             }
-            TaskPlan.requireFit(task, preset, new Stack(config, Parameters.Source.shapesOnly()));
             architectures.put(preset, EqualParameters.fitted(config, parameters));
+        }
+    }
+
+    private Stack built(String preset, StackConfig config) {
+        try {
+            return new Stack(config, Parameters.Source.shapesOnly());
+        } catch (IllegalArgumentException unfit) {
+            throw new UserError(preset + " on " + task.name() + ": " + unfit.getMessage(), unfit);
         }
     }
 
