@@ -223,8 +223,8 @@ public final class GenerateBench {
     /** Gigaflop/s of a product of matrices of floats: the best, after which {@link #PRODUCTS_NOT_FASTER} were not faster. */
     private static double products(int threads) {
         try (ThreadTeam team = new ThreadTeam(threads); Memory memory = new Memory()) {
-            Tensor x = memory.zeros(DType.F32, PRODUCT_ROWS, PRODUCT_IN);
-            Tensor w = memory.zeros(DType.F32, PRODUCT_OUT, PRODUCT_IN);
+            Tensor x = memory.zeros(DType.F32, PRODUCT_ROWS, PRODUCT_IN).fill(1);
+            Tensor w = memory.zeros(DType.F32, PRODUCT_OUT, PRODUCT_IN).fill(1);
             Tensor y = memory.zeros(DType.F32, PRODUCT_ROWS, PRODUCT_OUT), none = EagerOps.none(DType.F32);
             KernelSet kernels = KernelSet.fastest();
             long best = Long.MAX_VALUE;

@@ -68,7 +68,8 @@ public final class MachineProbe {
                             + " threads; use 1 MiB or more");
         }
         try (Memory memory = new Memory()) {
-            Tensor block = memory.zeros(DType.F32, Shape.of(threads, part));
+            // Written first: pages that never were are all the same page of zeros, which stays in the cache.
+            Tensor block = memory.zeros(DType.F32, Shape.of(threads, part)).fill(1);
             MemorySegment data = block.data();
             BestOf.of(millis / 4, () -> consume(read(data, 0, Math.min(part, 1 << 16))));
             double seconds = bestSeconds(threads, millis, index -> consume(read(data, 4L * part * index, part)));
