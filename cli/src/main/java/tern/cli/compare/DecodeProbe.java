@@ -23,7 +23,7 @@ import tern.train.RunClock;
 final class DecodeProbe {
     private static final double ROUND_SECONDS = 0.3;
     private static final double LEAST_SECONDS = 1;
-    private static final double MOST_SECONDS = 4;
+    private static final double MOST_SECONDS = 3;
     private static final int SETTLED_ROUNDS = 3;
     private static final double GAIN = 0.97;
     private static final int MOST_POSITIONS = 1 << 14;
