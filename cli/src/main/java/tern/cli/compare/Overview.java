@@ -101,10 +101,10 @@ public final class Overview {
         }
     }
 
-    /** The mean of the shares that an architecture is ahead of, if it was given half of the tasks at least. */
+    /** The mean of the shares that an architecture is ahead of, if it was given a third of the tasks at least. */
     private OptionalDouble ahead(String preset) {
         List<Column> own = columns.stream().filter(column -> column.scores.containsKey(preset)).toList();
-        return 2 * own.size() < columns.size() ? OptionalDouble.empty()
+        return 3 * own.size() < columns.size() ? OptionalDouble.empty()
                 : own.stream().mapToDouble(column -> column.ahead(preset)).average();
     }
 
