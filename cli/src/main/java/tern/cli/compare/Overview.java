@@ -25,7 +25,7 @@ import tern.train.ReportPage;
 /**
  * Several tasks beside one another: a row an architecture, a column a task at its trained length. Tasks may have been given to
  * different architectures; who was ahead of the largest share of the others, over the tasks it was given, stands first. One
- * architecture in two sizes is one row. Immutable.
+ * architecture is one row, in whichever size it was given to a task. Immutable.
  */
 public final class Overview {
     private static final String TEMPLATE = "overview.html";
@@ -68,6 +68,13 @@ public final class Overview {
                 .sorted(Comparator.comparingDouble(preset -> -ahead(preset).orElse(-1))).toList();
     }
 
+    /** The row of an architecture: its family, unless it was compared with another size of itself. */
+    static String row(String preset, List<String> compared) {
+        String family = Presets.family(preset);
+        boolean alone = compared.stream().filter(other -> Presets.family(other).equals(family)).count() == 1;
+        return alone ? family : preset;
+    }
+
     /** Of what is done of these comparisons, one or more. */
     public static Overview of(List<Comparison> comparisons) throws IOException {
         List<Column> columns = new ArrayList<>();
@@ -78,9 +85,9 @@ public final class Overview {
             for (String preset : comparison.plan().presets()) {
                 List<RunRecord> own = CompareTable.of(preset, done);
                 if (!own.isEmpty()) {
-                    scores.put(Presets.family(preset),
-                            own.stream().mapToDouble(RunRecord::score).average().orElseThrow());
-                    runs.put(Presets.family(preset), own);
+                    String row = row(preset, comparison.plan().presets());
+                    scores.put(row, own.stream().mapToDouble(RunRecord::score).average().orElseThrow());
+                    runs.put(row, own);
                 }
             }
             Task task = comparison.task();
