@@ -42,7 +42,7 @@ import tern.text.TextData;
 import tern.text.Tokenizer;
 
 /**
- * What the issue promises, on filters that training made (see the README beside the fixtures). With the Maven profile
+ * What is promised of distillation, on filters that training made (see the README beside the fixtures). With the Maven profile
  * {@code proofs} every filter is looked at; without it some of each layer.
  */
 class TrainedModelsTest {

@@ -63,7 +63,7 @@ class FilterMethodTest {
         assertThat(error / 200).isCloseTo(trained.loss(), within(1e-9 * trained.loss()));
     }
 
-    /** The promise, on the specification's fixtures: 3,000 steps, published and raised learning rate. */
+    /** What is promised on the specification's fixtures: 3,000 steps, published and raised learning rate. */
     @ParameterizedTest(name = "{0} at order {1}")
     @CsvSource({"smooth, 4, 1", "smooth, 8, 100", "smooth, 16, 100", "chirp, 8, 1", "chirp, 16, 1", "bump, 4, 1",
         "bump, 8, 10", "bump, 16, 100", "box, 8, 1", "box, 16, 1"})
