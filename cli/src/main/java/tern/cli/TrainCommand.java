@@ -130,7 +130,7 @@ final class TrainCommand implements Callable<Integer> {
             return name;
         }
         return preset.orElseThrow(
-                () -> new UserError("--preset is missing; known are " + String.join(", ", Presets.names())));
+                () -> new UserError("--preset is missing; known are " + Presets.summary()));
     }
 
     /** The one asked for; that of the run to go on with, which must be the same. */

@@ -103,6 +103,8 @@ class TrainCommandTest {
 
     static Stream<Arguments> mistakes() {
         return Stream.of(
+                Arguments.of(List.of("--preset", "hyena", "--data", "absent.txt"),
+                        "preset \"hyena\" has no size; known are hyena-micro, hyena-nano, hyena-tiny"),
                 Arguments.of(List.of("--preset", "hyena-tinny", "--data", "absent.txt"), "unknown preset"),
                 Arguments.of(List.of("--preset", "hyena-tinny"),
                         "unknown preset \"hyena-tinny\"; did you mean \"hyena-tiny\"?"),

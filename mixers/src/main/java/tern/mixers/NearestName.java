@@ -17,6 +17,17 @@ public final class NearestName {
      * @param names the names that exist
      */
     public static String advice(String found, Collection<String> names) {
+        return advice(found, names, String.join(", ", names));
+    }
+
+    /**
+     * The same of names that are too many to be listed.
+     *
+     * @param found the unknown name
+     * @param names the names that exist
+     * @param known what is said of them instead of a list
+     */
+    public static String advice(String found, Collection<String> names, String known) {
         String wanted = found.toLowerCase(Locale.ROOT);
         String nearest = "";
         int least = Math.max(2, found.length() / 3) + 1;
@@ -27,8 +38,8 @@ public final class NearestName {
                 nearest = name;
             }
         }
-        String known = "known are " + String.join(", ", names);
-        return nearest.isEmpty() ? known : "did you mean \"" + nearest + "\"? " + known;
+        String all = "known are " + known;
+        return nearest.isEmpty() ? all : "did you mean \"" + nearest + "\"? " + all;
     }
 
     /**

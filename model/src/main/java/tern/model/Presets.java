@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -400,6 +401,23 @@ public final class Presets {
         return Collections.unmodifiableSet(ALL.keySet());
     }
 
+    /** What names there are, in a few lines: the families that have every size, the sizes, and the names that are neither. */
+    public static String summary() {
+        List<String> sizes = Arrays.stream(Size.values()).map(size -> size.name().toLowerCase(Locale.ROOT)).toList();
+        Set<String> families = new LinkedHashSet<>();
+        List<String> single = new ArrayList<>();
+        for (String name : ALL.keySet()) {
+            String family = family(name);
+            if (sizes.stream().allMatch(size -> ALL.containsKey(family + "-" + size))) {
+                families.add(family);
+            } else {
+                single.add(name);
+            }
+        }
+        return "a family and a size, such as hyena-tiny, of the families " + String.join(", ", families)
+                + " and the sizes " + String.join(", ", sizes) + "; and " + String.join(", ", single);
+    }
+
     /**
      * The architecture of this name.
      *
@@ -408,8 +426,13 @@ public final class Presets {
     public static StackConfig named(String name) {
         StackConfig config = ALL.get(name);
         if (config == null) {
+            List<String> sized = ALL.keySet().stream().filter(known -> family(known).equals(name)).toList();
+            if (!sized.isEmpty()) {
+                throw new IllegalArgumentException(
+                        "preset \"" + name + "\" has no size; known are " + String.join(", ", sized));
+            }
             throw new IllegalArgumentException(
-                    "unknown preset \"" + name + "\"; " + NearestName.advice(name, ALL.keySet()));
+                    "unknown preset \"" + name + "\"; " + NearestName.advice(name, ALL.keySet(), summary()));
         }
         return config;
     }
