@@ -3,7 +3,6 @@ package tern.tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -23,8 +22,11 @@ public final class Pool implements Allocator, AutoCloseable {
 
     private Arena arena = Arena.ofShared();
     private final List<MemorySegment> blocks = new ArrayList<>();
-    private final Ranges free = new Ranges();
-    private final Ranges used = new Ranges();
+    /** Start and length of the free places, and the same the other way round. */
+    private final OrderedPairs free = new OrderedPairs();
+    private final OrderedPairs sizes = new OrderedPairs();
+    /** Start and length of the pieces, and how many times each is held. */
+    private final OrderedPairs used = new OrderedPairs();
     private long reserved;
     private long inUse;
     private long peak;
@@ -35,42 +37,6 @@ public final class Pool implements Allocator, AutoCloseable {
     public Pool() {
     }
 
-    /** Ranges of addresses that do not overlap, in order, with a number each. */
-    private static final class Ranges {
-        private long[] starts = new long[64];
-        private long[] lengths = new long[64];
-        private int[] holds = new int[64];
-        private int count;
-
-        /** The last range that begins at the address or before, −1 if there is none. */
-        private int at(long address) {
-            int found = Arrays.binarySearch(starts, 0, count, address);
-            return found >= 0 ? found : -2 - found;
-        }
-
-        private void insert(int at, long start, long length) {
-            if (count == starts.length) {
-                starts = Arrays.copyOf(starts, 2 * count);
-                lengths = Arrays.copyOf(lengths, 2 * count);
-                holds = Arrays.copyOf(holds, 2 * count);
-            }
-            System.arraycopy(starts, at, starts, at + 1, count - at);
-            System.arraycopy(lengths, at, lengths, at + 1, count - at);
-            System.arraycopy(holds, at, holds, at + 1, count - at);
-            starts[at] = start;
-            lengths[at] = length;
-            holds[at] = 1;
-            count++;
-        }
-
-        private void remove(int at) {
-            count--;
-            System.arraycopy(starts, at + 1, starts, at, count - at);
-            System.arraycopy(lengths, at + 1, lengths, at, count - at);
-            System.arraycopy(holds, at + 1, holds, at, count - at);
-        }
-    }
-
     /** A tensor of a piece that is held once, by the caller. */
     @Override
     public Tensor allocate(DType dtype, Shape shape) {
@@ -79,33 +45,31 @@ public final class Pool implements Allocator, AutoCloseable {
             return Tensor.over(dtype, shape, MemorySegment.NULL);
         }
         long length = bytes + ALIGNMENT - 1 & -ALIGNMENT;
-        int place = smallest(length);
-        if (place < 0) {
+        int place = sizes.ceiling(length);
+        if (place == OrderedPairs.NONE) {
             addBlock(Math.max(length, Math.max(SMALLEST_BLOCK, reserved / PART & -ALIGNMENT)));
-            place = smallest(length);
+            place = sizes.ceiling(length);
         }
-        long start = free.starts[place];
-        if (free.lengths[place] == length) {
-            free.remove(place);
-        } else {
-            free.starts[place] += length;
-            free.lengths[place] -= length;
+        long found = sizes.first(place);
+        long start = sizes.second(place);
+        take(start, found);
+        if (found > length) {
+            put(start + length, found - length);
         }
-        used.insert(used.at(start) + 1, start, length);
+        used.count(used.insert(start, length), 1);
         inUse += length;
         peak = Math.max(peak, inUse);
         return Tensor.over(dtype, shape, memory(start, bytes));
     }
 
-    /** The smallest free place of at least this length, −1 if there is none. */
-    private int smallest(long length) {
-        int found = -1;
-        for (int i = 0; i < free.count; i++) {
-            if (free.lengths[i] >= length && (found < 0 || free.lengths[i] < free.lengths[found])) {
-                found = i;
-            }
-        }
-        return found;
+    private void put(long start, long length) {
+        free.insert(start, length);
+        sizes.insert(length, start);
+    }
+
+    private void take(long start, long length) {
+        free.remove(start, length);
+        sizes.remove(length, start);
     }
 
     private void addBlock(long bytes) {
@@ -132,24 +96,24 @@ public final class Pool implements Allocator, AutoCloseable {
     /** Adds a free place and joins it with its neighbours in the same block. */
     private void giveBack(long start, long length) {
         assert poison(start, length);
-        int at = free.at(start) + 1;
-        free.insert(at, start, length);
-        if (at + 1 < free.count && adjoin(at, at + 1)) {
-            join(at);
+        long from = start;
+        long to = start + length;
+        int above = free.ceiling(to);
+        if (above != OrderedPairs.NONE && free.first(above) == to && sameBlock(to, start)) {
+            to += free.second(above);
+            take(free.first(above), free.second(above));
         }
-        if (at > 0 && adjoin(at - 1, at)) {
-            join(at - 1);
+        int below = free.floor(start);
+        if (below != OrderedPairs.NONE && free.first(below) + free.second(below) == start
+                && sameBlock(free.first(below), start)) {
+            from = free.first(below);
+            take(from, free.second(below));
         }
+        put(from, to - from);
     }
 
-    private boolean adjoin(int low, int high) {
-        return free.starts[low] + free.lengths[low] == free.starts[high]
-                && blockOf(free.starts[low]).address() == blockOf(free.starts[high]).address();
-    }
-
-    private void join(int low) {
-        free.lengths[low] += free.lengths[low + 1];
-        free.remove(low + 1);
+    private boolean sameBlock(long one, long other) {
+        return blockOf(one).address() == blockOf(other).address();
     }
 
     private boolean poison(long start, long length) {
@@ -157,38 +121,41 @@ public final class Pool implements Allocator, AutoCloseable {
         return true;
     }
 
-    /** The piece that a tensor lies in; negative if it is not from this pool. */
+    /** The piece that a tensor lies in, none if it is not from this pool. */
     private int piece(Tensor tensor) {
         if (tensor.bytes() == 0) {
-            return -1;
+            return OrderedPairs.NONE;
         }
         long address = tensor.data().address();
-        int at = used.at(address);
-        boolean within = at >= 0 && address < used.starts[at] + used.lengths[at];
-        assert within || !isFree(address) : tensor + " was given back already";
-        return within ? at : -1;
+        boolean within = holdsAddress(used, address);
+        assert within || !holdsAddress(free, address) : tensor + " was given back already";
+        return within ? used.floor(address) : OrderedPairs.NONE;
     }
 
-    private boolean isFree(long address) {
-        int at = free.at(address);
-        return at >= 0 && address < free.starts[at] + free.lengths[at];
+    private static boolean holdsAddress(OrderedPairs ranges, long address) {
+        int at = ranges.floor(address);
+        return at != OrderedPairs.NONE && address < ranges.first(at) + ranges.second(at);
     }
 
     /** Holds the piece that a tensor lies in once more; nothing for a tensor from elsewhere. */
     public void hold(Tensor tensor) {
         int at = piece(tensor);
-        if (at >= 0) {
-            used.holds[at]++;
+        if (at != OrderedPairs.NONE) {
+            used.count(at, used.count(at) + 1);
         }
     }
 
     /** Holds it once less; what nobody holds goes back. Nothing for a tensor from elsewhere. */
     public void release(Tensor tensor) {
         int at = piece(tensor);
-        if (at >= 0 && --used.holds[at] == 0) {
-            long start = used.starts[at];
-            long length = used.lengths[at];
-            used.remove(at);
+        if (at == OrderedPairs.NONE) {
+            return;
+        }
+        used.count(at, used.count(at) - 1);
+        if (used.count(at) == 0) {
+            long start = used.first(at);
+            long length = used.second(at);
+            used.remove(start, length);
             inUse -= length;
             giveBack(start, length);
         }
@@ -197,13 +164,14 @@ public final class Pool implements Allocator, AutoCloseable {
     /** How many times the piece that a tensor lies in is held; 0 for a tensor from elsewhere. */
     public int holds(Tensor tensor) {
         int at = piece(tensor);
-        return at >= 0 ? used.holds[at] : 0;
+        return at == OrderedPairs.NONE ? 0 : used.count(at);
     }
 
     /** Takes back everything, whoever holds it. */
     public void reset() {
-        used.count = 0;
-        free.count = 0;
+        used.clear();
+        free.clear();
+        sizes.clear();
         inUse = 0;
         if (blocks.size() > 1) {
             long all = whole ? reserved : Math.min(reserved, peak + peak / PART + SMALLEST_BLOCK & -ALIGNMENT);

@@ -9,6 +9,7 @@ import tern.kernels.ThreadTeam;
 import tern.mixers.attention.AttentionConfig;
 import tern.mixers.attention.GroupedAttentionConfig;
 import tern.mixers.goldfinch.GptAlphaConfig;
+import tern.mixers.parallel.ParallelConfig;
 import tern.mixers.universal.UniversalConfig;
 import tern.model.Parameters;
 import tern.model.Presets;
@@ -84,7 +85,9 @@ public final class TrainBench {
 
     private static boolean readsAll(MixerConfig mixer) {
         return mixer instanceof AttentionConfig || mixer instanceof GroupedAttentionConfig
-                || mixer instanceof GptAlphaConfig || mixer instanceof UniversalConfig;
+                || mixer instanceof GptAlphaConfig || mixer instanceof UniversalConfig
+                || mixer instanceof ParallelConfig sides
+                        && sides.parts().stream().anyMatch(side -> readsAll(side.mixer()));
     }
 
     private static Row measure(String preset, StackConfig config, int batch, int length, int threads, int steps,
