@@ -24,7 +24,7 @@ final class ChunkRows {
     private static final VectorShuffle<Float> SWAP_8 = swap(8);
     private static final VectorMask<Float> ODD_1 = odd(1);
     private static final VectorMask<Float> ODD_2 = odd(2);
-    private static final VectorMask<Float> FIRST_FOUR = Lanes.first(4);
+    static final VectorMask<Float> FIRST_FOUR = Lanes.first(4);
 
     private ChunkRows() {
     }
@@ -41,8 +41,8 @@ final class ChunkRows {
         return VectorMask.fromArray(SPECIES, lanes, 0);
     }
 
-    // The sums of four vectors' lanes in the first four lanes: halves of two vectors are added together at each step.
-    private static FloatVector sums(FloatVector a, FloatVector b, FloatVector c, FloatVector d) {
+    /** The sums of four vectors' lanes in the first four lanes: halves of two vectors are added together at each step. */
+    static FloatVector sums(FloatVector a, FloatVector b, FloatVector c, FloatVector d) {
         FloatVector ab = a.blend(b, ODD_1).add(b.blend(a, ODD_1).rearrange(SWAP_1));
         FloatVector cd = c.blend(d, ODD_1).add(d.blend(c, ODD_1).rearrange(SWAP_1));
         FloatVector all = ab.blend(cd, ODD_2).add(cd.blend(ab, ODD_2).rearrange(SWAP_2));

@@ -6,6 +6,24 @@ import static tern.kernels.lanes.Lanes.LENGTH;
 import static tern.kernels.lanes.Lanes.ORDER;
 import static tern.kernels.lanes.Lanes.SPECIES;
 import static tern.kernels.lanes.Lanes.first;
+import static tern.kernels.recurrence.SelectionBackward.SLICE;
+import static tern.kernels.recurrence.SelectionRows.BLOCK;
+import static tern.kernels.recurrence.SelectionRows.DECAYS;
+import static tern.kernels.recurrence.SelectionRows.INPUTS;
+import static tern.kernels.recurrence.SelectionRows.LOG2_E;
+import static tern.kernels.recurrence.SelectionRows.LOWEST;
+import static tern.kernels.recurrence.SelectionRows.NEXT;
+import static tern.kernels.recurrence.SelectionRows.POWER_1;
+import static tern.kernels.recurrence.SelectionRows.POWER_2;
+import static tern.kernels.recurrence.SelectionRows.POWER_3;
+import static tern.kernels.recurrence.SelectionRows.POWER_4;
+import static tern.kernels.recurrence.SelectionRows.POWER_5;
+import static tern.kernels.recurrence.SelectionRows.POWER_6;
+import static tern.kernels.recurrence.SelectionRows.ROUND;
+import static tern.kernels.recurrence.SelectionRows.STREAM;
+import static tern.kernels.recurrence.SelectionRows.SUMS;
+import static tern.kernels.recurrence.SelectionRows.VECTORS;
+import static tern.kernels.recurrence.SelectionRows.place;
 
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
@@ -13,210 +31,24 @@ import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 
 import tern.kernels.ThreadTeam;
-import tern.kernels.lanes.Lanes;
 import tern.ops.Selection;
 import tern.tensor.Tensor;
 import tern.tensor.Workspace;
 
 /**
- * Vector bodies for F32, channels in the lanes, time in blocks of 64. A group is some vectors of neighbouring channels, whose rows
- * are read and written together, so that memory gives whole stretches. The decays of a block and state are computed at once, in a
- * loop of exponentials alone, and stay in the first-level cache; then two states at a time run through the block in registers.
- * Forward: a task is a group of one sequence. Backward: a task is eight vectors of channels of one sequence; it keeps the states
- * at the beginnings of blocks and computes those between again, and sums what all channels give to B and C lane by lane before
- * it adds lanes up.
+ * Vector bodies for F32, channels in the lanes, time in blocks. A group is some vectors of neighbouring channels, whose rows are read
+ * and written together, so that memory gives whole stretches. The decays of a block and state are computed at once, in a loop of
+ * exponentials alone, and stay in the first-level cache; then four states at a time run through the block in registers. Forward: a
+ * task is a group of one sequence. Backward ({@link SelectionBackward}): a task is some groups of one sequence.
  */
 public final class VectorSelectiveScan implements SelectiveScan {
-    static final int BLOCK = 64;
-    private static final int TOGETHER = 2;
-    private static final int VECTORS = 4;
-    private static final int SLICE = 8 * LENGTH;
     /** A state's step at one position costs as much as so many numbers touched. */
     private static final int STEP_WORK = 4;
-
-    // 2^f = 1 + f·p(f) on |f| ≤ ½, minimax relative to 2^f: error 2e-9.
-    private static final float POWER_1 = 0.69314718f;
-    private static final float POWER_2 = 0.24022648f;
-    private static final float POWER_3 = 0.05550332f;
-    private static final float POWER_4 = 0.009618437f;
-    private static final float POWER_5 = 0.0013398876f;
-    private static final float POWER_6 = 0.00015353359f;
-    private static final float LOG2_E = 1.44269504f;
-    // Adding 1.5·2^23 rounds to an integer, which is then found in the low bits of the sum.
-    private static final float ROUND = 12582912;
-    /** Powers of 2 below this are taken as 0. */
-    private static final float LOWEST = -125;
+    /** Gradients of B and C that a task adds up. */
+    private static final int AT_ONCE = 1 << 13;
 
     /** A body without state. */
     public VectorSelectiveScan() {
-    }
-
-    /** A group of one sequence, with scratch rows of a block: steps, Δx and sums of each vector, and decays. */
-    private static final class Group {
-        private final Selection in;
-        private final int b;
-        private final int channel;
-        private final int vectors;
-        private final long stride;
-        /** Bytes from a vector's rows in scratch to the next one's. */
-        private final long span;
-        private final MemorySegment steps;
-        private final MemorySegment inputs;
-        private final MemorySegment sums;
-        private final MemorySegment decays;
-
-        private Group(Selection in, int b, int channel, long span, MemorySegment steps, MemorySegment inputs,
-                MemorySegment sums, MemorySegment decays) {
-            this.in = in;
-            this.b = b;
-            this.channel = channel;
-            this.vectors = Math.min(VECTORS, (in.width() - channel + LENGTH - 1) / LENGTH);
-            this.stride = 4L * in.width();
-            this.span = span;
-            this.steps = steps;
-            this.inputs = inputs;
-            this.sums = sums;
-            this.decays = decays;
-        }
-
-        static Group of(Selection in, int b, int channel, int time, Workspace scratch) {
-            // One row more than there are: rows of streams whose addresses end alike wait for each other.
-            long rows = Math.min(BLOCK, time) + 1L;
-            long floats = rows * LENGTH;
-            return new Group(in, b, channel, rows * BYTES, scratch.floatMemory(VECTORS * floats),
-                    scratch.floatMemory(VECTORS * floats), scratch.floatMemory(VECTORS * floats),
-                    scratch.floatMemory(TOGETHER * floats));
-        }
-
-        Group at(int other) {
-            return new Group(in, b, other, span, steps, inputs, sums, decays);
-        }
-
-        VectorMask<Float> mask(int v) {
-            return first(in.width() - channel - v * LENGTH);
-        }
-
-        /** Byte offset of position t in tensors of E numbers a row. */
-        long row(int t) {
-            return ((long) b * in.x().dim(1) + t) * stride + 4L * channel;
-        }
-
-        /** Byte offset of state 0 of position t in tensors of N numbers a row. */
-        long vectors(int t) {
-            return 4L * in.states() * ((long) b * in.x().dim(1) + t);
-        }
-
-        /** Byte offset of state n of vector v. */
-        long stateAt(int v, int n) {
-            return stride * ((long) b * in.states() + n) + 4L * channel + (long) v * BYTES;
-        }
-
-        /** Reads rows of a block, vector by vector. */
-        void gather(MemorySegment from, int begin, int count, MemorySegment into) {
-            if (channel + VECTORS * LENGTH <= in.width()) {
-                gatherAll(from, row(begin), stride, count, into, span);
-                return;
-            }
-            for (int v = 0; v < vectors; v++) {
-                gather(from, row(begin) + (long) v * BYTES, stride, count, mask(v), into, v * span);
-            }
-        }
-
-        private static void gatherAll(MemorySegment from, long at, long stride, int count, MemorySegment into,
-                long span) {
-            for (int t = 0; t < count; t++) {
-                long row = (long) t * BYTES;
-                fromMemorySegment(SPECIES, from, at, ORDER).intoMemorySegment(into, row, ORDER);
-                fromMemorySegment(SPECIES, from, at + BYTES, ORDER).intoMemorySegment(into, row + span, ORDER);
-                fromMemorySegment(SPECIES, from, at + 2L * BYTES, ORDER).intoMemorySegment(into, row + 2 * span, ORDER);
-                fromMemorySegment(SPECIES, from, at + 3L * BYTES, ORDER).intoMemorySegment(into, row + 3 * span, ORDER);
-                at += stride;
-            }
-        }
-
-        private static void gather(MemorySegment from, long at, long stride, int count, VectorMask<Float> mask,
-                MemorySegment into, long intoAt) {
-            for (int t = 0; t < count; t++) {
-                fromMemorySegment(SPECIES, from, at + t * stride, ORDER, mask).intoMemorySegment(into,
-                        intoAt + (long) t * BYTES, ORDER);
-            }
-        }
-
-        /** Writes rows of a block. */
-        void scatter(MemorySegment from, MemorySegment into, int begin, int count) {
-            if (channel + VECTORS * LENGTH <= in.width()) {
-                scatterAll(from, span, into, row(begin), stride, count);
-                return;
-            }
-            for (int v = 0; v < vectors; v++) {
-                scatter(from, v * span, into, row(begin) + (long) v * BYTES, stride, count, mask(v));
-            }
-        }
-
-        private static void scatterAll(MemorySegment from, long span, MemorySegment into, long at, long stride,
-                int count) {
-            for (int t = 0; t < count; t++) {
-                long row = (long) t * BYTES;
-                fromMemorySegment(SPECIES, from, row, ORDER).intoMemorySegment(into, at, ORDER);
-                fromMemorySegment(SPECIES, from, row + span, ORDER).intoMemorySegment(into, at + BYTES, ORDER);
-                fromMemorySegment(SPECIES, from, row + 2 * span, ORDER).intoMemorySegment(into, at + 2L * BYTES, ORDER);
-                fromMemorySegment(SPECIES, from, row + 3 * span, ORDER).intoMemorySegment(into, at + 3L * BYTES, ORDER);
-                at += stride;
-            }
-        }
-
-        private static void scatter(MemorySegment from, long fromAt, MemorySegment into, long at, long stride,
-                int count, VectorMask<Float> mask) {
-            for (int t = 0; t < count; t++) {
-                fromMemorySegment(SPECIES, from, fromAt + (long) t * BYTES, ORDER).intoMemorySegment(into,
-                        at + t * stride, ORDER, mask);
-            }
-        }
-
-        /** Reads steps and x of a block into steps and sums, and makes Δx. */
-        void read(int begin, int count) {
-            gather(in.step().data(), begin, count, steps);
-            gather(in.x().data(), begin, count, sums);
-            for (int v = 0; v < vectors; v++) {
-                multiply(steps, sums, v * span, count, inputs);
-            }
-        }
-
-        private static void multiply(MemorySegment a, MemorySegment b, long at, int count, MemorySegment into) {
-            for (int t = 0; t < count; t++) {
-                long row = at + (long) t * BYTES;
-                fromMemorySegment(SPECIES, a, row, ORDER).mul(fromMemorySegment(SPECIES, b, row, ORDER))
-                        .intoMemorySegment(into, row, ORDER);
-            }
-        }
-
-        /** e^(ΔA) of up to {@link #TOGETHER} states of vector v for a block, state by state. */
-        void decay(int v, int n, int together, int count) {
-            for (int k = 0; k < together; k++) {
-                powers(in.rate().data(), stride * (n + k) + 4L * channel + (long) v * BYTES, mask(v), steps, v * span,
-                        count, decays, k * span);
-            }
-        }
-
-        private static void powers(MemorySegment rates, long rateAt, VectorMask<Float> mask, MemorySegment steps,
-                long stepsAt, int count, MemorySegment into, long at) {
-            FloatVector rate = fromMemorySegment(SPECIES, rates, rateAt, ORDER, mask).mul(LOG2_E);
-            FloatVector p5 = FloatVector.broadcast(SPECIES, POWER_5);
-            FloatVector p4 = FloatVector.broadcast(SPECIES, POWER_4);
-            FloatVector p3 = FloatVector.broadcast(SPECIES, POWER_3);
-            FloatVector p2 = FloatVector.broadcast(SPECIES, POWER_2);
-            FloatVector p1 = FloatVector.broadcast(SPECIES, POWER_1);
-            FloatVector one = FloatVector.broadcast(SPECIES, 1);
-            for (int t = 0; t < count; t++) {
-                FloatVector x = fromMemorySegment(SPECIES, steps, stepsAt + (long) t * BYTES, ORDER).mul(rate);
-                FloatVector rounded = x.add(ROUND);
-                FloatVector f = x.sub(rounded.sub(ROUND));
-                FloatVector q = f.mul(POWER_6).add(p5).fma(f, p4).fma(f, p3).fma(f, p2).fma(f, p1).fma(f, one);
-                q.reinterpretAsInts().add(rounded.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23))
-                        .reinterpretAsFloats().blend(0, x.compare(VectorOperators.LT, LOWEST))
-                        .intoMemorySegment(into, at + (long) t * BYTES, ORDER);
-            }
-        }
     }
 
     private static long work(Selection in) {
@@ -238,17 +70,19 @@ public final class VectorSelectiveScan implements SelectiveScan {
             return;
         }
         Regions.run(team, in.x().dim(0) * groups, work(in), (index, scratch) -> {
-            Group group = Group.of(in, index / groups, index % groups * wide, time, scratch);
+            SelectionRows rows = new SelectionRows(in, 0, scratch).at(index / groups, index % groups * wide);
+            rows.loadStates(nextState);
             for (int from = 0; from < time; from += BLOCK) {
                 int count = Math.min(BLOCK, time - from);
-                group.read(from, count);
-                for (int v = 0; v < group.vectors; v++) {
-                    times(in.skip().data(), 4L * group.channel + (long) v * BYTES, group.mask(v), group.sums,
-                            v * group.span, count);
-                    advance(group, v, from, count, nextState.data());
+                rows.readVectors(from, count);
+                rows.readRows(from, count);
+                for (int v = 0; v < rows.vectors(); v++) {
+                    rows.skip(v, count);
+                    advance(rows, v, count, in.states());
                 }
-                group.scatter(group.sums, y.data(), from, count);
+                rows.scatter(SUMS, y.data(), from, count);
             }
+            rows.storeStates(nextState);
         });
     }
 
@@ -276,19 +110,21 @@ public final class VectorSelectiveScan implements SelectiveScan {
     private static void stepPowers(MemorySegment steps, long at, MemorySegment rates, long rateAt, long stride,
             int states, MemorySegment into, VectorMask<Float> mask) {
         FloatVector step = fromMemorySegment(SPECIES, steps, at, ORDER, mask);
+        FloatVector p6 = FloatVector.broadcast(SPECIES, POWER_6);
         FloatVector p5 = FloatVector.broadcast(SPECIES, POWER_5);
         FloatVector p4 = FloatVector.broadcast(SPECIES, POWER_4);
         FloatVector p3 = FloatVector.broadcast(SPECIES, POWER_3);
         FloatVector p2 = FloatVector.broadcast(SPECIES, POWER_2);
         FloatVector p1 = FloatVector.broadcast(SPECIES, POWER_1);
         FloatVector one = FloatVector.broadcast(SPECIES, 1);
+        FloatVector round = FloatVector.broadcast(SPECIES, ROUND);
         for (int n = 0; n < states; n++) {
-            FloatVector x = step.mul(fromMemorySegment(SPECIES, rates, rateAt + n * stride, ORDER, mask).mul(LOG2_E));
-            FloatVector rounded = x.add(ROUND);
-            FloatVector f = x.sub(rounded.sub(ROUND));
-            FloatVector q = f.mul(POWER_6).add(p5).fma(f, p4).fma(f, p3).fma(f, p2).fma(f, p1).fma(f, one);
+            FloatVector rate = fromMemorySegment(SPECIES, rates, rateAt + n * stride, ORDER, mask).mul(LOG2_E);
+            FloatVector rounded = step.fma(rate, round);
+            FloatVector f = step.fma(rate, round.sub(rounded));
+            FloatVector q = f.fma(p6, p5).fma(f, p4).fma(f, p3).fma(f, p2).fma(f, p1).fma(f, one);
             q.reinterpretAsInts().add(rounded.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23))
-                    .reinterpretAsFloats().blend(0, x.compare(VectorOperators.LT, LOWEST))
+                    .reinterpretAsFloats().blend(0, step.mul(rate).compare(VectorOperators.LT, LOWEST))
                     .intoMemorySegment(into, (long) n * BYTES, ORDER);
         }
     }
@@ -311,78 +147,64 @@ public final class VectorSelectiveScan implements SelectiveScan {
         sum.intoMemorySegment(y, at, ORDER, mask);
     }
 
-    private static void times(MemorySegment factors, long factorAt, VectorMask<Float> mask, MemorySegment x, long at,
-            int count) {
-        FloatVector factor = fromMemorySegment(SPECIES, factors, factorAt, ORDER, mask);
-        for (int t = 0; t < count; t++) {
-            long row = at + (long) t * BYTES;
-            fromMemorySegment(SPECIES, x, row, ORDER).mul(factor).intoMemorySegment(x, row, ORDER);
-        }
-    }
-
-    private static void advance(Group group, int v, int from, int count, MemorySegment state) {
-        int states = group.in.states();
-        MemorySegment write = group.in.write().data();
-        MemorySegment read = group.in.read().data();
-        long base = v * group.span;
-        for (int n = 0; n < states; n += TOGETHER) {
-            int together = Math.min(TOGETHER, states - n);
-            group.decay(v, n, together, count);
-            long at = group.vectors(from) + 4L * n;
-            if (together == 2) {
-                two(group.inputs, base, group.decays, group.span, write, read, at, 4L * states, count, group.sums,
-                        state, group.stateAt(v, n), group.stride, group.mask(v));
-            } else {
-                one(group.inputs, base, group.decays, write, read, at, 4L * states, count, group.sums, state,
-                        group.stateAt(v, n), group.mask(v));
+    private static void advance(SelectionRows rows, int v, int count, int states) {
+        int sums = SUMS + v * STREAM;
+        int inputs = INPUTS + v * STREAM;
+        int n = 0;
+        for (; n + 4 <= states; n += 4) {
+            for (int k = 0; k < 4; k++) {
+                rows.decay(v, n + k, count, DECAYS + k * STREAM);
             }
+            four(rows.x, sums, inputs, rows.writes, rows.reads, n, states, count, rows.states, place(v, n));
+        }
+        for (; n < states; n++) {
+            rows.decay(v, n, count, DECAYS);
+            one(rows.x, sums, inputs, rows.writes, rows.reads, n, states, count, rows.states, place(v, n));
         }
     }
 
-    private static void two(MemorySegment inputs, long base, MemorySegment decays, long span, MemorySegment write,
-            MemorySegment read, long at, long stride, int count, MemorySegment sums, MemorySegment state, long stateAt,
-            long stateStride, VectorMask<Float> mask) {
-        FloatVector h0 = fromMemorySegment(SPECIES, state, stateAt, ORDER, mask);
-        FloatVector h1 = fromMemorySegment(SPECIES, state, stateAt + stateStride, ORDER, mask);
-        long vector = at;
-        for (int t = 0; t < count; t++) {
-            long row = (long) t * BYTES;
-            FloatVector input = fromMemorySegment(SPECIES, inputs, base + row, ORDER);
-            h0 = fromMemorySegment(SPECIES, decays, row, ORDER).fma(h0, input.mul(write.get(Tensor.FLOAT, vector)));
-            h1 = fromMemorySegment(SPECIES, decays, row + span, ORDER).fma(h1,
-                    input.mul(write.get(Tensor.FLOAT, vector + 4)));
-            FloatVector sum = h0.fma(FloatVector.broadcast(SPECIES, read.get(Tensor.FLOAT, vector)),
-                    fromMemorySegment(SPECIES, sums, base + row, ORDER));
-            h1.fma(FloatVector.broadcast(SPECIES, read.get(Tensor.FLOAT, vector + 4)), sum).intoMemorySegment(sums,
-                    base + row, ORDER);
-            vector += stride;
+    private static void four(float[] x, int sums, int inputs, float[] write, float[] read, int first, int states,
+            int count, float[] state, int at) {
+        FloatVector h0 = FloatVector.fromArray(SPECIES, state, at);
+        FloatVector h1 = FloatVector.fromArray(SPECIES, state, at + NEXT);
+        FloatVector h2 = FloatVector.fromArray(SPECIES, state, at + 2 * NEXT);
+        FloatVector h3 = FloatVector.fromArray(SPECIES, state, at + 3 * NEXT);
+        int n = first;
+        for (int row = 0; row < count * LENGTH; row += LENGTH) {
+            int decay = DECAYS + row;
+            FloatVector input = FloatVector.fromArray(SPECIES, x, inputs + row);
+            h0 = FloatVector.fromArray(SPECIES, x, decay).fma(h0, input.mul(write[n]));
+            h1 = FloatVector.fromArray(SPECIES, x, decay + STREAM).fma(h1, input.mul(write[n + 1]));
+            h2 = FloatVector.fromArray(SPECIES, x, decay + 2 * STREAM).fma(h2, input.mul(write[n + 2]));
+            h3 = FloatVector.fromArray(SPECIES, x, decay + 3 * STREAM).fma(h3, input.mul(write[n + 3]));
+            FloatVector sum = h0.fma(FloatVector.broadcast(SPECIES, read[n]),
+                    FloatVector.fromArray(SPECIES, x, sums + row));
+            sum = h1.fma(FloatVector.broadcast(SPECIES, read[n + 1]), sum);
+            sum = h2.fma(FloatVector.broadcast(SPECIES, read[n + 2]), sum);
+            h3.fma(FloatVector.broadcast(SPECIES, read[n + 3]), sum).intoArray(x, sums + row);
+            n += states;
         }
-        h0.intoMemorySegment(state, stateAt, ORDER, mask);
-        h1.intoMemorySegment(state, stateAt + stateStride, ORDER, mask);
+        h0.intoArray(state, at);
+        h1.intoArray(state, at + NEXT);
+        h2.intoArray(state, at + 2 * NEXT);
+        h3.intoArray(state, at + 3 * NEXT);
     }
 
-    private static void one(MemorySegment inputs, long base, MemorySegment decays, MemorySegment write,
-            MemorySegment read, long at, long stride, int count, MemorySegment sums, MemorySegment state, long stateAt,
-            VectorMask<Float> mask) {
-        FloatVector h = fromMemorySegment(SPECIES, state, stateAt, ORDER, mask);
-        for (int t = 0; t < count; t++) {
-            long row = (long) t * BYTES;
-            long vector = at + t * stride;
-            h = fromMemorySegment(SPECIES, decays, row, ORDER).fma(h,
-                    fromMemorySegment(SPECIES, inputs, base + row, ORDER).mul(write.get(Tensor.FLOAT, vector)));
-            h.fma(FloatVector.broadcast(SPECIES, read.get(Tensor.FLOAT, vector)),
-                    fromMemorySegment(SPECIES, sums, base + row, ORDER)).intoMemorySegment(sums, base + row, ORDER);
+    private static void one(float[] x, int sums, int inputs, float[] write, float[] read, int first, int states,
+            int count, float[] state, int at) {
+        FloatVector h = FloatVector.fromArray(SPECIES, state, at);
+        int n = first;
+        for (int row = 0; row < count * LENGTH; row += LENGTH) {
+            FloatVector input = FloatVector.fromArray(SPECIES, x, inputs + row);
+            h = FloatVector.fromArray(SPECIES, x, DECAYS + row).fma(h, input.mul(write[n]));
+            h.fma(FloatVector.broadcast(SPECIES, read[n]), FloatVector.fromArray(SPECIES, x, sums + row)).intoArray(x,
+                    sums + row);
+            n += states;
         }
-        h.intoMemorySegment(state, stateAt, ORDER, mask);
+        h.intoArray(state, at);
     }
 
     // ── backward ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    /** What a task of backward has at hand besides its group's rows. */
-    private record Slice(Selection dIn, MemorySegment dy, MemorySegment carried, MemorySegment states,
-            MemorySegment dInputs, MemorySegment dSteps, MemorySegment given, MemorySegment dWrite, MemorySegment dRead,
-            MemorySegment totals, MemorySegment sums) {
-    }
 
     @Override
     public void backward(ThreadTeam team, Selection in, Tensor state, Tensor dy, Tensor dNextState, Selection dIn,
@@ -403,25 +225,33 @@ public final class VectorSelectiveScan implements SelectiveScan {
             int slice = index % slices;
             long shared = 4 * ((long) slice * 2 * rows + (long) b * time * states);
             MemorySegment own = totals.asSlice(8L * index * (states + 1) * SLICE, 8L * (states + 1) * SLICE);
-            backward(in, b, slice * SLICE, Math.min(in.width(), (slice + 1) * SLICE), state, dy, dIn, dState, dVectors,
-                    shared, shared + 4 * rows, own, scratch);
+            new SelectionBackward(in, b, slice * SLICE, scratch).run(state, dy, dIn, dState, dVectors, shared,
+                    shared + 4 * rows, own);
         });
-        gather(dIn, dVectors, rows, slices);
+        int parts = Math.toIntExact((rows + AT_ONCE - 1) / AT_ONCE);
+        Regions.run(team, 2 * parts, 2 * rows * slices, (index, scratch) -> {
+            long from = (long) index / 2 * AT_ONCE;
+            Tensor into = index % 2 == 0 ? dIn.write() : dIn.read();
+            sum(dVectors, index % 2 * rows + from, 2 * rows, slices, into.data(), from,
+                    (int) Math.min(AT_ONCE, rows - from), scratch);
+        });
         settle(in, dIn, totals, slices);
         team.scratch().release(mark);
     }
 
-    private static void gather(Selection dIn, MemorySegment dVectors, long rows, int slices) {
-        for (long i = 0; i < rows; i++) {
-            float write = 0;
-            float read = 0;
-            for (int slice = 0; slice < slices; slice++) {
-                write += dVectors.get(Tensor.FLOAT, 4 * (2 * slice * rows + i));
-                read += dVectors.get(Tensor.FLOAT, 4 * ((2L * slice + 1) * rows + i));
+    // What all slices give, in their order.
+    private static void sum(MemorySegment parts, long at, long stride, int slices, MemorySegment into, long to,
+            int count, Workspace scratch) {
+        float[] sums = scratch.floats(count);
+        float[] next = scratch.floats(count);
+        MemorySegment.copy(parts, Tensor.FLOAT, 4 * at, sums, 0, count);
+        for (int slice = 1; slice < slices; slice++) {
+            MemorySegment.copy(parts, Tensor.FLOAT, 4 * (at + slice * stride), next, 0, count);
+            for (int i = 0; i < count; i++) {
+                sums[i] += next[i];
             }
-            dIn.write().set(i, write);
-            dIn.read().set(i, read);
         }
+        MemorySegment.copy(sums, 0, into, Tensor.FLOAT, 4 * to, count);
     }
 
     private static void settle(Selection in, Selection dIn, MemorySegment totals, int slices) {
@@ -437,225 +267,6 @@ public final class VectorSelectiveScan implements SelectiveScan {
                 long at = n < states ? (long) n * in.width() + e : e;
                 into.set(at, into.get(at) + sum);
             }
-        }
-    }
-
-    private static void backward(Selection in, int b, int from, int to, Tensor state, Tensor dy, Selection dIn,
-            Tensor dState, MemorySegment dVectors, long dWriteAt, long dReadAt, MemorySegment totals,
-            Workspace scratch) {
-        int time = in.x().dim(1);
-        int states = in.states();
-        int vectors = (to - from + LENGTH - 1) / LENGTH;
-        int blocks = (time + BLOCK - 1) / BLOCK;
-        int most = Math.min(BLOCK, time);
-        long perVector = (long) states * BYTES;
-        long rows = VECTORS * (most + 1L) * LENGTH;
-        MemorySegment starts = scratch.floatMemory((long) blocks * vectors * states * LENGTH);
-        Slice slice = new Slice(dIn, dy.data(), scratch.floatMemory((long) vectors * states * LENGTH),
-                scratch.floatMemory((most + 1L) * LENGTH), scratch.floatMemory(rows), scratch.floatMemory(rows),
-                scratch.floatMemory(rows), scratch.floatMemory((long) most * states * LENGTH),
-                scratch.floatMemory((long) most * states * LENGTH), totals, scratch.floatMemory(LENGTH));
-        Group group = Group.of(in, b, from, time, scratch);
-        for (int v = 0; v < vectors; v += VECTORS) {
-            Group own = group.at(from + v * LENGTH);
-            copyStates(state.data(), own, slice.carried, v * perVector, true);
-            for (int block = 0; block < blocks; block++) {
-                MemorySegment.copy(slice.carried, v * perVector, starts, ((long) block * vectors + v) * perVector,
-                        own.vectors * perVector);
-                if (block < blocks - 1) {
-                    own.read(block * BLOCK, BLOCK);
-                    for (int u = 0; u < own.vectors; u++) {
-                        forwardOnly(own, u, block * BLOCK, slice.carried, (v + u) * perVector);
-                    }
-                }
-            }
-            copyStates(dState.data(), own, slice.carried, v * perVector, true);
-        }
-        for (int block = blocks - 1; block >= 0; block--) {
-            int begin = block * BLOCK;
-            int count = Math.min(BLOCK, time - begin);
-            slice.dWrite.fill((byte) 0);
-            slice.dRead.fill((byte) 0);
-            for (int v = 0; v < vectors; v += VECTORS) {
-                block(slice, group.at(from + v * LENGTH), begin, count, starts,
-                        ((long) block * vectors + v) * perVector, v);
-            }
-            for (long i = 0; i < (long) count * states; i++) {
-                dVectors.set(Tensor.FLOAT, dWriteAt + 4 * ((long) begin * states + i), sum(slice.dWrite, i * BYTES));
-                dVectors.set(Tensor.FLOAT, dReadAt + 4 * ((long) begin * states + i), sum(slice.dRead, i * BYTES));
-            }
-        }
-        for (int v = 0; v < vectors; v += VECTORS) {
-            copyStates(dState.data(), group.at(from + v * LENGTH), slice.carried, v * perVector, false);
-        }
-    }
-
-    private static float sum(MemorySegment from, long at) {
-        return Lanes.sum(fromMemorySegment(SPECIES, from, at, ORDER));
-    }
-
-    /** Between a state's tensor and rows of a vector's states one after another. */
-    private static void copyStates(MemorySegment tensor, Group group, MemorySegment rows, long at, boolean read) {
-        for (int v = 0; v < group.vectors; v++) {
-            VectorMask<Float> mask = group.mask(v);
-            for (int n = 0; n < group.in.states(); n++) {
-                long row = at + ((long) v * group.in.states() + n) * BYTES;
-                if (read) {
-                    fromMemorySegment(SPECIES, tensor, group.stateAt(v, n), ORDER, mask).intoMemorySegment(rows, row,
-                            ORDER);
-                } else {
-                    fromMemorySegment(SPECIES, rows, row, ORDER).intoMemorySegment(tensor, group.stateAt(v, n), ORDER,
-                            mask);
-                }
-            }
-        }
-    }
-
-    private static void forwardOnly(Group group, int v, int from, MemorySegment current, long currentAt) {
-        int states = group.in.states();
-        for (int n = 0; n < states; n += TOGETHER) {
-            int together = Math.min(TOGETHER, states - n);
-            group.decay(v, n, together, BLOCK);
-            for (int k = 0; k < together; k++) {
-                pass(group.inputs, v * group.span, group.decays, k * group.span, group.in.write().data(),
-                        group.vectors(from) + 4L * (n + k), 4L * states, BLOCK, current,
-                        currentAt + (long) (n + k) * BYTES);
-            }
-        }
-    }
-
-    private static void pass(MemorySegment inputs, long base, MemorySegment decays, long decaysAt, MemorySegment write,
-            long at, long stride, int count, MemorySegment state, long stateAt) {
-        FloatVector h = fromMemorySegment(SPECIES, state, stateAt, ORDER);
-        for (int t = 0; t < count; t++) {
-            long row = (long) t * BYTES;
-            h = fromMemorySegment(SPECIES, decays, decaysAt + row, ORDER).fma(h,
-                    fromMemorySegment(SPECIES, inputs, base + row, ORDER)
-                            .mul(write.get(Tensor.FLOAT, at + t * stride)));
-        }
-        h.intoMemorySegment(state, stateAt, ORDER);
-    }
-
-    private static void block(Slice slice, Group group, int begin, int count, MemorySegment starts, long startsAt,
-            int first) {
-        int states = group.in.states();
-        group.read(begin, count);
-        group.gather(slice.dy, begin, count, slice.given);
-        for (int v = 0; v < group.vectors; v++) {
-            long totals = 8L * (first + v) * LENGTH;
-            long base = v * group.span;
-            // What goes past the states, and x in the sums' place.
-            dot(slice.given, group.sums, base, count, slice.sums);
-            add(slice.sums, slice.totals, totals + 8L * states * SLICE);
-            clear(slice.dInputs, slice.dSteps, base, count);
-            for (int n = 0; n < states; n += TOGETHER) {
-                int together = Math.min(TOGETHER, states - n);
-                group.decay(v, n, together, count);
-                for (int k = 0; k < together; k++) {
-                    long vector = group.vectors(begin) + 4L * (n + k);
-                    long row = ((long) v * states + n + k) * BYTES;
-                    keep(group.inputs, base, group.decays, k * group.span, group.in.write().data(), vector,
-                            4L * states, count, starts, startsAt + row, slice.states);
-                    long own = (long) first * states * BYTES + row;
-                    back(group, slice, base, k * group.span, vector, count, own, (long) (n + k) * BYTES,
-                            group.stride * (n + k) + 4L * group.channel + (long) v * BYTES, group.mask(v));
-                    add(slice.sums, slice.totals, totals + 8L * (n + k) * SLICE);
-                }
-            }
-            end(group.in.skip().data(), 4L * group.channel + (long) v * BYTES, group.mask(v), slice.dInputs,
-                    slice.dSteps, slice.given, group, base, count);
-        }
-        group.scatter(slice.dInputs, slice.dIn.x().data(), begin, count);
-        group.scatter(slice.dSteps, slice.dIn.step().data(), begin, count);
-    }
-
-    private static void dot(MemorySegment a, MemorySegment b, long at, int count, MemorySegment into) {
-        FloatVector sum = FloatVector.zero(SPECIES);
-        for (int t = 0; t < count; t++) {
-            long row = at + (long) t * BYTES;
-            sum = fromMemorySegment(SPECIES, a, row, ORDER).fma(fromMemorySegment(SPECIES, b, row, ORDER), sum);
-        }
-        sum.intoMemorySegment(into, 0, ORDER);
-    }
-
-    private static void clear(MemorySegment a, MemorySegment b, long at, int count) {
-        for (int t = 0; t < count; t++) {
-            FloatVector.zero(SPECIES).intoMemorySegment(a, at + (long) t * BYTES, ORDER);
-            FloatVector.zero(SPECIES).intoMemorySegment(b, at + (long) t * BYTES, ORDER);
-        }
-    }
-
-    private static void add(MemorySegment sums, MemorySegment totals, long at) {
-        for (int lane = 0; lane < LENGTH; lane++) {
-            totals.set(Tensor.DOUBLE, at + 8L * lane,
-                    totals.get(Tensor.DOUBLE, at + 8L * lane) + sums.get(Tensor.FLOAT, 4L * lane));
-        }
-    }
-
-    /** One state before the block and after each of its positions. */
-    private static void keep(MemorySegment inputs, long base, MemorySegment decays, long decaysAt, MemorySegment write,
-            long at, long stride, int count, MemorySegment start, long startAt, MemorySegment states) {
-        FloatVector h = fromMemorySegment(SPECIES, start, startAt, ORDER);
-        h.intoMemorySegment(states, 0, ORDER);
-        for (int t = 0; t < count; t++) {
-            long row = (long) t * BYTES;
-            h = fromMemorySegment(SPECIES, decays, decaysAt + row, ORDER).fma(h,
-                    fromMemorySegment(SPECIES, inputs, base + row, ORDER)
-                            .mul(write.get(Tensor.FLOAT, at + t * stride)));
-            h.intoMemorySegment(states, row + BYTES, ORDER);
-        }
-    }
-
-    private static void back(Group group, Slice slice, long base, long decaysAt, long vectorAt, int count,
-            long carriedAt, long sumsAt, long rateAt, VectorMask<Float> mask) {
-        MemorySegment dRead = slice.dRead;
-        MemorySegment dWrite = slice.dWrite;
-        MemorySegment dInputs = slice.dInputs;
-        MemorySegment dSteps = slice.dSteps;
-        MemorySegment states = slice.states;
-        long stride = 4L * group.in.states();
-        long sumsStride = (long) group.in.states() * BYTES;
-        FloatVector later = fromMemorySegment(SPECIES, slice.carried, carriedAt, ORDER);
-        FloatVector rate = fromMemorySegment(SPECIES, group.in.rate().data(), rateAt, ORDER, mask);
-        FloatVector dRate = FloatVector.zero(SPECIES);
-        for (int t = count - 1; t >= 0; t--) {
-            long row = (long) t * BYTES;
-            long vector = vectorAt + t * stride;
-            long sumAt = sumsAt + t * sumsStride;
-            FloatVector given = fromMemorySegment(SPECIES, slice.given, base + row, ORDER);
-            given.fma(fromMemorySegment(SPECIES, states, row + BYTES, ORDER),
-                    fromMemorySegment(SPECIES, dRead, sumAt, ORDER)).intoMemorySegment(dRead, sumAt, ORDER);
-            FloatVector found = given.fma(broadcast(group.in.read().data(), vector), later);
-            found.fma(fromMemorySegment(SPECIES, group.inputs, base + row, ORDER),
-                    fromMemorySegment(SPECIES, dWrite, sumAt, ORDER)).intoMemorySegment(dWrite, sumAt, ORDER);
-            found.fma(broadcast(group.in.write().data(), vector),
-                    fromMemorySegment(SPECIES, dInputs, base + row, ORDER)).intoMemorySegment(dInputs, base + row,
-                            ORDER);
-            later = found.mul(fromMemorySegment(SPECIES, group.decays, decaysAt + row, ORDER));
-            FloatVector dExponent = later.mul(fromMemorySegment(SPECIES, states, row, ORDER));
-            dExponent.fma(rate, fromMemorySegment(SPECIES, dSteps, base + row, ORDER)).intoMemorySegment(dSteps,
-                    base + row, ORDER);
-            dRate = dExponent.fma(fromMemorySegment(SPECIES, group.steps, base + row, ORDER), dRate);
-        }
-        later.intoMemorySegment(slice.carried, carriedAt, ORDER);
-        dRate.intoMemorySegment(slice.sums, 0, ORDER);
-    }
-
-    private static FloatVector broadcast(MemorySegment from, long at) {
-        return FloatVector.broadcast(SPECIES, from.get(Tensor.FLOAT, at));
-    }
-
-    /** The gradients of x and of the steps from those of Δx and of what steps did to decays; x lies in the group's sums. */
-    private static void end(MemorySegment skips, long skipAt, VectorMask<Float> mask, MemorySegment dInputs,
-            MemorySegment dSteps, MemorySegment given, Group group, long base, int count) {
-        FloatVector skip = fromMemorySegment(SPECIES, skips, skipAt, ORDER, mask);
-        for (int t = 0; t < count; t++) {
-            long row = base + (long) t * BYTES;
-            FloatVector dInput = fromMemorySegment(SPECIES, dInputs, row, ORDER);
-            dInput.fma(fromMemorySegment(SPECIES, group.sums, row, ORDER),
-                    fromMemorySegment(SPECIES, dSteps, row, ORDER)).intoMemorySegment(dSteps, row, ORDER);
-            dInput.fma(fromMemorySegment(SPECIES, group.steps, row, ORDER),
-                    fromMemorySegment(SPECIES, given, row, ORDER).mul(skip)).intoMemorySegment(dInputs, row, ORDER);
         }
     }
 }

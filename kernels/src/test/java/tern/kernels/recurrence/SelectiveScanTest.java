@@ -53,12 +53,25 @@ class SelectiveScanTest {
         check(3103, 1, 200, 300, 4);
     }
 
+    /** Steps so long that some decays are nothing, which the vector body takes by another loop. */
+    @Test
+    void decaysThatVanish() {
+        check(3150, 1, 70, 40, 6, 200);
+    }
+
     private void check(long seed, int batch, int time, int width, int states) {
+        check(seed, batch, time, width, states, 1);
+    }
+
+    private void check(long seed, int batch, int time, int width, int states, double longer) {
         try (KernelLaw law = new KernelLaw(seed)) {
             ThreadTeam one = law.team(1);
             ThreadTeam four = law.team(4);
             DType f32 = DType.F32;
             Selection in = selection(law, f32, batch, time, width, states);
+            for (long i = 0; longer != 1 && i < in.step().elements(); i += 1 + law.random().nextInt(90)) {
+                in.step().set(i, longer * in.step().get(i));
+            }
             Tensor state = law.gaussian(f32, batch, states, width);
             Tensor expected = law.blank(f32, batch, time, width);
             Tensor actual = law.blank(f32, batch, time, width);
