@@ -1,5 +1,6 @@
 package tern.kernels;
 
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicLongArray;
@@ -53,6 +54,7 @@ public final class ThreadTeam implements AutoCloseable {
     private final long longestSpin;
 
     private final Gathered gathered = new Gathered();
+    private final ReadAhead ahead = new ReadAhead();
     private @Nullable Thread gatherer;
 
     // Written by the caller before it opens a region by storing CLAIMS, which is what makes them visible.
@@ -77,7 +79,7 @@ public final class ThreadTeam implements AutoCloseable {
         counters = new AtomicLongArray(CLAIMS + threads * LINE);
         workers = new Worker[threads - 1];
         for (int i = 0; i < workers.length; i++) {
-            workers[i] = new Worker(this, i, longestSpin);
+            workers[i] = new Worker(this, i, threads, longestSpin);
         }
         for (Worker worker : workers) {
             worker.start();
@@ -175,6 +177,21 @@ public final class ThreadTeam implements AutoCloseable {
         }
     }
 
+    /**
+     * Says what the next call of {@link #run} will read, so that threads which wait for a region like it, the next time, read ahead
+     * what then comes next. For weights that are read once a step, in the same order every step. Within tasks it says nothing.
+     *
+     * @param weights what its tasks read, the first of them the beginning and so on
+     * @param tasks of that call
+     */
+    public void reads(MemorySegment weights, int tasks) {
+        Thread current = Thread.currentThread();
+        boolean inside = current instanceof Worker worker && worker.team == this || current.equals(caller.getPlain());
+        if (!inside && workers.length > 0) {
+            ahead.expect(weights, tasks);
+        }
+    }
+
     /** Whether this thread is within {@link #together}, outside of tasks. */
     public boolean gathers() {
         return Thread.currentThread().equals(gatherer);
@@ -226,6 +243,7 @@ public final class ThreadTeam implements AutoCloseable {
     }
 
     private void runTogether(int tasks, Task task) {
+        ahead.begin();
         this.task = task;
         this.tasks = tasks;
         goal += tasks;
@@ -264,7 +282,12 @@ public final class ThreadTeam implements AutoCloseable {
 
     /** The first task of a thread's share. */
     private int firstOf(int share, int tasks) {
-        return (int) ((long) share * tasks / threads());
+        return firstOf(share, threads(), tasks);
+    }
+
+    /** The first task of a share of so many. */
+    static int firstOf(int share, int shares, int tasks) {
+        return (int) ((long) share * tasks / shares);
     }
 
     private boolean hasUnclaimed() {
@@ -424,12 +447,14 @@ public final class ThreadTeam implements AutoCloseable {
         volatile boolean parked;
         private final int number;
         private final long longestSpin;
+        private final ReadAhead.Reader reader;
 
-        Worker(ThreadTeam team, int number, long longestSpin) {
+        Worker(ThreadTeam team, int number, int threads, long longestSpin) {
             super(null, null, "tern-worker-" + (number + 1), 0, false);
             this.team = team;
             this.number = number;
             this.longestSpin = longestSpin;
+            this.reader = new ReadAhead.Reader(team.ahead, number + 1, threads);
             setDaemon(true);
         }
 
@@ -455,6 +480,16 @@ public final class ThreadTeam implements AutoCloseable {
                 }
                 seen = (int) team.counters.get(REGION);
                 team.claimAndRun(seen, number + 1, scratch);
+                if (longestSpin > 0) {
+                    readAhead(seen);
+                }
+            }
+        }
+
+        private void readAhead(int seen) {
+            boolean more = true;
+            while (more && isWaiting(seen)) {
+                more = reader.readPiece();
             }
         }
 

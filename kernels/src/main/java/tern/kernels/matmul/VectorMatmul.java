@@ -121,6 +121,9 @@ public final class VectorMatmul implements Matmul {
         int columns = columnsOfTask(n, k, FewRows.PASS), parts = n / columns;
         boolean worth = 4L * batch * n * k >= WORTH_A_REGION_BYTES
                 || (long) batch * m * n * k >= Blocking.WORTH_A_REGION;
+        if (batch == 1 && (worth || team.gathers())) {
+            team.reads(w, parts);
+        }
         runIfWorth(team, worth, batch * parts, (task, scratch) -> {
             long z = task / parts;
             int part = task % parts, from = part * columns, to = part == parts - 1 ? n : from + columns;
@@ -152,7 +155,11 @@ public final class VectorMatmul implements Matmul {
         MemorySegment left = own.floatMemory(Wide.leftFloats(m, k));
         Wide.pack(m, k, x, 0, 4L * k, left);
         int columns = columnsOfWideTask(n, k);
-        runIfWorth(team, (long) m * n * k >= Blocking.WORTH_A_REGION, (n + columns - 1) / columns, (task, scratch) -> {
+        boolean worth = (long) m * n * k >= Blocking.WORTH_A_REGION;
+        if (worth || team.gathers()) {
+            team.reads(w, (n + columns - 1) / columns);
+        }
+        runIfWorth(team, worth, (n + columns - 1) / columns, (task, scratch) -> {
             Workspace.Mark mark = scratch.mark();
             Wide.multiply(m, n, k, task * columns, Math.min(n, (task + 1) * columns), left, x, 0, 4L * k, w, 0, 4L * k,
                     bias, y, 0, 4L * n, scratch.allocate(DType.F32, SPARE).data());

@@ -119,7 +119,11 @@ public final class VectorStoredWeights implements StoredWeights {
         float[] rows = own.floats(Math.multiplyExact(DotTiles.padded(m), k));
         MemorySegment.copy(x, Tensor.FLOAT, 0, rows, 0, m * k);
         boolean single = m == 1 && StoredDots.has(type);
-        runIfWorth(team, (long) m * n * k >= WORTH_A_REGION, (n + each - 1) / each, (task, scratch) -> {
+        boolean worth = (long) m * n * k >= WORTH_A_REGION;
+        if (worth || team.gathers()) {
+            team.reads(w, (n + each - 1) / each);
+        }
+        runIfWorth(team, worth, (n + each - 1) / each, (task, scratch) -> {
             int from = task * each, to = Math.min(n, from + each);
             if (single) {
                 oneRow(type, k, rows, w, row, from, to, bias, y, scratch);
