@@ -107,7 +107,7 @@ final class ReadAhead {
         private long end;
         private long left;
         /** Written so that the reading is not left out. */
-        private long sum;
+        private long ignoredSum;
 
         /** A reader of share {@code share} of {@code shares}. */
         Reader(ReadAhead ahead, int share, int shares) {
@@ -138,7 +138,7 @@ final class ReadAhead {
             }
             long to = Math.min(end, at + PIECE);
             try {
-                sum += read(coming.weights[part], at, to);
+                ignoredSum += read(coming.weights[part], at, to);
             } catch (IllegalStateException released) {
                 // These weights are no longer there, and whoever comes next reads others.
                 left = 0;
