@@ -69,9 +69,9 @@ record Outcome(int status, String line) {
 
     private static String messageOf(Throwable error) {
         String message = error.getMessage();
-        if (message != null && !message.isBlank()) return message;
-        return error instanceof CharacterCodingException ? "the text is not valid UTF-8"
-                : error.getClass().getSimpleName();
+        // Its message is a number of bytes.
+        if (error instanceof CharacterCodingException) return "a text is not valid UTF-8";
+        return message != null && !message.isBlank() ? message : error.getClass().getSimpleName();
     }
 
     private static String oneLine(String text) {

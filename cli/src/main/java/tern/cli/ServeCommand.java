@@ -3,8 +3,13 @@ package tern.cli;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.net.InetAddress;
+import java.net.UnknownHostException;
+import java.nio.charset.CharacterCodingException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFileAttributeView;
+import java.nio.file.attribute.PosixFilePermission;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -92,6 +97,7 @@ final class ServeCommand implements Callable<Integer> {
         if (!(warmSeconds >= 0 && warmSeconds <= 600)) {
             throw new UserError("--warm-seconds is " + warmSeconds + ", expected 0 to 600");
         }
+        requireAddress();
         Map<String, Path> paths = paths();
         ApiKeys keys = keys();
         Limits usual = Limits.USUAL;
@@ -138,6 +144,17 @@ final class ServeCommand implements Callable<Integer> {
         err.flush();
     }
 
+    private void requireAddress() {
+        try {
+            InetAddress.getByName(bind);
+        } catch (UnknownHostException unknown) {
+            throw new UserError(
+                    "--bind " + bind + " is no address that is known here; expected one of this machine's, such as"
+                            + " 127.0.0.1 or 0.0.0.0",
+                    unknown);
+        }
+    }
+
     private Map<String, Path> paths() {
         Map<String, Path> paths = new LinkedHashMap<>();
         for (String model : models) {
@@ -166,12 +183,32 @@ final class ServeCommand implements Callable<Integer> {
         if (keyFile == null) {
             return ApiKeys.NONE;
         }
-        List<String> keys = Files.readAllLines(keyFile).stream().map(String::strip)
-                .filter(line -> !line.isEmpty() && !line.startsWith("#")).toList();
+        String text;
+        try {
+            text = Files.readString(keyFile);
+        } catch (CharacterCodingException other) {
+            throw new UserError("--api-key-file: " + keyFile + " is no text; expected one key a line", other);
+        } catch (FileSystemException missing) {
+            throw missing;
+        } catch (IOException unreadable) {
+            throw new UserError("--api-key-file: " + keyFile + " cannot be read: " + unreadable.getMessage(),
+                    unreadable);
+        }
+        List<String> keys = text.lines().map(String::strip).filter(line -> !line.isEmpty() && !line.startsWith("#"))
+                .toList();
         if (keys.isEmpty()) {
             throw new UserError("--api-key-file: " + keyFile + " has no key, expected one a line");
         }
+        warnIfOpen(keyFile);
         return new ApiKeys(keys);
+    }
+
+    private void warnIfOpen(Path file) throws IOException {
+        PosixFileAttributeView view = Files.getFileAttributeView(file, PosixFileAttributeView.class);
+        if (view != null && view.readAttributes().permissions().contains(PosixFilePermission.OTHERS_READ)) {
+            tern.err().println("tern: --api-key-file: everybody on this machine can read " + file
+                    + "; chmod 600 keeps it to yourself");
+        }
     }
 
     static long size(String option, String text) {
@@ -181,7 +218,12 @@ final class ServeCommand implements Callable<Integer> {
         }
         int power = "kmgt".indexOf(matcher.group(2).toLowerCase(Locale.ROOT).isEmpty() ? '-'
                 : matcher.group(2).toLowerCase(Locale.ROOT).charAt(0)) + 1;
-        return Math.multiplyExact(Long.parseLong(matcher.group(1)), 1L << 10 * power);
+        long number = Long.parseLong(matcher.group(1));
+        long unit = 1L << 10 * power;
+        if (number < 1 || number > Long.MAX_VALUE / unit) {
+            throw new UserError(option + " is \"" + text + "\", expected a size above 0 and below 8,388,608t");
+        }
+        return number * unit;
     }
 
     private static void requireRange(String option, int value, int least, int most) {

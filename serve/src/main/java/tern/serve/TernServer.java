@@ -6,6 +6,7 @@ import java.net.InetAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -55,6 +56,7 @@ public final class TernServer implements AutoCloseable {
     private final ServerConnector connector;
     private final Models models;
     private final Duration patience;
+    private final Optional<StateLock> lock;
     private volatile boolean ready = true;
     private boolean closed;
 
@@ -74,7 +76,7 @@ public final class TernServer implements AutoCloseable {
      */
     public record Options(String bind, int port, Optional<Path> stateFolder, ApiKeys keys, long memory, long diskBytes,
             Limits limits, Batcher.Settings batch, Duration patience) {
-        /** A server for this machine, with a quarter of its memory for states. */
+        /** A server for this machine, with 2 GiB of memory for states. */
         public static Options local(int port) {
             return new Options("127.0.0.1", port, Optional.empty(), ApiKeys.NONE, 2L << 30, 32L << 30, Limits.USUAL,
                     Batcher.Settings.usual(0), Duration.ofSeconds(30));
@@ -106,7 +108,9 @@ public final class TernServer implements AutoCloseable {
         }
     }
 
-    private TernServer(Options options, Models models, ServerConnector connector, Server server) {
+    private TernServer(Options options, Models models, ServerConnector connector, Server server,
+            Optional<StateLock> lock) {
+        this.lock = lock;
         this.models = models;
         this.server = server;
         this.connector = connector;
@@ -131,6 +135,42 @@ public final class TernServer implements AutoCloseable {
     public static TernServer start(Options options, Map<String, LanguageModel> models,
             Map<String, ChatTemplate> templates) throws IOException {
         JETTY.setLevel(java.util.logging.Level.WARNING);
+        requireOwnFolders(options, models);
+        Optional<StateLock> lock = options.stateFolder().isEmpty() ? Optional.empty()
+                : Optional.of(StateLock.of(options.stateFolder().get()));
+        try {
+            return start(options, models, templates, lock);
+        } catch (IOException | RuntimeException failed) {
+            close(lock);
+            throw failed;
+        }
+    }
+
+    /** Sessions lie under the fingerprint of their model, so that two names for one would write the same files. */
+    private static void requireOwnFolders(Options options, Map<String, LanguageModel> models) {
+        Map<String, String> names = new HashMap<>();
+        models.forEach((name, model) -> {
+            String other = names.putIfAbsent(model.fingerprint(), name);
+            if (other != null && options.stateFolder().isPresent()) {
+                throw new IllegalArgumentException(
+                        other + " and " + name + " are the same model, whose states would lie in"
+                                + " the same files; serve it under one name, or without a folder for states");
+            }
+        });
+    }
+
+    private static void close(Optional<StateLock> lock) {
+        try {
+            if (lock.isPresent()) {
+                lock.get().close();
+            }
+        } catch (IOException failed) {
+            LOG.log(Level.WARNING, "the folder for states could not be given back: " + failed.getMessage());
+        }
+    }
+
+    private static TernServer start(Options options, Map<String, LanguageModel> models,
+            Map<String, ChatTemplate> templates, Optional<StateLock> lock) throws IOException {
         long each = options.memory() / Math.max(1, models.size());
         List<Served> served = new ArrayList<>();
         for (Map.Entry<String, LanguageModel> entry : models.entrySet()) {
@@ -163,17 +203,18 @@ public final class TernServer implements AutoCloseable {
         connector.setAcceptQueueSize(BACKLOG);
         connector.setIdleTimeout(options.limits().idle().toMillis());
         server.addConnector(connector);
-        TernServer made = new TernServer(options, all, connector, server);
+        TernServer made = new TernServer(options, all, connector, server, lock);
         boolean local = InetAddress.getByName(options.bind()).isLoopbackAddress();
         server.setHandler(Access.router(all, options.limits(), options.keys(), local, () -> made.ready));
-        server.setErrorHandler(Access.errors());
+        server.setErrorHandler(Access.errors(options.limits()));
         try {
             server.start();
         } catch (Exception failed) {
             made.ready = false;
             made.closeModels();
-            throw new IOException("cannot listen on " + options.bind() + ":" + options.port() + ": "
-                    + failed.getMessage() + "; choose another --port or --bind", failed);
+            String why = failed.getCause() == null ? failed.getMessage() : failed.getCause().getMessage();
+            throw new IOException("cannot listen on " + options.bind() + ":" + options.port() + ": " + why
+                    + "; choose another --port or --bind", failed);
         }
         return made;
     }
@@ -211,6 +252,7 @@ public final class TernServer implements AutoCloseable {
             LOG.log(Level.WARNING, "the HTTP server did not stop in order: " + failed.getMessage());
         }
         closeModels();
+        close(lock);
     }
 
     private void closeModels() {

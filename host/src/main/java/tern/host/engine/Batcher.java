@@ -222,7 +222,8 @@ public final class Batcher implements AutoCloseable {
         if (job.streams() > settings.maxStreams() || bytes > settings.streamBytes()) {
             throw refuse(new Refusal(Refusal.Kind.IMPOSSIBLE, "n = " + job.streams() + " streams of " + total
                     + " tokens need " + bytes + " bytes of state, but this server has " + settings.streamBytes()
-                    + " bytes and " + settings.maxStreams() + " streams; ask for fewer or shorter ones"));
+                    + " bytes and " + settings.maxStreams()
+                    + " streams; ask for fewer or shorter ones, or give the server more memory"));
         }
         tree.warm(job.prompt());
         Ticket ticket = new Ticket(job, listener, this::wake);

@@ -37,6 +37,7 @@ public final class StateTree implements AutoCloseable {
     private static final int BOUNDARIES = 10;
     // States that wait to be written hold memory beyond the budget.
     private static final int MOST_WRITES_WAITING = 64;
+    private static final long QUIET_NANOS = 60_000_000_000L;
 
     private final LanguageModel model;
     private final Optional<StateFolder> folder;
@@ -51,6 +52,8 @@ public final class StateTree implements AutoCloseable {
     private long bytes;
     private long diskBytes;
     private int writesWaiting;
+    private long unwritten;
+    private long complained;
     private double age;
     private long hits;
     private long misses;
@@ -387,12 +390,26 @@ public final class StateTree implements AutoCloseable {
         return tokens;
     }
 
+    /** A full disk fails for every state that leaves memory: one line a minute says so. */
+    private void complain(IOException failed) {
+        long now = System.nanoTime();
+        synchronized (this) {
+            unwritten++;
+            if (unwritten > 1 && now - complained < QUIET_NANOS) {
+                return;
+            }
+            complained = now;
+        }
+        LOG.log(Level.WARNING, "a state of a prompt could not be written to disk and is gone (" + unwritten
+                + " so far; such prompts are read again): " + failed.getMessage());
+    }
+
     private void write(StateFolder where, int[] tokens, Lease lease) {
         Optional<StateFolder.Entry> written = Optional.empty();
         try (lease) {
             written = Optional.of(where.write(tokens, lease.snapshot()));
         } catch (IOException failed) {
-            LOG.log(Level.WARNING, "a state could not be written to disk and is gone: " + failed.getMessage());
+            complain(failed);
         }
         synchronized (this) {
             writesWaiting--;

@@ -41,6 +41,7 @@ final class Answer {
     private int cachedTokens;
     private int madeTokens;
     private int open;
+    private boolean usageAtEnd;
     private long lastToken;
 
     /** What is done once all is generated and before the client is told so. */
@@ -58,6 +59,7 @@ final class Answer {
          * @param state if the job asked for it; to be released
          * @param generated tokens of its first stream
          * @return what is put into the answer under "session"
+         * @throws ApiError if it cannot be kept; the client is told so
          */
         Optional<ObjectNode> done(Optional<Lease> state, int[] generated) throws IOException;
     }
@@ -65,6 +67,7 @@ final class Answer {
     private static final class Choice {
         private final StringBuilder text = new StringBuilder();
         private final List<Token> tokens = new ArrayList<>();
+        private int units;
         private Finish finish = Finish.LENGTH;
         private int[] generated = new int[0];
     }
@@ -141,6 +144,7 @@ final class Answer {
      * event.
      */
     void streamed(boolean includeUsage) throws IOException, InterruptedException {
+        usageAtEnd = includeUsage;
         try {
             submit();
             Events.Event first = events.next(QUIET_MILLIS);
@@ -150,13 +154,13 @@ final class Answer {
             exchange.begin(200, "text/event-stream; charset=utf-8");
             // Proxies shall not gather events.
             exchange.set("X-Accel-Buffering", "no");
-            stream(first, includeUsage);
+            stream(first);
         } finally {
             leave();
         }
     }
 
-    private void stream(Events.Event first, boolean includeUsage) throws IOException, InterruptedException {
+    private void stream(Events.Event first) throws IOException, InterruptedException {
         Optional<ObjectNode> session = Optional.empty();
         Events.Event event = first;
         while (true) {
@@ -167,7 +171,13 @@ final class Answer {
                 return;
             }
             if (event instanceof Events.Done(int job, Optional<Lease> state)) {
-                session = done(job, state);
+                try {
+                    session = done(job, state);
+                } catch (ApiError refused) {
+                    exchange.event(refused.body());
+                    exchange.finish();
+                    return;
+                }
             }
             if (open == 0) {
                 break;
@@ -177,7 +187,7 @@ final class Answer {
             }
             event = events.next(QUIET_MILLIS);
         }
-        if (includeUsage || session.isPresent()) {
+        if (usageAtEnd || session.isPresent()) {
             ObjectNode last = shape.envelope(true);
             last.putArray("choices");
             last.set("usage", usage());
@@ -216,6 +226,7 @@ final class Answer {
                 Choice choice = choices.get(index(job, stream));
                 choice.text.append(token.text());
                 choice.tokens.add(token);
+                choice.units += shape.units(token);
                 madeTokens++;
                 long now = System.nanoTime();
                 if (lastToken == 0) {
@@ -249,12 +260,14 @@ final class Answer {
             case Events.Made(int job, int stream, Token token) -> {
                 boolean told = jobs.get(job).choosing().logprobs() >= 0;
                 if (told || !token.text().isEmpty()) {
-                    send(shape.piece(index(job, stream), token.text(), told ? List.of(token) : List.of(),
-                            Optional.empty()));
+                    Choice choice = choices.get(index(job, stream));
+                    send(shape.piece(index(job, stream), choice.units - shape.units(token), token.text(), told
+                            ? List.of(token)
+                            : List.of(), Optional.empty()));
                 }
             }
             case Events.Ended(int job, int stream, Finish why, String text, int[] _) ->
-                send(shape.piece(index(job, stream), text, List.of(), Optional.of(why)));
+                send(shape.piece(index(job, stream), 0, text, List.of(), Optional.of(why)));
             case Events.Failed(int _, Refusal why) -> exchange.event(ApiError.of(why).body());
             case Events.Done _ -> {
             }
@@ -265,6 +278,9 @@ final class Answer {
     private void send(ObjectNode choice) throws IOException {
         ObjectNode envelope = shape.envelope(true);
         envelope.putArray("choices").add(choice);
+        if (usageAtEnd) {
+            envelope.putNull("usage");
+        }
         exchange.event(envelope);
     }
 

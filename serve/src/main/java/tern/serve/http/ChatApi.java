@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
@@ -19,6 +20,9 @@ import tern.host.engine.Job;
 final class ChatApi {
     private static final int MOST_TOKENS = 1 << 24;
     private static final int MOST_MESSAGES = 10_000;
+    private static final String ROLE = "[a-z_]{1,32}";
+    private static final Set<String> PLAIN_ROLES = Set.of("system", "developer", "user", "assistant", "tool",
+            "function");
 
     private final Models models;
     private final Limits limits;
@@ -34,7 +38,7 @@ final class ChatApi {
         Fields fields = exchange.fields();
         Served served = models.named(fields);
         refuseWhatIsNotOffered(fields);
-        List<Message> messages = messages(fields);
+        List<Message> messages = messages(fields, served.template().isPlain());
         boolean told = fields.flag("logprobs", false);
         int alternatives = fields.integer("top_logprobs", 0, Choosing.MOST_LOGPROBS, 0);
         if (!told && alternatives > 0) {
@@ -65,57 +69,67 @@ final class ChatApi {
     }
 
     private static void refuseWhatIsNotOffered(Fields fields) {
-        for (String name : List.of("tools", "functions")) {
-            fields.find(name).filter(found -> !found.isEmpty()).ifPresent(found -> {
-                throw ApiError.field(name, name + " are not offered: answers are plain text; leave them out");
+        for (String name : List.of("tools", "functions", "audio")) {
+            fields.find(name).filter(found -> !found.isArray() || !found.isEmpty()).ifPresent(found -> {
+                throw ApiError.field(name, name + (name.endsWith("s") ? " are" : " is")
+                        + " not offered: answers are plain text; leave them out");
             });
         }
-        fields.object("response_format").flatMap(format -> format.optionalText("type"))
-                .filter(type -> !type.equals("text")).ifPresent(type -> {
-                    throw ApiError.field("response_format",
-                            "response_format is of a type that is not offered, expected text");
-                });
+        fields.find("modalities").filter(found -> !found.toString().equals("[\"text\"]")).ifPresent(found -> {
+            throw ApiError.field("modalities", "modalities has more than text, which is all that is offered");
+        });
+        Generating.requireText(fields);
     }
 
-    private static List<Message> messages(Fields fields) {
+    private static List<Message> messages(Fields fields, boolean plain) {
         JsonNode found = fields.find("messages")
                 .orElseThrow(() -> ApiError.field("messages", "messages is missing, expected an array of messages"));
         String expected = "an array of 1 to " + MOST_MESSAGES + " objects with role and content";
         Fields.require(found.isArray() && !found.isEmpty() && found.size() <= MOST_MESSAGES, "messages", expected,
                 found);
         List<Message> messages = new ArrayList<>();
-        for (JsonNode each : found) {
-            Fields.require(each.isObject(), "messages", expected, each);
-            String role = new Fields((ObjectNode) each).text("role");
-            if (!role.matches("[a-z_]{1,32}")) {
-                throw ApiError.field("messages", "a message has a role that is not one, expected system, user,"
-                        + " assistant or developer");
-            }
-            messages.add(new Message(role.equals("developer") ? "system" : role, content(each.get("content"))));
+        for (int i = 0; i < found.size(); i++) {
+            JsonNode each = found.get(i);
+            String name = "messages[" + i + "]";
+            Fields.require(each.isObject(), name, "an object with role and content", each);
+            messages.add(new Message(role(each.path("role"), name, plain), content(each.path("content"), name)));
         }
         return messages;
     }
 
+    /** Roles of its own are a template's affair; the plain one knows OpenAI's. */
+    private static String role(JsonNode role, String message, boolean plain) {
+        String expected = "system, developer, user or assistant";
+        Fields.require(role.isString(), message + ".role", expected, role);
+        String text = role.stringValue();
+        if (!text.matches(ROLE) || plain && !PLAIN_ROLES.contains(text)) {
+            throw ApiError.field(message + ".role", message + ".role is "
+                    + (text.matches(ROLE) ? "\"" + text + "\"" : "a string") + ", expected " + expected);
+        }
+        return text.equals("developer") ? "system" : text;
+    }
+
     /** A text, or parts that are texts. */
-    private static String content(JsonNode content) {
-        if (content != null && content.isString()) {
+    private static String content(JsonNode content, String message) {
+        String name = message + ".content";
+        if (content.isString()) {
             return content.stringValue();
         }
+        Fields.require(content.isArray(), name, "a string or an array of parts of type text", content);
         StringBuilder text = new StringBuilder();
-        if (content != null && content.isArray()) {
-            for (JsonNode part : content) {
-                if (!part.path("type").asString("").equals("text") || !part.path("text").isString()) {
-                    throw ApiError.field("messages",
-                            "a message has a part that is no text, which is all that these models read");
-                }
-                text.append(part.path("text").stringValue());
+        for (JsonNode part : content) {
+            if (!part.path("type").asString("").equals("text") || !part.path("text").isString()) {
+                throw ApiError.field(name,
+                        name + " has a part that is no text, which is all that these models read; expected "
+                                + "{\"type\": \"text\", \"text\": …}");
             }
-            return text.toString();
+            text.append(part.path("text").stringValue());
         }
-        throw ApiError.field("messages", "a message has no content, expected a string or parts of type text");
+        return text.toString();
     }
 
     private static ChatPrompt prompt(Served served, List<Message> messages) {
+        served.requireTokenizer("messages", "send tokens to /v1/completions: an array of numbers as prompt");
         try {
             return ChatPrompt.of(served.model().tokenizer(), served.template(), messages);
         } catch (TemplateException refused) {

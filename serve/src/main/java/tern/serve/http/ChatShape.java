@@ -36,7 +36,7 @@ record ChatShape(String id, long created, String model, String fingerprint, Toke
     }
 
     @Override
-    public ObjectNode piece(int index, String text, List<Token> tokens, Optional<Finish> finish) {
+    public ObjectNode piece(int index, int offset, String text, List<Token> tokens, Optional<Finish> finish) {
         ObjectNode choice = Json.object().put("index", index);
         ObjectNode delta = choice.putObject("delta");
         if (!text.isEmpty() || finish.isEmpty()) {
@@ -44,6 +44,11 @@ record ChatShape(String id, long created, String model, String fingerprint, Toke
         }
         end(choice, tokens, finish);
         return choice;
+    }
+
+    @Override
+    public int units(Token token) {
+        return 0;
     }
 
     @Override

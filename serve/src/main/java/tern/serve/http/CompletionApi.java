@@ -31,6 +31,7 @@ final class CompletionApi {
         Fields fields = exchange.fields();
         Served served = models.named(fields);
         Generating.refuse(fields, "suffix", "is not offered: these models only continue; leave it out");
+        Generating.requireText(fields);
         List<int[]> prompts = prompts(fields, served);
         int streams = fields.integer("n", 1, limits.choices(), 1);
         int best = fields.integer("best_of", 1, limits.choices(), streams);
@@ -88,7 +89,9 @@ final class CompletionApi {
             all.add(tokens(name, found, expected));
         } else if (found.isArray()) {
             for (JsonNode each : found) {
-                Fields.require(each.isString() || each.isArray(), name, expected, each);
+                if (!each.isString() && !each.isArray()) {
+                    throw ApiError.field(name, name + " has " + Fields.describe(each) + " in it, expected " + expected);
+                }
                 all.add(each.isString() ? encode(served, name, each.stringValue()) : tokens(name, each, expected));
             }
         }
@@ -112,13 +115,17 @@ final class CompletionApi {
         int[] tokens = new int[array.size()];
         for (int i = 0; i < tokens.length; i++) {
             JsonNode each = array.get(i);
-            Fields.require(each.isIntegralNumber() && each.canConvertToInt(), name, expected, each);
+            if (!each.isIntegralNumber() || !each.canConvertToInt()) {
+                throw ApiError.field(name,
+                        name + " has " + Fields.describe(each) + " among its tokens, expected " + expected);
+            }
             tokens[i] = each.intValue();
         }
         return tokens;
     }
 
     private static int[] encode(Served served, String name, String text) {
+        served.requireTokenizer(name, "send tokens in place of text: an array of numbers");
         try {
             return served.model().tokenizer().encodeWhole(text.getBytes(StandardCharsets.UTF_8));
         } catch (IllegalArgumentException refused) {

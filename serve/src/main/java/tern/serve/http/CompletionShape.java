@@ -29,14 +29,14 @@ record CompletionShape(String id, long created, String model, String fingerprint
     @Override
     public Optional<ObjectNode> opening(int index) {
         String echo = echoes.get(index);
-        return echo.isEmpty() ? Optional.empty() : Optional.of(piece(index, echo, List.of(), Optional.empty()));
+        return echo.isEmpty() ? Optional.empty() : Optional.of(piece(index, 0, echo, List.of(), Optional.empty()));
     }
 
     @Override
-    public ObjectNode piece(int index, String text, List<Token> tokens, Optional<Finish> finish) {
+    public ObjectNode piece(int index, int offset, String text, List<Token> tokens, Optional<Finish> finish) {
         ObjectNode choice = Json.object().put("index", index).put("text", text);
         if (logprobs && !tokens.isEmpty()) {
-            choice.set("logprobs", probabilities(tokens));
+            choice.set("logprobs", probabilities(tokens, offset));
         } else {
             choice.putNull("logprobs");
         }
@@ -46,25 +46,34 @@ record CompletionShape(String id, long created, String model, String fingerprint
     }
 
     @Override
-    public ObjectNode whole(int index, String text, List<Token> tokens, Finish finish) {
-        return piece(index, echoes.get(index) + text, tokens, Optional.of(finish));
+    public int units(Token token) {
+        return texts.units(token.id());
     }
 
-    private ObjectNode probabilities(List<Token> tokens) {
+    @Override
+    public ObjectNode whole(int index, String text, List<Token> tokens, Finish finish) {
+        return piece(index, 0, echoes.get(index) + text, tokens, Optional.of(finish));
+    }
+
+    private ObjectNode probabilities(List<Token> tokens, int first) {
         ObjectNode all = Json.object();
         ArrayNode names = all.putArray("tokens");
         ArrayNode own = all.putArray("token_logprobs");
         ArrayNode tops = all.putArray("top_logprobs");
         ArrayNode offsets = all.putArray("text_offset");
-        int offset = 0;
+        int offset = first;
         for (Token token : tokens) {
             String text = texts.text(token.id());
             names.add(text);
             own.add(token.logprob());
             ObjectNode top = tops.addObject();
             token.alternatives().forEach(other -> top.put(texts.text(other.id()), other.logprob()));
+            if (!token.alternatives().isEmpty()) {
+                // As OpenAI does: the one that was chosen is always among them.
+                top.put(text, token.logprob());
+            }
             offsets.add(offset);
-            offset += text.length();
+            offset += units(token);
         }
         return all;
     }

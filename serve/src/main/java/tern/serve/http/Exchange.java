@@ -7,6 +7,7 @@ import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.Optional;
+import java.util.regex.Pattern;
 
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
@@ -20,6 +21,10 @@ import org.eclipse.jetty.util.BufferUtil;
 /** One request and its answer, with blocking reads and writes. Confined to the request's thread. */
 final class Exchange {
     private static final int BUFFER = 1 << 16;
+    // What is still read of a body that is too large.
+    private static final long SWALLOWED = 64L << 20;
+    private static final Pattern CHARSET = Pattern.compile(";\\s*charset\\s*=\\s*\"?([^\\s;\"]+)",
+            Pattern.CASE_INSENSITIVE);
 
     private final Request request;
     private final Response response;
@@ -67,10 +72,26 @@ final class Exchange {
             throw ApiError.of(415, "unsupported_media_type",
                     "the body must be JSON; send it with Content-Type: application/json");
         }
+        String charset = CHARSET.matcher(type).results().map(found -> found.group(1)).findFirst().orElse("utf-8");
+        if (!charset.equalsIgnoreCase("utf-8")) {
+            throw ApiError.of(415, "unsupported_media_type", "the body must be UTF-8; send it with Content-Type: "
+                    + "application/json and no other charset");
+        }
         return new Fields(Json.read(body()));
     }
 
+    /** Refuses a body that is compressed: it would be taken for what it is not. */
+    private void requirePlain() {
+        String encoding = header("Content-Encoding").orElse("identity").strip();
+        if (!encoding.equalsIgnoreCase("identity")) {
+            set("Accept-Encoding", "identity");
+            throw ApiError.of(415, "unsupported_media_type",
+                    "the body is compressed, which is not read; send it without Content-Encoding");
+        }
+    }
+
     private byte[] body() throws IOException {
+        requirePlain();
         requireLength(mostBytes);
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         copy(bytes, mostBytes);
@@ -78,9 +99,28 @@ final class Exchange {
     }
 
     /** Refuses a body that says that it is longer. */
-    void requireLength(long most) {
+    void requireLength(long most) throws IOException {
         if (request.getLength() > most) {
+            // Who waits for a word before sending has sent nothing yet.
+            if (!request.getHeaders().contains(HttpHeader.EXPECT)) {
+                swallow();
+            }
             throw tooLarge(most);
+        }
+    }
+
+    /** Reads a part of what was refused: many clients look for the answer only once they have sent everything. */
+    private void swallow() throws IOException {
+        try (InputStream in = Content.Source.asInputStream(request)) {
+            swallow(in);
+        }
+    }
+
+    private static void swallow(InputStream in) throws IOException {
+        byte[] buffer = new byte[BUFFER];
+        long total = 0;
+        for (int read = in.read(buffer); read >= 0 && total < SWALLOWED; read = in.read(buffer)) {
+            total += read;
         }
     }
 
@@ -96,6 +136,7 @@ final class Exchange {
             for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {
                 total += read;
                 if (total > most) {
+                    swallow(in);
                     throw tooLarge(most);
                 }
                 to.write(buffer, 0, read);

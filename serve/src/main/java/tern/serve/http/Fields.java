@@ -14,6 +14,7 @@ final class Fields {
     private static final int MOST_STOPS = 16;
     private static final int LONGEST_STOP = 1000;
     private static final int MOST_BIASES = 1024;
+    private static final int LONGEST_NUMBER = 32;
 
     private final ObjectNode node;
 
@@ -74,7 +75,7 @@ final class Fields {
 
     Optional<Long> optionalLong(String name) {
         return find(name).map(found -> {
-            require(found.isIntegralNumber() && found.canConvertToLong(), name, "a whole number", found);
+            require(found.isIntegralNumber() && found.canConvertToLong(), name, "a whole number of 64 bits", found);
             return found.longValue();
         });
     }
@@ -96,7 +97,9 @@ final class Fields {
         if (stop.get().isArray()) {
             require(stop.get().size() <= MOST_STOPS, "stop", expected, stop.get());
             for (JsonNode each : stop.get()) {
-                require(each.isString(), "stop", expected, each);
+                if (!each.isString()) {
+                    throw ApiError.field("stop", "stop has " + describe(each) + " in it, expected " + expected);
+                }
                 stops.add(each.stringValue());
             }
         } else {
@@ -126,7 +129,9 @@ final class Fields {
             boolean fits = entry.getKey().matches("[0-9]{1,9}") && Integer.parseInt(entry.getKey()) < vocabulary
                     && value.isNumber() && Math.abs(value.doubleValue()) <= 100;
             if (!fits) {
-                throw ApiError.field("logit_bias", "logit_bias has an entry that does not fit, expected " + expected);
+                String key = entry.getKey().matches("-?[0-9]{1,18}") ? "token " + entry.getKey() : "a name";
+                throw ApiError.field("logit_bias",
+                        "logit_bias has " + key + " with " + describe(value) + ", expected " + expected);
             }
             biases.put(Integer.parseInt(entry.getKey()), value.doubleValue());
         }
@@ -135,18 +140,24 @@ final class Fields {
 
     static void require(boolean fits, String name, String expected, JsonNode found) {
         if (!fits) {
-            String what = found.isNumber() ? found.toString() : describe(found);
-            throw ApiError.field(name, name + " is " + what + ", expected " + expected);
+            throw ApiError.field(name, name + " is " + describe(found) + ", expected " + expected);
         }
     }
 
-    /** A kind of JSON, never its contents: those may be a prompt. */
+    private static String number(JsonNode found) {
+        // An infinite number is written as a string.
+        String digits = found.toString().replace("\"", "");
+        return digits.length() <= LONGEST_NUMBER ? digits : "a number of " + digits.length() + " digits";
+    }
+
+    /** A number, or a kind of JSON, never its contents: those may be a prompt. */
     static String describe(JsonNode found) {
         return switch (found.getNodeType()) {
             case ARRAY -> "an array of " + found.size();
             case OBJECT -> "an object";
             case STRING -> "a string";
             case BOOLEAN -> found.toString();
+            case NUMBER -> number(found);
             default -> found.getNodeType().toString().toLowerCase(java.util.Locale.ROOT);
         };
     }

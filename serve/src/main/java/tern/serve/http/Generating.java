@@ -49,6 +49,15 @@ final class Generating {
         return System.nanoTime() + limits.time().toNanos();
     }
 
+    /** Refuses a form of answer that is not offered. */
+    static void requireText(Fields fields) {
+        fields.object("response_format").flatMap(format -> format.optionalText("type"))
+                .filter(type -> !type.equals("text")).ifPresent(type -> {
+                    throw ApiError.field("response_format",
+                            "response_format is of a type that is not offered, expected text");
+                });
+    }
+
     static void refuse(Fields fields, String name, String why) {
         Optional<?> found = fields.find(name);
         if (found.isPresent()) {

@@ -1,7 +1,6 @@
 package tern.serve.http;
 
 import java.time.Duration;
-import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.function.ToDoubleFunction;
 
@@ -52,48 +51,50 @@ final class Metrics {
 
     /** A request was answered; {@code group} is one of few words, never an address that somebody sent. */
     void answered(String group, int status, long nanos) {
-        registry.timer("tern.requests", "group", group, "status", Integer.toString(status)).record(nanos,
-                TimeUnit.NANOSECONDS);
+        Timer.builder("tern.requests").description("Requests answered, by kind and status")
+                .tags("group", group, "status", Integer.toString(status)).register(registry)
+                .record(nanos, TimeUnit.NANOSECONDS);
     }
 
     /** Watches a model. */
     void watch(Served served) {
         String name = served.name();
         Batcher batcher = served.batcher();
-        Gauge.builder("tern.sessions", served.sessions(), SessionStore::count).tag("model", name).register(registry);
-        Gauge.builder("tern.sessions.bytes", served.sessions(), SessionStore::bytesInMemory).tag("model", name)
-                .register(registry);
-        Map<String, ToDoubleFunction<Batcher.Report>> counters = Map.of(
-                "tern.prompt.tokens.read", Batcher.Report::tokensRead,
-                "tern.prompt.tokens.cached", Batcher.Report::tokensCached,
-                "tern.tokens.generated", Batcher.Report::tokensMade,
-                "tern.steps", Batcher.Report::steps,
-                "tern.jobs.refused", Batcher.Report::refused,
-                "tern.jobs.cancelled", Batcher.Report::cancelled);
-        counters.forEach((meter, value) -> FunctionCounter
-                .builder(meter, batcher, it -> value.applyAsDouble(it.report())).tag("model", name).register(registry));
-        Map<String, ToDoubleFunction<Batcher.Report>> gauges = Map.of(
-                "tern.streams", Batcher.Report::streams,
-                "tern.prompts.reading", Batcher.Report::readings,
-                "tern.jobs.waiting", Batcher.Report::waiting,
-                "tern.streams.bytes", Batcher.Report::laneBytes);
-        gauges.forEach((meter, value) -> Gauge.builder(meter, batcher, it -> value.applyAsDouble(it.report()))
-                .tag("model", name).register(registry));
-        Map<String, ToDoubleFunction<StateTree.Report>> states = Map.of(
-                "tern.states", StateTree.Report::states,
-                "tern.states.bytes", StateTree.Report::bytes,
-                "tern.states.disk", StateTree.Report::statesOnDisk,
-                "tern.states.disk.bytes", StateTree.Report::bytesOnDisk);
-        states.forEach((meter, value) -> Gauge
-                .builder(meter, batcher.tree(), it -> value.applyAsDouble(it.report())).tag("model", name)
-                .register(registry));
-        Map<String, ToDoubleFunction<StateTree.Report>> uses = Map.of(
-                "tern.states.hits", StateTree.Report::hits,
-                "tern.states.misses", StateTree.Report::misses,
-                "tern.states.evicted", StateTree.Report::evictions);
-        uses.forEach((meter, value) -> FunctionCounter
-                .builder(meter, batcher.tree(), it -> value.applyAsDouble(it.report())).tag("model", name)
-                .register(registry));
+        SessionStore sessions = served.sessions();
+        gauge(name, "tern.sessions", "Sessions", sessions, SessionStore::count);
+        gauge(name, "tern.sessions.bytes", "Memory of sessions, in bytes", sessions, SessionStore::bytesInMemory);
+        counter(name, "tern.prompt.tokens.read", "Tokens of prompts that were read", batcher,
+                it -> it.report().tokensRead());
+        counter(name, "tern.prompt.tokens.cached", "Tokens of prompts that were known from a state", batcher,
+                it -> it.report().tokensCached());
+        counter(name, "tern.tokens.generated", "Tokens generated", batcher, it -> it.report().tokensMade());
+        counter(name, "tern.steps", "Steps of all streams together", batcher, it -> it.report().steps());
+        counter(name, "tern.jobs.refused", "Jobs that were refused", batcher, it -> it.report().refused());
+        counter(name, "tern.jobs.cancelled", "Jobs whose client went away", batcher, it -> it.report().cancelled());
+        gauge(name, "tern.streams", "Streams that run", batcher, it -> it.report().streams());
+        gauge(name, "tern.prompts.reading", "Prompts that are being read", batcher, it -> it.report().readings());
+        gauge(name, "tern.jobs.waiting", "Jobs that wait", batcher, it -> it.report().waiting());
+        gauge(name, "tern.streams.bytes", "Memory of streams that run, in bytes", batcher,
+                it -> it.report().laneBytes());
+        StateTree tree = batcher.tree();
+        gauge(name, "tern.states", "States of prompts in memory", tree, it -> it.report().states());
+        gauge(name, "tern.states.bytes", "Memory of states of prompts, in bytes", tree, it -> it.report().bytes());
+        gauge(name, "tern.states.disk", "States of prompts on disk", tree, it -> it.report().statesOnDisk());
+        gauge(name, "tern.states.disk.bytes", "Disk of states of prompts, in bytes", tree,
+                it -> it.report().bytesOnDisk());
+        counter(name, "tern.states.hits", "Prompts that went on from a state", tree, it -> it.report().hits());
+        counter(name, "tern.states.misses", "Prompts that were read from the beginning", tree,
+                it -> it.report().misses());
+        counter(name, "tern.states.evicted", "States of prompts that left memory", tree,
+                it -> it.report().evictions());
+    }
+
+    private <T> void gauge(String model, String name, String description, T of, ToDoubleFunction<T> value) {
+        Gauge.builder(name, of, value).description(description).tag("model", model).register(registry);
+    }
+
+    private <T> void counter(String model, String name, String description, T of, ToDoubleFunction<T> value) {
+        FunctionCounter.builder(name, of, value).description(description).tag("model", model).register(registry);
     }
 
     void gauge(String name, String description, java.util.function.Supplier<Number> value) {

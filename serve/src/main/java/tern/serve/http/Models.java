@@ -14,6 +14,9 @@ import tern.sequence.MixerConfig;
 
 /** The models that are served, and {@code /v1/models}. Immutable. */
 public final class Models {
+    // What may be said again of what was asked for.
+    private static final String NAME = "[A-Za-z0-9._:/-]{1,100}";
+
     private final Map<String, Served> byName = new LinkedHashMap<>();
 
     /** These models; the first is meant where a request names none. */
@@ -43,7 +46,8 @@ public final class Models {
         Served found = byName.get(name);
         if (found == null) {
             throw ApiError.of(404, "model_not_found",
-                    "there is no model of that name; this server has " + String.join(", ", byName.keySet()));
+                    "there is no model " + (name.matches(NAME) ? "\"" + name + "\"" : "of that name")
+                            + "; this server has " + String.join(", ", byName.keySet()));
         }
         return found;
     }

@@ -8,6 +8,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
+import java.util.regex.Pattern;
 
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.Request;
@@ -17,6 +18,7 @@ import org.eclipse.jetty.util.Callback;
 /** Which address is answered by whom, and what becomes of errors. Safe for use by several threads. */
 public final class Router extends Handler.Abstract {
     private static final System.Logger LOG = System.getLogger("tern.serve");
+    private static final Pattern LOOPBACK = Pattern.compile("127(\\.[0-9]{1,3}){3}");
     private static final Set<String> LOCAL_NAMES = Set.of("localhost", "127.0.0.1", "[::1]", "::1");
 
     private final Models models;
@@ -202,7 +204,7 @@ public final class Router extends Handler.Abstract {
         Optional<String> host = exchange.header("Host");
         if (localOnly && host.isPresent()) {
             String name = host.get().replaceFirst(":[0-9]+$", "");
-            if (!LOCAL_NAMES.contains(name.toLowerCase(java.util.Locale.ROOT))) {
+            if (!LOCAL_NAMES.contains(name.toLowerCase(java.util.Locale.ROOT)) && !LOOPBACK.matcher(name).matches()) {
                 throw ApiError.of(403, "forbidden_host", "this server listens on this machine only and answers to "
                         + "localhost; start it with --bind to serve others");
             }

@@ -13,6 +13,19 @@ import tern.serve.sessions.SessionStore;
  */
 public record Served(String name, LanguageModel model, Batcher batcher, ChatTemplate template,
         SessionStore sessions, long created) {
+    /**
+     * Refuses text where nothing says how it becomes tokens.
+     *
+     * @param field that holds the text
+     * @param instead what else a client may do
+     */
+    void requireTokenizer(String field, String instead) {
+        if (model.tokenizer().name().equals("unknown")) {
+            throw ApiError.field(field, field + ": the files of " + name + " hold no tokenizer; " + instead
+                    + ", or start the server with a tokenizer.json beside the model");
+        }
+    }
+
     TokenTexts texts() {
         return new TokenTexts(model.tokenizer());
     }

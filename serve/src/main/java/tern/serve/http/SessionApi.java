@@ -1,14 +1,17 @@
 package tern.serve.http;
 
+import java.io.FilterOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.lang.System.Logger.Level;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ArrayNode;
@@ -23,6 +26,7 @@ import tern.serve.sessions.SessionStore;
 
 /** {@code /v1/sessions}. Safe for use by several threads. */
 final class SessionApi {
+    private static final System.Logger LOG = System.getLogger("tern.serve");
     private static final int MOST_TOKENS = 1 << 24;
     private static final int USUAL_TOKENS = 256;
 
@@ -110,7 +114,7 @@ final class SessionApi {
         return switch (refused.kind()) {
             case UNKNOWN -> ApiError.of(404, "session_not_found", message);
             case BUSY -> ApiError.of(409, "session_busy", message);
-            case FULL -> ApiError.of(507, "insufficient_storage", message);
+            case FULL, UNWRITTEN -> ApiError.of(507, "insufficient_storage", message);
             case UNFIT -> ApiError.of(400, "state_refused", message);
         };
     }
@@ -151,7 +155,8 @@ final class SessionApi {
             return;
         }
         try (SessionStore.Turn turn = served.sessions().take(session.id())) {
-            Job job = job(exchange, served, prompt, Optional.empty(), 0, Choosing.GREEDY, 0, List.of());
+            Job job = job(exchange, served, prompt, Optional.empty(), 0, Choosing.GREEDY, 0, List.of(),
+                    OptionalInt.empty());
             Answer answer = new Answer(exchange, served.batcher(), List.of(job), shape(served, false), metrics,
                     after(turn, prompt));
             ObjectNode made = answer.run().orElseThrow();
@@ -165,9 +170,9 @@ final class SessionApi {
     }
 
     private Job job(Exchange exchange, Served served, int[] prompt, Optional<Lease> state, int tokens,
-            Choosing choosing, long seed, List<String> stops) {
+            Choosing choosing, long seed, List<String> stops, OptionalInt end) {
         return new Job(exchange.client(), prompt, List.of(), state, 1, tokens, choosing, seed, stops,
-                served.model().tokenizer().endOfText(), true, Generating.deadline(limits));
+                end, true, Generating.deadline(limits));
     }
 
     private static Shape shape(Served served, boolean logprobs) {
@@ -181,6 +186,8 @@ final class SessionApi {
             System.arraycopy(generated, 0, all, prompt.length, generated.length);
             try (Lease lease = state.orElseThrow()) {
                 return Optional.of(describe(turn.advance(all, lease)));
+            } catch (SessionException refused) {
+                throw error(refused);
             }
         };
     }
@@ -189,6 +196,7 @@ final class SessionApi {
     private void proceed(Exchange exchange, String id) throws IOException, InterruptedException, SessionException {
         Fields fields = exchange.fields();
         Served served = store(id);
+        refuseWhatIsNotOffered(fields, served);
         int logprobs = fields.integer("logprobs", 0, Choosing.MOST_LOGPROBS, -1);
         Choosing choosing = Generating.choosing(fields, served.model().network().config().vocabulary(), logprobs);
         List<String> stops = fields.stops();
@@ -202,7 +210,8 @@ final class SessionApi {
             if (prompt.length == 0) {
                 throw ApiError.field("prompt", "the session has read nothing and prompt is empty, expected a text");
             }
-            Job job = job(exchange, served, prompt, turn.state(), tokens, choosing, seed, stops);
+            Job job = job(exchange, served, prompt, turn.state(), tokens, choosing, seed, stops,
+                    Generating.end(fields, served));
             Answer answer = new Answer(exchange, served.batcher(), List.of(job), shape(served, logprobs >= 0), metrics,
                     after(turn, prompt));
             if (fields.flag("stream", false)) {
@@ -213,6 +222,25 @@ final class SessionApi {
         }
     }
 
+    /** A session is one text of one model; what else a completion may be asked for would be lost without a word. */
+    private static void refuseWhatIsNotOffered(Fields fields, Served served) {
+        fields.optionalText("model").filter(name -> !name.equals(served.name())).ifPresent(name -> {
+            throw ApiError.field("model",
+                    "the session belongs to " + served.name() + ", and model names another; leave it out");
+        });
+        for (String count : List.of("n", "best_of")) {
+            fields.optionalInt(count, 1, Integer.MAX_VALUE).filter(number -> number > 1).ifPresent(number -> {
+                throw ApiError.field(count, count + " is " + number
+                        + ", but a session goes on in one way; fork it to go on in several");
+            });
+        }
+        if (fields.flag("echo", false)) {
+            throw ApiError.field("echo", "echo is not offered in sessions; leave it out");
+        }
+        Generating.refuse(fields, "suffix", "is not offered: these models only continue; leave it out");
+        Generating.requireText(fields);
+    }
+
     /** The prompt: a text or tokens; none if it is left out. */
     private static int[] text(Fields fields, Served served, boolean first) {
         Optional<JsonNode> prompt = fields.find("prompt");
@@ -220,6 +248,7 @@ final class SessionApi {
             return new int[0];
         }
         if (prompt.get().isString() && !first) {
+            served.requireTokenizer("prompt", "send tokens in place of text: an array of numbers");
             try {
                 return served.model().tokenizer()
                         .encode(prompt.get().stringValue().getBytes(StandardCharsets.UTF_8));
@@ -235,7 +264,7 @@ final class SessionApi {
     }
 
     private void download(Exchange exchange, String id) throws IOException, SessionException {
-        Path file = Files.createTempFile("tern-session", ".state");
+        Path file = passing();
         try {
             store(id).sessions().save(id, file);
             exchange.set("Content-Disposition", "attachment; filename=\"" + id + ".state\"");
@@ -254,14 +283,46 @@ final class SessionApi {
         Served served = exchange.query("model").map(models::named)
                 .orElseGet(() -> models.all().iterator().next());
         exchange.requireLength(limits.stateBytes());
-        Path file = Files.createTempFile("tern-upload", ".state");
+        Path file = passing();
         try {
-            try (OutputStream out = Files.newOutputStream(file)) {
+            try (OutputStream out = new Stored(Files.newOutputStream(file))) {
                 exchange.copy(out, limits.stateBytes());
             }
             exchange.json(200, describe(served.sessions().restore(file)));
         } finally {
             Files.deleteIfExists(file);
+        }
+    }
+
+    /** A file for a state on its way. */
+    private static Path passing() {
+        try {
+            return Files.createTempFile("tern-session", ".state");
+        } catch (IOException full) {
+            throw notStored(full);
+        }
+    }
+
+    private static ApiError notStored(IOException full) {
+        LOG.log(Level.WARNING, "a state on its way could not be stored: " + full.getMessage());
+        return ApiError.of(507, "insufficient_storage",
+                "the state cannot be stored on its way, in the folder for temporary"
+                        + " files of the server; make room there and try again");
+    }
+
+    /** A file, whose failures are not those of the client from whom its contents come. */
+    private static final class Stored extends FilterOutputStream {
+        private Stored(OutputStream to) {
+            super(to);
+        }
+
+        @Override
+        public void write(byte[] bytes, int from, int count) {
+            try {
+                out.write(bytes, from, count);
+            } catch (IOException full) {
+                throw notStored(full);
+            }
         }
     }
 }

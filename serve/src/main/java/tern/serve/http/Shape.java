@@ -23,9 +23,13 @@ interface Shape {
     /**
      * A piece of a choice.
      *
+     * @param offset characters that were generated before it
      * @param tokens those it came from, if probabilities were asked for
      */
-    ObjectNode piece(int index, String text, List<Token> tokens, Optional<Finish> finish);
+    ObjectNode piece(int index, int offset, String text, List<Token> tokens, Optional<Finish> finish);
+
+    /** How much a token adds to the offset of the pieces after it. */
+    int units(Token token);
 
     /** A whole choice; see {@link #piece}. */
     ObjectNode whole(int index, String text, List<Token> tokens, Finish finish);

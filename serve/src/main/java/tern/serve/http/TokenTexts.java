@@ -10,6 +10,10 @@ import tern.text.Tokenizer;
 
 /** Single tokens as text, for lists of probabilities. Immutable. */
 record TokenTexts(Tokenizer tokenizer) {
+    // The first byte of a character of four, which is two units, and what tells a byte that is not the first.
+    private static final int FOUR_BYTES = 0xF0;
+    private static final int CONTINUES = 0xC0;
+
     byte[] bytes(int id) {
         return id < tokenizer.vocabulary() ? tokenizer.symbol(id) : new byte[0];
     }
@@ -26,6 +30,16 @@ record TokenTexts(Tokenizer tokenizer) {
             }
             return text.toString();
         }
+    }
+
+    /** UTF-16 units of the characters that begin in this token. */
+    int units(int id) {
+        int units = 0;
+        for (byte each : bytes(id)) {
+            int bits = each & 0xFF;
+            units += bits >= FOUR_BYTES ? 2 : (bits & CONTINUES) == 0x80 ? 0 : 1;
+        }
+        return units;
     }
 
     void addBytes(int id, ArrayNode into) {

@@ -13,7 +13,9 @@ public final class SessionException extends Exception {
         /** There is no room for more. */
         FULL,
         /** A state is damaged or belongs to another model. */
-        UNFIT
+        UNFIT,
+        /** A state could not be written. */
+        UNWRITTEN
     }
 
     private final Kind kind;

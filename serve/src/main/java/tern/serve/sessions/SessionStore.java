@@ -2,6 +2,7 @@ package tern.serve.sessions;
 
 import java.io.IOException;
 import java.lang.System.Logger.Level;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -10,6 +11,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 import tern.host.engine.Lease;
@@ -25,6 +28,7 @@ public final class SessionStore implements AutoCloseable {
     private static final System.Logger LOG = System.getLogger("tern.serve");
     private static final String STATE = ".state";
     private static final String ABOUT = ".about";
+    private static final Pattern LINE = Pattern.compile("([0-9]{1,18}) ([0-9]{1,9})");
 
     private final String name;
     private final LanguageModel model;
@@ -57,28 +61,42 @@ public final class SessionStore implements AutoCloseable {
     }
 
     private void find(Path where) throws IOException {
+        List<Path> all;
         try (Stream<Path> files = Files.list(where)) {
-            for (Path file : files.filter(path -> path.toString().endsWith(STATE)).sorted().toList()) {
-                String last = file.getFileName().toString();
-                String id = last.substring(0, last.length() - STATE.length());
-                Path about = where.resolve(id + ABOUT);
-                long created = Files.getLastModifiedTime(file).toMillis() / 1000;
-                int tokens = 0;
-                if (Files.exists(about)) {
-                    String[] words = Files.readString(about).strip().split(" ");
-                    if (words.length == 2 && words[0].matches("[0-9]{1,18}") && words[1].matches("[0-9]{1,9}")) {
-                        created = Long.parseLong(words[0]);
-                        tokens = Integer.parseInt(words[1]);
-                    }
-                }
-                Session session = new Session(id, name, created, new int[0]);
+            all = files.sorted().toList();
+        }
+        for (Path file : all) {
+            String last = file.getFileName().toString();
+            if (last.endsWith(STATE)) {
+                Session session = found(last.substring(0, last.length() - STATE.length()), where,
+                        Files.getLastModifiedTime(file).toMillis() / 1000);
                 session.tokens = Optional.empty();
-                session.tokenCount = tokens;
                 session.file = Optional.of(file);
                 session.bytes = Files.size(file);
-                sessions.put(id, session);
+                sessions.put(session.id, session);
+            } else if (last.endsWith(ABOUT)) {
+                String id = last.substring(0, last.length() - ABOUT.length());
+                if (!Files.exists(where.resolve(id + STATE))) {
+                    Session session = found(id, where, Files.getLastModifiedTime(file).toMillis() / 1000);
+                    // Else its state was never acknowledged.
+                    if (session.tokenCount == 0) {
+                        sessions.put(id, session);
+                    }
+                }
             }
         }
+    }
+
+    /** A session as its file about it tells, if there is a sound one. */
+    private Session found(String id, Path where, long written) throws IOException {
+        Path about = where.resolve(id + ABOUT);
+        String text = Files.exists(about) ? new String(Files.readAllBytes(about), StandardCharsets.ISO_8859_1) : "";
+        Matcher words = LINE.matcher(text.strip());
+        boolean sound = words.matches();
+        Session session = new Session(id, name, sound ? Long.parseLong(words.group(1)) : written, new int[0]);
+        session.used = written;
+        session.tokenCount = sound ? Integer.parseInt(words.group(2)) : 0;
+        return session;
     }
 
     /** The use of a session for one turn; nobody else has it meanwhile. */
@@ -86,6 +104,7 @@ public final class SessionStore implements AutoCloseable {
         private final Session session;
         private final Optional<Lease> state;
         private final int[] tokens;
+        private boolean ended;
 
         private Turn(Session session, int[] tokens, Optional<Lease> state) {
             this.session = session;
@@ -104,17 +123,18 @@ public final class SessionStore implements AutoCloseable {
         }
 
         /**
-         * Ends the turn: the session now stands here. Returns once that is on disk, if there is one.
+         * Ends the turn: the session now stands here and is free for the next. Returns once that is on disk, if there is one.
          *
          * @param after the new state; stays the caller's
-         * @throws IOException if it cannot be written; the session then stands where it stood
+         * @throws SessionException if it cannot be written; the session then stands where it stood
          */
-        public Session.Description advance(int[] all, Lease after) throws IOException {
+        public Session.Description advance(int[] all, Lease after) throws SessionException {
             Optional<Path> written = write(session.id, session.created, all, after.snapshot());
             synchronized (SessionStore.this) {
                 if (sessions.containsKey(session.id)) {
                     keep(session, all, after, written);
                 }
+                release();
                 return describe(session);
             }
         }
@@ -122,22 +142,53 @@ public final class SessionStore implements AutoCloseable {
         @Override
         public void close() {
             state.ifPresent(Lease::close);
+            release();
+        }
+
+        /** Once only: by then another turn may have begun. */
+        private void release() {
             synchronized (SessionStore.this) {
-                session.busy = false;
+                if (!ended) {
+                    ended = true;
+                    session.busy = false;
+                }
             }
         }
     }
 
-    private Optional<Path> write(String id, long created, int[] tokens, Snapshot snapshot) throws IOException {
+    private Optional<Path> write(String id, long created, int[] tokens, Snapshot snapshot) throws SessionException {
         if (folder.isEmpty()) {
             return Optional.empty();
         }
         Path file = folder.get().resolve(id + STATE);
-        Path about = folder.get().resolve(id + ABOUT + ".new");
-        Files.writeString(about, created + " " + tokens.length + "\n");
-        Files.move(about, folder.get().resolve(id + ABOUT), StandardCopyOption.ATOMIC_MOVE);
-        snapshot.save(file, tokens, Map.of("session", id));
+        try {
+            snapshot.save(file, tokens, Map.of("session", id));
+            // Only what lists show is in here, so it may be missing or of the turn before.
+            tell(folder.get(), id, created, tokens.length);
+        } catch (IOException full) {
+            throw unwritten(full);
+        }
         return Optional.of(file);
+    }
+
+    private static void tell(Path where, String id, long created, int tokens) throws IOException {
+        Path beside = where.resolve(id + ABOUT + ".new");
+        try {
+            Files.writeString(beside, created + " " + tokens + "\n");
+            Files.move(beside, where.resolve(id + ABOUT), StandardCopyOption.ATOMIC_MOVE);
+        } finally {
+            Files.deleteIfExists(beside);
+        }
+    }
+
+    private SessionException unwritten(IOException full) {
+        LOG.log(Level.WARNING, "a session could not be written: " + full.getMessage());
+        String where = folder.map(path -> path.toAbsolutePath().toString()).orElse("");
+        String why = String.valueOf(full.getMessage()).replaceFirst(Pattern.quote(where) + "\\S*: ", "").replace(where,
+                "the folder for states");
+        return new SessionException(SessionException.Kind.UNWRITTEN,
+                "the session could not be written to the server's folder for states, so it stands where it stood: "
+                        + why);
     }
 
     private void keep(Session session, int[] tokens, Lease state, Optional<Path> written) {
@@ -174,8 +225,22 @@ public final class SessionStore implements AutoCloseable {
     }
 
     /** A new session before its first token. */
-    public synchronized Session.Description create() throws SessionException {
-        return describe(add(new int[0]));
+    public Session.Description create() throws SessionException {
+        Session session;
+        synchronized (this) {
+            session = add(new int[0]);
+        }
+        if (folder.isPresent()) {
+            try {
+                tell(folder.get(), session.id, session.created, 0);
+            } catch (IOException full) {
+                synchronized (this) {
+                    sessions.remove(session.id);
+                }
+                throw unwritten(full);
+            }
+        }
+        return describe(session.id);
     }
 
     private Session add(int[] tokens) throws SessionException {
@@ -281,10 +346,8 @@ public final class SessionStore implements AutoCloseable {
         }
         try (Turn turn = new Turn(session, tokens, Optional.empty())) {
             return state.isPresent() ? turn.advance(tokens, state.get()) : describe(session.id);
-        } catch (IOException failed) {
-            synchronized (this) {
-                sessions.remove(session.id);
-            }
+        } catch (SessionException failed) {
+            delete(session.id);
             throw failed;
         }
     }
@@ -296,7 +359,14 @@ public final class SessionStore implements AutoCloseable {
                 throw new SessionException(SessionException.Kind.UNFIT,
                         "the session has read nothing, so there is no state to be saved");
             }
-            turn.state().get().snapshot().save(file, turn.tokens(), Map.of("session", id));
+            try {
+                turn.state().get().snapshot().save(file, turn.tokens(), Map.of("session", id));
+            } catch (IOException full) {
+                LOG.log(Level.WARNING, "a state on its way could not be stored: " + full.getMessage());
+                throw new SessionException(SessionException.Kind.UNWRITTEN,
+                        "the state cannot be stored on its way, in the"
+                                + " folder for temporary files of the server; make room there and try again");
+            }
         }
     }
 
@@ -338,7 +408,9 @@ public final class SessionStore implements AutoCloseable {
         }
         if (file.isPresent()) {
             Files.deleteIfExists(file.get());
-            Files.deleteIfExists(file.get().resolveSibling(id + ABOUT));
+        }
+        if (folder.isPresent()) {
+            Files.deleteIfExists(folder.get().resolve(id + ABOUT));
         }
     }
 

@@ -2,6 +2,7 @@ package tern.serve.http;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.net.http.HttpRequest;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -106,18 +107,21 @@ class CompletionsTest {
 
     @Test
     void stopsAndProbabilities() throws Exception {
-        String base = "{\"model\":\"rwkv\",\"prompt\":\"abc\",\"max_tokens\":60,\"temperature\":1,\"seed\":11%s}";
-        String text = client.post("/v1/completions", base.formatted("")).json().get("choices").get(0).get("text")
+        String base = "{\"model\":\"rwkv\",\"prompt\":\"abc\",\"seed\":11%s}";
+        String text = client.post("/v1/completions", base.formatted(",\"max_tokens\":60")).json().get("choices").get(0)
+                .get("text")
                 .stringValue();
         // A stop string of plain letters that does occur.
         String stop = IntStream.range(5, text.length() - 2).mapToObj(i -> text.substring(i, i + 2))
                 .filter(each -> each.matches("[ -!#-\\[\\]-~]{2}")).findFirst().orElseThrow();
         JsonNode stopped = client
-                .post("/v1/completions", base.formatted(",\"stop\":[" + Client.MAPPER.writeValueAsString(stop) + "]"))
+                .post("/v1/completions",
+                        base.formatted(",\"max_tokens\":60,\"stop\":[" + Client.MAPPER.writeValueAsString(stop) + "]"))
                 .json().get("choices").get(0);
         assertThat(stopped.get("finish_reason").stringValue()).isEqualTo("stop");
         assertThat(stopped.get("text").stringValue()).isEqualTo(text.substring(0, text.indexOf(stop)));
-        JsonNode probable = client.post("/v1/completions", base.formatted(",\"logprobs\":3,\"temperature\":0"))
+        JsonNode probable = client
+                .post("/v1/completions", base.formatted(",\"max_tokens\":60,\"logprobs\":3,\"temperature\":0"))
                 .json().get("choices").get(0).get("logprobs");
         assertThat(probable.get("tokens")).hasSize(60);
         assertThat(probable.get("top_logprobs").get(0)).hasSizeLessThanOrEqualTo(3);
@@ -125,6 +129,17 @@ class CompletionsTest {
         assertThat(own).isNegative();
         assertThat(probable.get("top_logprobs").get(0).get(probable.get("tokens").get(0).stringValue()).doubleValue())
                 .as("the likeliest is taken at temperature 0").isEqualTo(own);
+        List<JsonNode> pieces = client.post("/v1/completions",
+                base.formatted(",\"max_tokens\":60,\"logprobs\":1,\"stream\":true")).events();
+        JsonNode chosen = client.post("/v1/completions", base.formatted(",\"max_tokens\":60,\"logprobs\":1")).json()
+                .get("choices").get(0).get("logprobs");
+        for (int i = 0; i < 60; i++) {
+            JsonNode piece = pieces.get(i).get("choices").get(0).get("logprobs");
+            assertThat(piece.get("text_offset").get(0)).as("offsets go on from piece to piece")
+                    .isEqualTo(chosen.get("text_offset").get(i));
+            assertThat(chosen.get("top_logprobs").get(i).has(chosen.get("tokens").get(i).stringValue()))
+                    .as("what was chosen is among the likeliest that are told").isTrue();
+        }
         JsonNode biased = client
                 .post("/v1/completions", base.formatted(",\"logit_bias\":{\"65\":100},\"max_tokens\":5")).json();
         assertThat(biased.get("choices").get(0).get("text").stringValue()).isEqualTo("AAAAA");
@@ -135,7 +150,7 @@ class CompletionsTest {
         record Case(String body, int status, String says) {
         }
         List<Case> cases = List.of(new Case("{", 400, "not JSON"), new Case("[]", 400, "no object"),
-                new Case("{\"model\":\"no\",\"prompt\":\"a\"}", 404, "no model of that name"),
+                new Case("{\"model\":\"no\",\"prompt\":\"a\"}", 404, "no model \"no\""),
                 new Case("{\"model\":\"rwkv\"}", 400, "prompt is missing"),
                 new Case("{\"model\":\"rwkv\",\"prompt\":\"\"}", 400, "empty"),
                 new Case("{\"model\":\"rwkv\",\"prompt\":[99999]}", 400,
@@ -152,10 +167,30 @@ class CompletionsTest {
             assertThat(error.get("message").stringValue()).contains(each.says);
             assertThat(error.has("type") && error.has("param") && error.has("code")).isTrue();
         }
+        String good = "{\"prompt\":\"a\",\"max_tokens\":1}";
+        assertThat(raw("\uFEFF" + good).status()).as("a mark of the byte order").isEqualTo(200);
+        assertThat(raw("").body()).contains("the body is empty");
+        assertThat(raw("{\"prompt\":\"a\",\"prompt\":\"b\"}").body()).contains("names a field twice");
+        assertThat(raw("{\"prompt\":" + "[".repeat(9999)).body()).contains("nested deeper than 500");
+        assertThat(raw("{\"prompt\":\"a\\ud800b\"}").body()).contains("half of a surrogate pair");
+        assertThat(raw("{\"prompt\":\"a\",\"temperature\":1e999}").body()).contains("temperature is Infinity");
+        assertThat(client.send(client.request("/v1/completions").header("Content-Type", "application/json")
+                .POST(HttpRequest.BodyPublishers.ofByteArray(new byte[] {'{', '"', (byte) 0xFF, '"'})).build()).body())
+                .contains("not valid UTF-8");
+        assertThat(client.send(client.request("/v1/completions").header("Content-Type", "application/json")
+                .header("Content-Encoding", "gzip").POST(HttpRequest.BodyPublishers.ofString(good)).build()).status())
+                .isEqualTo(415);
+        assertThat(client.send(client.request("/v1/completions")
+                .header("Content-Type", "application/json; charset=\"utf-16\"")
+                .POST(HttpRequest.BodyPublishers.ofString(good)).build()).status()).isEqualTo(415);
         assertThat(client.get("/v1/completions").status()).isEqualTo(405);
         assertThat(client.get("/v1/none").status()).isEqualTo(404);
         assertThat(client.send(client.request("/v1/completions")
                 .POST(java.net.http.HttpRequest.BodyPublishers.ofString("{}")).build()).status()).isEqualTo(415);
+    }
+
+    private static Client.Answer raw(String body) throws Exception {
+        return client.post("/v1/completions", body);
     }
 
     @Test
@@ -168,7 +203,7 @@ class CompletionsTest {
         assertThat(client.get("/openapi.yaml").body()).startsWith("openapi:");
         client.post("/v1/completions", "{\"model\":\"rwkv\",\"prompt\":\"abc\"}");
         assertThat(client.get("/metrics").body()).contains("tern_tokens_generated_total{model=\"rwkv\"}")
-                .contains("tern_requests_seconds");
+                .contains("tern_requests_seconds").doesNotContainPattern("(?m)^# HELP \\S+ *$");
         assertThat(client.get("/..%2fopenapi.yaml").status()).isIn(400, 404);
     }
 }

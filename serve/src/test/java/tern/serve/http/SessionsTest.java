@@ -1,7 +1,9 @@
 package tern.serve.http;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.IOException;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
@@ -108,6 +110,51 @@ class SessionsTest {
     }
 
     @Test
+    void aFolderThatCannotBeWrittenOrIsTakenIsSaidSo() throws Exception {
+        LanguageModel model = tiny.preset("rwkv7-nano");
+        String empty;
+        try (TernServer server = server(Map.of("rwkv", model)); Client client = new Client(server.port())) {
+            assertThatThrownBy(() -> server(Map.of("modal", tiny.preset("modal-nano")))).isInstanceOf(IOException.class)
+                    .hasMessageContaining("is in use by another server (process " + ProcessHandle.current().pid());
+            String id = client.post("/v1/sessions", "{\"prompt\":\"abc\"}").json().get("id").stringValue();
+            String path = "/v1/sessions/" + id;
+            // The turn has ended by the time that its client hears of it, however it hears.
+            assertThat(client.post(path + "/continue", "{\"max_tokens\":2,\"stream\":true}").body())
+                    .endsWith("data: [DONE]\n\n");
+            assertThat(client.post(path + "/fork", "{}").status()).isEqualTo(200);
+            assertThat(client.post(path + "/continue", "{\"n\":2}").body()).contains("goes on in one way");
+            assertThat(client.post(path + "/continue", "{\"model\":\"modal\"}").body()).contains("belongs to rwkv");
+            empty = client.post("/v1/sessions", "{}").json().get("id").stringValue();
+            Path sessions = folder.resolve(model.fingerprint()).resolve("sessions");
+            Path aside = sessions.resolveSibling("aside");
+            Files.move(sessions, aside);
+            int tokens = client.get(path).json().get("tokens").intValue();
+            for (String asked : List.of("{\"max_tokens\":2}", "{\"max_tokens\":2,\"stream\":true}")) {
+                Client.Answer refused = client.post(path + "/continue", asked);
+                assertThat(refused.status()).isEqualTo(asked.contains("stream") ? 200 : 507);
+                assertThat(refused.body()).contains("could not be written to the server's folder for states")
+                        .contains("insufficient_storage").doesNotContain(folder.toString()).doesNotContain("[DONE]");
+            }
+            assertThat(client.post("/v1/sessions", "{\"prompt\":\"abc\"}").status()).isEqualTo(507);
+            assertThat(client.post(path + "/fork", "{}").status()).isEqualTo(507);
+            assertThat(client.get("/v1/sessions").json().get("data")).as("nothing is left of what was refused")
+                    .hasSize(3);
+            Files.move(aside, sessions);
+            assertThat(client.get(path).json().get("tokens").intValue()).as("where it stood").isEqualTo(tokens);
+            assertThat(client.post(path + "/continue", "{\"max_tokens\":2}").status()).isEqualTo(200);
+        }
+        try (TernServer server = server(Map.of("rwkv", model)); Client client = new Client(server.port())) {
+            assertThat(client.get("/v1/sessions").json().get("data")).hasSize(3);
+            assertThat(client.get("/v1/sessions/" + empty).json().get("tokens").intValue()).isZero();
+            assertThat(
+                    client.post("/v1/sessions/" + empty + "/continue", "{\"prompt\":\"a\",\"max_tokens\":1}").status())
+                    .isEqualTo(200);
+        }
+        Map<String, LanguageModel> twice = Map.of("one", model, "two", model);
+        assertThatThrownBy(() -> server(twice)).hasMessageContaining("are the same model");
+    }
+
+    @Test
     void chatsAndEmbeddings() throws Exception {
         try (TernServer server = server(Map.of("rwkv", tiny.preset("rwkv7-nano")));
                 Client client = new Client(server.port())) {
@@ -136,6 +183,8 @@ class SessionsTest {
             assertThat(next.get("usage").get("prompt_tokens_details").get("cached_tokens").intValue())
                     .isEqualTo(prompt);
             assertThat(client.post("/v1/chat/completions", "{\"messages\":[]}").status()).isEqualTo(400);
+            assertThat(client.post("/v1/chat/completions", "{\"messages\":[{\"role\":\"wizard\",\"content\":\"x\"}]}")
+                    .body()).contains("messages[0].role is \\\"wizard\\\", expected system");
             assertThat(client.post("/v1/chat/completions", chat.formatted("", ",\"tools\":[{}]")).body())
                     .contains("not offered");
             JsonNode vectors = client.post("/v1/embeddings", "{\"model\":\"rwkv\",\"input\":[\"one\",\"two\",\"one\"]}")
