@@ -155,7 +155,7 @@ final class SessionApi {
             return;
         }
         try (SessionStore.Turn turn = served.sessions().take(session.id())) {
-            Job job = job(exchange, served, prompt, Optional.empty(), 0, Choosing.GREEDY, 0, List.of(),
+            Job job = job(exchange, prompt, Optional.empty(), 0, Choosing.GREEDY, 0, List.of(),
                     OptionalInt.empty());
             Answer answer = new Answer(exchange, served.batcher(), List.of(job), shape(served, false), metrics,
                     after(turn, prompt));
@@ -169,7 +169,7 @@ final class SessionApi {
         }
     }
 
-    private Job job(Exchange exchange, Served served, int[] prompt, Optional<Lease> state, int tokens,
+    private Job job(Exchange exchange, int[] prompt, Optional<Lease> state, int tokens,
             Choosing choosing, long seed, List<String> stops, OptionalInt end) {
         return new Job(exchange.client(), prompt, List.of(), state, 1, tokens, choosing, seed, stops,
                 end, true, Generating.deadline(limits));
@@ -210,7 +210,7 @@ final class SessionApi {
             if (prompt.length == 0) {
                 throw ApiError.field("prompt", "the session has read nothing and prompt is empty, expected a text");
             }
-            Job job = job(exchange, served, prompt, turn.state(), tokens, choosing, seed, stops,
+            Job job = job(exchange, prompt, turn.state(), tokens, choosing, seed, stops,
                     Generating.end(fields, served));
             Answer answer = new Answer(exchange, served.batcher(), List.of(job), shape(served, logprobs >= 0), metrics,
                     after(turn, prompt));
