@@ -7,7 +7,9 @@ const PER_TOKEN = 5;
 const fromCompletion = (probabilities, at) => ({
   text: probabilities.tokens[at],
   logprob: probabilities.token_logprobs[at],
-  others: Object.entries(probabilities.top_logprobs[at] ?? {}).map(([text, logprob]) => ({text, logprob})),
+  // An object lists names that look like numbers first.
+  others: Object.entries(probabilities.top_logprobs[at] ?? {}).map(([text, logprob]) => ({text, logprob}))
+      .sort((one, other) => other.logprob - one.logprob),
 });
 
 const fromChat = (entry) => ({
@@ -77,15 +79,33 @@ export class Column {
   async send() {
     if (this.running) return;
     const given = this.entry.value;
+    this.page.choosing();
     if (this.page.mode === "chat") {
       if (!given.trim()) return;
       this.entry.value = "";
-      this.add({role: "user", given});
-      await this.answer();
+      await this.whole(given, async () => {
+        this.add({role: "user", given});
+        await this.answer();
+      });
     } else {
       if (!given && !this.parts.length) return;
       this.entry.value = "";
       await this.proceed(given);
+    }
+  }
+
+  /** Nothing is shown that the server has not read: what fails is taken back, and what was written may be sent again. */
+  async whole(given, action) {
+    const parts = this.parts.length;
+    const tokens = this.tokens;
+    try {
+      await action();
+    } catch (failed) {
+      this.cut(parts);
+      this.tokens = tokens;
+      this.memory();
+      if (!this.entry.value) this.entry.value = given;
+      throw failed;
     }
   }
 
@@ -98,16 +118,18 @@ export class Column {
     const kept = this.parts.length ? (await json("POST", `/v1/sessions/${this.session}/fork`)).id : null;
     if (this.before?.session) json("DELETE", "/v1/sessions/" + this.before.session).catch(() => {});
     this.before = {session: kept, parts: this.parts.length, given, tokens: this.tokens};
-    if (given) this.add({given});
-    const part = this.add({tokens: []});
-    await this.generate(`/v1/sessions/${this.session}/continue`,
-        {prompt: given, logprobs: PER_TOKEN, ...this.page.choosing()}, (choice) => {
-          if (choice.logprobs) {
-            choice.logprobs.tokens.forEach((_, at) => this.append(part, fromCompletion(choice.logprobs, at), choice.text));
-          } else if (choice.text) {
-            this.append(part, null, choice.text);
-          }
-        });
+    await this.whole(given, async () => {
+      if (given) this.add({given});
+      const part = this.add({tokens: []});
+      await this.generate(`/v1/sessions/${this.session}/continue`,
+          {prompt: given, logprobs: PER_TOKEN, ...this.page.choosing()}, (choice) => {
+            if (choice.logprobs) {
+              choice.logprobs.tokens.forEach((_, at) => this.append(part, fromCompletion(choice.logprobs, at), choice.text));
+            } else if (choice.text) {
+              this.append(part, null, choice.text);
+            }
+          });
+    });
   }
 
   /** Chatting: the whole conversation is sent; the server finds the state that it left behind. */
@@ -236,7 +258,7 @@ export class Column {
     this.file.value = "";
     if (!file) return;
     if (this.page.mode === "chat") {
-      const messages = JSON.parse(await file.text());
+      const messages = conversation(await file.text());
       await this.clear();
       messages.forEach(({role, content}) => this.add(role === "user" ? {role, given: content} : {role, tokens: [], shown: content}));
       return;
@@ -352,6 +374,20 @@ export class Column {
     all[next].scrollIntoView({block: "nearest"});
     this.point(all[next]);
   }
+}
+
+/** The messages of a saved conversation. */
+function conversation(text) {
+  let messages = null;
+  try {
+    messages = JSON.parse(text);
+  } catch {
+    // Said below.
+  }
+  if (!Array.isArray(messages) || !messages.every((each) => typeof each?.role === "string" && typeof each.content === "string")) {
+    throw new Error("This file is no conversation; expected one that was saved here: a list of messages with role and content.");
+  }
+  return messages;
 }
 
 export function bytes(count) {

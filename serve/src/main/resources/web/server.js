@@ -46,8 +46,11 @@ export async function stream(path, body, signal, each) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
-    const {value, done} = await reader.read();
-    if (done) return;
+    const {value, done} = await reader.read().catch((failed) => {
+      if (failed.name === "AbortError") throw failed;
+      return {done: true};
+    });
+    if (done) throw new Refused("The answer broke off before its end. Is the server still running?");
     rest += value;
     let end;
     while ((end = rest.indexOf("\n\n")) >= 0) {

@@ -164,5 +164,27 @@ class PageTest {
         browser.until("!document.getElementById('notice').hidden");
         assertThat(browser.value("document.getElementById('notice').textContent").stringValue())
                 .contains("Temperature is 9").contains("from 0 to 2");
+        assertThat(browser.value("document.querySelector('textarea').value").stringValue()).as("is not lost")
+                .isEqualTo("x");
+        // A refusal by the server: nothing is shown that it has not read, and the text may be sent again.
+        browser.value("document.getElementById('temperature').value = 1; document.getElementById('max_tokens').max = 1e9;"
+                + " document.getElementById('max_tokens').value = 16000000");
+        say(0, "y");
+        browser.until("document.getElementById('notice').textContent.includes('this server takes')");
+        assertThat(browser.value("document.querySelector('textarea').value").stringValue()).isEqualTo("xy");
+        assertThat(text(0)).isEmpty();
+        browser.value("document.getElementById('max_tokens').value = 12");
+        say(0, "z");
+        browser.until(IDLE + 10);
+        assertThat(text(0)).startsWith("xyz");
+        assertThat(meter(0, "read")).isEqualTo("3 of 3");
+        String order = "[...document.querySelectorAll('.token')].every(t => t.token.others.every((o, i, all) => i === 0 ||"
+                + " all[i - 1].logprob >= o.logprob))";
+        assertThat(browser.value(order).booleanValue()).as("the likeliest first").isTrue();
+        browser.look(390, 800, true);
+        browser.value("document.querySelector('.settings').open = true");
+        browser.picture(PICTURES.resolve("phone-settings-dark.png"));
+        assertThat(browser.value("document.documentElement.scrollWidth <= innerWidth && document.querySelector('.settings > div')"
+                + ".getBoundingClientRect().right <= innerWidth").booleanValue()).as("settings fit a phone").isTrue();
     }
 }
