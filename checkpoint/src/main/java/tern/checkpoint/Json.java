@@ -57,7 +57,8 @@ final class Json {
             }
         }
         long at = bad.getLocation() == null ? -1 : bad.getLocation().getCharOffset();
-        return "is not valid JSON: " + bad.getOriginalMessage() + (at >= 0 ? " (at character " + at + ")" : "");
+        String message = bad.getOriginalMessage().replaceFirst("(?s) \\(start marker at .*", "");
+        return "is not valid JSON: " + message + (at >= 0 ? " (at character " + at + ")" : "");
     }
 
     private static final class SegmentStream extends InputStream {

@@ -8,10 +8,12 @@ import java.lang.reflect.Type;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
@@ -103,11 +105,24 @@ public final class RecordJson {
         String where = "setting " + key + "=" + value;
         List<String> path = List.of(key.split("\\.", -1));
         if (set(record.getClass(), tree, path, value, where, false) == 0) {
-            throw new IllegalArgumentException(where + ": no entry has this key");
+            throw new IllegalArgumentException(where + ": no entry has this key" + nearest(tree, path));
         }
         @SuppressWarnings("unchecked")
         Class<R> type = (Class<R>) record.getClass();
         return read(type, tree, where);
+    }
+
+    /** The key of any entry that the last part of a path was meant to be. */
+    private static String nearest(JsonNode tree, List<String> path) {
+        Set<String> keys = new LinkedHashSet<>();
+        collect(tree.path(path.getFirst()), keys);
+        return NearestName.of(path.getLast(), keys).map(key -> "; did you mean \"" + key + "\"?")
+                .orElse("; known are " + String.join(", ", keys));
+    }
+
+    private static void collect(JsonNode node, Set<String> keys) {
+        node.propertyNames().stream().filter(key -> !key.equals(KIND)).forEach(keys::add);
+        node.values().forEach(inner -> collect(inner, keys));
     }
 
     /** Whether a record has a component of this name, the first part of a setting's key. */

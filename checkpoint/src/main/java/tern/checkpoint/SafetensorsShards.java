@@ -132,7 +132,8 @@ public final class SafetensorsShards implements TensorFile {
             throw new IOException(index + ": no such file; check the name", missing);
         }
         if (!found) {
-            throw new MalformedFileException(index + ": the index lacks \"weight_map\"");
+            throw new MalformedFileException(index + ": lacks \"weight_map\", expected the index of a model in several"
+                    + " safetensors files; give the model's folder or its file of tensors");
         }
         return fileOf;
     }

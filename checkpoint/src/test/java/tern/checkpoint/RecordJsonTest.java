@@ -132,7 +132,8 @@ class RecordJsonTest {
         "branches.99.inner=1 | setting branches.99.inner=1: there is no entry 99, expected 0 to 11 or *",
         "branches.x.inner=1 | setting branches.x.inner=1: \"x\" is not an entry of a list",
         "branches.0.iner=1 | setting branches.0.iner=1: unknown key \"iner\"; known are kind, headWidth",
-        "branches.*.nowhere=1 | setting branches.*.nowhere=1: no entry has this key",
+        "branches.*.nowhere=1 | setting branches.*.nowhere=1: no entry has this key; known are ",
+        "branches.*.shortFiltre=1 | setting branches.*.shortFiltre=1: no entry has this key; did you mean \"shortFilter\"?",
         "branches.1.inner=-4 | setting branches.1.inner=-4: branches[1]: mlp: inner is -4"})
     void impossibleSettingsAreNamed(String setting, String message) {
         assertThatIllegalArgumentException()

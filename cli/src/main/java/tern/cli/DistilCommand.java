@@ -104,9 +104,9 @@ final class DistilCommand implements Callable<Integer> {
     public Integer call() throws Exception {
         Target target = target();
         OrderChoice how = new OrderChoice(method(), largestOrder(target), run.threads.count());
-        requireFolder("--out", out);
+        Destination.requireFolder("--out", out);
         if (report != null) {
-            requireFile("--report", report);
+            Destination.requireFile("--report", report);
         }
         try (TensorFile file = TensorFile.open(run.model)) {
             if (ModalFile.is(file)) {
@@ -162,28 +162,11 @@ final class DistilCommand implements Callable<Integer> {
         return target instanceof Target.Order fixed ? Math.max(maxOrder, fixed.order()) : maxOrder;
     }
 
-    private static void requireFolder(String option, Path path) {
-        Path parent = path.toAbsolutePath().getParent();
-        if (parent == null || Files.exists(parent) && !Files.isDirectory(parent)) {
-            throw new UserError(option + " " + path + ": " + parent + " is not a folder; choose another place");
-        }
-    }
-
-    private static void requireFile(String option, Path path) {
-        Path parent = path.toAbsolutePath().getParent();
-        if (parent == null || !Files.isDirectory(parent)) {
-            throw new UserError(option + " " + path + ": there is no folder " + parent + "; create it first");
-        }
-        if (Files.isDirectory(path)) {
-            throw new UserError(option + " " + path + ": is a folder, expected a file");
-        }
-    }
-
     /** Refuses to put a distilled model where something else is. */
     private void requireFreeOrDistilled() throws IOException {
         boolean wantsFile = out.toString().endsWith(".safetensors");
         if (wantsFile) {
-            requireFile("--out", out);
+            Destination.requireFile("--out", out);
         }
         if (!Files.exists(out)) {
             return;
@@ -218,7 +201,7 @@ final class DistilCommand implements Callable<Integer> {
     // ── filters ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     private void distilFilters(FilterFile file, OrderChoice how, Target target) throws IOException {
-        requireFile("--out", out);
+        Destination.requireFile("--out", out);
         if (Files.exists(out)) {
             try (TensorFile before = TensorFile.open(out)) {
                 if (!ModalFile.is(before)) {

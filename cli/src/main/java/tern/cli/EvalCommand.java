@@ -69,6 +69,7 @@ final class EvalCommand implements Callable<Integer> {
             TokenStore tokens = parts.tokens(part, opened.tokenizer());
             int time = window == 0 ? opened.network().config().context() : window;
             LanguageModel model = cache.apply(opened, time);
+            RunOptions.requireMemory(model, Math.min(time, tokens.size()));
             long most = windows == 0 ? Long.MAX_VALUE : windows;
             Evaluation found = Evaluation.of(model, new EvaluationWindows(tokens, time), time, form, most);
             if (Double.isNaN(found.bitsPerByte())) {

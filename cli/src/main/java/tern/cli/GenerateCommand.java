@@ -91,11 +91,17 @@ final class GenerateCommand implements Callable<Integer> {
         if (prompt == null && loadState == null) {
             throw new UserError("there is nothing to continue: give --prompt TEXT, @FILE or -, or --load-state FILE");
         }
+        if (saveState != null) {
+            Destination.requireFile("--save-state", saveState);
+        }
         try (Engine engine = run.engine();
                 LanguageModel opened = run.open(engine)) {
             int[] once = prompt == null ? new int[0] : Prompts.encode(opened.tokenizer(), prompt);
             int[] ids = readTwice ? IntStream.concat(Arrays.stream(once), Arrays.stream(once)).toArray() : once;
-            generate(cache.apply(opened, (long) ids.length + tokens), ids, request);
+            LanguageModel model = cache.apply(opened, (long) ids.length + tokens);
+            // Where a text may end the answer, it need not become as long as it may.
+            RunOptions.requireMemory(model, ids.length + (stops.isEmpty() ? tokens : 0L));
+            generate(model, ids, request);
         }
         return Outcome.OK;
     }

@@ -52,13 +52,19 @@ final class LogitsCommand implements Callable<Integer> {
         if (ids == null == (prompt == null)) {
             throw new UserError("give either --ids or --prompt");
         }
+        Destination.requireFile("--out", out);
+        if (saveState != null) {
+            Destination.requireFile("--save-state", saveState);
+        }
         try (Engine engine = run.engine();
                 LanguageModel opened = run.open(engine)) {
             int[] read = ids != null ? Prompts.parse(ids) : Prompts.encode(opened.tokenizer(), String.valueOf(prompt));
             if (read.length == 0) {
                 throw new UserError("there are no symbols to read; give at least one");
             }
-            write(cache.apply(opened, read.length), read);
+            LanguageModel model = cache.apply(opened, read.length);
+            RunOptions.requireMemory(model, read.length);
+            write(model, read);
         }
         return Outcome.OK;
     }

@@ -15,11 +15,20 @@ final class Prompts {
 
     /** The bytes of a prompt: TEXT, {@code @FILE}, or {@code -} for standard input. */
     static byte[] bytes(String prompt) throws IOException {
-        if (prompt.equals("-")) {
+        return prompt.startsWith("@") ? file(prompt.substring(1))
+                : prompt.equals("-") ? file(prompt) : prompt.getBytes(StandardCharsets.UTF_8);
+    }
+
+    /** The bytes of a file, or of standard input if its name is {@code -}. */
+    static byte[] file(String name) throws IOException {
+        if (name.equals("-")) {
             return System.in.readAllBytes();
         }
-        return prompt.startsWith("@") ? Files.readAllBytes(Path.of(prompt.substring(1)))
-                : prompt.getBytes(StandardCharsets.UTF_8);
+        if (name.isEmpty() || Files.isDirectory(Path.of(name))) {
+            throw new UserError((name.isEmpty() ? "@ is followed by no name" : name + " is a folder")
+                    + ", expected a file with the text");
+        }
+        return Files.readAllBytes(Path.of(name));
     }
 
     /** The symbols of a prompt; bytes outside the vocabulary are named. */

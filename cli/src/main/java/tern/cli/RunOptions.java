@@ -22,7 +22,7 @@ final class RunOptions {
     @Spec(Spec.Target.MIXEE)
     CommandSpec spec;
 
-    @Parameters(index = "0", paramLabel = "MODEL", description = "A model's folder or its safetensors file.")
+    @Parameters(index = "0", paramLabel = "MODEL", description = "A model's folder, or a file that was published: safetensors, .pth, GGUF, rwkv.cpp's .bin.")
     Path model;
 
     @Mixin
@@ -67,6 +67,22 @@ final class RunOptions {
             }
             default -> throw new UserError("--huge-pages is \"" + hugePages + "\", expected auto, yes or no");
         };
+    }
+
+    /**
+     * Refuses what cannot end well: states that grow beyond the machine's memory.
+     *
+     * @param positions that a sequence will have
+     */
+    static void requireMemory(LanguageModel model, long positions) {
+        long needed = Math.multiplyHigh(4L, model.network().stateFloats(positions)) != 0 ? Long.MAX_VALUE
+                : 4 * model.network().stateFloats(positions);
+        long available = Machine.availableMemory().orElse(Machine.usableMemory());
+        if (needed > available) {
+            throw new UserError(
+                    "the state of a sequence of %,d positions takes %,d MiB of memory, %,d MiB are available; read a shorter text or ask for fewer tokens"
+                            .formatted(positions, needed >> 20, available >> 20));
+        }
     }
 
     /** The model, on an engine. */

@@ -5,10 +5,13 @@ import java.io.PrintWriter;
 import java.lang.module.ModuleDescriptor;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Locale;
 
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
+import picocli.CommandLine.MissingParameterException;
+import picocli.CommandLine.Model.ArgSpec;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -49,6 +52,8 @@ public final class Tern implements Runnable {
 
     /** Runs one command and ends the JVM with its exit status. */
     public static void main(String[] args) {
+        // Figures look the same everywhere and can be read by programs.
+        Locale.setDefault(Locale.ROOT);
         StandardStreams.adopt();
         System.exit(run(System.out, System.err, args));
     }
@@ -82,6 +87,8 @@ public final class Tern implements Runnable {
                 .setOut(new PrintWriter(out, true, StandardCharsets.UTF_8))
                 .setErr(new PrintWriter(err, true, StandardCharsets.UTF_8))
                 .setCaseInsensitiveEnumValuesAllowed(true)
+                // An @FILE is a prompt's, for its command to read; picocli would take what is in it for options.
+                .setExpandAtFiles(false)
                 .setExecutionExceptionHandler((failure, _, _) -> report(failure))
                 .setParameterExceptionHandler((failure, _) -> report(new UserError(explain(failure))));
     }
@@ -128,7 +135,22 @@ public final class Tern implements Runnable {
             return "unknown " + kind + " '" + word + "'" + NearestName.of(word, known)
                     .map(name -> "; did you mean '" + name + "'?").orElse("") + help;
         }
-        return lowerFirst(String.valueOf(failure.getMessage())) + help;
+        return lowerFirst(String.valueOf(failure.getMessage())).replaceFirst(" is not an? (int|long)$",
+                " is not a whole number, or too large a one")
+                .replaceFirst(" is not a double$", " is not a number") + swallowed(failure) + help;
+    }
+
+    /** An option that takes several words may have taken what was meant to be the command's own argument. */
+    private static String swallowed(ParameterException failure) {
+        if (!(failure instanceof MissingParameterException missing)
+                || missing.getMissing().stream().noneMatch(ArgSpec::isPositional)) {
+            return "";
+        }
+        return missing.getCommandLine().getCommandSpec().options().stream()
+                .filter(option -> option.arity().max() > 1 && option.stringValues().size() > 1).findFirst()
+                .map(option -> "; " + option.longestName() + " takes every word that follows it, so give "
+                        + missing.getMissing().getFirst().paramLabel() + " before it")
+                .orElse("");
     }
 
     private static String lowerFirst(String text) {

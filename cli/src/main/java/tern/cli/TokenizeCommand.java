@@ -2,7 +2,6 @@ package tern.cli;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -24,7 +23,7 @@ final class TokenizeCommand implements Callable<Integer> {
     @ParentCommand
     private Tern tern;
 
-    @Parameters(index = "0", arity = "0..1", paramLabel = "MODEL", description = "A model's folder or its safetensors file.")
+    @Parameters(index = "0", arity = "0..1", paramLabel = "MODEL", description = "A model's folder, or a file that was published: safetensors, .pth, GGUF, rwkv.cpp's .bin.")
     private Optional<Path> model;
 
     @Option(names = "--tokenizer", paramLabel = "NAME|FILE", description = "Instead of a model: bytes, world, a tokenizer.json or a World vocabulary.")
@@ -93,8 +92,7 @@ final class TokenizeCommand implements Callable<Integer> {
         if (text.isPresent()) {
             bytes = text.get().getBytes(StandardCharsets.UTF_8);
         } else {
-            String name = file.orElseThrow();
-            bytes = name.equals("-") ? System.in.readAllBytes() : Files.readAllBytes(Path.of(name));
+            bytes = Prompts.file(file.orElseThrow());
         }
         return whole ? used.encodeWhole(bytes) : used.encode(bytes);
     }

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.stream.Stream;
 
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -17,6 +18,7 @@ import picocli.CommandLine.ParentCommand;
 
 import tern.checkpoint.Checkpoint;
 import tern.checkpoint.RecordJson;
+import tern.checkpoint.Safetensors;
 import tern.inference.Engine;
 import tern.inference.Generator;
 import tern.inference.LanguageModel;
@@ -53,7 +55,7 @@ final class TrainCommand implements Callable<Integer> {
     @ParentCommand
     private Tern tern;
 
-    @Option(names = "--preset", paramLabel = "NAME", description = "Architecture: transformer, hyena, multihyena or modal, and -nano, -tiny, -small or -base.")
+    @Option(names = "--preset", paramLabel = "NAME", description = "Architecture and size: hyena, multihyena, transformer, rwkv7, goldfinch, mamba2, gated-delta-net, mega, lstm … with -micro (0.1 million parameters), -nano (0.3), -tiny (1), -small (10) or -base (100).")
     private Optional<String> preset;
 
     @Option(names = "--data", paramLabel = "FILE", arity = "1..*", description = "Files or folders to read, also .gz and .zst.")
@@ -137,10 +139,10 @@ final class TrainCommand implements Callable<Integer> {
     private Tokenizer tokenizer(Optional<RunDescription> before) throws IOException {
         Optional<Tokenizer> asked = tokenizer.isPresent() ? Optional.of(Tokenizer.open(tokenizer.get()))
                 : Optional.empty();
-        if (before.isEmpty() || !Files.exists(out.resolve("last"))) {
+        if (before.isEmpty()) {
             return asked.orElse(ByteTokenizer.ALL);
         }
-        try (Checkpoint last = Checkpoint.open(out.resolve("last"))) {
+        try (Checkpoint last = Checkpoint.open(stored())) {
             Tokenizer stored = LanguageModel.tokenizerOf(last);
             if (asked.isPresent() && !asked.get().equals(stored)) {
                 throw new UserError("the run in " + out + " has the tokenizer " + stored.name() + ", not "
@@ -153,10 +155,7 @@ final class TrainCommand implements Callable<Integer> {
     private StackConfig architecture(Optional<RunDescription> before, Tokenizer symbols) throws IOException {
         StackConfig config;
         if (before.isPresent()) {
-            if (!Files.exists(out.resolve("last"))) {
-                throw new UserError(out + ": there is no checkpoint to go on from; remove the folder and begin again");
-            }
-            try (Checkpoint last = Checkpoint.open(out.resolve("last"))) {
+            try (Checkpoint last = Checkpoint.open(stored())) {
                 config = last.config();
             }
         } else {
@@ -166,6 +165,17 @@ final class TrainCommand implements Callable<Integer> {
             }
         }
         return RecordJson.with(config, settings.stream().filter(this::isOfArchitecture).toList());
+    }
+
+    /**
+     * A folder that tells the architecture and the tokenizer of the run to go on with. Weights are not read from it, so
+     * where the disk was full before the model came to be in {@code last}, the best one will do.
+     */
+    private Path stored() {
+        return Stream.of(out.resolve("last"), out)
+                .filter(folder -> Files.exists(folder.resolve(Safetensors.MODEL_FILE))).findFirst()
+                .orElseThrow(() -> new UserError(
+                        out + ": there is no checkpoint to go on from; remove the folder and begin again"));
     }
 
     /** Rows of the head: a multiple of 128, as published models have (65,536 for World, 50,304 for GPT-NeoX). */

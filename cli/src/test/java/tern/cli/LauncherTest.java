@@ -45,7 +45,7 @@ class LauncherTest {
         Files.writeString(project.resolve("cli/pom.xml"), "<project/>");
         jdk = temporary.resolve("a jdk");
         script(jdk.resolve("bin/java"),
-                "echo started; for a; do echo \"[$a]\"; done; echo 'WARNING: Using incubator modules: jdk.incubator.vector' >&2; echo complaint >&2");
+                "{ true 9<&0; } 2>/dev/null || echo no input; echo started; for a; do echo \"[$a]\"; done; echo 'WARNING: Using incubator modules: jdk.incubator.vector' >&2; echo complaint >&2");
         script(jdk.resolve("bin/javac"), "exit 1");
         Files.writeString(jdk.resolve("release"), "IMPLEMENTOR=\"Test\"\nJAVA_VERSION=\"25.0.1\"\n");
         maven = temporary.resolve("tools");
@@ -121,6 +121,15 @@ class LauncherTest {
         ProcessBuilder builder = new ProcessBuilder(link.toString(), "--version").directory(Path.of("/").toFile());
         builder.environment().putAll(environment());
         assertThat(finish(builder).out).contains("[-Dtern.root=" + project.toRealPath() + "]");
+    }
+
+    /** Java would take the first file that it opens for standard input. */
+    @Test
+    void closedStreamsAreReplaced() throws Exception {
+        ProcessBuilder builder = new ProcessBuilder("sh", "-c", "exec \"$0\" --version <&-",
+                project.resolve("tern").toString());
+        builder.environment().putAll(environment());
+        assertThat(finish(builder).out).startsWith("started\n");
     }
 
     @Test

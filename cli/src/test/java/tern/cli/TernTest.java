@@ -10,11 +10,14 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
+import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -103,6 +106,22 @@ class TernTest {
     }
 
     @Test
+    void anArgumentThatBeginsWithAnAtIsNotReplacedByAFile(@TempDir Path folder) throws IOException {
+        Path file = Files.writeString(folder.resolve("prompt.txt"), "--steps many");
+        assertThat(run(new UserError("reached"), "fail", "--text", "@" + file)).isEqualTo(2);
+        assertThat(err.toString(StandardCharsets.UTF_8)).isEqualTo("tern: reached" + System.lineSeparator());
+    }
+
+    @Test
+    void anArgumentThatAnOptionTookIsMissed() {
+        assertThat(tern("eval", "--data", "a.txt", "model")).isEqualTo(2);
+        assertThat(err.toString(StandardCharsets.UTF_8))
+                .isEqualTo("tern: missing required parameter: 'MODEL'; --data takes"
+                        + " every word that follows it, so give MODEL before it (see tern eval --help)"
+                        + System.lineSeparator());
+    }
+
+    @Test
     void resultsGoToStandardOutput() {
         assertThat(tern("--version")).isZero();
         assertThat(out.toString(StandardCharsets.UTF_8)).startsWith("tern 0.").contains("JDK 25");
@@ -147,6 +166,9 @@ class TernTest {
 
         @Option(names = "--steps")
         private int ignoredSteps;
+
+        @Option(names = "--text")
+        private String ignoredText;
 
         Failing(Throwable failure) {
             this.failure = failure;

@@ -93,6 +93,8 @@ class TrainCommandTest {
         String model = folder.resolve("model").toString();
         assertThat(tern("train", "--out", model, "--resume")).isEqualTo(2);
         assertThat(err.toString(StandardCharsets.UTF_8)).contains("has spent its budget of 3 steps");
+        // As where the disk was full after the state was written and before the model was.
+        Files.delete(folder.resolve("model/last/model.safetensors"));
         assertThat(tern("train", "--out", model, "--resume", "--steps", "5")).as(err::toString).isZero();
         assertThat(err.toString(StandardCharsets.UTF_8)).contains("goes on after step 3");
         try (Checkpoint last = Checkpoint.open(folder.resolve("model/last"))) {
@@ -108,6 +110,7 @@ class TrainCommandTest {
                 Arguments.of(List.of("--preset", "hyena-tinny", "--data", "absent.txt"), "unknown preset"),
                 Arguments.of(List.of("--preset", "hyena-tinny"),
                         "unknown preset \"hyena-tinny\"; did you mean \"hyena-tiny\"?"),
+                Arguments.of(List.of("--preset", "hyena"), "preset \"hyena\" has no size; known are hyena-micro"),
                 Arguments.of(List.of("--set", "lerningRate=1"), "did you mean \"learningRate\"?"),
                 Arguments.of(List.of("--set", "branches.0.haeds=1"), "did you mean \"heads\"?"),
                 Arguments.of(List.of("--set", "batch=0"), "batch is 0, expected 1 or more sequences"),

@@ -23,6 +23,8 @@ import tern.text.EvaluationWindows;
  */
 public record Evaluation(long tokens, long bytes, double nats, double seconds) {
     private static final int ROWS_TIMES_TIME = 8192;
+    /** Windows longer than this are read in pieces also in the parallel form, so that what a layer holds stays bounded. */
+    static final int LONGEST_WHOLE = 32_768;
     private static final int CHUNK = 64;
 
     /** Bits per byte: the negative log-likelihood of the text in bits, divided by its length in bytes. */
@@ -43,12 +45,24 @@ public record Evaluation(long tokens, long bytes, double nats, double seconds) {
     /**
      * Measures the first windows.
      *
-     * @param time T that the windows were made with
+     * @param windowTime T that the windows were made with
      * @param form how each window is read: whole, in chunks of 64, or step by step
      * @param most how many windows at most
      */
-    public static Evaluation of(LanguageModel model, EvaluationWindows windows, int time, Form form, long most) {
+    public static Evaluation of(LanguageModel model, EvaluationWindows windows, int windowTime, Form form, long most) {
+        return of(model, windows, windowTime, form, most, LONGEST_WHOLE);
+    }
+
+    static Evaluation of(LanguageModel model, EvaluationWindows windows, int windowTime, Form form, long most,
+            int longestWhole) {
         long begun = System.nanoTime();
+        int time = (int) Math.min(windowTime, windows.predictions());
+        boolean atOnce = form == Form.PARALLEL && time <= longestWhole;
+        int piece = switch (form) {
+            case PARALLEL -> longestWhole;
+            case CHUNK -> CHUNK;
+            case STEP -> 1;
+        };
         long count = Math.min(most, windows.count());
         int rows = (int) Math.clamp(ROWS_TIMES_TIME / time, 1, Math.max(1, Math.min(count, 64)));
         int[] inputs = new int[rows * time];
@@ -56,7 +70,7 @@ public record Evaluation(long tokens, long bytes, double nats, double seconds) {
         long tokens = 0;
         long bytes = 0;
         double nats = 0;
-        try (Running running = new Running(model.network(), model.engine(), form == Form.PARALLEL ? 1 : rows)) {
+        try (Running running = new Running(model.network(), model.engine(), atOnce ? 1 : rows)) {
             for (long first = 0; first < count; first += rows) {
                 int filled = (int) Math.min(rows, count - first);
                 Arrays.fill(targets, -1);
@@ -67,8 +81,8 @@ public record Evaluation(long tokens, long bytes, double nats, double seconds) {
                     bytes += windows.tokens().bytes(targets, row * time, length);
                 }
                 model.requireVocabulary(inputs);
-                nats += form == Form.PARALLEL ? whole(model, inputs, targets, filled, time)
-                        : pieces(model, running, inputs, targets, filled, time, form);
+                nats += atOnce ? whole(model, inputs, targets, filled, time)
+                        : pieces(model, running, inputs, targets, filled, time, form, piece);
             }
         }
         return new Evaluation(tokens, bytes, nats, (System.nanoTime() - begun) * 1e-9);
@@ -86,11 +100,10 @@ public record Evaluation(long tokens, long bytes, double nats, double seconds) {
     }
 
     private static double pieces(LanguageModel model, Running running, int[] inputs, int[] targets, int rows, int time,
-            Form form) {
+            Form form, int piece) {
         for (int row = 0; row < rows; row++) {
             running.state().clearSequence(row);
         }
-        int piece = form == Form.STEP ? 1 : CHUNK;
         double nats = 0;
         for (int from = 0; from < time; from += piece) {
             int at = from;

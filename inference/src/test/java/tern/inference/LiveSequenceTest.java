@@ -213,6 +213,10 @@ class LiveSequenceTest {
                 assertThat(Evaluation.of(model, windows, 64, form).nats()).as("%s %s", kind, form)
                         .isCloseTo(parallel.nats(), within(0.01));
             }
+            EvaluationWindows one = new EvaluationWindows(tokens, Integer.MAX_VALUE);
+            assertThat(Evaluation.of(model, one, Integer.MAX_VALUE, Form.PARALLEL, 1, 300).nats())
+                    .as("a window longer than the text and than what is read at once")
+                    .isCloseTo(Evaluation.of(model, one, Integer.MAX_VALUE, Form.CHUNK, 1).nats(), within(0.01));
         }
     }
 

@@ -67,7 +67,7 @@ final class BpeFile {
     }
 
     private static String firstLine(String message) {
-        return message.lines().findFirst().orElse("");
+        return message.lines().findFirst().orElse("").replaceFirst(" \\(start marker at .*", "");
     }
 
     // ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -32,7 +32,8 @@ public record TrainingPlan(String name, StackConfig architecture, Tokenizer toke
         }
         if (tokenizer.vocabulary() > architecture.vocabulary()) {
             throw new IllegalArgumentException("training: the tokenizer has " + tokenizer.vocabulary()
-                    + " symbols but the vocabulary of " + name + " is " + architecture.vocabulary());
+                    + " symbols but the vocabulary of " + name + " is " + architecture.vocabulary()
+                    + "; leave vocabulary out or set at least as many");
         }
         if (sampleTokens < 0) {
             throw new IllegalArgumentException("training: sampleTokens is " + sampleTokens + ", expected 0 or more");

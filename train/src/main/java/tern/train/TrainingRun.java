@@ -162,8 +162,11 @@ public final class TrainingRun {
         } else {
             for (String taken : List.of(Checkpoint.CONFIG_FILE, Safetensors.MODEL_FILE, RunDescription.FILE, "last")) {
                 if (Files.exists(folder.resolve(taken))) {
-                    throw new IllegalArgumentException(folder + ": there is a model already (" + taken
-                            + "); go on with it by --resume, or choose another folder");
+                    boolean saved = Files.exists(folder.resolve(Safetensors.MODEL_FILE));
+                    throw new IllegalArgumentException(folder + ": there is " + (saved
+                            ? "a model already (" + taken + "); go on with it by --resume, or choose another folder"
+                            : "a run already that has saved no model so far (" + taken
+                                    + "); remove the folder if that run has ended, or choose another"));
                 }
             }
         }
