@@ -113,7 +113,7 @@ public final class VectorMatmul implements Matmul {
         if (m == 0 || n == 0 || batch == 0) {
             return;
         }
-        if (batch == 1 && Wide.takes(m, n)) {
+        if (batch == 1 && Wide.takes(m, n, k)) {
             wide(team, m, n, k, x, w, bias, y);
             return;
         }

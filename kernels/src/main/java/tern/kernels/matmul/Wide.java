@@ -20,6 +20,8 @@ final class Wide {
     private static final long WIDTH = LANES.vectorByteSize();
     private static final ByteOrder NATIVE = ByteOrder.nativeOrder();
     private static final int FEWEST = 3;
+    /** More could not be counted in bytes. */
+    private static final int MOST_STEPS = 1 << 29;
     /** Rows of x of a tile. */
     private static final int DOWN = 4;
     /** Rows of W of a tile. */
@@ -33,9 +35,9 @@ final class Wide {
     private Wide() {
     }
 
-    /** Whether tiles are the way for so many rows of x and of W. */
-    static boolean takes(int m, int n) {
-        return LANES.length() == 16 && m >= FEWEST && m <= FewRows.MOST && n >= FewRows.PASS;
+    /** Whether tiles are the way for so many rows of x and of W, and steps. */
+    static boolean takes(int m, int n, int k) {
+        return LANES.length() == 16 && k < MOST_STEPS && m >= FEWEST && m <= FewRows.MOST && n >= FewRows.PASS;
     }
 
     /** Floats of the copy of x. */
@@ -71,7 +73,7 @@ final class Wide {
             long xRow,
             MemorySegment w, long wAt, long wRow, MemorySegment bias, MemorySegment y, long yAt, long yRow,
             MemorySegment spare) {
-        int vectors = k / LANES.length();
+        int vectors = k / LANES.length(), bytes = Math.toIntExact(WIDTH * vectors);
         for (int next = from; next < to; next += ACROSS) {
             // The last rows of W are reached by beginning before them; what is not asked for is not stored.
             int j = Math.min(next, n - ACROSS);
@@ -81,7 +83,7 @@ final class Wide {
                 spare.set(ANY, FETCHED, fetch(wAt + j * wRow, wAt + (j + ACROSS) * wRow, w));
             }
             for (int i = 0; i < m; i += DOWN) {
-                fourBySix(vectors, left, WIDTH * i * vectors, w, wAt + j * wRow, wRow, spare);
+                fourBySix(bytes, left, WIDTH * i * vectors, w, wAt + j * wRow, wRow, spare);
                 FewRows.addSixteen(spare, 0, 0);
                 FewRows.addEight(spare, 16 * WIDTH, WIDTH);
                 store(Math.min(DOWN, m - i), spare, asked, bias, 4L * j, y, yAt + i * yRow + 4L * j, yRow);
@@ -123,14 +125,17 @@ final class Wide {
         }
     }
 
-    /** Twenty-four chains, and registers for six vectors of W and one of x. */
-    private static void fourBySix(int vectors, MemorySegment x, long xAt, MemorySegment w, long wAt, long wRow,
+    /**
+     * Twenty-four chains, and registers for six vectors of W and one of x. The loop runs to where it meets its end, so that it is
+     * not counted: entering one that is costs 150 cycles, as much as twelve of its rounds.
+     */
+    private static void fourBySix(int bytes, MemorySegment x, long xAt, MemorySegment w, long wAt, long wRow,
             MemorySegment spare) {
         FloatVector a0 = FloatVector.zero(LANES), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, b0 = a0, b1 = a0,
                 b2 = a0, b3 = a0, b4 = a0, b5 = a0, c0 = a0, c1 = a0, c2 = a0, c3 = a0, c4 = a0, c5 = a0, d0 = a0,
                 d1 = a0, d2 = a0, d3 = a0, d4 = a0, d5 = a0;
-        for (int p = 0; p < vectors; p++) {
-            long at = wAt + WIDTH * p, xp = xAt + 4 * WIDTH * p;
+        for (int p = 0; p != bytes; p += (int) WIDTH) {
+            long at = wAt + p, xp = xAt + 4L * p;
             FloatVector w0 = FloatVector.fromMemorySegment(LANES, w, at, NATIVE);
             FloatVector w1 = FloatVector.fromMemorySegment(LANES, w, at + wRow, NATIVE);
             FloatVector w2 = FloatVector.fromMemorySegment(LANES, w, at + 2 * wRow, NATIVE);
