@@ -27,6 +27,8 @@ public final class Lanes {
     // Below −88 the result is 0 and above 89 it is +∞, by the exponent bits of 2^n alone.
     private static final float EXP_LOWEST = -88;
     private static final float EXP_HIGHEST = 89;
+    private static final int EXP_LOWEST_BITS = Float.floatToRawIntBits(EXP_LOWEST);
+    private static final int EXP_HIGHEST_BITS = Float.floatToRawIntBits(EXP_HIGHEST);
     // Adding 1.5·2^23 rounds to an integer, which is then found in the low bits of the sum.
     private static final float ROUND = 12582912;
     private static final float LOG2_E = 1.44269504f;
@@ -144,6 +146,16 @@ public final class Lanes {
     public static FloatVector exp(FloatVector x) {
         FloatVector low = x.blend(EXP_LOWEST, x.compare(VectorOperators.LT, EXP_LOWEST));
         return expWithin(low.blend(EXP_HIGHEST, low.compare(VectorOperators.GT, EXP_HIGHEST)));
+    }
+
+    /**
+     * {@link #exp} with the same bits in less time, except that it makes a number of what is none. Bits of floats are compared as
+     * whole numbers, since masks cost thrice as much: of negative ones, without sign, those further down are the larger, and all
+     * are larger than those of positive ones.
+     */
+    public static FloatVector expOfNumber(FloatVector x) {
+        return expWithin(x.reinterpretAsInts().lanewise(VectorOperators.UMIN, EXP_LOWEST_BITS)
+                .lanewise(VectorOperators.MIN, EXP_HIGHEST_BITS).reinterpretAsFloats());
     }
 
     /** {@link #exp} of what lies between −88, of which it makes 0, and 89. */

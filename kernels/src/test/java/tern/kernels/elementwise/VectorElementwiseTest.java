@@ -144,6 +144,26 @@ class VectorElementwiseTest {
         }
     }
 
+    /** Processors make what is no number with a sign, which must not be taken for a number far below 0. */
+    @ParameterizedTest
+    @EnumSource(value = Activation.class, names = {"GELU", "SILU"})
+    void noNumberStaysNone(Activation f) {
+        try (KernelLaw law = new KernelLaw(402)) {
+            Tensor x = law.zeros(DType.F32, 37);
+            x.data().set(Tensor.INT, 0, 0xFFC00000);
+            x.data().set(Tensor.INT, 4 * 36, 0xFFC00001);
+            Tensor ones = law.blank(DType.F32, 37).fill(1);
+            Tensor y = law.blank(DType.F32, 37);
+            vector.activate(law.team(1), x, f, y);
+            assertThat(y.get(0)).isNaN();
+            assertThat(y.get(36)).isNaN();
+            assertThat(y.get(1)).isEqualTo(0);
+            vector.activateBackward(law.team(1), x, f, ones, y);
+            assertThat(y.get(0)).isNaN();
+            assertThat(y.get(36)).isNaN();
+        }
+    }
+
     /** A gradient of 0 stays 0 where the exponential has overflowed, in whole vectors and behind them. */
     @Test
     void noGradientOfNoGradient() {

@@ -39,6 +39,21 @@ class LanesTest {
     }
 
     @Test
+    void exponentialOfNumbers() {
+        float[] points = {Float.NEGATIVE_INFINITY, -Float.MAX_VALUE, -89, -88.1f, -88, -87.5f, -1e-30f, -0f, 0, 1e-30f,
+            88.5f, 89,
+            89.1f, Float.MAX_VALUE, Float.POSITIVE_INFINITY};
+        for (float x : points) {
+            assertThat(one(Lanes::expOfNumber, x)).as("%s", x).isEqualTo(one(Lanes::exp, x));
+        }
+        for (int i = -9_000; i <= 9_000; i++) {
+            float x = i / 100f;
+            assertThat(Float.floatToRawIntBits(one(Lanes::expOfNumber, x))).as("%s", x)
+                    .isEqualTo(Float.floatToRawIntBits(one(Lanes::exp, x)));
+        }
+    }
+
+    @Test
     void exponentialMinusOne() {
         assertThat(worst(Lanes::expm1, Math::expm1, -87.3, 88.3)).isBetween(0.3, 2.0);
         assertThat(worst(Lanes::expm1, Math::expm1, -0.6, 0.6)).isBetween(0.3, 2.5);
