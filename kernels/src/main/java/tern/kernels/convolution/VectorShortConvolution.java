@@ -5,6 +5,8 @@ import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
 import tern.kernels.ThreadTeam;
@@ -32,6 +34,11 @@ public final class VectorShortConvolution implements ShortConvolution {
     private static final int TASK = 1 << 15;
     /** More tasks than this do not help, and each leaves sums to be added up. */
     private static final int MOST_TASKS = 64;
+
+    private static final VectorShuffle<Float> FIRST = everyFourth(0), SECOND = everyFourth(1), THIRD = everyFourth(2),
+            FOURTH = everyFourth(3);
+    private static final VectorMask<Float> SECOND_QUARTER = fromQuarter(1), THIRD_QUARTER = fromQuarter(2),
+            LAST_QUARTER = fromQuarter(3);
 
     /** A body without state. */
     public VectorShortConvolution() {
@@ -69,12 +76,16 @@ public final class VectorShortConvolution implements ShortConvolution {
         team.run(batch * parts, one);
     }
 
-    /** Taps as rows of channels, which is how they are met. */
+    /** Taps as rows of channels, which is how they are met. A step meets them once, so that turning them must not cost more. */
     private static MemorySegment turned(Workspace scratch, Tensor weight) {
         int channels = weight.dim(0);
         int width = weight.dim(1);
         MemorySegment rows = scratch.floatMemory((long) width * channels);
-        for (int c = 0; c < channels; c++) {
+        int whole = width == 4 ? LANES.loopBound(channels) : 0;
+        for (int c = 0; c < whole; c += LANES.length()) {
+            turnFour(weight.data(), 16L * c, rows, 4L * c, 4L * channels);
+        }
+        for (int c = whole; c < channels; c++) {
             for (int j = 0; j < width; j++) {
                 rows.set(Tensor.FLOAT, 4L * (j * (long) channels + c),
                         weight.data().get(Tensor.FLOAT, 4L * (c * (long) width
@@ -82,6 +93,32 @@ public final class VectorShortConvolution implements ShortConvolution {
             }
         }
         return rows;
+    }
+
+    /** Four taps of as many channels as a vector has lanes. */
+    private static void turnFour(MemorySegment taps, long at, MemorySegment rows, long to, long stride) {
+        FloatVector a = fromMemorySegment(LANES, taps, at, NATIVE);
+        FloatVector b = fromMemorySegment(LANES, taps, at + WIDTH, NATIVE);
+        FloatVector c = fromMemorySegment(LANES, taps, at + 2 * WIDTH, NATIVE);
+        FloatVector d = fromMemorySegment(LANES, taps, at + 3 * WIDTH, NATIVE);
+        a.rearrange(FIRST).blend(b.rearrange(FIRST), SECOND_QUARTER).blend(c.rearrange(FIRST), THIRD_QUARTER)
+                .blend(d.rearrange(FIRST), LAST_QUARTER).intoMemorySegment(rows, to, NATIVE);
+        a.rearrange(SECOND).blend(b.rearrange(SECOND), SECOND_QUARTER).blend(c.rearrange(SECOND), THIRD_QUARTER)
+                .blend(d.rearrange(SECOND), LAST_QUARTER).intoMemorySegment(rows, to + stride, NATIVE);
+        a.rearrange(THIRD).blend(b.rearrange(THIRD), SECOND_QUARTER).blend(c.rearrange(THIRD), THIRD_QUARTER)
+                .blend(d.rearrange(THIRD), LAST_QUARTER).intoMemorySegment(rows, to + 2 * stride, NATIVE);
+        a.rearrange(FOURTH).blend(b.rearrange(FOURTH), SECOND_QUARTER).blend(c.rearrange(FOURTH), THIRD_QUARTER)
+                .blend(d.rearrange(FOURTH), LAST_QUARTER).intoMemorySegment(rows, to + 3 * stride, NATIVE);
+    }
+
+    /** Every fourth number of four vectors that follow each other, in each quarter those of one of them. */
+    private static VectorShuffle<Float> everyFourth(int from) {
+        return VectorShuffle.fromOp(LANES, i -> (4 * i + from) % LANES.length());
+    }
+
+    /** Lanes from a quarter on; those of later quarters are replaced afterwards. */
+    private static VectorMask<Float> fromQuarter(int quarter) {
+        return VectorMask.fromLong(LANES, -1L << quarter * LANES.length() / 4);
     }
 
     @Override
