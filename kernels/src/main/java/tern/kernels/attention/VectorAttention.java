@@ -13,6 +13,7 @@ import static tern.tensor.Tensor.FLOAT;
 
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 
 import tern.kernels.ThreadTeam;
@@ -26,14 +27,20 @@ import tern.tensor.Workspace;
 /**
  * Vector bodies for F32, in tiles of 64 queries by 64 keys (Dao et al. 2022, arXiv 2205.14135).
  *
- * <p>Forward of many positions: a task is one tile of queries of one head. Scores are held transposed, queries in the lanes,
- * so that the running maximum and sum need no sums over lanes. Forward of one position: a task is 256 keys of all heads;
+ * <p>Forward of many positions: a task is up to eight tiles of queries of one head, which share tiles of keys. Scores are held
+ * transposed, queries in the lanes, so that the running maximum and sum need no sums over lanes. Forward of one position: a task is 256 keys of all heads;
  * their results are joined in order. Backward: a task is every n-th tile of keys of one key head, with n such that there are
  * about 16 tasks or more; it finishes dKey and dValue of its tiles and adds to a dQuery of its own, and these are added in
  * order. So memory is O(T), and results do not depend on the number of threads.
  */
 public final class VectorAttention implements Attention {
     private static final int TILE = 64;
+    // Tiles of queries that one task takes, where there are so many that at least so many tasks are left.
+    private static final int QUERY_TILES = 8;
+    private static final int FORWARD_TASKS = 64;
+    // The maximum that weights are taken under moves only where scores exceed it by more: they are at most e^4 then, and what was
+    // read before need not be scaled anew for each little rise.
+    private static final float SLACK = 4;
     static final int DECODE_KEYS = 256;
     private static final int STEP_ROWS = 32;
     private static final int BACKWARD_TASKS = 16;
@@ -101,76 +108,106 @@ public final class VectorAttention implements Attention {
             Tensor logSum) {
         int time = query.dim(1);
         int heads = query.dim(2);
+        int lines = query.dim(0) * heads;
         int queryTiles = (time + TILE - 1) / TILE;
+        int together = Math.clamp((long) lines * queryTiles / FORWARD_TASKS, 1, QUERY_TILES);
+        int blocks = (queryTiles + together - 1) / together;
         // The last queries have the most keys: they go first, so that no thread is left alone with them at the end.
-        team.run(query.dim(0) * heads * queryTiles, (index, scratch) -> {
-            int tile = queryTiles - 1 - index / (query.dim(0) * heads);
+        team.run(lines * blocks, (index, scratch) -> {
+            int from = (blocks - 1 - index / lines) * together * TILE;
             int h = index % heads;
             int b = index / heads % query.dim(0);
-            queryTile(query, keys, values, ages[b], y, logSum, b, h, tile * TILE, scratch);
+            queryTiles(query, keys, values, ages[b], y, logSum, b, h, from,
+                    Math.min(time, from + together * TILE), scratch);
         });
     }
 
-    private static void queryTile(Tensor query, Tensor keys, Tensor values, long age, Tensor y, Tensor logSum, int b,
-            int h,
-            int from, Workspace scratch) {
-        int time = query.dim(1);
+    /** Queries of a tile and what they have read: [width, lanes], [lanes, valueLanes], [lanes], [lanes]. */
+    private record Queries(int from, int rows, int lanes, MemorySegment turned, MemorySegment mixed,
+            MemorySegment highest, MemorySegment sums) {
+    }
+
+    // A few tiles of queries of one head. They share each tile of keys and values, whose rows lie far apart and are fetched
+    // and laid side by side once.
+    private static void queryTiles(Tensor query, Tensor keys, Tensor values, long age, Tensor y, Tensor logSum, int b,
+            int h, int from, int to, Workspace scratch) {
         int heads = query.dim(2);
         int width = query.dim(3);
         int valueWidth = values.dim(3);
-        int rows = Math.min(TILE, time - from);
-        int lanes = padded(rows);
         int valueLanes = padded(valueWidth);
-        long laneBytes = 4L * lanes;
-        long valueBytes = 4L * valueLanes;
-        MemorySegment turned = floats(scratch, width * lanes);
-        MemorySegment scores = floats(scratch, TILE * lanes);
-        MemorySegment lastKeys = floats(scratch, Tiles.ROWS * width);
+        Queries[] tiles = new Queries[(to - from + TILE - 1) / TILE];
+        for (int i = 0; i < tiles.length; i++) {
+            tiles[i] = queries(query, b, h, from + i * TILE, Math.min(to, from + (i + 1) * TILE), valueLanes, scratch);
+        }
+        MemorySegment packedKeys = floats(scratch, TILE * width).fill((byte) 0);
         MemorySegment packedValues = floats(scratch, TILE * valueLanes).fill((byte) 0);
-        MemorySegment mixed = floats(scratch, lanes * valueLanes).fill((byte) 0);
-        MemorySegment highest = floats(scratch, lanes);
-        MemorySegment sums = floats(scratch, lanes).fill((byte) 0);
-        MemorySegment factors = floats(scratch, lanes);
+        MemorySegment scores = floats(scratch, TILE * TILE);
+        MemorySegment factors = floats(scratch, TILE);
         MemorySegment tile = floats(scratch, Tiles.scratchLength());
-        fill(highest, lanes, Float.NEGATIVE_INFINITY);
-        float scale = (float) (1 / Math.sqrt(width));
-        long queryAt = 4L * (((long) b * time + from) * heads + h) * width;
-        transpose(query.data(), queryAt, 4L * heads * width, rows, width, scale, turned, lanes);
-
         int group = Math.toIntExact((long) h * keys.dim(2) / heads);
         long keyStride = 4L * keys.dim(2) * width;
         long valueStride = 4L * values.dim(2) * valueWidth;
         long keyAt = 4L * ((long) b * keys.dim(1) * keys.dim(2) + group) * width;
         long valueAt = 4L * ((long) b * values.dim(1) * values.dim(2) + group) * valueWidth;
-        long end = age + from + rows;
+        long end = age + to;
         for (long first = 0; first < end; first += TILE) {
             int columns = (int) Math.min(TILE, end - first);
-            int whole = columns - columns % Tiles.ROWS;
-            long at = keyAt + first * keyStride;
-            Tiles.product(keys.data(), at, keyStride, 4, turned, 0, laneBytes, scores, 0, laneBytes, whole, lanes,
-                    width);
-            if (whole < columns) {
-                lastKeys.fill((byte) 0);
-                pack(keys.data(), at + whole * keyStride, keyStride, columns - whole, width, 1, lastKeys, 4L * width);
-                Tiles.product(lastKeys, 0, 4L * width, 4, turned, 0, laneBytes, scores, whole * laneBytes, laneBytes,
-                        Tiles.ROWS, lanes, width);
-            }
-            hide(scores, lanes, columns, first - age - from);
-            if (weighTile(scores, laneBytes, lanes, columns, highest, sums, factors) && first > 0) {
-                rescale(mixed, valueBytes, factors, rows, valueLanes);
-            }
+            pack(keys.data(), keyAt + first * keyStride, keyStride, columns, width, 1, packedKeys, 4L * width);
             pack(values.data(), valueAt + first * valueStride, valueStride, columns, valueWidth, 1, packedValues,
-                    valueBytes);
-            Tiles.accumulate(scores, 0, 4, laneBytes, packedValues, 0, valueBytes, mixed, 0, valueBytes, lanes,
-                    valueLanes,
-                    columns, tile);
+                    4L * valueLanes);
+            for (Queries queries : tiles) {
+                int seen = (int) Math.min(columns, age + queries.from + queries.rows - first);
+                if (seen > 0) {
+                    read(queries, packedKeys, width, packedValues, valueLanes, seen, first - age - queries.from, scores,
+                            factors, tile);
+                }
+            }
         }
-        for (int r = 0; r < rows; r++) {
-            float sum = sums.get(FLOAT, 4L * r);
-            long row = ((long) b * time + from + r) * heads + h;
-            scaled(mixed, r * valueBytes, 1 / sum, y.data(), 4 * row * valueWidth, valueWidth);
-            float total = (float) (highest.get(FLOAT, 4L * r) + Math.log(sum));
-            logSum.data().set(FLOAT, 4 * (((long) b * heads + h) * time + from + r), total);
+        for (Queries queries : tiles) {
+            finish(queries, y, logSum, b, h);
+        }
+    }
+
+    private static Queries queries(Tensor query, int b, int h, int from, int to, int valueLanes, Workspace scratch) {
+        int heads = query.dim(2);
+        int width = query.dim(3);
+        int rows = to - from;
+        int lanes = padded(rows);
+        Queries queries = new Queries(from, rows, lanes, floats(scratch, width * lanes),
+                floats(scratch, lanes * valueLanes).fill((byte) 0), floats(scratch, lanes),
+                floats(scratch, lanes).fill((byte) 0));
+        fill(queries.highest, lanes, Float.NEGATIVE_INFINITY);
+        transpose(query.data(), 4L * (((long) b * query.dim(1) + from) * heads + h) * width, 4L * heads * width, rows,
+                width, (float) (1 / Math.sqrt(width)), queries.turned, lanes);
+        return queries;
+    }
+
+    // The offset is the first key's position relative to the first query's.
+    private static void read(Queries queries, MemorySegment keys, int width, MemorySegment values, int valueLanes,
+            int columns, long offset, MemorySegment scores, MemorySegment factors, MemorySegment tile) {
+        int lanes = queries.lanes;
+        long row = 4L * lanes;
+        long valueRow = 4L * valueLanes;
+        Tiles.product(keys, 0, 4L * width, 4, queries.turned, 0, row, scores, 0, row, Tiles.paddedRows(columns), lanes,
+                width);
+        hide(scores, lanes, columns, offset);
+        if (weighTile(scores, row, lanes, columns, queries.highest, queries.sums, factors)) {
+            rescale(queries.mixed, valueRow, factors, queries.rows, valueLanes);
+        }
+        Tiles.accumulate(scores, 0, 4, row, values, 0, valueRow, queries.mixed, 0, valueRow, lanes, valueLanes, columns,
+                tile);
+    }
+
+    private static void finish(Queries queries, Tensor y, Tensor logSum, int b, int h) {
+        int time = y.dim(1);
+        int heads = y.dim(2);
+        int width = y.dim(3);
+        for (int r = 0; r < queries.rows; r++) {
+            float sum = queries.sums.get(FLOAT, 4L * r);
+            long row = ((long) b * time + queries.from + r) * heads + h;
+            scaled(queries.mixed, 4L * r * padded(width), 1 / sum, y.data(), 4 * row * width, width);
+            float total = (float) (queries.highest.get(FLOAT, 4L * r) + Math.log(sum));
+            logSum.data().set(FLOAT, 4 * (((long) b * heads + h) * time + queries.from + r), total);
         }
     }
 
@@ -184,7 +221,7 @@ public final class VectorAttention implements Attention {
         }
     }
 
-    // Scores of a tile become weights under the new maxima; true if one is higher than the old one.
+    // Scores of a tile become weights under the new maxima; true if one is another than the old one.
     static boolean weighTile(MemorySegment scores, long row, int lanes, int columns, MemorySegment highest,
             MemorySegment sums, MemorySegment factors) {
         boolean moved = false;
@@ -194,7 +231,7 @@ public final class VectorAttention implements Attention {
         return moved;
     }
 
-    // One vector of queries: scores become weights under the new maximum; true if that is higher than the old one anywhere.
+    // One vector of queries: scores become weights under the new maximum; true if that is another than the old one anywhere.
     private static boolean weigh(MemorySegment scores, long row, long lane, int columns, MemorySegment highest,
             MemorySegment sums, MemorySegment factors) {
         boolean higher = raise(scores, row, lane, columns, highest, factors);
@@ -206,13 +243,27 @@ public final class VectorAttention implements Attention {
     private static boolean raise(MemorySegment scores, long row, long lane, int columns, MemorySegment highest,
             MemorySegment factors) {
         FloatVector high = fromMemorySegment(SPECIES, highest, lane, ORDER);
-        for (int c = 0; c < columns; c++) {
+        FloatVector second = high;
+        FloatVector third = high;
+        FloatVector fourth = high;
+        int c = 0;
+        for (; c + 4 <= columns; c += 4) {
+            long at = c * row + lane;
+            high = high.max(fromMemorySegment(SPECIES, scores, at, ORDER));
+            second = second.max(fromMemorySegment(SPECIES, scores, at + row, ORDER));
+            third = third.max(fromMemorySegment(SPECIES, scores, at + 2 * row, ORDER));
+            fourth = fourth.max(fromMemorySegment(SPECIES, scores, at + 3 * row, ORDER));
+        }
+        for (; c < columns; c++) {
             high = high.max(fromMemorySegment(SPECIES, scores, c * row + lane, ORDER));
         }
+        high = high.max(second).max(third.max(fourth));
         FloatVector before = fromMemorySegment(SPECIES, highest, lane, ORDER);
-        exp(before.sub(high)).intoMemorySegment(factors, lane, ORDER);
-        high.intoMemorySegment(highest, lane, ORDER);
-        return high.compare(VectorOperators.NE, before).anyTrue();
+        VectorMask<Float> far = high.compare(VectorOperators.GT, before.add(SLACK));
+        FloatVector now = before.blend(high, far);
+        exp(before.sub(now)).intoMemorySegment(factors, lane, ORDER);
+        now.intoMemorySegment(highest, lane, ORDER);
+        return far.anyTrue();
     }
 
     private static void weights(MemorySegment scores, long row, long lane, int columns, MemorySegment highest,
@@ -663,16 +714,26 @@ public final class VectorAttention implements Attention {
         }
     }
 
-    // into[i, r] ← scale·from[r, i]; lanes beyond the rows become 0.
+    // into[i, r] ← scale·from[r, i]; lanes beyond the rows become 0. By blocks, so that a line of a row is fetched once.
     static void transpose(MemorySegment from, long at, long stride, int rows, int width, float scale,
             MemorySegment into, int lanes) {
-        for (int i = 0; i < width; i++) {
+        for (int block = 0; block < width; block += LENGTH) {
+            int end = Math.min(width, block + LENGTH);
             for (int r = 0; r < rows; r++) {
-                into.set(FLOAT, 4L * ((long) i * lanes + r), scale * from.get(FLOAT, at + r * stride + 4L * i));
+                transposePart(from, at + r * stride, block, end, scale, into, 4L * r, 4L * lanes);
             }
-            for (int r = rows; r < lanes; r++) {
+        }
+        for (int r = rows; r < lanes; r++) {
+            for (int i = 0; i < width; i++) {
                 into.set(FLOAT, 4L * ((long) i * lanes + r), 0);
             }
+        }
+    }
+
+    private static void transposePart(MemorySegment from, long at, int begin, int end, float scale, MemorySegment into,
+            long to, long row) {
+        for (int i = begin; i < end; i++) {
+            into.set(FLOAT, to + i * row, scale * from.get(FLOAT, at + 4L * i));
         }
     }
 
