@@ -32,6 +32,8 @@ public final class VectorStoredWeights implements StoredWeights {
     static final int FEW = Dots.MOST;
     /** Multiply–adds below which waking others costs more than they save: some 4 µs of one thread. */
     private static final long WORTH_A_REGION = 1L << 18;
+    /** Bytes of W likewise: a step comes to them when they have left the caches, and one thread waits 5 µs for so many. */
+    private static final long WORTH_A_REGION_BYTES = 96L << 10;
     /** Bytes copied at once: they and the rows of x stay in the first-level cache, from where copying is fastest, too. */
     private static final int PIECE_BYTES = 12 << 10;
     /** Bytes of a task at most; a task costs a fraction of a microsecond. */
@@ -119,7 +121,7 @@ public final class VectorStoredWeights implements StoredWeights {
         float[] rows = own.floats(Math.multiplyExact(DotTiles.padded(m), k));
         MemorySegment.copy(x, Tensor.FLOAT, 0, rows, 0, m * k);
         boolean single = m == 1 && StoredDots.has(type);
-        boolean worth = (long) m * n * k >= WORTH_A_REGION;
+        boolean worth = (long) m * n * k >= WORTH_A_REGION || (long) n * row >= WORTH_A_REGION_BYTES;
         if (worth || team.gathers()) {
             team.reads(w, (n + each - 1) / each);
         }
