@@ -156,7 +156,7 @@ public final class Checkpoint implements AutoCloseable {
             if (own.isPresent()) {
                 checkpoint = new Checkpoint(file, own.get(), Optional.empty(), placement);
             } else {
-                Blueprint blueprint = Families.recognise(file);
+                Blueprint blueprint = recognise(file);
                 checkpoint = new Checkpoint(file,
                         ModelDescription.of(blueprint.config(), blueprint.tokenizer(),
                                 Map.of(FAMILY_NOTE, blueprint.family())),
@@ -168,6 +168,16 @@ public final class Checkpoint implements AutoCloseable {
             if (!opened) {
                 file.close();
             }
+        }
+    }
+
+    private static Blueprint recognise(TensorFile file) throws IOException {
+        try {
+            return Families.recognise(file);
+        } catch (IllegalArgumentException impossible) {
+            // What metadata says is checked where it is used, by a configuration that knows of no file.
+            throw new MalformedFileException(file.path() + ": describes no possible model: " + impossible.getMessage(),
+                    impossible);
         }
     }
 

@@ -192,9 +192,11 @@ final class CompareCommand implements Callable<Integer> {
     /** Progress on standard error, or events as lines. */
     private final class Shown implements Comparison.Sink {
         private final Task of;
+        private final LiveLine live;
 
         Shown(Task of) {
             this.of = of;
+            this.live = new LiveLine(tern.err(), tern.isTerminal() && !json);
         }
 
         @Override
@@ -215,16 +217,16 @@ final class CompareCommand implements Callable<Integer> {
             if (json) {
                 tern.out().println(Json.line(new LookLine(preset, seed, look)));
             } else if (tern.isTerminal()) {
-                tern.err().printf(Locale.ROOT, "\r%s, seed %d: step %,d, loss %.4f, %s %s\033[K", preset, seed,
-                        look.step(), look.trainingLoss(), of.metric().title(), shown(look.score()));
-                tern.err().flush();
+                live.show(String.format(Locale.ROOT, "%s, seed %d: step %,d, loss %.4f, %s %s", preset, seed,
+                        look.step(), look.trainingLoss(), of.metric().title(), shown(look.score())));
             }
         }
 
         @Override
         public void finished(RunRecord run) {
-            tern.err().printf(Locale.ROOT, "%s%s, seed %d: %s %s after %,d steps, %.0f s%n",
-                    tern.isTerminal() && !json ? "\r\033[K" : "", run.preset(), run.seed(), of.metric().title(),
+            live.end();
+            tern.err().printf(Locale.ROOT, "%s, seed %d: %s %s after %,d steps, %.0f s%n", run.preset(), run.seed(),
+                    of.metric().title(),
                     shown(run.score()), run.steps(), run.seconds());
             line(run);
         }

@@ -20,12 +20,15 @@ import tern.checkpoint.Metadatum;
 import tern.checkpoint.Metadatum.Width;
 import tern.checkpoint.ModelFiles;
 import tern.checkpoint.RecordJson;
+import tern.checkpoint.Safetensors;
+import tern.checkpoint.TensorFile;
 import tern.checkpoint.naming.LlamaFile;
 import tern.inference.LanguageModel;
 import tern.model.Stack;
 import tern.tensor.DType;
 import tern.text.GgufTokenizers;
 import tern.text.Tokenizer;
+import tern.train.RunDescription;
 
 /** {@code tern convert}: any model that can be opened, to Tern's own format or to GGUF. */
 @Command(name = "convert", description = "Write a model in another format or type of weights.", mixinStandardHelpOptions = true, sortOptions = false)
@@ -66,12 +69,19 @@ final class ConvertCommand implements Callable<Integer> {
         if (type.isBlocked() && !llama) {
             throw new UserError("--dtype " + dtype + " needs a file that ends in .gguf; safetensors has no blocks");
         }
+        long wider = 0;
         try (Checkpoint checkpoint = Checkpoint.open(in)) {
+            requireFree();
             Tokenizer read = tokenizer.isPresent() ? Tokenizer.open(tokenizer.get())
                     : LanguageModel.tokenizerOf(checkpoint);
+            if (tokenizer.isPresent() && read.vocabulary() > checkpoint.config().vocabulary()) {
+                throw new UserError("--tokenizer " + tokenizer.get() + ": has " + read.vocabulary()
+                        + " symbols, but the model's vocabulary is " + checkpoint.config().vocabulary()
+                        + "; give the tokenizer that the model was trained with");
+            }
             Stack model = model(checkpoint);
             if (llama) {
-                LlamaFile.write(out, model, type, in.getFileName().toString(),
+                wider = LlamaFile.write(out, model, type, in.getFileName().toString(),
                         metadata(read, checkpoint.config().vocabulary()));
             } else {
                 ModelFiles.write(out, read.files());
@@ -79,8 +89,40 @@ final class ConvertCommand implements Callable<Integer> {
             }
         }
         Path file = Files.isDirectory(out) ? out.resolve("model.safetensors") : out;
-        tern.out().printf("%s: %,d bytes, matrices in %s%n", file, Files.size(file), dtype);
+        tern.out().printf("%s: %,d bytes, matrices in %s%s%n", file, Files.size(file), dtype, wider == 0 ? ""
+                : "; %d of them in q8_0, because their rows are no multiple of %d".formatted(wider,
+                        type.blockLength()));
         return Outcome.OK;
+    }
+
+    /** Refuses to write where something else would be lost. */
+    private void requireFree() throws IOException {
+        boolean folder = !out.toString().endsWith(".gguf") && !out.toString().endsWith(".safetensors");
+        if (!folder) {
+            Destination.requireFile("OUT", out);
+        } else if (Files.exists(out) && !Files.isDirectory(out)) {
+            throw new UserError("OUT " + out + ": is a file, but a model goes into a folder or into a file that ends in"
+                    + " .gguf or .safetensors; choose another name");
+        } else {
+            Destination.requireFolder("OUT", out);
+        }
+        Path written = folder ? out.resolve(Safetensors.MODEL_FILE) : out;
+        Path read = Files.isDirectory(in) ? in.resolve(Safetensors.MODEL_FILE) : in;
+        if (!Files.exists(written)) {
+            return;
+        }
+        if (Files.exists(read) && Files.isSameFile(read, written)) {
+            throw new UserError("OUT " + out + ": is the model itself; choose another name");
+        }
+        if (folder && Files.exists(out.resolve(RunDescription.FILE))) {
+            throw new UserError("OUT " + out + ": a model was trained there, which would be lost; choose another name");
+        }
+        try (TensorFile before = TensorFile.open(written)) {
+            Object unusedBecauseAnyModelMayBeReplaced = before;
+        } catch (IOException unreadable) {
+            throw new UserError("OUT " + out + ": there is something else already, which would be lost ("
+                    + unreadable.getMessage() + "); choose another name", unreadable);
+        }
     }
 
     private Stack model(Checkpoint checkpoint) {

@@ -126,7 +126,12 @@ final class GenerateCommand implements Callable<Integer> {
     private void tell(String piece) {
         if (stream) {
             tern.out().print(json ? Json.line(new Piece(piece)) + "\n" : piece);
-            tern.out().flush();
+            if (tern.out().checkError()) {
+                // Nobody reads on (tern … | head), and a text may be as long as one likes.
+                throw new UserError(
+                        "standard output could not be written to the end: the reader went away or the disk is"
+                                + " full");
+            }
         }
     }
 

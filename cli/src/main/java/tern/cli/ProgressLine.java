@@ -15,10 +15,11 @@ final class ProgressLine implements FitProgress, AutoCloseable {
     private final Tern tern;
     private final long begun = System.nanoTime();
     private long shown = begun;
-    private boolean open;
+    private final LiveLine line;
 
     ProgressLine(Tern tern) {
         this.tern = tern;
+        this.line = new LiveLine(tern.err(), tern.isTerminal());
     }
 
     @Override
@@ -34,17 +35,16 @@ final class ProgressLine implements FitProgress, AutoCloseable {
         String left = done == 0 || done == total ? ""
                 : ", " + TrainingProgress.duration(spent / done * (total - done)) + " left";
         String text = String.format(Locale.ROOT, "%s: %d of %d filters, %.0f s%s", doing, done, total, spent, left);
-        tern.err().print(terminal ? "\r" + text + "\033[K" : text + System.lineSeparator());
-        tern.err().flush();
-        open = terminal;
+        if (terminal) {
+            line.show(text);
+        } else {
+            tern.err().println(text);
+        }
     }
 
     /** Ends the line that is being written over. */
     @Override
     public void close() {
-        if (open) {
-            tern.err().println();
-            open = false;
-        }
+        line.end();
     }
 }

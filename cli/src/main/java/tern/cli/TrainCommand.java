@@ -104,6 +104,7 @@ final class TrainCommand implements Callable<Integer> {
             // A misspelt preset is told before files are looked at: it is the cheaper mistake to find.
             Object unusedBecauseOnlyLookedUp = Presets.named(name(before));
         }
+        Destination.requireFolder("--out", out);
         List<Path> files = !data.isEmpty() ? data
                 : before.map(run -> run.data().stream().map(Path::of).toList())
                         .orElseThrow(() -> new UserError("--data is missing; give at least one file or folder"));

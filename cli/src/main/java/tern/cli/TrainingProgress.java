@@ -1,13 +1,9 @@
 package tern.cli;
 
-import java.io.IOException;
 import java.io.PrintStream;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.function.Consumer;
-
-import org.jline.terminal.Terminal;
-import org.jline.terminal.TerminalBuilder;
 
 import tern.train.MetricsLog;
 import tern.train.TrainingEvent;
@@ -18,7 +14,6 @@ import tern.train.TrainingEvent;
  * one thread.
  */
 final class TrainingProgress implements Consumer<TrainingEvent>, AutoCloseable {
-    private static final int USUAL_WIDTH = 80;
     private static final long LINE_NANOS = 100_000_000L;
     private static final long JSON_NANOS = 1_000_000_000L;
 
@@ -28,8 +23,7 @@ final class TrainingProgress implements Consumer<TrainingEvent>, AutoCloseable {
     private final boolean terminal;
     private long shown = System.nanoTime() - JSON_NANOS;
     private Optional<TrainingEvent.Stepped> passedOver = Optional.empty();
-    private boolean open;
-    private int width;
+    private final LiveLine line;
 
     /**
      * @param json whether events go to {@code out} as JSON lines
@@ -40,17 +34,7 @@ final class TrainingProgress implements Consumer<TrainingEvent>, AutoCloseable {
         this.err = err;
         this.json = json;
         this.terminal = terminal && !json;
-        this.width = this.terminal ? columns() : USUAL_WIDTH;
-    }
-
-    private static int columns() {
-        try (Terminal asked = TerminalBuilder.builder().system(true).dumb(true).paused(true).graphemeCluster(false)
-                .systemOutput(TerminalBuilder.SystemOutput.SysErrOrSysOut).build()) {
-            int columns = asked.getSize().getColumns();
-            return columns > 0 ? columns : USUAL_WIDTH;
-        } catch (IOException | IllegalStateException unknown) {
-            return USUAL_WIDTH;
-        }
+        this.line = new LiveLine(err, this.terminal);
     }
 
     @Override
@@ -109,9 +93,7 @@ final class TrainingProgress implements Consumer<TrainingEvent>, AutoCloseable {
                 "step %,d  loss %.4f  %.3f bits/byte  %s tokens/s  %s left  %,d MiB", step.step(), step.loss(),
                 step.bitsPerByte(),
                 count(step.tokensPerSecond()), duration(step.secondsLeft()), step.memoryBytes() >> 20);
-        err.print("\r" + text.substring(0, Math.min(text.length(), Math.max(1, width - 1))) + "\033[K");
-        err.flush();
-        open = true;
+        line.show(text);
     }
 
     private void say(String format, Object... parts) {
@@ -122,10 +104,7 @@ final class TrainingProgress implements Consumer<TrainingEvent>, AutoCloseable {
     /** Ends the line that is being written over. */
     @Override
     public void close() {
-        if (open) {
-            err.println();
-            open = false;
-        }
+        line.end();
     }
 
     private static String count(double number) {

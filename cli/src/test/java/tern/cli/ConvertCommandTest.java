@@ -68,6 +68,8 @@ class ConvertCommandTest {
         Ran ran = tern("convert", in.toString(), out.toString(), "--dtype", dtype);
         assertThat(ran.status()).as(ran.err()).isZero();
         assertThat(ran.out()).contains("bytes, matrices in " + dtype);
+        assertThat(ran.out().contains("of them in q8_0, because")).as(ran.out())
+                .isEqualTo(dtype.equals("q4_K") || dtype.equals("q6_K"));
     }
 
     @ParameterizedTest
@@ -164,5 +166,18 @@ class ConvertCommandTest {
         assertThat(absent.status()).isEqualTo(2);
         assertThat(absent.err()).contains("none.pth").hasLineCount(1);
         assertThat(folder).isEmptyDirectory();
+        Ran tall = tern("convert", in.toString(), folder.resolve("x").toString(), "--tokenizer", "world");
+        assertThat(tall.status()).isEqualTo(2);
+        assertThat(tall.err()).contains("has 65530 symbols, but the model's vocabulary is 256").hasLineCount(1);
+        Path other = Files.writeString(folder.resolve("notes.safetensors"), "mine");
+        Ran lost = tern("convert", in.toString(), other.toString());
+        assertThat(lost.status()).isEqualTo(2);
+        assertThat(lost.err()).contains("there is something else already").hasLineCount(1);
+        assertThat(other).hasContent("mine");
+        Path own = folder.resolve("own.safetensors");
+        convert(in, own, "f32");
+        Ran itself = tern("convert", own.toString(), own.toString(), "--dtype", "bf16");
+        assertThat(itself.status()).isEqualTo(2);
+        assertThat(itself.err()).contains("is the model itself").hasLineCount(1);
     }
 }

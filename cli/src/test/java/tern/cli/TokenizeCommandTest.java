@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -107,6 +108,19 @@ class TokenizeCommandTest {
                 "     105  i", "     109  m", "     101  e", "     115  s");
         assertThat(tern("generate", model, "--prompt", "It", "--tokens", "20", "--threads", "1")).as(err::toString)
                 .isZero();
+        int[] writes = {0};
+        PrintStream gone = new PrintStream(new OutputStream() {
+            @Override
+            public void write(int b) throws IOException {
+                writes[0]++;
+                throw new IOException("Broken pipe");
+            }
+        });
+        assertThat(
+                Tern.run(gone, new PrintStream(err), "generate", model, "--prompt", "It", "--tokens", "500", "--stream",
+                        "--threads", "1"))
+                .isEqualTo(2);
+        assertThat(writes[0]).as("nothing more is made when nobody reads").isLessThan(20);
         assertThat(tern("eval", model, "--data", text.toString(), "--json", "--threads", "1")).as(err::toString)
                 .isZero();
         JsonNode found = new JsonMapper().readTree(out.toString(StandardCharsets.UTF_8));

@@ -21,8 +21,9 @@ record UnknownTokenizer(int vocabulary) implements Tokenizer {
 
     @Override
     public int[] encode(byte[] bytes) {
-        throw new IllegalArgumentException("the model's files do not say how text becomes symbols; give a tokenizer"
-                + " (--tokenizer bytes, world or a tokenizer.json), or identifiers in place of text (--ids)");
+        throw new IllegalArgumentException("the model's files do not say how text becomes symbols; put the"
+                + " model's tokenizer.json beside it, or write a model that says so: tern convert MODEL OUT --tokenizer"
+                + " bytes, world or a file (tern logits reads symbols instead: --ids)");
     }
 
     @Override

@@ -106,13 +106,15 @@ public final class TrainingRun {
         Parameters shapes = declared.parameters();
         MemoryNeed least = MemoryNeed.without(shapes.count(parameter -> true), shapes.count());
         least.requireAtMost(available);
-        prepareFolder();
+        checkFolder();
         try (Memory memory = new Memory()) {
             Stack model = new Stack(plan.architecture(),
                     Parameters.Source.initialised(plan.training().seed(), DType.F32, memory));
             try (Trainer trainer = new Trainer(model, plan.training(), kernels, team)) {
                 MemoryNeed need = least.withStep(trainer.estimateStep());
                 need.requireAtMost(available);
+                // Not before: what is refused leaves nothing that would stand in the way of the next attempt.
+                Files.createDirectories(last());
                 Progress from = plan.resume() ? load(trainer, windows) : Progress.beginning(windows.save());
                 RunDescription.of(plan).write(plan.folder());
                 try (MetricsLog metrics = new MetricsLog(plan.folder().resolve("metrics.jsonl"), from.step())) {
@@ -146,7 +148,7 @@ public final class TrainingRun {
                 : Optional.of(new Validation(tokens, plan.training().time(), plan.training().validationWindows()));
     }
 
-    private void prepareFolder() throws IOException {
+    private void checkFolder() throws IOException {
         Path folder = plan.folder();
         if (Files.exists(folder) && !Files.isDirectory(folder)) {
             throw new IOException(folder + ": is a file, expected a folder to save the model in");
@@ -170,7 +172,6 @@ public final class TrainingRun {
                 }
             }
         }
-        Files.createDirectories(last());
     }
 
     private Path last() {

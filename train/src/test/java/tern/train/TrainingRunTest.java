@@ -249,7 +249,11 @@ class TrainingRunTest {
         session.memory = 100L << 20;
         assertThatThrownBy(() -> session.run(folder)).isInstanceOf(IllegalArgumentException.class)
                 .hasMessageMatching("training needs more than 3\\d\\d MiB of memory .* 101 MiB are available; .*");
+        session.memory = 321L << 20;
+        assertThatThrownBy(() -> session.run(folder)).isInstanceOf(IllegalArgumentException.class)
+                .hasMessageMatching("training needs 3\\d\\d MiB of memory .* 322 MiB are available; .*");
         assertThat(session.events).isEmpty();
+        assertThat(folder.resolve("last")).as("nothing stands in the way of the next attempt").doesNotExist();
     }
 
     /** Sixteen bytes a parameter, before any of them is made. */

@@ -13,6 +13,7 @@ import tern.checkpoint.Metadatum.Precision;
 import tern.checkpoint.Metadatum.Width;
 import tern.checkpoint.gguf.GgufWriter;
 import tern.checkpoint.gguf.GgufWriter.Entry;
+import tern.mixers.MixerCatalog;
 import tern.mixers.rwkv.Rwkv6Config;
 import tern.mixers.rwkv.Rwkv7Config;
 import tern.mixers.rwkv.RwkvChannelMixConfig;
@@ -54,7 +55,7 @@ public final class LlamaFile {
                 || !(branches.getFirst() instanceof Rwkv6Config || branches.getFirst() instanceof Rwkv7Config)) {
             throw new IllegalArgumentException(
                     "GGUF as llama.cpp reads it is known here for RWKV-6, RWKV-7, Mamba and Mamba-2; this model"
-                            + " begins with " + branches.getFirst()
+                            + " begins with " + MixerCatalog.kind(branches.getFirst())
                             + "; choose a folder or a name that ends in .safetensors");
         }
         this.time = branches.getFirst();
@@ -73,13 +74,15 @@ public final class LlamaFile {
     /**
      * Writes a model, atomically.
      *
-     * @param matrices how large matrices are stored; those whose rows are not whole blocks of it, and small ones, in F32
+     * @param matrices how large matrices are stored; those whose rows are not whole blocks of it in Q8_0 or F32, small ones in
+     *            F32
      * @param name of the model, for people
      * @param tokenizer metadata of its tokenizer
+     * @return number of matrices in Q8_0 because their rows are not whole blocks of the type asked for
      * @throws IllegalArgumentException if llama.cpp has no names for this model; says which it has
      * @throws IOException if writing fails; a file that was there before is then unchanged
      */
-    public static void write(Path path, SequenceModel model, DType matrices, String name,
+    public static long write(Path path, SequenceModel model, DType matrices, String name,
             Map<String, Metadatum> tokenizer) throws IOException {
         try (Memory memory = new Memory()) {
             if (LlamaMamba.is(model.config())) {
@@ -87,14 +90,19 @@ public final class LlamaFile {
                 mamba.check();
                 Map<String, Metadatum> metadata = mamba.metadata(name);
                 metadata.putAll(tokenizer.isEmpty() ? NO_TOKENIZER : tokenizer);
-                GgufWriter.write(path, metadata, mamba.entries(matrices, memory));
-                return;
+                return write(path, metadata, mamba.entries(matrices, memory), matrices);
             }
             LlamaFile file = new LlamaFile(model);
             Map<String, Metadatum> metadata = file.metadata(name);
             metadata.putAll(tokenizer);
-            GgufWriter.write(path, metadata, file.entries(matrices, memory));
+            return write(path, metadata, file.entries(matrices, memory), matrices);
         }
+    }
+
+    private static long write(Path path, Map<String, Metadatum> metadata, List<Entry> entries, DType matrices)
+            throws IOException {
+        GgufWriter.write(path, metadata, entries);
+        return matrices == DType.Q8_0 ? 0 : entries.stream().filter(entry -> entry.dtype() == DType.Q8_0).count();
     }
 
     private Map<String, Metadatum> metadata(String name) {

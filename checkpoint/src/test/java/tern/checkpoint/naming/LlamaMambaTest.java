@@ -1,10 +1,13 @@
 package tern.checkpoint.naming;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.within;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.Map;
@@ -15,6 +18,8 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
+import tern.checkpoint.Checkpoint;
+import tern.checkpoint.MalformedFileException;
 import tern.checkpoint.StorageType;
 import tern.checkpoint.TensorFile;
 import tern.mixers.mamba.Mamba2Config;
@@ -55,6 +60,23 @@ class LlamaMambaTest {
 
     private static Mamba2Config two(int groups, boolean normInGroups) {
         return new Mamba2Config(8, 8, 16, groups, 4, normInGroups, false, 1e-5, 0, Double.MAX_VALUE, true, false);
+    }
+
+    @Test
+    void metadataOfNoPossibleModelIsRefusedByTheNameOfItsFile() throws IOException {
+        Path path = folder.resolve("damaged.gguf");
+        try (Memory memory = new Memory()) {
+            LlamaFile.write(path, random(stack(MambaConfig.of(WIDTH), true), memory), DType.F32, "damaged", Map.of());
+        }
+        byte[] file = Files.readAllBytes(path);
+        String key = "layer_norm_rms_epsilon";
+        int at = new String(file, StandardCharsets.ISO_8859_1).indexOf(key) + key.length();
+        // Behind four bytes of type the number follows, whose last byte holds the sign.
+        file[at + 7] ^= (byte) 0x80;
+        Files.write(path, file);
+        assertThatExceptionOfType(MalformedFileException.class).isThrownBy(() -> Checkpoint.open(path))
+                .withMessageStartingWith(path + ": describes no possible model: ")
+                .withMessageContaining("epsilon is -");
     }
 
     @ParameterizedTest
