@@ -251,9 +251,14 @@ public final class Comparison {
         try {
             return Optional.of(JSON.readValue(Files.readString(file), RunRecord.class));
         } catch (JacksonException damaged) {
-            throw new IOException(file + ": is not the result of a run (" + damaged.getOriginalMessage()
+            throw new IOException(file + ": is not the result of a run (" + where(damaged)
                     + "); remove it to run again", damaged);
         }
+    }
+
+    /** What Jackson says, without what it says of itself. */
+    private static String where(JacksonException damaged) {
+        return String.valueOf(damaged.getOriginalMessage()).replaceFirst(" ?\\(start marker at .*", "");
     }
 
     private RunRecord one(String preset, long seed, Sink sink, BooleanSupplier stop)
