@@ -6,6 +6,7 @@ import java.lang.System.Logger.Level;
 import java.nio.charset.StandardCharsets;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 import java.util.regex.Pattern;
@@ -69,6 +70,12 @@ public final class Router extends Handler.Abstract {
         } catch (ApiError error) {
             tell(exchange, error, callback);
         } catch (IOException gone) {
+            if (gone.getCause() instanceof TimeoutException) {
+                exchange.set("Connection", "close");
+                tell(exchange, ApiError.of(408, "timeout",
+                        "the body did not arrive in time; send it without long pauses"), callback);
+                return true;
+            }
             LOG.log(Level.DEBUG, "a client went away: " + gone.getMessage());
             callback.failed(gone);
         } catch (InterruptedException interrupted) {

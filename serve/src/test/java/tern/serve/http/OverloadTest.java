@@ -112,6 +112,22 @@ class OverloadTest {
     }
 
     @Test
+    void aBodyThatDoesNotComeIsSaidSo() throws Exception {
+        Limits usual = Limits.USUAL;
+        TernServer.Options hasty = TernServer.Options.local(0).withLimits(
+                new Limits(usual.bodyBytes(), usual.stateBytes(), usual.headerBytes(), usual.time(),
+                        java.time.Duration.ofMillis(300), usual.choices(), usual.defaultTokens(), usual.embeddings()));
+        try (TernServer server = TernServer.start(hasty, Map.of("rwkv", tiny.preset("rwkv7-nano")));
+                Socket socket = new Socket("127.0.0.1", server.port())) {
+            socket.getOutputStream().write(("POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
+                    + "application/json\r\nContent-Length: 500\r\n\r\n{").getBytes(StandardCharsets.US_ASCII));
+            socket.setSoTimeout(60_000);
+            assertThat(new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8))
+                    .startsWith("HTTP/1.1 408").contains("did not arrive in time");
+        }
+    }
+
+    @Test
     void closingLetsWhatIsUnderWayFinish() throws Exception {
         TernServer server = TernServer.start(TernServer.Options.local(0), Map.of("rwkv", tiny.preset("rwkv7-nano")));
         try (Client client = new Client(server.port())) {

@@ -167,8 +167,9 @@ class PageTest {
         assertThat(browser.value("document.querySelector('textarea').value").stringValue()).as("is not lost")
                 .isEqualTo("x");
         // A refusal by the server: nothing is shown that it has not read, and the text may be sent again.
-        browser.value("document.getElementById('temperature').value = 1; document.getElementById('max_tokens').max = 1e9;"
-                + " document.getElementById('max_tokens').value = 16000000");
+        browser.value(
+                "document.getElementById('temperature').value = 1; document.getElementById('max_tokens').max = 1e9;"
+                        + " document.getElementById('max_tokens').value = 16000000");
         say(0, "y");
         browser.until("document.getElementById('notice').textContent.includes('this server takes')");
         assertThat(browser.value("document.querySelector('textarea').value").stringValue()).isEqualTo("xy");
@@ -184,7 +185,9 @@ class PageTest {
         browser.look(390, 800, true);
         browser.value("document.querySelector('.settings').open = true");
         browser.picture(PICTURES.resolve("phone-settings-dark.png"));
-        assertThat(browser.value("document.documentElement.scrollWidth <= innerWidth && document.querySelector('.settings > div')"
-                + ".getBoundingClientRect().right <= innerWidth").booleanValue()).as("settings fit a phone").isTrue();
+        assertThat(browser
+                .value("document.documentElement.scrollWidth <= innerWidth && document.querySelector('.settings > div')"
+                        + ".getBoundingClientRect().right <= innerWidth")
+                .booleanValue()).as("settings fit a phone").isTrue();
     }
 }
