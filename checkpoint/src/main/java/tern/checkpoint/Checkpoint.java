@@ -432,15 +432,18 @@ public final class Checkpoint implements AutoCloseable {
      * Looks at every byte: whether the parameters are those that were saved, and whether all are finite numbers.
      *
      * @return one entry a tensor, in the order of the file
-     * @throws MalformedFileException if the fingerprint is another than was stored; names both
+     * @throws MalformedFileException if the fingerprint is another than was stored; names both, and what is not finite
      */
     public List<TensorHealth> verify() throws MalformedFileException {
+        List<TensorHealth> all = TensorHealth.of(file);
         String found = computeFingerprint();
         if (!found.equals(fingerprint())) {
+            List<TensorHealth> unsound = all.stream().filter(health -> !health.sound()).toList();
             throw new MalformedFileException(file.path() + ": the parameters have fingerprint " + found + ", but "
-                    + Quoted.name(fingerprint()) + " was stored with them; the file is damaged or was edited");
+                    + Quoted.name(fingerprint()) + " was stored with them; the file is damaged or was edited"
+                    + (unsound.isEmpty() ? "" : "; " + TensorHealth.complaint(unsound)));
         }
-        return TensorHealth.of(file);
+        return all;
     }
 
     @Override

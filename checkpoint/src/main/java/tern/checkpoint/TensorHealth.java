@@ -25,6 +25,18 @@ public record TensorHealth(String name, long elements, long nans, long infinitie
     }
 
     /**
+     * What is to be said of tensors that are not {@link #sound}: how many there are, and of the first what it holds.
+     *
+     * @param unsound at least one
+     */
+    public static String complaint(List<TensorHealth> unsound) {
+        TensorHealth first = unsound.getFirst();
+        return (unsound.size() == 1 ? "1 tensor holds" : unsound.size() + " tensors hold")
+                + " values that are not finite, the first is " + first.name + " with " + first.nans + " NaN and "
+                + first.infinities + " infinite of " + first.elements;
+    }
+
+    /**
      * Looks at every tensor of a file, one element at a time.
      *
      * @return one entry a tensor, in the order of the file

@@ -198,6 +198,21 @@ class CheckpointTest {
     }
 
     @Test
+    void verifyNamesWhatIsNotANumberInAnEditedFileToo() throws IOException {
+        Path file = folder.resolve("m.safetensors");
+        Checkpoint.save(file, fresh(SMALL, 1), BYTES, Map.of());
+        try (RandomAccessFile raw = new RandomAccessFile(file.toFile(), "rw")) {
+            raw.seek(raw.length() - 4);
+            raw.write(new byte[] {0, 0, (byte) 0xc0, 0x7f});
+        }
+        try (Checkpoint opened = Checkpoint.open(file)) {
+            assertThatThrownBy(opened::verify).isInstanceOf(MalformedFileException.class).message()
+                    .contains("damaged or was edited; 1 tensor holds values that are not finite, the first is ")
+                    .contains(" with 1 NaN and 0 infinite of ");
+        }
+    }
+
+    @Test
     void verifyFindsWhatIsNotANumber() throws IOException {
         Stack sick = fresh(SMALL, 1);
         sick.parameters().find("norm.gain").orElseThrow().tensor().set(3, Double.NaN);

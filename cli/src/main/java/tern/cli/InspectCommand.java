@@ -106,11 +106,7 @@ final class InspectCommand implements Callable<Integer> {
 
     private void complainOf(List<TensorHealth> unsound, String advice) {
         if (!unsound.isEmpty()) {
-            throw new UserError(
-                    path + ": " + unsound.size() + " tensors hold values that are not finite, the first is "
-                            + unsound.getFirst().name() + " with " + unsound.getFirst().nans() + " NaN and "
-                            + unsound.getFirst().infinities() + " infinite of " + unsound.getFirst().elements()
-                            + "; " + advice);
+            throw new UserError(path + ": " + TensorHealth.complaint(unsound) + "; " + advice);
         }
     }
 
