@@ -139,8 +139,8 @@ final class ReadAhead {
             long to = Math.min(end, at + PIECE);
             try {
                 ignoredSum += read(coming.weights[part], at, to);
-            } catch (IllegalStateException released) {
-                // These weights are no longer there, and whoever comes next reads others.
+            } catch (IllegalStateException | InternalError gone) {
+                // These weights were released, or their mapped file was cut off: a region that reads them will say so.
                 left = 0;
                 return false;
             }
