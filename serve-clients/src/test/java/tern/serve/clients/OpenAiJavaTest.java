@@ -108,7 +108,8 @@ class OpenAiJavaTest {
         assertThat(client.models().list().data()).singleElement().satisfies(
                 model -> assertThat(model.id()).isEqualTo("tiny"));
         assertThatThrownBy(() -> client.completions().create(completion(3).model("other").build()))
-                .isInstanceOf(NotFoundException.class).hasMessageContaining("there is no model \"other\"; this server has tiny");
+                .isInstanceOf(NotFoundException.class)
+                .hasMessageContaining("there is no model \"other\"; this server has tiny");
         assertThatThrownBy(() -> client.completions().create(completion(3).temperature(9.0).build()))
                 .isInstanceOf(BadRequestException.class).hasMessageContaining("temperature");
         OpenAIClient stranger = client("wrong");
