@@ -173,6 +173,10 @@ public final class VectorAffineScan implements AffineScan {
                 // Blocks outermost, so that rows are read in whole stretches.
                 for (int end = time; end > 0; end -= BLOCK) {
                     Place place = Place.of(decay, y, b, from);
+                    if (turn.dim(2) == 0 && place.factorStride > 0 && to - from == WIDE) {
+                        backFour(given, place, Math.max(0, end - BLOCK), end);
+                        continue;
+                    }
                     for (int channel = from; channel < to; channel += LENGTH) {
                         backward(given, turn.dim(2) > 0, place, Math.max(0, end - BLOCK), end,
                                 first(decay.dim(2) - channel), sums, totals, 16L * (channel - from));
@@ -254,6 +258,44 @@ public final class VectorAffineScan implements AffineScan {
             carried = found.mul(fromMemorySegment(SPECIES, in.decay, factor, ORDER, mask));
         }
         carried.intoMemorySegment(in.dState, place.stateAt, ORDER, mask);
+    }
+
+    // Four neighbours, so that memory gives whole stretches.
+    private static void backFour(Given in, Place place, int from, int to) {
+        FloatVector c0 = fromMemorySegment(SPECIES, in.dState, place.stateAt, ORDER);
+        FloatVector c1 = fromMemorySegment(SPECIES, in.dState, place.stateAt + BYTES, ORDER);
+        FloatVector c2 = fromMemorySegment(SPECIES, in.dState, place.stateAt + 2L * BYTES, ORDER);
+        FloatVector c3 = fromMemorySegment(SPECIES, in.dState, place.stateAt + 3L * BYTES, ORDER);
+        MemorySegment dy = in.dy;
+        MemorySegment decay = in.decay;
+        for (int t = to - 1; t >= from; t--) {
+            long at = place.at + t * place.stride;
+            long factor = place.factorAt + t * place.factorStride;
+            MemorySegment earlier = t > 0 ? in.y : in.state;
+            long earlierAt = t > 0 ? at - place.stride : place.stateAt;
+            c0 = c0.add(fromMemorySegment(SPECIES, dy, at, ORDER));
+            c1 = c1.add(fromMemorySegment(SPECIES, dy, at + BYTES, ORDER));
+            c2 = c2.add(fromMemorySegment(SPECIES, dy, at + 2L * BYTES, ORDER));
+            c3 = c3.add(fromMemorySegment(SPECIES, dy, at + 3L * BYTES, ORDER));
+            give(in, c0, at, factor, earlier, earlierAt);
+            give(in, c1, at + BYTES, factor + BYTES, earlier, earlierAt + BYTES);
+            give(in, c2, at + 2L * BYTES, factor + 2L * BYTES, earlier, earlierAt + 2L * BYTES);
+            give(in, c3, at + 3L * BYTES, factor + 3L * BYTES, earlier, earlierAt + 3L * BYTES);
+            c0 = c0.mul(fromMemorySegment(SPECIES, decay, factor, ORDER));
+            c1 = c1.mul(fromMemorySegment(SPECIES, decay, factor + BYTES, ORDER));
+            c2 = c2.mul(fromMemorySegment(SPECIES, decay, factor + 2L * BYTES, ORDER));
+            c3 = c3.mul(fromMemorySegment(SPECIES, decay, factor + 3L * BYTES, ORDER));
+        }
+        c0.intoMemorySegment(in.dState, place.stateAt, ORDER);
+        c1.intoMemorySegment(in.dState, place.stateAt + BYTES, ORDER);
+        c2.intoMemorySegment(in.dState, place.stateAt + 2L * BYTES, ORDER);
+        c3.intoMemorySegment(in.dState, place.stateAt + 3L * BYTES, ORDER);
+    }
+
+    private static void give(Given in, FloatVector found, long at, long factor, MemorySegment earlier, long earlierAt) {
+        found.intoMemorySegment(in.dx, at, ORDER);
+        found.fma(fromMemorySegment(SPECIES, earlier, earlierAt, ORDER),
+                fromMemorySegment(SPECIES, in.dDecay, factor, ORDER)).intoMemorySegment(in.dDecay, factor, ORDER);
     }
 
     private static void turningBackShared(Given in, Place place, int from, int to, VectorMask<Float> mask,
