@@ -117,7 +117,7 @@ public final class Checkpoint implements AutoCloseable {
             Map<String, Tensor> tensors = model.parameters().tensors();
             Stack stored = new Stack(model.config(), (name, shape, role, initialiser) -> {
                 Tensor tensor = Objects.requireNonNull(tensors.get(name), name);
-                DType type = role == Role.MATRIX ? matrices : DType.F32;
+                DType type = role == Role.MATRIX && isMap(shape) ? matrices : DType.F32;
                 return tensor.dtype() == type ? tensor : converted.allocate(type, shape).copyFrom(tensor);
             });
             save(path, stored, tokenizer, open.notes());
@@ -312,7 +312,13 @@ public final class Checkpoint implements AutoCloseable {
 
     /** Matrices keep the types that operations read as they are. */
     private static boolean isKept(Declared parameter, DType dtype) {
-        return isMatrix(parameter) && (dtype == DType.BF16 || dtype == DType.F16 || dtype.isBlocked());
+        return isMatrix(parameter) && isMap(parameter.shape())
+                && (dtype == DType.BF16 || dtype == DType.F16 || dtype.isBlocked());
+    }
+
+    /** Filters of convolutions in groups are [taps, outputs, inputs]; no operation reads them in another type than it computes in. */
+    private static boolean isMap(Shape shape) {
+        return shape.rank() == 2;
     }
 
     private static boolean isMatrix(Declared parameter) {

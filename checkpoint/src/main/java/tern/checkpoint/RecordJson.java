@@ -14,6 +14,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Collectors;
 
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
@@ -161,9 +162,20 @@ public final class RecordJson {
         }
         JsonNode next = object.get(key);
         if (next == null) {
-            throw new IllegalArgumentException(where + ": " + key + " is absent; set it as a whole");
+            throw new IllegalArgumentException(where + ": " + key + " is absent; set it as a whole"
+                    + example(inner).map(whole -> ", " + key + "=" + whole).orElse(""));
         }
         return set(inner, next, rest, value, where, false);
+    }
+
+    /** How an absent record is written, with dots for its values. */
+    private static Optional<String> example(Type type) {
+        Class<?> raw = rawType(type);
+        if (raw == Optional.class) {
+            return example(((ParameterizedType) type).getActualTypeArguments()[0]);
+        }
+        return raw.isRecord() ? Optional.of(names(raw).stream().map(name -> "\"" + name + "\":…")
+                .collect(Collectors.joining(",", "{", "}"))) : Optional.empty();
     }
 
     private static int setInList(Type element, ArrayNode list, String key, List<String> rest, String value,

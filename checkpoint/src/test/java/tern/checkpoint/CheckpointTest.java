@@ -25,6 +25,7 @@ import tern.kernels.KernelSet;
 import tern.kernels.ThreadTeam;
 import tern.mixers.attention.AttentionConfig;
 import tern.mixers.channel.GatedMlpConfig;
+import tern.mixers.tcn.TcnBlockConfig;
 import tern.model.HeadConfig;
 import tern.model.ModelState;
 import tern.model.Parameters;
@@ -152,6 +153,33 @@ class CheckpointTest {
             assertThat(gain.toFloats()).isEqualTo(halves.getOrDefault("norm.gain", gain).toFloats());
             assertThat(opened.fingerprint()).hasSize(64).isNotEqualTo(Fingerprint.of(model));
             assertThat(opened.verify()).allMatch(TensorHealth::sound);
+        }
+    }
+
+    /** Filters between channels are read as they compute: they stay in F32, and are widened where a file has them in half. */
+    @Test
+    void filtersBetweenChannelsAreComputedInF32() throws IOException {
+        StackConfig config = new StackConfig(256, 8, 16, SMALL.norm(), 1e-5, true, List.of(TcnBlockConfig.of(3, 1)));
+        Stack model = fresh(config, 5);
+        Checkpoint.save(folder.resolve("f32"), model, BYTES, Map.of());
+        try (Checkpoint opened = Checkpoint.open(folder.resolve("f32"))) {
+            Checkpoint.convert(folder.resolve("bf16"), opened, opened.model(), DType.BF16, BYTES);
+        }
+        Map<String, Tensor> halves = new LinkedHashMap<>();
+        model.parameters().tensors().forEach(
+                (name, tensor) -> halves.put(name, memory.allocate(DType.BF16, tensor.shape()).copyFrom(tensor)));
+        Files.createDirectories(folder.resolve("half"));
+        Safetensors.write(folder.resolve("half/model.safetensors"), halves, Map.of());
+        AtomicFiles.write(folder.resolve("half/config.json"),
+                RecordJson.write(ModelDescription.of(config, BYTES, Map.of())));
+        for (String name : List.of("bf16", "half")) {
+            try (Checkpoint opened = Checkpoint.open(folder.resolve(name))) {
+                Map<String, Tensor> tensors = opened.model().parameters().tensors();
+                assertThat(tensors.get("embedding.table")).as(name).extracting(Tensor::dtype).isEqualTo(DType.BF16);
+                assertThat(tensors.get("branches.0.mixer.first.weight")).as(name).extracting(Tensor::dtype)
+                        .isEqualTo(DType.F32);
+                assertThat(hidden(opened.model())).as(name).isNotEqualTo(hidden(model));
+            }
         }
     }
 

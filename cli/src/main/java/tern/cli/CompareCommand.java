@@ -42,7 +42,7 @@ final class CompareCommand implements Callable<Integer> {
     @Option(names = "--task", paramLabel = "NAME[,NAME…]", split = ",", description = "The task; tern tasks lists them. Of several, each gets a folder of its own in DIR, which then holds an overview.")
     private List<String> tasks = new ArrayList<>();
 
-    @Option(names = "--presets", paramLabel = "A,B,…", split = ",", description = "Architectures, such as transformer,hyena,rwkv7 (two layers of 64 channels) or with a size, such as hyena-nano. All get as many parameters as the first, by the width of their channel mixing.")
+    @Option(names = "--presets", paramLabel = "A,B,…", split = ",", description = "Architectures, such as transformer,hyena,rwkv7 (two layers of 64 channels) or with a size, such as hyena-nano. All get as many parameters as the first, by the width of their channel mixing. PRESET@LABEL gives one a label, for settings of its own.")
     private List<String> presets = new ArrayList<>();
 
     @Option(names = "--seeds", defaultValue = "3", description = "Runs of each (${DEFAULT-VALUE}).")
@@ -60,7 +60,7 @@ final class CompareCommand implements Callable<Integer> {
     @Option(names = "--overview", description = "Train nothing: write the overview of all comparisons in DIR's folders, whatever their architectures and budgets.")
     private boolean overview;
 
-    @Option(names = "--set", paramLabel = "KEY=VALUE", arity = "1..*", description = "Change the task (task.length=64 …), all architectures (width=96 …) or the training (learningRate=1e-3, batch=32 …).")
+    @Option(names = "--set", paramLabel = "KEY=VALUE", arity = "1..*", description = "Change the task (task.length=64 …), all architectures (width=96 …) or the training (learningRate=1e-3, batch=32 …); @LABEL.KEY=VALUE changes the architectures of that label alone.")
     private List<String> settings = new ArrayList<>();
 
     @Option(names = "--data", paramLabel = "DIR", description = "Folder with the data sets of tasks that read files (../shared/data beside Tern).")

@@ -69,7 +69,7 @@ final class ConvertCommand implements Callable<Integer> {
         if (type.isBlocked() && !llama) {
             throw new UserError("--dtype " + dtype + " needs a file that ends in .gguf; safetensors has no blocks");
         }
-        long wider = 0;
+        LlamaFile.Otherwise otherwise = new LlamaFile.Otherwise(0, 0);
         try (Checkpoint checkpoint = Checkpoint.open(in)) {
             requireFree();
             Tokenizer read = tokenizer.isPresent() ? Tokenizer.open(tokenizer.get())
@@ -81,7 +81,7 @@ final class ConvertCommand implements Callable<Integer> {
             }
             Stack model = model(checkpoint);
             if (llama) {
-                wider = LlamaFile.write(out, model, type, in.getFileName().toString(),
+                otherwise = LlamaFile.write(out, model, type, in.getFileName().toString(),
                         metadata(read, checkpoint.config().vocabulary()));
             } else {
                 ModelFiles.write(out, read.files());
@@ -89,10 +89,15 @@ final class ConvertCommand implements Callable<Integer> {
             }
         }
         Path file = Files.isDirectory(out) ? out.resolve("model.safetensors") : out;
-        tern.out().printf("%s: %,d bytes, matrices in %s%s%n", file, Files.size(file), dtype, wider == 0 ? ""
-                : "; %d of them in q8_0, because their rows are no multiple of %d".formatted(wider,
-                        type.blockLength()));
+        tern.out().printf("%s: %,d bytes, matrices in %s%s%n", file, Files.size(file), dtype,
+                counted(otherwise.eights(), "q8_0", type) + counted(otherwise.floats(), "f32", type));
         return Outcome.OK;
+    }
+
+    private static String counted(int matrices, String stored, DType type) {
+        return matrices == 0 ? "" : "; %d of them in %s, because their rows are no multiple of %d".formatted(matrices,
+                stored, stored.equals("f32") ? Math.min(type.blockLength(), DType.Q8_0.blockLength())
+                        : type.blockLength());
     }
 
     /** Refuses to write where something else would be lost. */

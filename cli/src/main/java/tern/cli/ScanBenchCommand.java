@@ -11,9 +11,9 @@ import tern.cli.bench.ScanBench;
 import tern.cli.bench.ScanMeasured;
 
 /** {@code tern bench scan}: scans over channels and Titans' memory against the plain bodies, memory and exponentials. */
-@Command(name = "scan", description = "Time of the affine scan, of Mamba's selective scan and of Titans' memory, in chunks and by steps, beside the machine's memory and exponentials.", mixinStandardHelpOptions = true, sortOptions = false)
+@Command(name = "scan", description = "Time of the affine scan, of Mamba's selective scan and of Titans' memory, in chunks and by steps, and of ParaRNN's cells, by steps and by Newton's method with its iterations, beside the machine's memory and exponentials.", mixinStandardHelpOptions = true, sortOptions = false)
 final class ScanBenchCommand implements Callable<Integer> {
-    @Option(names = "--only", defaultValue = "", description = "Measure scans whose name contains this text: affine, selective, memory, memory-steps.")
+    @Option(names = "--only", defaultValue = "", description = "Measure scans whose name contains this text: affine, selective, memory, memory-steps, para-gru, para-gru-newton, para-lstm, para-lstm-newton.")
     private String only;
 
     @Option(names = "--times", split = ",", defaultValue = "512,4096", description = "Positions (${DEFAULT-VALUE}).")

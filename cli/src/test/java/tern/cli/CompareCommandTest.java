@@ -95,6 +95,39 @@ class CompareCommandTest {
         assertThat(said()).contains("holds another comparison").contains("choose another folder");
     }
 
+    /** Two pieces of text are read by one model; a classifier reads both. */
+    @Test
+    void piecesAreComparedByOneModel() throws IOException {
+        StringBuilder dump = new StringBuilder();
+        for (int i = 0; i < 20; i++) {
+            dump.append("<text>").append(String.valueOf((char) ('a' + i)).repeat(32)).append("</text>");
+        }
+        Files.writeString(folder.resolve("a.xml"), dump);
+        assertThat(tern("compare", "--task", "retrieval", "--presets", "mega-bidirectional,hyena", "--seeds", "1",
+                "--steps", "1", "--threads", "1", "--data", folder.toString(), "--out",
+                folder.resolve("r").toString(), "--set", "task.file=a.xml", "task.length=8", "width=16", "batch=4",
+                "branches.*.keyWidth=4", "branches.*.valueWidth=8", "branches.*.chunk=8")).as(err::toString).isZero();
+        assertThat(out.toString(StandardCharsets.UTF_8)).contains("up to 8 positions").contains("| *words in both* |");
+        JsonNode run = JSON.readTree(Files.readAllLines(folder.resolve("r/results.jsonl")).getFirst());
+        assertThat(run.path("positions").asLong()).as("both pieces of four pairs").isEqualTo(4 * 2 * 8);
+        assertThat(run.path("tests").path(0).path("scores").path("scored").asLong()).isEqualTo(1000);
+    }
+
+    /** The same architecture twice, one of them with settings of its own: both stand in one table and one plot by length. */
+    @Test
+    void aLabelGivesSettingsOfItsOwn() throws IOException {
+        String forgetting = "@window.branches.*.forgetting={\"retention\":1,\"insertion\":0.5,\"window\":4}";
+        assertThat(tern("compare", "--task", "parity", "--presets", "mamba2,mamba2@window", "--seeds", "1", "--steps",
+                "1", "--threads", "1", "--out", folder.resolve("l").toString(), "--set", "task.length=12", "batch=4",
+                "@window.learningRate=1e-3", forgetting)).as(err::toString).isZero();
+        assertThat(out.toString(StandardCharsets.UTF_8)).contains("| mamba2 |").contains("| mamba2@window |");
+        List<String> lines = Files.readAllLines(folder.resolve("l/results.jsonl"));
+        assertThat(lines).hasSize(2);
+        assertThat(JSON.readTree(lines.get(1)).path("stateFloats").asLong()).as("a second state and a window of inputs")
+                .isGreaterThan(2 * JSON.readTree(lines.getFirst()).path("stateFloats").asLong());
+        assertThat(Files.readString(folder.resolve("l/report.html"))).contains("\"name\":\"mamba2@window\"");
+    }
+
     /** Several tasks leave a folder each and an overview; each may be gone on with for more seeds. */
     @Test
     void severalTasksLeaveAnOverview() throws IOException {
@@ -166,6 +199,10 @@ class CompareCommandTest {
         "compare --task mqar --presets mega --out x --set branches.*.chunk=0 branches.*.bias=simple | tests sequences of 64 positions, but mega can read 32 at most",
         "compare --task mqar --presets mega --out x --set branches.*.dropout=1 | the rate is 1.0, expected 0 (nothing is left out) or more, and less than 1",
         "compare --task mqar --presets mega --out x --set branches.*.norm=batch | the norm is batch, which reads ahead in training",
+        "compare --task mqar --presets mamba2 --out x --set branches.*.forgetting.window=3 | forgetting is absent; set it as a whole, forgetting={\"retention\":…,\"insertion\":…,\"window\":…}",
+        "compare --task mqar --presets mamba2@a/b --out x | the label is \"a/b\", expected letters, digits and dashes",
+        "compare --task mqar --presets mamba2@a --out x --set @b.width=32 | no architecture has the label b; give one as --presets PRESET@b",
+        "compare --task mqar --presets mamba2@a --out x --set @a | there is no key after the label",
         "tasks parrity | did you mean \"parity\"?"})
     void mistakesAreOneLine(String command, String message) {
         assertThat(tern(command.strip().replace("--out x", "--out " + folder.resolve("x")).split(" ")))

@@ -94,6 +94,15 @@ class ConvertCommandTest {
         }
     }
 
+    @Test
+    void whatHasNoBlocksIsCounted() {
+        Path in = shared("hf-tiny/mamba");
+        Ran ran = tern("convert", in.toString(), folder.resolve("m.gguf").toString(), "--dtype", "q8_0");
+        assertThat(ran.status()).as(ran.err()).isZero();
+        assertThat(ran.out()).hasLineCount(1)
+                .endsWith("matrices in q8_0; 3 of them in f32, because their rows are no multiple of 32\n");
+    }
+
     /** A checkpoint with rotary positions has the same tensors as one without: the user says which. */
     @Test
     void whatTheFileDoesNotTellIsSet() throws IOException {

@@ -111,6 +111,7 @@ class TrainCommandTest {
                 Arguments.of(List.of("--preset", "hyena-tinny"),
                         "unknown preset \"hyena-tinny\"; did you mean \"hyena-tiny\"?"),
                 Arguments.of(List.of("--preset", "hyena"), "preset \"hyena\" has no size; known are hyena-micro"),
+                Arguments.of(List.of("--preset", "fnet-nano"), "unknown preset \"fnet-nano\"; known are fnet-micro"),
                 Arguments.of(List.of("--set", "lerningRate=1"), "did you mean \"learningRate\"?"),
                 Arguments.of(List.of("--set", "branches.0.haeds=1"), "did you mean \"heads\"?"),
                 Arguments.of(List.of("--set", "batch=0"), "batch is 0, expected 1 or more sequences"),

@@ -5,6 +5,7 @@ package tern.model;
  *
  * <pre>
  * classification          MEAN, classes, c    pooled over the positions that count; c = 0: one matrix, else GELU between two
+ * one class of two        PAIR, classes, c    the pooled rows of two sequences beside one another
  * regression, every step  NONE, values, 0
  * forecasting             LAST, horizon·channels, 0
  * </pre>
@@ -22,6 +23,11 @@ public record HeadConfig(Pooling pooling, int outputs, int inner, boolean bias) 
         NONE,
         /** The mean over the positions of a sequence that count, so there are B rows. */
         MEAN,
+        /**
+         * The means of two sequences that stand side by side in the batch, one behind the other, so there are B/2 rows of 2D
+         * (Tay et al. 2020, arXiv 2011.04006, section 2.3).
+         */
+        PAIR,
         /** The last position of a sequence that counts, so there are B rows. */
         LAST
     }
@@ -39,6 +45,16 @@ public record HeadConfig(Pooling pooling, int outputs, int inner, boolean bias) 
     /** One of several classes for the whole sequence. */
     public static HeadConfig classification(int classes, int inner) {
         return new HeadConfig(Pooling.MEAN, classes, inner, false);
+    }
+
+    /** One of several classes for two sequences together. */
+    public static HeadConfig pair(int classes, int inner) {
+        return new HeadConfig(Pooling.PAIR, classes, inner, false);
+    }
+
+    /** How many sequences there are to an answer: 2 where they are compared, else 1. */
+    public int sequences() {
+        return pooling == Pooling.PAIR ? 2 : 1;
     }
 
     /** Numbers at every position. */

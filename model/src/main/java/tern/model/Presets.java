@@ -287,9 +287,10 @@ public final class Presets {
     /** Mega's shapes for Long Range Arena as published, in chunks of 128 (arXiv 2209.10655, appendix). */
     private enum LongRange {
         LISTOPS(6, 80, 64, 2000, Weighing.SOFTMAX, Normalisation.LAYER, false, 0.1), TEXT(4, 128, 64, 4096,
-                Weighing.SOFTMAX, Normalisation.SCALE, false, 0.1), IMAGE(8, 160, 96, 1024, Weighing.LAPLACE,
-                        Normalisation.BATCH, true, 0), PATHFINDER(6, 128, 64, 1024, Weighing.LAPLACE,
-                                Normalisation.BATCH, true, 0);
+                Weighing.SOFTMAX, Normalisation.SCALE, false, 0.1), RETRIEVAL(6, 128, 64, 4000,
+                        Weighing.SOFTMAX, Normalisation.SCALE, false, 0.1), IMAGE(8, 160, 96, 1024, Weighing.LAPLACE,
+                                Normalisation.BATCH, true, 0), PATHFINDER(6, 128, 64, 1024, Weighing.LAPLACE,
+                                        Normalisation.BATCH, true, 0);
 
         private final int layers;
         private final int width;
@@ -430,6 +431,13 @@ public final class Presets {
             if (!sized.isEmpty()) {
                 throw new IllegalArgumentException(
                         "preset \"" + name + "\" has no size; known are " + String.join(", ", sized));
+            }
+            int last = Math.max(0, name.lastIndexOf('-'));
+            List<String> others = ALL.keySet().stream().filter(known -> !known.equals(family(known))
+                    && family(known).equals(name.substring(0, last))).toList();
+            if (!others.isEmpty()) {
+                throw new IllegalArgumentException(
+                        "unknown preset \"" + name + "\"; " + NearestName.advice(name, others));
             }
             throw new IllegalArgumentException(
                     "unknown preset \"" + name + "\"; " + NearestName.advice(name, ALL.keySet(), summary()));

@@ -19,12 +19,13 @@ record Readout(HeadConfig config, Optional<Inner> inner, Tensor weight, Optional
     }
 
     static Readout declare(HeadConfig config, int width, ParameterScope scope) {
+        int pooled = config.sequences() * width;
         Optional<Inner> inner = config.inner() == 0 ? Optional.empty()
                 : Optional.of(new Inner(
-                        scope.parameter("inner", Shape.of(config.inner(), width), Role.MATRIX,
-                                Initialiser.fanIn(width)),
+                        scope.parameter("inner", Shape.of(config.inner(), pooled), Role.MATRIX,
+                                Initialiser.fanIn(pooled)),
                         scope.parameter("innerBias", Shape.of(config.inner()), Role.VECTOR, Initialiser.constant(0))));
-        int read = config.inner() == 0 ? width : config.inner();
+        int read = config.inner() == 0 ? pooled : config.inner();
         Tensor weight = scope.parameter("weight", Shape.of(config.outputs(), read), Role.MATRIX,
                 Initialiser.fanIn(read));
         Optional<Tensor> bias = config.bias()
@@ -39,10 +40,19 @@ record Readout(HeadConfig config, Optional<Inner> inner, Tensor weight, Optional
         Tensor pooled = switch (config.pooling()) {
             case NONE -> ops.reshape(hidden, Shape.of(hidden.shape().rows(), hidden.dim(2)));
             case MEAN -> weighted(ops, hidden, lengths, false);
+            case PAIR -> paired(ops, weighted(ops, hidden, lengths, false));
             case LAST -> lengths.length == 0 ? last(ops, hidden) : weighted(ops, hidden, lengths, true);
         };
         return inner.isEmpty() ? pooled
                 : ops.activate(ops.linear(pooled, inner.get().weight, inner.get().bias), Activation.GELU);
+    }
+
+    private static Tensor paired(Ops ops, Tensor means) {
+        if (means.dim(0) % 2 != 0) {
+            throw new IllegalArgumentException("head: a batch of " + means.dim(0)
+                    + " sequences, expected an even number, of which each two are compared");
+        }
+        return ops.reshape(means, Shape.of(means.dim(0) / 2, 2 * means.dim(1)));
     }
 
     private static Tensor last(Ops ops, Tensor hidden) {

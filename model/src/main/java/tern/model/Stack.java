@@ -239,11 +239,12 @@ public final class Stack implements SequenceModel {
         int time = ids.dim(1);
         int[] rows = rows(time, resets.length > 0 ? Outputs.ALL : outputs);
         Pass pass = new Pass(form, ops, state.ages(), in);
-        Tensor x = embedded(ops, ids);
+        Tensor found = embedded(ops, ids);
         if (config.features().isEmpty()) {
             pass.wires.put(Wires.IDS, ids);
         }
-        pass.wires.put(Wires.EMBEDDING, x);
+        pass.wires.put(Wires.EMBEDDING, found);
+        Tensor x = dropped(ops, found);
         List<State> later = new ArrayList<>();
         for (int i = 0; i < branches.size(); i++) {
             State before = state.states().get(i);
@@ -264,7 +265,7 @@ public final class Stack implements SequenceModel {
         x = tail(ops, x, resets.length > 0 ? wanted(time, outputs) : rows[branches.size()]);
         ModelState next = resets.length == 0 ? state.next(later, time)
                 : new ModelState(later, ages(state.batch(), time - resets[resets.length - 1]));
-        return new Passed(x.dim(1) == 0 ? x : norm.apply(ops, x), next);
+        return new Passed(x.dim(1) == 0 ? x : dropped(ops, norm.apply(ops, x)), next);
     }
 
     /** Sequence by sequence: a shared history is overwritten by the next sequence as soon as its branch has run. */
@@ -317,6 +318,11 @@ public final class Stack implements SequenceModel {
         Tensor found = entrance.rows(ops, ids);
         Tensor rows = config.embeddingScale().isPresent() ? ops.scale(found, config.embeddingScale().get()) : found;
         return embeddingNorm.isPresent() ? embeddingNorm.get().apply(ops, rows) : rows;
+    }
+
+    /** Where a model is trained, without a share of its numbers. */
+    private Tensor dropped(Ops ops, Tensor x) {
+        return ops.dropout(x, config.dropout().orElse(0.0), false);
     }
 
     /** {@link #embedded}, with zeros for the position before the first. */
@@ -429,7 +435,7 @@ public final class Stack implements SequenceModel {
                 Mixed mixed = branch.mixer.mix(form, ops,
                         new MixerInput(normed, moved, read, resets, shared, lengths), own);
                 List<Tensor> out = new ArrayList<>();
-                out.add(ops.add(in.getFirst(), mixed.y()));
+                out.add(ops.add(in.getFirst(), dropped(ops, mixed.y())));
                 publishes.forEach(name -> out.add(mixed.wires().get(name)));
                 out.addAll(mixed.state().slots());
                 return out;

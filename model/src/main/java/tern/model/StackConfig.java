@@ -3,6 +3,7 @@ package tern.model;
 import java.util.List;
 import java.util.Optional;
 
+import tern.ops.Dropped;
 import tern.sequence.MixerConfig;
 
 /**
@@ -24,11 +25,13 @@ import tern.sequence.MixerConfig;
  * @param logitCap logits pass cap·tanh(·/cap), where there is one (xLSTM, RecurrentGemma: 30)
  * @param embeddingScale what rows of the table of tokens, which start with deviation 1/√width, are multiplied by when they are
  *            looked up (Mega: √width); as they are if absent
+ * @param dropout share of the embedded tokens, of what each branch adds and of what the head reads that is left out in
+ *            training, from 0 to below 1 (Srivastava et al. 2014; GPT-2's embedding and residual dropout); none if absent
  */
 public record StackConfig(int vocabulary, int width, int context, NormKind norm, double epsilon,
         Optional<List<Double>> epsilons, Optional<NormKind> embeddingNorm, boolean tiedHead,
         List<MixerConfig> branches, Optional<Integer> features, Optional<HeadConfig> readout,
-        Optional<Double> logitCap, Optional<Double> embeddingScale) {
+        Optional<Double> logitCap, Optional<Double> embeddingScale, Optional<Double> dropout) {
     /** Checks ranges. */
     public StackConfig {
         requirePositive("vocabulary", vocabulary);
@@ -57,6 +60,7 @@ public record StackConfig(int vocabulary, int width, int context, NormKind norm,
             throw new IllegalArgumentException("stack: embeddingScale is " + embeddingScale.get()
                     + ", expected a number above 0, in a stack that reads tokens");
         }
+        dropout.ifPresent(Dropped::at);
         branches = List.copyOf(branches);
         epsilons = epsilons.map(List::copyOf);
         if (epsilons.isPresent() && epsilons.get().size() != branches.size() + 1) {
@@ -68,6 +72,15 @@ public record StackConfig(int vocabulary, int width, int context, NormKind norm,
     /** Epsilon of the norm in front of a branch; that of the head for the number of branches. */
     public double epsilonOf(int branch) {
         return epsilons.isPresent() ? epsilons.get().get(branch) : epsilon;
+    }
+
+    /** A stack that is trained without dropout. */
+    public StackConfig(int vocabulary, int width, int context, NormKind norm, double epsilon,
+            Optional<List<Double>> epsilons, Optional<NormKind> embeddingNorm, boolean tiedHead,
+            List<MixerConfig> branches, Optional<Integer> features, Optional<HeadConfig> readout,
+            Optional<Double> logitCap, Optional<Double> embeddingScale) {
+        this(vocabulary, width, context, norm, epsilon, epsilons, embeddingNorm, tiedHead, branches, features, readout,
+                logitCap, embeddingScale, Optional.empty());
     }
 
     /** A stack whose embedding is taken as it is. */
@@ -115,7 +128,7 @@ public record StackConfig(int vocabulary, int width, int context, NormKind norm,
     /** The same stack with other branches. */
     public StackConfig withBranches(List<MixerConfig> others) {
         return new StackConfig(vocabulary, width, context, norm, epsilon, epsilons, embeddingNorm, tiedHead, others,
-                features, readout, logitCap, embeddingScale);
+                features, readout, logitCap, embeddingScale, dropout);
     }
 
     /**
@@ -126,13 +139,19 @@ public record StackConfig(int vocabulary, int width, int context, NormKind norm,
             Optional<HeadConfig> head) {
         return new StackConfig(tokens, width, positions, norm, epsilon, epsilons, embeddingNorm, tied, branches, values,
                 head, head.isEmpty() ? logitCap : Optional.empty(),
-                values.isEmpty() ? embeddingScale : Optional.empty());
+                values.isEmpty() ? embeddingScale : Optional.empty(), dropout);
     }
 
     /** The same stack whose logits pass cap·tanh(·/cap). */
     public StackConfig withLogitCap(double cap) {
         return new StackConfig(vocabulary, width, context, norm, epsilon, epsilons, embeddingNorm, tiedHead, branches,
-                features, readout, Optional.of(cap), embeddingScale);
+                features, readout, Optional.of(cap), embeddingScale, dropout);
+    }
+
+    /** The same stack, trained without a share of its numbers. */
+    public StackConfig withDropout(double rate) {
+        return new StackConfig(vocabulary, width, context, norm, epsilon, epsilons, embeddingNorm, tiedHead, branches,
+                features, readout, logitCap, embeddingScale, Optional.of(rate));
     }
 
     /** Whether this is a language model: reads tokens and names the next one. */

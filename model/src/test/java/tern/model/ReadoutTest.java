@@ -93,6 +93,14 @@ class ReadoutTest {
                         .isCloseTo(hidden.get(((long) b * TIME + lengths[b] - 1) * WIDTH + d), within(1e-6));
             }
         }
+        Stack comparing = stack(HeadConfig.pair(2, 0), dtype);
+        Tensor two = comparing.read(ops, ops.slice(hidden, 0, 0, 2), TIME, 1);
+        assertThat(two.shape().toString()).isEqualTo("[1, 12]");
+        for (int d = 0; d < 2 * WIDTH; d++) {
+            assertThat(two.get(d)).as("both means, one behind the other").isEqualTo(mean.get(d));
+        }
+        assertThatIllegalArgumentException().isThrownBy(() -> comparing.read(ops, hidden, lengths))
+                .withMessage("head: a batch of 3 sequences, expected an even number, of which each two are compared");
         Tensor unmasked = stack(HeadConfig.forecast(2, 2), dtype).read(ops, hidden);
         assertThat(unmasked.get(0)).isEqualTo(hidden.get((long) (TIME - 1) * WIDTH));
     }

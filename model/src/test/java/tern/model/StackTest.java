@@ -160,6 +160,21 @@ class StackTest {
         assertThat(stack.parameters().find("embeddingNorm.bias")).isPresent();
     }
 
+    @Test
+    void dropoutIsForTraining() {
+        StackConfig config = Presets.named("transformer-nano");
+        Tensor ids = memory.zeros(DType.I32, 1, 3).setAll(2, 0, 2);
+        List<float[]> logits = new ArrayList<>();
+        for (StackConfig one : List.of(config, config.withDropout(0.5))) {
+            Stack stack = new Stack(one, Parameters.Source.initialised(SEED, DType.F32, memory));
+            ModelState state = ModelState.empty(stack.stateLayouts(), DType.F32, 1, 3, memory);
+            logits.add(stack.outputs(ops, stack.forward(Form.PARALLEL, ops, ids, state).hidden()).toFloats());
+        }
+        assertThat(logits.get(1)).isEqualTo(logits.get(0));
+        assertThatIllegalArgumentException().isThrownBy(() -> config.withDropout(1))
+                .withMessageContaining("dropout: the rate is 1.0");
+    }
+
     /** Comparisons at equal parameters need no more than a preset's name. */
     @ParameterizedTest
     @ValueSource(strings = {"nano", "tiny", "small", "base"})

@@ -22,6 +22,14 @@ public interface Task {
     /** Positions of the longest sequence that is trained on. */
     int length();
 
+    /**
+     * How many sequences of equal length an example holds, one behind the other, each of which is read alone, with the same
+     * parameters: 2 where two are compared.
+     */
+    default int sequences() {
+        return 1;
+    }
+
     /** Lengths that can be tested at, the trained one first: longer ones show what was learnt beyond the length. */
     List<Integer> testLengths();
 

@@ -8,6 +8,7 @@ import java.util.Optional;
 
 import tern.tasks.data.GenomeTask;
 import tern.tasks.data.ImageTask;
+import tern.tasks.data.RetrievalTask;
 import tern.tasks.data.ReviewTask;
 import tern.tasks.data.SeriesTask;
 import tern.tasks.data.TextTask;
@@ -74,6 +75,7 @@ public final class TaskCatalog {
         ALL.put("cifar-16", ImageTask.cifar(2));
         ALL.put("reviews", new ReviewTask(REVIEWS, 1024));
         ALL.put("reviews-4000", new ReviewTask(REVIEWS, 4000));
+        ALL.put("retrieval", new RetrievalTask("enwik8-head-4000000.gz", 256));
         ALL.put("enwik8-head", TextTask.of("enwik8-head-4000000.gz", 256));
         ALL.put("enwik8", new TextTask("enwik8", Optional.of("@90000000,95000000"), 512, 5));
         ALL.put("text8", new TextTask("text8", Optional.of("@90000000,95000000"), 512, 5));

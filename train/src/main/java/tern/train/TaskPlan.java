@@ -39,8 +39,9 @@ public record TaskPlan(Task task, String name, StackConfig architecture, Trainin
         }
         Optional<HeadConfig> head = switch (task.answer()) {
             case Answer.Symbols symbols -> Optional.empty();
-            case Answer.Classes(int classes) -> Optional.of(HeadConfig.classification(classes,
-                    CLASSIFIER * architecture.width()));
+            case Answer.Classes(int classes) -> Optional.of(task.sequences() == 2
+                    ? HeadConfig.pair(classes, CLASSIFIER * architecture.width())
+                    : HeadConfig.classification(classes, CLASSIFIER * architecture.width()));
             case Answer.Numbers(int steps, int channels) -> Optional.of(HeadConfig.forecast(steps, channels));
         };
         return architecture.withEnds(vocabulary, task.length(),
@@ -59,7 +60,9 @@ public record TaskPlan(Task task, String name, StackConfig architecture, Trainin
                     + " reads in both directions, and whoever reads ahead sees the answers; choose a causal model");
         }
         for (int length : model.limit() == Integer.MAX_VALUE ? List.<Integer>of() : task.testLengths()) {
-            int longest = task.test(length).stream().mapToInt(example -> example.time(task.input())).max().orElse(0);
+            int longest = task.test(length).stream().mapToInt(example -> example.time(task.input()) / task.sequences())
+                    .max()
+                    .orElse(0);
             if (longest > model.limit()) {
                 throw new IllegalArgumentException("task " + task.name() + ": tests sequences of " + longest
                         + " positions, but " + name + " can read " + model.limit()
@@ -70,7 +73,7 @@ public record TaskPlan(Task task, String name, StackConfig architecture, Trainin
 
     /** What small models learn the tasks with: AdamW at 2e-3 falling as a cosine, 64 sequences or 16,384 positions. */
     public static TrainingConfig usual(Task task, Budget budget, long seed) {
-        int batch = Math.clamp(MOST_TOKENS / task.length(), 4, 64);
+        int batch = Math.clamp(MOST_TOKENS / task.length() / task.sequences(), 4, 64);
         double warmup = budget instanceof Budget.Steps(long steps) ? Math.min(0.1, 100.0 / steps) : 0.05;
         int every = budget instanceof Budget.Steps(long steps) ? (int) Math.max(1, steps / 20) : 50;
         return new TrainingConfig(2e-3, 0.9, 0.98, 1e-8, 0.01, warmup, 0.02, 1, batch, task.length(), 1, false, 0, 0.55,

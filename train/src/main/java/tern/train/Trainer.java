@@ -1,6 +1,7 @@
 package tern.train;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.function.LongSupplier;
@@ -10,6 +11,7 @@ import tern.autograd.Gradients;
 import tern.autograd.TapeOps;
 import tern.kernels.KernelSet;
 import tern.kernels.ThreadTeam;
+import tern.model.HeadConfig;
 import tern.model.ModelInput;
 import tern.model.ModelState;
 import tern.model.Parameters.Parameter;
@@ -168,16 +170,24 @@ public final class Trainer implements AutoCloseable {
 
     /** The rows that the head's matrix reads of a batch. */
     private Tensor read(Ops ops, Batch batch) {
+        // Sequences that are compared stand one behind the other in a row; the model reads each alone.
+        int each = model.config().readout().map(HeadConfig::sequences).orElse(1);
+        if (each > 1 && !batch.isFull()) {
+            throw new IllegalArgumentException("training: sequences that are compared must be of one length, found "
+                    + Arrays.toString(batch.lengths()));
+        }
+        int rows = each * batch.rows();
+        int time = batch.time() / each;
         Tensor inputs;
         if (batch.ids().length > 0) {
-            inputs = results.allocate(DType.I32, Shape.of(batch.rows(), batch.time()));
+            inputs = results.allocate(DType.I32, Shape.of(rows, time));
             Trainer.write(batch.ids(), inputs);
         } else {
-            int features = batch.values().length / (batch.rows() * batch.time());
-            inputs = numbers(batch.values(), Shape.of(batch.rows(), batch.time(), features));
+            int features = batch.values().length / (rows * time);
+            inputs = numbers(batch.values(), Shape.of(rows, time, features));
         }
         int[] lengths = batch.isFull() ? new int[0] : batch.lengths();
-        ModelState fresh = ModelState.empty(model.stateLayouts(), dtype, batch.rows(), 0, results);
+        ModelState fresh = ModelState.empty(model.stateLayouts(), dtype, rows, 0, results);
         Tensor hidden = model.forward(Form.PARALLEL, ops, ModelInput.padded(inputs, lengths), fresh).hidden();
         return model.read(ops, hidden, lengths);
     }

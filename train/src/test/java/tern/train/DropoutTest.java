@@ -42,18 +42,23 @@ class DropoutTest {
                         Normalisation.BATCH, true, some, some, some, Optional.of(true)),
                 new NormalisedMlpConfig(16, Normalisation.BATCH, true, some, some, Optional.of(false),
                         Optional.empty()),
-                new TcncaSimpleConfig(mover, 4, 4, RelativeBias.ROTARY, some, some))), task);
+                new TcncaSimpleConfig(mover, 4, 4, RelativeBias.ROTARY, some, some))).withDropout(rate), task);
     }
 
     private TaskRun.Result run(Task task, double rate, String name, int threads, int stopAfter, String... settings)
             throws IOException {
+        return run(task, architecture(task, rate), name, threads, stopAfter, settings);
+    }
+
+    private TaskRun.Result run(Task task, StackConfig architecture, String name, int threads, int stopAfter,
+            String... settings) throws IOException {
         Budget budget = new Budget.Steps(6);
         TrainingConfig training = TaskPlan.usual(task, budget, 1).with("batch", "3").with("accumulation", "2")
                 .with("validateEvery", "2");
         for (String setting : settings) {
             training = training.with(setting.split("=", 2)[0], setting.split("=", 2)[1]);
         }
-        TaskPlan plan = new TaskPlan(task, name, architecture(task, rate), training, budget, folder.resolve(name));
+        TaskPlan plan = new TaskPlan(task, name, architecture, training, budget, folder.resolve(name));
         try (ThreadTeam team = new ThreadTeam(threads)) {
             AtomicInteger asked = new AtomicInteger();
             while (true) {
@@ -81,6 +86,9 @@ class DropoutTest {
         assertThat(numbers(broken)).isEqualTo(numbers(one));
         assertThat(broken.tests()).isEqualTo(one.tests());
         assertThat(numbers(run(task, 0.0, "whole", 1, 0))).isNotEqualTo(numbers(one));
+        assertThat(numbers(run(task, architecture(task, 0).withDropout(0.3), "ends", 1, 0)))
+                .as("embeddings, branches and head alone").isNotEqualTo(numbers(one))
+                .isNotEqualTo(numbers(run(task, 0.0, "whole", 1, 0)));
         Stack shapes = new Stack(architecture(task, 0), Parameters.Source.shapesOnly());
         assertThat(shapes.parameters().find("branches.0.mixer.norm.mean").orElseThrow().trained()).isFalse();
         assertThat(shapes.causal()).isFalse();

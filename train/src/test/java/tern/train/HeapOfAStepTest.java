@@ -25,7 +25,7 @@ class HeapOfAStepTest {
                 String.join(File.pathSeparator, classes.toString(), System.getProperty("jdk.module.path", ""),
                         System.getProperty("java.class.path")),
                 "--add-modules", "jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED",
-                "-XX:Tier3DelayOn=100000",
+                "-XX:Tier3DelayOn=100000", "-XX:TypeProfileLevel=112",
                 // The compiler comes round after a tenth of the usual number of calls, so that this takes seconds.
                 "-XX:Tier4InvocationThreshold=1000", "-XX:Tier4MinInvocationThreshold=200",
                 "-XX:Tier4CompileThreshold=3000", "-XX:Tier4BackEdgeThreshold=8000", "tern.train.HeapOfAStep")

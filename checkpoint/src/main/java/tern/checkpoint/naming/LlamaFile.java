@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
 
 import tern.checkpoint.Metadatum;
 import tern.checkpoint.Metadatum.Precision;
@@ -45,6 +46,15 @@ public final class LlamaFile {
     private final RwkvChannelMixConfig channel;
     private final int layers;
 
+    /**
+     * Large matrices that are not stored as was asked, because their rows are not whole blocks of that type.
+     *
+     * @param eights how many are stored in Q8_0, whose blocks fit
+     * @param floats how many in F32, because no blocks fit
+     */
+    public record Otherwise(int eights, int floats) {
+    }
+
     private LlamaFile(SequenceModel model) {
         this.model = model;
         this.config = model.config();
@@ -55,7 +65,8 @@ public final class LlamaFile {
                 || !(branches.getFirst() instanceof Rwkv6Config || branches.getFirst() instanceof Rwkv7Config)) {
             throw new IllegalArgumentException(
                     "GGUF as llama.cpp reads it is known here for RWKV-6, RWKV-7, Mamba and Mamba-2; this model"
-                            + " begins with " + MixerCatalog.kind(branches.getFirst())
+                            + " has branches of "
+                            + branches.stream().map(MixerCatalog::kind).distinct().collect(Collectors.joining(", "))
                             + "; choose a folder or a name that ends in .safetensors");
         }
         this.time = branches.getFirst();
@@ -78,31 +89,28 @@ public final class LlamaFile {
      *            F32
      * @param name of the model, for people
      * @param tokenizer metadata of its tokenizer
-     * @return number of matrices in Q8_0 because their rows are not whole blocks of the type asked for
+     * @return how many large matrices are stored otherwise because their rows are not whole blocks of the type asked for
      * @throws IllegalArgumentException if llama.cpp has no names for this model; says which it has
      * @throws IOException if writing fails; a file that was there before is then unchanged
      */
-    public static long write(Path path, SequenceModel model, DType matrices, String name,
+    public static Otherwise write(Path path, SequenceModel model, DType matrices, String name,
             Map<String, Metadatum> tokenizer) throws IOException {
+        MatrixTypes types = new MatrixTypes(matrices);
         try (Memory memory = new Memory()) {
             if (LlamaMamba.is(model.config())) {
                 LlamaMamba mamba = new LlamaMamba(model);
                 mamba.check();
                 Map<String, Metadatum> metadata = mamba.metadata(name);
                 metadata.putAll(tokenizer.isEmpty() ? NO_TOKENIZER : tokenizer);
-                return write(path, metadata, mamba.entries(matrices, memory), matrices);
+                GgufWriter.write(path, metadata, mamba.entries(types, memory));
+                return types.otherwise();
             }
             LlamaFile file = new LlamaFile(model);
             Map<String, Metadatum> metadata = file.metadata(name);
             metadata.putAll(tokenizer);
-            return write(path, metadata, file.entries(matrices, memory), matrices);
+            GgufWriter.write(path, metadata, file.entries(types, memory));
+            return types.otherwise();
         }
-    }
-
-    private static long write(Path path, Map<String, Metadatum> metadata, List<Entry> entries, DType matrices)
-            throws IOException {
-        GgufWriter.write(path, metadata, entries);
-        return matrices == DType.Q8_0 ? 0 : entries.stream().filter(entry -> entry.dtype() == DType.Q8_0).count();
     }
 
     private Map<String, Metadatum> metadata(String name) {
@@ -139,7 +147,7 @@ public final class LlamaFile {
         return metadata;
     }
 
-    private List<Entry> entries(DType matrices, Memory memory) {
+    private List<Entry> entries(MatrixTypes types, Memory memory) {
         NamingTable names = NamingTable.read(time instanceof Rwkv6Config ? "rwkv6-gguf" : "rwkv7-gguf", layers, 2,
                 (word, layer) -> switch (word) {
                     case "later" -> layer > 0;
@@ -150,7 +158,7 @@ public final class LlamaFile {
         names.all()
                 .forEach(naming -> makers.computeIfAbsent(naming.theirs(), ignored -> new ArrayList<>()).add(naming));
         List<Entry> entries = new ArrayList<>();
-        makers.forEach((theirs, parts) -> entries.add(entry(theirs, parts, matrices, memory)));
+        makers.forEach((theirs, parts) -> entries.add(entry(theirs, parts, types, memory)));
         if (time instanceof Rwkv7Config) {
             // llama.cpp wants a value residual in the first layer too, and does not look at it; its converter copies the rate.
             for (String part : List.of("0", "1", "2")) {
@@ -163,7 +171,7 @@ public final class LlamaFile {
         return entries;
     }
 
-    private Entry entry(String theirs, List<Naming> parts, DType matrices, Memory memory) {
+    private Entry entry(String theirs, List<Naming> parts, MatrixTypes types, Memory memory) {
         List<Tensor> tensors = parts.stream()
                 .map(part -> model.parameters().find(part.ours().orElseThrow()).orElseThrow().tensor()).toList();
         Tensor first = tensors.getFirst();
@@ -186,15 +194,6 @@ public final class LlamaFile {
         String[] words = parts.getFirst().ours().orElseThrow().split("\\.");
         boolean large = first.shape().rank() == 2 && words[words.length - 1].matches("weight|table")
                 && !FULL.contains(words[words.length - 2]);
-        return new Entry(theirs, first, large ? storable(first, matrices) : DType.F32);
-    }
-
-    /** The type asked for, or where its blocks do not fit the one nearest in size that does. */
-    static DType storable(Tensor tensor, DType matrices) {
-        int last = tensor.shape().last();
-        if (last % matrices.blockLength() == 0) {
-            return matrices;
-        }
-        return last % DType.Q8_0.blockLength() == 0 ? DType.Q8_0 : DType.F32;
+        return new Entry(theirs, first, large ? types.of(first) : DType.F32);
     }
 }

@@ -10,6 +10,7 @@ import tern.checkpoint.Metadatum.Precision;
 import tern.checkpoint.Metadatum.Width;
 import tern.checkpoint.TensorFile;
 import tern.checkpoint.gguf.GgufWriter.Entry;
+import tern.mixers.MixerCatalog;
 import tern.mixers.mamba.Mamba2Config;
 import tern.mixers.mamba.MambaConfig;
 import tern.model.NormKind;
@@ -41,8 +42,10 @@ record LlamaMamba(SequenceModel model) {
     void check() {
         StackConfig config = model.config();
         for (int i = 0; i < config.branches().size(); i++) {
-            require(config.branches().get(i).equals(mixer()), "the same layer again and again",
-                    "branch " + i + " is " + config.branches().get(i));
+            MixerConfig branch = config.branches().get(i);
+            require(branch.equals(mixer()), "the same layer in all branches", "branch " + i + " is "
+                    + (MixerCatalog.kind(branch).equals(MixerCatalog.kind(mixer())) ? "another " : "")
+                    + MixerCatalog.kind(branch));
         }
         require(config.norm() == NormKind.RMS && config.embeddingNorm().isEmpty(),
                 "norms by root mean squares and none of the embedding", config.norm() + ", " + config.embeddingNorm());
@@ -124,7 +127,7 @@ record LlamaMamba(SequenceModel model) {
         return mixer() instanceof MambaConfig ? "mamba" : "mamba2";
     }
 
-    List<Entry> entries(DType matrices, Memory memory) {
+    List<Entry> entries(MatrixTypes types, Memory memory) {
         boolean first = mixer() instanceof MambaConfig;
         NamingTable names = NamingTable.read(architecture() + "-gguf", model.config().branches().size(), 1,
                 (word, layer) -> word.equals("untied") ? !model.config().tiedHead()
@@ -137,7 +140,7 @@ record LlamaMamba(SequenceModel model) {
                     && (theirs.endsWith("embd.weight") || theirs.endsWith("output.weight")
                             || theirs.matches(".*\\.ssm_(in|x|dt|out)\\.weight"));
             if (large) {
-                entries.add(new Entry(theirs, own, LlamaFile.storable(own, matrices)));
+                entries.add(new Entry(theirs, own, types.of(own)));
             } else if (theirs.endsWith("ssm_a")) {
                 entries.add(Entry.asIs(theirs, first ? decays(own, memory) : column(own, true, memory)));
             } else if (theirs.endsWith("ssm_d") && !first) {

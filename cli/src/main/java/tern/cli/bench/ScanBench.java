@@ -6,16 +6,18 @@ import java.util.function.Consumer;
 
 import tern.kernels.KernelSet;
 import tern.kernels.ThreadTeam;
+import tern.kernels.cells.UnitScan;
 import tern.kernels.machine.MachineProbe;
 import tern.kernels.memory.MemoryScan;
 import tern.ops.Activation;
 import tern.ops.Selection;
+import tern.ops.UnitCell;
 import tern.tensor.DType;
 import tern.tensor.Memory;
 import tern.tensor.Tensor;
 
 /**
- * Measures the affine scan, Mamba's selective scan and Titans' memory of one sequence against the plain bodies, the machine's memory
+ * Measures the affine scan, Mamba's selective scan, Titans' memory and ParaRNN's cells of one sequence against the plain bodies, the machine's memory
  * and its exponentials. Needs the vector bodies. Confined to one thread.
  */
 public final class ScanBench {
@@ -25,6 +27,10 @@ public final class ScanBench {
     private static final int EXPONENTIALS = 8192;
     private static final int HEAD = 64;
     private static final int MEMORY_CHUNK = 16;
+    private static final int MOST_ITERATIONS = 50;
+    private static final double AS_ROUNDING_ALLOWS = 1e-6;
+    private static final boolean[] FORWARD = {false};
+    private static final boolean[] BOTH = {false, true};
 
     private final int width;
     private final int states;
@@ -39,7 +45,15 @@ public final class ScanBench {
         /** {@code Ops.memoryScan}, heads of 64, gradients taken every 16 positions. */
         MEMORY("memory"),
         /** The same position by position, as a step of decoding goes. */
-        MEMORY_STEPS("memory-steps");
+        MEMORY_STEPS("memory-steps"),
+        /** {@code Ops.unitScan}, position by position; forward only. */
+        PARA_GRU("para-gru"),
+        /** {@code Ops.unitNewton}: the same for all positions at once; forward only. */
+        PARA_GRU_NEWTON("para-gru-newton"),
+        /** {@code Ops.unitScan}, position by position; forward only. */
+        PARA_LSTM("para-lstm"),
+        /** {@code Ops.unitNewton}: the same for all positions at once; forward only. */
+        PARA_LSTM_NEWTON("para-lstm-newton");
 
         private final String text;
 
@@ -79,7 +93,7 @@ public final class ScanBench {
             double exponentials = count * EXPONENTIALS * 1e-9 / median(KernelSet.fastest(), exponentials(), 1);
             for (Scan scan : scans) {
                 for (int time : times) {
-                    for (boolean backward : new boolean[] {false, true}) {
+                    for (boolean backward : isUnits(scan) ? FORWARD : BOTH) {
                         ScanMeasured measured = measure(scan, time, count, backward, bandwidth, exponentials);
                         results.add(measured);
                         each.accept(measured);
@@ -96,13 +110,75 @@ public final class ScanBench {
         int plainTime = Math.min(time, PLAIN_TIME);
         double plain = median(KernelSet.reference(), scan(scan, plainTime, backward), threads) * time / plainTime;
         boolean selects = scan == Scan.SELECTIVE;
-        int own = selects ? states : scan == Scan.AFFINE ? 1 : head();
+        int own = switch (scan) {
+            case SELECTIVE -> states;
+            case AFFINE -> 1;
+            case MEMORY, MEMORY_STEPS -> head();
+            case PARA_GRU, PARA_GRU_NEWTON, PARA_LSTM, PARA_LSTM_NEWTON -> cell(scan).states();
+        };
         double moved = 4e-9 * time * (numbers(scan, backward) * (double) width
                 + (selects ? (backward ? 4.0 : 2.0) * states : 0)) / seconds;
         double taken = selects ? (backward ? 2e-9 : 1e-9) * time * width * states / seconds : 0;
+        Solving solving = isNewton(scan) ? solving(scan, time, threads) : new Solving(0, 0, 0);
         return new ScanMeasured(scan.toString(), backward ? "backward" : "forward", time, width, own, threads, seconds,
                 plain, plainTime, plain / seconds, moved, bandwidth, moved / bandwidth, taken, exponentials,
-                taken / exponentials);
+                taken / exponentials, solving.iterations, solving.residual, solving.fromSteps);
+    }
+
+    private static boolean isNewton(Scan scan) {
+        return scan == Scan.PARA_GRU_NEWTON || scan == Scan.PARA_LSTM_NEWTON;
+    }
+
+    private static boolean isUnits(Scan scan) {
+        return scan == Scan.PARA_GRU || scan == Scan.PARA_LSTM || isNewton(scan);
+    }
+
+    private static UnitCell cell(Scan scan) {
+        return scan == Scan.PARA_GRU || scan == Scan.PARA_GRU_NEWTON ? UnitCell.PARA_GRU : UnitCell.PARA_LSTM;
+    }
+
+    /** How Newton's method went, and how far what it gave lies from stepping at most. */
+    private record Solving(int iterations, double residual, double fromSteps) {
+    }
+
+    private Solving solving(Scan scan, int time, int threads) {
+        try (ThreadTeam team = new ThreadTeam(threads); Memory memory = new Memory()) {
+            Units in = units(cell(scan), time, memory);
+            Tensor y = memory.copyOf(in.y);
+            UnitScan body = KernelSet.fastest().unitScan();
+            UnitScan.Convergence went = body.newton(team, cell(scan), in.x, in.weight, in.state, MOST_ITERATIONS,
+                    AS_ROUNDING_ALLOWS, y, in.next);
+            body.forward(team, cell(scan), in.x, in.weight, in.state, in.y, in.next);
+            double most = 0;
+            for (long i = 0; i < y.elements(); i++) {
+                most = Math.max(most, Math.abs(y.get(i) - in.y.get(i)));
+            }
+            return new Solving(went.iterations(), went.residual(), most);
+        }
+    }
+
+    private record Units(Tensor x, Tensor weight, Tensor state, Tensor y, Tensor next) {
+    }
+
+    /** Weights up to 0.5, as they start. */
+    private Units units(UnitCell cell, int time, Memory memory) {
+        Tensor weight = MatmulCases.gaussian(memory, cell.weights(), width);
+        for (long i = 0; i < weight.elements(); i++) {
+            weight.set(i, 0.5 * Math.tanh(weight.get(i)));
+        }
+        return new Units(MatmulCases.gaussian(memory, 1, time, cell.gates(), width), weight,
+                memory.zeros(DType.F32, 1, cell.states(), width), memory.zeros(DType.F32, 1, time, width),
+                memory.zeros(DType.F32, 1, cell.states(), width));
+    }
+
+    private Runnable cells(Scan scan, int time, KernelSet kernels, ThreadTeam team, Memory memory) {
+        UnitCell cell = cell(scan);
+        Units in = units(cell, time, memory);
+        UnitScan body = kernels.unitScan();
+        return isNewton(scan)
+                ? () -> body.newton(team, cell, in.x, in.weight, in.state, MOST_ITERATIONS, AS_ROUNDING_ALLOWS, in.y,
+                        in.next)
+                : () -> body.forward(team, cell, in.x, in.weight, in.state, in.y, in.next);
     }
 
     /** Numbers of a channel and position that come from memory or go there. */
@@ -111,6 +187,7 @@ public final class ScanBench {
             case AFFINE -> backward ? 6 : 3;
             case SELECTIVE -> backward ? 5 : 3;
             case MEMORY, MEMORY_STEPS -> backward ? 7 : 4;
+            case PARA_GRU, PARA_GRU_NEWTON, PARA_LSTM, PARA_LSTM_NEWTON -> cell(scan).gates() + 1;
         };
     }
 
@@ -136,6 +213,8 @@ public final class ScanBench {
                     // The plain body knows no other way than by steps.
                     case MEMORY_STEPS -> learning(time, backward, kernels == KernelSet.fastest()
                             ? KernelSet.steady().memoryScan() : kernels.memoryScan(), team, memory);
+                    case PARA_GRU, PARA_GRU_NEWTON, PARA_LSTM, PARA_LSTM_NEWTON -> cells(scan, time, kernels, team,
+                            memory);
                 });
     }
 
@@ -221,14 +300,17 @@ public final class ScanBench {
     /** The results as a table for people. */
     public static String table(List<ScanMeasured> results) {
         StringBuilder table = new StringBuilder(
-                "%-12s %-9s %7s %7s %7s %12s %9s %9s %13s %14s%n".formatted("scan", "pass",
-                        "time", "width", "threads", "seconds", "to plain", "GB/s", "of bandwidth", "of exponentials"));
+                "%-16s %-9s %7s %7s %7s %12s %9s %9s %13s %15s %s%n".formatted("scan", "pass",
+                        "time", "width", "threads", "seconds", "to plain", "GB/s", "of bandwidth", "of exponentials",
+                        "iterations, residual, from steps"));
         for (ScanMeasured one : results) {
-            table.append("%-12s %-9s %7d %7d %7d %9.3f ms %8.0f× %9.1f %12.0f%% %14s%n".formatted(one.scan(),
+            table.append("%-16s %-9s %7d %7d %7d %9.3f ms %8.0f× %9.1f %12.0f%% %15s %s%n".formatted(one.scan(),
                     one.pass(),
                     one.time(), one.width(), one.threads(), 1e3 * one.seconds(), one.plainToVector(),
                     one.gigabytesPerSecond(), 100 * one.ofBandwidth(),
-                    one.gigaExponentialsPerSecond() == 0 ? "–" : "%.0f%%".formatted(100 * one.ofExponentials())));
+                    one.gigaExponentialsPerSecond() == 0 ? "–" : "%.0f%%".formatted(100 * one.ofExponentials()),
+                    one.iterations() == 0 ? "–"
+                            : "%d, %.1e, %.1e".formatted(one.iterations(), one.residual(), one.fromSteps())));
         }
         return table.toString();
     }

@@ -40,6 +40,7 @@ public final class Comparison {
     private static final String PLAN_FILE = "compare.json";
     private static final String RESULT_FILE = "result.json";
     private static final String USUAL_SIZE = "-micro";
+    private static final String LABEL = "@";
     private static final JsonMapper JSON = new JsonMapper();
 
     private final ComparePlan plan;
@@ -75,6 +76,7 @@ public final class Comparison {
         this.task = task;
         this.folder = folder;
         this.team = team;
+        plan.presets().forEach(Comparison::requireLabel);
         plan.settings().forEach(this::requireUse);
         long parameters = 0;
         for (String preset : plan.presets()) {
@@ -96,7 +98,8 @@ public final class Comparison {
     }
 
     /** Settings of architectures; the others are of the training. */
-    private static boolean isOfArchitecture(String setting) {
+    private static boolean isOfArchitecture(Setting given) {
+        String setting = given.text;
         boolean architecture = RecordJson.knows(StackConfig.class, setting);
         if (!architecture && !RecordJson.knows(TrainingConfig.class, setting)) {
             List<String> keys = new ArrayList<>(TrainingConfig.keys());
@@ -104,25 +107,72 @@ public final class Comparison {
                 keys.add(component.getName());
             }
             String key = setting.split("[.=]", 2)[0];
-            throw new UserError("--set " + setting + ": unknown key \"" + key + "\"; "
+            throw new UserError("--set " + given + ": unknown key \"" + key + "\"; "
                     + NearestName.advice(key, keys) + "; settings of the task begin with task.");
         }
         return architecture;
     }
 
+    /**
+     * A change of all architectures, or of those with a label alone: {@code @LABEL.KEY=VALUE}.
+     *
+     * @param label after the architecture's {@code @}; "" for all
+     */
+    private record Setting(String label, String text) {
+        static Setting of(String setting) {
+            if (!setting.startsWith(LABEL)) {
+                return new Setting("", setting);
+            }
+            int end = setting.indexOf('.');
+            if (end < 0) {
+                throw new UserError("--set " + setting + ": there is no key after the label, expected "
+                        + "@LABEL.KEY=VALUE");
+            }
+            return new Setting(setting.substring(1, end), setting.substring(end + 1));
+        }
+
+        boolean isFor(String preset) {
+            return label.isEmpty() || label.equals(Comparison.label(preset));
+        }
+
+        @Override
+        public String toString() {
+            return label.isEmpty() ? text : LABEL + label + "." + text;
+        }
+    }
+
+    private List<Setting> settings(String preset) {
+        return plan.settings().stream().map(Setting::of).filter(setting -> setting.isFor(preset)).toList();
+    }
+
+    /** What stands behind the @ of an architecture that has settings of its own; "" without one. */
+    private static String label(String preset) {
+        int at = preset.indexOf(LABEL);
+        return at < 0 ? "" : preset.substring(at + 1);
+    }
+
+    /** Labels become names of folders. */
+    private static void requireLabel(String preset) {
+        if (preset.contains(LABEL) && !label(preset).matches("[A-Za-z0-9-]+")) {
+            throw new UserError("--presets " + preset + ": the label is \"" + label(preset)
+                    + "\", expected letters, digits and dashes after the @, such as mamba2@window");
+        }
+    }
+
     private StackConfig architecture(String preset) {
         StackConfig untied = RecordJson.with(named(preset), List.of("tiedHead=false"));
         StackConfig config = TaskPlan.fitted(untied, task);
-        for (String setting : plan.settings()) {
+        for (Setting setting : settings(preset)) {
             if (isOfArchitecture(setting) && applies(config, setting)) {
-                config = RecordJson.with(config, List.of(setting));
+                config = RecordJson.with(config, List.of(setting.text));
             }
         }
         return config;
     }
 
-    /** A preset by its whole name, or by its family alone for the usual size. */
-    private static StackConfig named(String preset) {
+    /** A preset by its whole name, or by its family alone for the usual size, perhaps with a label. */
+    private static StackConfig named(String labelled) {
+        String preset = labelled.split(LABEL, 2)[0];
         List<String> known = new ArrayList<>();
         for (String name : Presets.names()) {
             if (name.endsWith(USUAL_SIZE)) {
@@ -140,15 +190,21 @@ public final class Comparison {
     }
 
     /** What is said of all branches that know a key says nothing of architectures of which none does. */
-    private static boolean applies(StackConfig config, String setting) {
-        String[] path = setting.split("=", 2)[0].strip().split("\\.");
+    private static boolean applies(StackConfig config, Setting setting) {
+        String[] path = setting.text.split("=", 2)[0].strip().split("\\.");
         return path.length < 3 || !path[0].equals("branches") || !path[1].equals("*") || config.branches().stream()
                 .anyMatch(branch -> branch instanceof Record record && RecordJson.knows(record.getClass(), path[2]));
     }
 
-    private void requireUse(String setting) {
-        if (isOfArchitecture(setting) && plan.presets().stream().noneMatch(preset -> applies(named(preset), setting))) {
-            throw new UserError("--set " + setting + ": no branch of " + String.join(", ", plan.presets())
+    private void requireUse(String given) {
+        Setting setting = Setting.of(given);
+        List<String> meant = plan.presets().stream().filter(setting::isFor).toList();
+        if (meant.isEmpty()) {
+            throw new UserError("--set " + given + ": no architecture has the label " + setting.label
+                    + "; give one as --presets PRESET@" + setting.label);
+        }
+        if (isOfArchitecture(setting) && meant.stream().noneMatch(preset -> applies(named(preset), setting))) {
+            throw new UserError("--set " + given + ": no branch of " + String.join(", ", meant)
                     + " has this key; tern inspect shows the keys of a model");
         }
     }
@@ -266,7 +322,7 @@ public final class Comparison {
         StackConfig config = architectures.getOrDefault(preset, architecture(preset));
         Budget budget = plan.steps() > 0 ? new Budget.Steps(plan.steps()) : new Budget.Minutes(plan.minutes());
         TrainingConfig training = RecordJson.with(TaskPlan.usual(task, budget, seed),
-                plan.settings().stream().filter(setting -> !isOfArchitecture(setting)).toList());
+                settings(preset).stream().filter(setting -> !isOfArchitecture(setting)).map(Setting::text).toList());
         TaskRun.Result result = new TaskRun(new TaskPlan(task, preset, config, training, budget, at(preset, seed)),
                 KernelSet.fastest(), team).run(look -> sink.look(preset, seed, look), stop);
         Stack shapes = new Stack(config, Parameters.Source.shapesOnly());

@@ -6,6 +6,7 @@ import java.util.function.LongSupplier;
 import tern.kernels.EagerOps;
 import tern.kernels.KernelSet;
 import tern.kernels.ThreadTeam;
+import tern.model.HeadConfig;
 import tern.model.ModelState;
 import tern.model.Parameters;
 import tern.model.Passed;
@@ -19,7 +20,7 @@ import tern.tensor.Tensor;
 import tern.tensor.Workspace;
 import tern.train.RunClock;
 
-/** Times reading one sequence position by position on one thread, head included. */
+/** Times reading one sequence position by position on one thread, head included; of two that are compared, both together. */
 final class DecodeProbe {
     private static final double ROUND_SECONDS = 0.3;
     private static final double LEAST_SECONDS = 1;
@@ -59,17 +60,18 @@ final class DecodeProbe {
 
     private static double[] run(Stack model, EagerOps ops, LongSupplier clock, int length, double seconds) {
         double[] took = new double[MOST_POSITIONS];
+        int each = model.config().readout().map(HeadConfig::sequences).orElse(1);
         int count = 0;
         long begun = System.nanoTime();
         while (count < 2 || count < MOST_POSITIONS && (System.nanoTime() - begun) * 1e-9 < seconds) {
             try (Memory memory = new Memory()) {
-                ModelState state = ModelState.empty(model.stateLayouts(), DType.F32, 1, length, memory);
+                ModelState state = ModelState.empty(model.stateLayouts(), DType.F32, each, length, memory);
                 for (int t = 0; t < length && count < MOST_POSITIONS; t++) {
-                    Tensor input = input(model, memory, t);
+                    Tensor input = input(model, memory, each, t);
                     long from = clock.getAsLong();
                     Passed passed = model.forward(Form.STEP, ops, input, state);
                     model.outputs(ops, model.read(ops, passed.hidden()));
-                    took[count++] = (clock.getAsLong() - from) * 1e-9;
+                    took[count++] = (clock.getAsLong() - from) * 1e-9 / each;
                     // States may be results of this step, which the next takes the memory of.
                     state = passed.state().copy(memory);
                     ops.results().reset();
@@ -79,14 +81,12 @@ final class DecodeProbe {
         return Arrays.copyOf(took, count);
     }
 
-    private static Tensor input(Stack model, Memory memory, int position) {
+    private static Tensor input(Stack model, Memory memory, int sequences, int position) {
         if (model.config().features().isPresent()) {
-            Tensor values = memory.zeros(DType.F32, Shape.of(1, 1, model.config().features().get()));
+            Tensor values = memory.zeros(DType.F32, Shape.of(sequences, 1, model.config().features().get()));
             values.fill(0.5);
             return values;
         }
-        Tensor ids = memory.zeros(DType.I32, 1, 1);
-        ids.set(0, position % model.config().vocabulary());
-        return ids;
+        return memory.zeros(DType.I32, sequences, 1).fill(position % model.config().vocabulary());
     }
 }

@@ -43,8 +43,9 @@ public final class ServerProcess implements AutoCloseable {
     public static ServerProcess start(List<String> jvm, List<String> arguments) throws IOException {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-        command.addAll(List.of("-XX:Tier3DelayOn=100000", "-XX:+UseSerialGC", "-XX:-UsePerfData",
-                "--add-modules=jdk.incubator.vector"));
+        command.addAll(
+                List.of("-XX:Tier3DelayOn=100000", "-XX:TypeProfileLevel=112", "-XX:+UseSerialGC", "-XX:-UsePerfData",
+                        "--add-modules=jdk.incubator.vector"));
         command.addAll(jvm);
         String modules = System.getProperty("jdk.module.path", "");
         if (modules.isEmpty() || !ServerProcess.class.getModule().isNamed()) {

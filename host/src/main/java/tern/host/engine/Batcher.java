@@ -655,6 +655,9 @@ public final class Batcher implements AutoCloseable {
         for (int i = 0; i < job.streams(); i++) {
             Stream stream = new Stream(work, i, model.tokenizer());
             stream.choose(logits, 0, logits.length);
+            if (stream.refusal().isPresent()) {
+                throw stream.refusal().get();
+            }
             tokensMade.increment();
             if (stream.deliver()) {
                 lanes.computeIfAbsent(work.capacity, capacity -> new Lane(model, capacity, seats(capacity)))
@@ -696,6 +699,10 @@ public final class Batcher implements AutoCloseable {
         }
         steps.increment();
         for (Stream stream : List.copyOf(lane.streams())) {
+            if (stream.refusal().isPresent()) {
+                failStream(lane, stream, stream.refusal().get());
+                continue;
+            }
             tokensMade.increment();
             if (!stream.deliver()) {
                 LiveBatch.Seat seat = stream.seat.orElseThrow();

@@ -6,14 +6,20 @@ import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 
+import tern.inference.Draw;
+import tern.inference.Sampling;
+
 /** Chooses the tokens of one stream, reproducibly from a seed. Confined to one thread at a time. */
 final class Chooser {
     private final Choosing how;
+    private final Sampling sampling;
     private final SplittableRandom random;
     private final Map<Integer, Integer> generated = new HashMap<>();
 
     Chooser(Choosing how, long seed) {
         this.how = how;
+        // A share of nothing is the likeliest alone.
+        this.sampling = new Sampling(how.temperature(), how.topK(), Math.max(how.topP(), Double.MIN_VALUE), 0, 1);
         this.random = new SplittableRandom(seed);
     }
 
@@ -21,7 +27,11 @@ final class Chooser {
     record Chosen(int token, double logprob, List<Token.Alternative> alternatives) {
     }
 
-    /** The next token by logits that begin at {@code at}; those are left as they are. */
+    /**
+     * The next token by logits that begin at {@code at}; those are left as they are.
+     *
+     * @throws Refusal if one of them is NaN
+     */
     Chosen next(float[] logits, int at, int count) {
         boolean plain = how.bias().isEmpty()
                 && (generated.isEmpty() || how.presencePenalty() == 0 && how.frequencyPenalty() == 0);
@@ -32,7 +42,15 @@ final class Chooser {
             from = 0;
             adjust(scores);
         }
-        int token = how.temperature() == 0 ? likeliest(scores, from, count) : draw(scores, from, count);
+        int token = Draw.likeliest(scores, from, count);
+        if (token < 0) {
+            throw new Refusal(Refusal.Kind.FAULT, "the model's output is not a number after "
+                    + generated.values().stream().mapToInt(Integer::intValue).sum()
+                    + " tokens; check its weights with tern inspect --check");
+        }
+        if (how.temperature() > 0) {
+            token = Draw.from(scores, from, count, sampling, random.nextDouble());
+        }
         generated.merge(token, 1, Integer::sum);
         if (how.logprobs() < 0) {
             return new Chosen(token, 0, List.of());
@@ -51,102 +69,8 @@ final class Chooser {
                 + times * how.frequencyPenalty()));
     }
 
-    private static int likeliest(float[] scores, int from, int count) {
-        int best = 0;
-        for (int id = 1; id < count; id++) {
-            if (scores[from + id] > scores[from + best]) {
-                best = id;
-            }
-        }
-        return best;
-    }
-
-    private int draw(float[] scores, int from, int count) {
-        double at = random.nextDouble();
-        float top = scores[from + likeliest(scores, from, count)];
-        double[] weights = new double[count];
-        double total = 0;
-        for (int id = 0; id < count; id++) {
-            weights[id] = Math.exp((scores[from + id] - top) / how.temperature());
-            total += weights[id];
-        }
-        if (how.topP() < 1 || how.topK() > 0) {
-            return drawLikely(weights, total, at);
-        }
-        double left = at * total;
-        int last = 0;
-        for (int id = 0; id < count; id++) {
-            if (weights[id] > 0) {
-                last = id;
-                left -= weights[id];
-                if (left < 0) {
-                    return id;
-                }
-            }
-        }
-        return last;
-    }
-
-    /** Tokens from the likeliest on, of equals the one of the lowest number first; a heap yields only as many as are needed. */
-    private int drawLikely(double[] weights, double total, double at) {
-        int[] heap = new int[weights.length];
-        for (int i = 0; i < heap.length; i++) {
-            heap[i] = i;
-        }
-        int size = heap.length;
-        for (int i = size / 2 - 1; i >= 0; i--) {
-            sift(heap, size, i, weights);
-        }
-        List<Integer> kept = new ArrayList<>();
-        double mass = 0;
-        boolean counted = how.topK() > 0;
-        while (size > 0 && (kept.isEmpty() || (counted ? kept.size() < how.topK() : mass < how.topP() * total))) {
-            kept.add(heap[0]);
-            mass += weights[heap[0]];
-            heap[0] = heap[--size];
-            sift(heap, size, 0, weights);
-        }
-        // Of so many tokens, those behind top-p go again.
-        double least = how.topP() * mass;
-        while (counted && kept.size() > 1 && mass - weights[kept.getLast()] >= least) {
-            mass -= weights[kept.removeLast()];
-        }
-        double left = at * mass;
-        for (int token : kept) {
-            left -= weights[token];
-            if (left < 0) {
-                return token;
-            }
-        }
-        return kept.getLast();
-    }
-
-    private static void sift(int[] heap, int size, int start, double[] weights) {
-        int parent = start;
-        while (true) {
-            int child = 2 * parent + 1;
-            if (child >= size) {
-                return;
-            }
-            if (child + 1 < size && before(heap[child + 1], heap[child], weights)) {
-                child++;
-            }
-            if (!before(heap[child], heap[parent], weights)) {
-                return;
-            }
-            int moved = heap[parent];
-            heap[parent] = heap[child];
-            heap[child] = moved;
-            parent = child;
-        }
-    }
-
-    private static boolean before(int a, int b, double[] weights) {
-        return weights[a] > weights[b] || weights[a] == weights[b] && a < b;
-    }
-
     private static double logSum(float[] logits, int at, int count) {
-        double top = logits[at + likeliest(logits, at, count)];
+        double top = logits[at + Draw.likeliest(logits, at, count)];
         double sum = 0;
         for (int id = 0; id < count; id++) {
             sum += Math.exp(logits[at + id] - top);

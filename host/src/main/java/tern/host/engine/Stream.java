@@ -22,6 +22,7 @@ final class Stream {
     private int drawn;
     private int next;
     private Optional<Chooser.Chosen> chosen = Optional.empty();
+    private Optional<Refusal> refusal = Optional.empty();
     Optional<LiveBatch.Seat> seat = Optional.empty();
 
     Stream(Batcher.Work work, int index, Tokenizer tokenizer) {
@@ -44,7 +45,16 @@ final class Stream {
 
     /** Chooses the next token; may run beside other streams' choosing. */
     void choose(float[] logits, int at, int vocabulary) {
-        chosen = Optional.of(chooser.next(logits, at, vocabulary));
+        try {
+            chosen = Optional.of(chooser.next(logits, at, vocabulary));
+        } catch (Refusal refused) {
+            refusal = Optional.of(refused);
+        }
+    }
+
+    /** Why nothing could be chosen, if so. */
+    Optional<Refusal> refusal() {
+        return refusal;
     }
 
     /** Takes in what was chosen and tells the listener. True if the stream goes on. */

@@ -34,6 +34,16 @@ class ChooserTest {
     }
 
     @Test
+    void whatIsNoNumberIsRefused() {
+        Chooser chooser = new Chooser(new Choosing(1, 0, 1, 0, 0, Map.of(), -1), 3);
+        assertThat(chooser.next(LOGITS, 1, 1).token()).isZero();
+        float[] damaged = {1, Float.NaN, 3};
+        assertThatThrownBy(() -> chooser.next(damaged, 0, 3)).isInstanceOf(Refusal.class)
+                .hasMessageContaining("not a number after 1 tokens");
+        assertThat(chooser.next(damaged, 2, 1).token()).as("another's logits do not matter").isZero();
+    }
+
+    @Test
     void aNegativeNumberIsRefused() {
         assertThatThrownBy(() -> new Choosing(1, -1, 1, 0, 0, Map.of(), -1))
                 .isInstanceOf(IllegalArgumentException.class)

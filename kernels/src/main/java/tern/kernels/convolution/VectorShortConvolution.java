@@ -1,5 +1,6 @@
 package tern.kernels.convolution;
 
+import static jdk.incubator.vector.FloatVector.fromArray;
 import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import java.lang.foreign.MemorySegment;
@@ -30,6 +31,11 @@ public final class VectorShortConvolution implements ShortConvolution {
     private static final long WIDTH = LANES.vectorByteSize();
     /** Rows side by side: fewer instructions for each line of memory, so that the core has more lines under way. */
     private static final int ROWS = 8;
+    private static final int LENGTH = LANES.length();
+    /** Elements of each tensor that are brought near at once, so that all of them lie in a second-level cache. */
+    private static final int FETCHED = 1 << 15;
+    /** Bytes that tensors may have together to be found in a cache by themselves. */
+    private static final long NEAR = 32L << 20;
     /** Elements of a task, at least. */
     private static final int TASK = 1 << 15;
     /** More tasks than this do not help, and each leaves sums to be added up. */
@@ -47,7 +53,7 @@ public final class VectorShortConvolution implements ShortConvolution {
     /** Rows of one sequence. */
     @FunctionalInterface
     private interface RowWork {
-        void run(int b, int from, int to, int task);
+        void run(int b, int from, int to, int task, Workspace scratch);
     }
 
     private static int rowsOfTask(int batch, int time, int channels) {
@@ -65,7 +71,7 @@ public final class VectorShortConvolution implements ShortConvolution {
         int parts = tasksOfSequence(batch, time, channels);
         ThreadTeam.Task one = (task, scratch) -> {
             int from = task % parts * each;
-            work.run(task / parts, from, Math.min(time, from + each), task);
+            work.run(task / parts, from, Math.min(time, from + each), task, scratch);
         };
         if ((double) batch * time * channels < TASK) {
             for (int task = 0; task < batch * parts; task++) {
@@ -131,7 +137,7 @@ public final class VectorShortConvolution implements ShortConvolution {
         long stride = 4L * channels;
         Workspace.Mark mark = team.scratch().mark();
         MemorySegment taps = turned(team.scratch(), weight);
-        eachRows(team, batch, time, channels, (b, from, to, task) -> {
+        eachRows(team, batch, time, channels, (b, from, to, task, scratch) -> {
             long base = b * (long) time * stride;
             int row = from;
             // The first outputs read the history.
@@ -333,20 +339,17 @@ public final class VectorShortConvolution implements ShortConvolution {
         int parts = tasksOfSequence(batch, time, channels), tasks = batch * parts;
         // Of each task the sums of every tap and of the bias.
         Tensor sums = team.scratch().allocate(DType.F32, Shape.of(tasks, width + 1, channels));
-        eachRows(team, batch, time, channels, (b, from, to, task) -> {
+        boolean far = 3 * x.bytes() > NEAR;
+        eachRows(team, batch, time, channels, (b, from, to, task, scratch) -> {
             long base = b * (long) time * stride;
             long sum = task * (width + 1L) * stride;
             sums.data().asSlice(sum, (width + 1L) * stride).fill((byte) 0);
             int row = from;
-            for (; (width == 3 || width == 4) && row + ROWS <= to && row + ROWS + width - 1 <= time; row += ROWS) {
-                long at = base + row * stride;
-                if (width == 3) {
-                    eightRowsBackwardOfThreeTaps(x.data(), dy.data(), at, taps, dx.data(), sums.data(), sum, stride,
-                            channels);
-                } else {
-                    eightRowsBackwardOfFourTaps(x.data(), dy.data(), at, taps, dx.data(), sums.data(), sum, stride,
-                            channels);
-                }
+            if (width == 3 || width == 4) {
+                int eights = Math.max(from, from + (Math.min(to, time - width + 1) - from & -ROWS));
+                eightRowsBackward(x.data(), dy.data(), base, from, eights, taps, width, dx.data(), sums.data(), sum,
+                        stride, channels, far, scratch);
+                row = eights;
             }
             for (; row + 4 <= to && row + 3 + width <= time; row += 4) {
                 fourRowsBackward(x.data(), dy.data(), base + row * stride, taps, width, dx.data(), sums.data(), sum,
@@ -396,101 +399,128 @@ public final class VectorShortConvolution implements ShortConvolution {
         }
     }
 
-    private static void eightRowsBackwardOfThreeTaps(MemorySegment x, MemorySegment dy, long at, MemorySegment taps,
-            MemorySegment dx, MemorySegment sums, long sum, long stride, int channels) {
-        int c = LANES.loopBound(channels);
-        for (long lane = 0; lane != 4L * c; lane += WIDTH) {
-            long o = at + lane;
-            long slope = sum + lane;
-            FloatVector w0 = fromMemorySegment(LANES, taps, lane, NATIVE);
-            FloatVector w1 = fromMemorySegment(LANES, taps, lane + stride, NATIVE);
-            FloatVector w2 = fromMemorySegment(LANES, taps, lane + 2 * stride, NATIVE);
-            FloatVector s0 = fromMemorySegment(LANES, sums, slope, NATIVE);
-            FloatVector s1 = fromMemorySegment(LANES, sums, slope + stride, NATIVE);
-            FloatVector s2 = fromMemorySegment(LANES, sums, slope + 2 * stride, NATIVE);
-            FloatVector s3 = fromMemorySegment(LANES, sums, slope + 3 * stride, NATIVE);
+    /** Positions in eights, of three or four taps, whose outputs all lie in this call. */
+    private static void eightRowsBackward(MemorySegment x, MemorySegment dy, long base, int from, int to,
+            MemorySegment taps, int width, MemorySegment dx, MemorySegment sums, long sum, long stride, int channels,
+            boolean far, Workspace scratch) {
+        int whole = LANES.loopBound(channels);
+        float[] kept = scratch.floats((2 * width + 1) * whole);
+        keep(kept, taps, width, stride, whole);
+        int together = far ? Math.max(ROWS, FETCHED / Math.max(1, channels) & -ROWS) : to - from;
+        for (int start = from; start < to; start += together) {
+            int end = Math.min(to, start + together);
+            if (far) {
+                bringNear(x, dy, base + start * stride, base + end * stride - WIDTH, dx);
+            }
+            for (int row = start; row < end; row += ROWS) {
+                long at = base + row * stride;
+                if (width == 3) {
+                    eightRowsBackwardOfThreeTaps(x, dy, at, kept, dx, stride, whole);
+                } else {
+                    eightRowsBackwardOfFourTaps(x, dy, at, kept, dx, stride, whole);
+                }
+                rowsBackwardOfLastChannels(ROWS, x, dy, at, taps, width, dx, sums, sum, stride, whole, channels);
+            }
+        }
+        for (int j = 0; j <= width; j++) {
+            for (int c = 0; c < whole; c += LENGTH) {
+                fromArray(LANES, kept, (2 * width + 1) * c + j * LENGTH).intoMemorySegment(sums,
+                        sum + j * stride + 4L * c,
+                        NATIVE);
+            }
+        }
+    }
+
+    /** For each vector of channels that follows another: sums of each tap and of the bias, 0 at first, and the taps. */
+    private static void keep(float[] kept, MemorySegment taps, int width, long stride, int whole) {
+        int place = 0;
+        for (int c = 0; c < whole; c += LENGTH) {
+            for (int j = 0; j <= width; j++) {
+                FloatVector.zero(LANES).intoArray(kept, place);
+                place += LENGTH;
+            }
+            for (int j = 0; j < width; j++) {
+                fromMemorySegment(LANES, taps, j * stride + 4L * c, NATIVE).intoArray(kept, place);
+                place += LENGTH;
+            }
+        }
+    }
+
+    /**
+     * Something is written where dx will be, so that x, dy and the place of dx lie in a near cache when eight rows of each are met
+     * at once. Memory gives lines one after another, asked for by few instructions each, at twice to three times the rate at which
+     * it gives eight rows side by side.
+     */
+    private static void bringNear(MemorySegment x, MemorySegment dy, long from, long to, MemorySegment dx) {
+        for (long o = from; o <= to; o += WIDTH) {
+            fromMemorySegment(LANES, x, o, NATIVE).add(fromMemorySegment(LANES, dy, o, NATIVE)).intoMemorySegment(dx, o,
+                    NATIVE);
+        }
+    }
+
+    private static void eightRowsBackwardOfThreeTaps(MemorySegment x, MemorySegment dy, long at, float[] kept,
+            MemorySegment dx, long stride, int whole) {
+        int end = 7 * whole;
+        long o = at;
+        for (int c = 0; c != end; c += 7 * LENGTH) {
             FloatVector g0 = fromMemorySegment(LANES, dy, o, NATIVE);
             FloatVector g1 = fromMemorySegment(LANES, dy, o + stride, NATIVE);
             FloatVector g2 = fromMemorySegment(LANES, dy, o + 2 * stride, NATIVE);
-            FloatVector x0 = fromMemorySegment(LANES, x, o, NATIVE);
-            g0.fma(w2, g1.fma(w1, g2.mul(w0))).intoMemorySegment(dx, o, NATIVE);
-            s0 = x0.fma(g2, s0);
-            s1 = x0.fma(g1, s1);
-            s2 = x0.fma(g0, s2);
-            s3 = s3.add(g0);
             FloatVector g3 = fromMemorySegment(LANES, dy, o + 3 * stride, NATIVE);
-            FloatVector x1 = fromMemorySegment(LANES, x, o + stride, NATIVE);
-            g1.fma(w2, g2.fma(w1, g3.mul(w0))).intoMemorySegment(dx, o + stride, NATIVE);
-            s0 = x1.fma(g3, s0);
-            s1 = x1.fma(g2, s1);
-            s2 = x1.fma(g1, s2);
-            s3 = s3.add(g1);
             FloatVector g4 = fromMemorySegment(LANES, dy, o + 4 * stride, NATIVE);
-            FloatVector x2 = fromMemorySegment(LANES, x, o + 2 * stride, NATIVE);
-            g2.fma(w2, g3.fma(w1, g4.mul(w0))).intoMemorySegment(dx, o + 2 * stride, NATIVE);
-            s0 = x2.fma(g4, s0);
-            s1 = x2.fma(g3, s1);
-            s2 = x2.fma(g2, s2);
-            s3 = s3.add(g2);
             FloatVector g5 = fromMemorySegment(LANES, dy, o + 5 * stride, NATIVE);
-            FloatVector x3 = fromMemorySegment(LANES, x, o + 3 * stride, NATIVE);
-            g3.fma(w2, g4.fma(w1, g5.mul(w0))).intoMemorySegment(dx, o + 3 * stride, NATIVE);
-            s0 = x3.fma(g5, s0);
-            s1 = x3.fma(g4, s1);
-            s2 = x3.fma(g3, s2);
-            s3 = s3.add(g3);
             FloatVector g6 = fromMemorySegment(LANES, dy, o + 6 * stride, NATIVE);
-            FloatVector x4 = fromMemorySegment(LANES, x, o + 4 * stride, NATIVE);
-            g4.fma(w2, g5.fma(w1, g6.mul(w0))).intoMemorySegment(dx, o + 4 * stride, NATIVE);
-            s0 = x4.fma(g6, s0);
-            s1 = x4.fma(g5, s1);
-            s2 = x4.fma(g4, s2);
-            s3 = s3.add(g4);
             FloatVector g7 = fromMemorySegment(LANES, dy, o + 7 * stride, NATIVE);
-            FloatVector x5 = fromMemorySegment(LANES, x, o + 5 * stride, NATIVE);
-            g5.fma(w2, g6.fma(w1, g7.mul(w0))).intoMemorySegment(dx, o + 5 * stride, NATIVE);
-            s0 = x5.fma(g7, s0);
-            s1 = x5.fma(g6, s1);
-            s2 = x5.fma(g5, s2);
-            s3 = s3.add(g5);
             FloatVector g8 = fromMemorySegment(LANES, dy, o + 8 * stride, NATIVE);
-            FloatVector x6 = fromMemorySegment(LANES, x, o + 6 * stride, NATIVE);
-            g6.fma(w2, g7.fma(w1, g8.mul(w0))).intoMemorySegment(dx, o + 6 * stride, NATIVE);
-            s0 = x6.fma(g8, s0);
-            s1 = x6.fma(g7, s1);
-            s2 = x6.fma(g6, s2);
-            s3 = s3.add(g6);
             FloatVector g9 = fromMemorySegment(LANES, dy, o + 9 * stride, NATIVE);
+            FloatVector x0 = fromMemorySegment(LANES, x, o, NATIVE);
+            FloatVector x1 = fromMemorySegment(LANES, x, o + stride, NATIVE);
+            FloatVector x2 = fromMemorySegment(LANES, x, o + 2 * stride, NATIVE);
+            FloatVector x3 = fromMemorySegment(LANES, x, o + 3 * stride, NATIVE);
+            FloatVector x4 = fromMemorySegment(LANES, x, o + 4 * stride, NATIVE);
+            FloatVector x5 = fromMemorySegment(LANES, x, o + 5 * stride, NATIVE);
+            FloatVector x6 = fromMemorySegment(LANES, x, o + 6 * stride, NATIVE);
             FloatVector x7 = fromMemorySegment(LANES, x, o + 7 * stride, NATIVE);
+            x7.fma(g9,
+                    x6.fma(g8, x5.fma(g7,
+                            x4.fma(g6, x3.fma(g5, x2.fma(g4, x1.fma(g3, x0.fma(g2, fromArray(LANES, kept, c)))))))))
+                    .intoArray(kept, c);
+            x7.fma(g8, x6.fma(g7, x5.fma(g6,
+                    x4.fma(g5, x3.fma(g4, x2.fma(g3, x1.fma(g2, x0.fma(g1, fromArray(LANES, kept, c + LENGTH)))))))))
+                    .intoArray(kept, c + LENGTH);
+            x7.fma(g7,
+                    x6.fma(g6, x5.fma(g5, x4.fma(g4,
+                            x3.fma(g3, x2.fma(g2, x1.fma(g1, x0.fma(g0, fromArray(LANES, kept, c + 2 * LENGTH)))))))))
+                    .intoArray(kept, c + 2 * LENGTH);
+            fromArray(LANES, kept, c + 3 * LENGTH).add(g0).add(g1).add(g2).add(g3).add(g4).add(g5).add(g6).add(g7)
+                    .intoArray(kept, c + 3 * LENGTH);
+            FloatVector w0 = fromArray(LANES, kept, c + 4 * LENGTH);
+            FloatVector w1 = fromArray(LANES, kept, c + 5 * LENGTH);
+            FloatVector w2 = fromArray(LANES, kept, c + 6 * LENGTH);
+            g0.fma(w2, g1.fma(w1, g2.mul(w0))).intoMemorySegment(dx, o, NATIVE);
+            g1.fma(w2, g2.fma(w1, g3.mul(w0))).intoMemorySegment(dx, o + stride, NATIVE);
+            g2.fma(w2, g3.fma(w1, g4.mul(w0))).intoMemorySegment(dx, o + 2 * stride, NATIVE);
+            g3.fma(w2, g4.fma(w1, g5.mul(w0))).intoMemorySegment(dx, o + 3 * stride, NATIVE);
+            g4.fma(w2, g5.fma(w1, g6.mul(w0))).intoMemorySegment(dx, o + 4 * stride, NATIVE);
+            g5.fma(w2, g6.fma(w1, g7.mul(w0))).intoMemorySegment(dx, o + 5 * stride, NATIVE);
+            g6.fma(w2, g7.fma(w1, g8.mul(w0))).intoMemorySegment(dx, o + 6 * stride, NATIVE);
             g7.fma(w2, g8.fma(w1, g9.mul(w0))).intoMemorySegment(dx, o + 7 * stride, NATIVE);
-            s0 = x7.fma(g9, s0);
-            s1 = x7.fma(g8, s1);
-            s2 = x7.fma(g7, s2);
-            s3 = s3.add(g7);
-            s0.intoMemorySegment(sums, slope, NATIVE);
-            s1.intoMemorySegment(sums, slope + stride, NATIVE);
-            s2.intoMemorySegment(sums, slope + 2 * stride, NATIVE);
-            s3.intoMemorySegment(sums, slope + 3 * stride, NATIVE);
+            o += WIDTH;
         }
-        rowsBackwardOfLastChannels(ROWS, x, dy, at, taps, 3, dx, sums, sum, stride, c, channels);
     }
 
-    /** Reads first and writes then: with the one among the other it was compiled now and then to half the speed. */
-    private static void eightRowsBackwardOfFourTaps(MemorySegment x, MemorySegment dy, long at, MemorySegment taps,
-            MemorySegment dx, MemorySegment sums, long sum, long stride, int channels) {
-        int c = LANES.loopBound(channels);
-        for (long lane = 0; lane != 4L * c; lane += WIDTH) {
-            long o = at + lane;
-            long slope = sum + lane;
-            FloatVector w0 = fromMemorySegment(LANES, taps, lane, NATIVE);
-            FloatVector w1 = fromMemorySegment(LANES, taps, lane + stride, NATIVE);
-            FloatVector w2 = fromMemorySegment(LANES, taps, lane + 2 * stride, NATIVE);
-            FloatVector w3 = fromMemorySegment(LANES, taps, lane + 3 * stride, NATIVE);
-            FloatVector s0 = fromMemorySegment(LANES, sums, slope, NATIVE);
-            FloatVector s1 = fromMemorySegment(LANES, sums, slope + stride, NATIVE);
-            FloatVector s2 = fromMemorySegment(LANES, sums, slope + 2 * stride, NATIVE);
-            FloatVector s3 = fromMemorySegment(LANES, sums, slope + 3 * stride, NATIVE);
-            FloatVector s4 = fromMemorySegment(LANES, sums, slope + 4 * stride, NATIVE);
+    /**
+     * Eight positions of four taps whose outputs all lie in this call. All of segments in one body must be few: after some thirty the
+     * compiler puts calls in place of what it no longer puts in, so that sums and taps come from an array.
+     *
+     * @param kept sums of the taps, of the bias, and taps; see {@link #keep}
+     * @param whole channels in whole vectors
+     */
+    private static void eightRowsBackwardOfFourTaps(MemorySegment x, MemorySegment dy, long at, float[] kept,
+            MemorySegment dx, long stride, int whole) {
+        int end = 9 * whole;
+        long o = at;
+        for (int c = 0; c != end; c += 9 * LENGTH) {
             FloatVector g0 = fromMemorySegment(LANES, dy, o, NATIVE);
             FloatVector g1 = fromMemorySegment(LANES, dy, o + stride, NATIVE);
             FloatVector g2 = fromMemorySegment(LANES, dy, o + 2 * stride, NATIVE);
@@ -510,61 +540,37 @@ public final class VectorShortConvolution implements ShortConvolution {
             FloatVector x5 = fromMemorySegment(LANES, x, o + 5 * stride, NATIVE);
             FloatVector x6 = fromMemorySegment(LANES, x, o + 6 * stride, NATIVE);
             FloatVector x7 = fromMemorySegment(LANES, x, o + 7 * stride, NATIVE);
+            x7.fma(g10,
+                    x6.fma(g9, x5.fma(g8,
+                            x4.fma(g7, x3.fma(g6, x2.fma(g5, x1.fma(g4, x0.fma(g3, fromArray(LANES, kept, c)))))))))
+                    .intoArray(kept, c);
+            x7.fma(g9, x6.fma(g8, x5.fma(g7,
+                    x4.fma(g6, x3.fma(g5, x2.fma(g4, x1.fma(g3, x0.fma(g2, fromArray(LANES, kept, c + LENGTH)))))))))
+                    .intoArray(kept, c + LENGTH);
+            x7.fma(g8,
+                    x6.fma(g7, x5.fma(g6, x4.fma(g5,
+                            x3.fma(g4, x2.fma(g3, x1.fma(g2, x0.fma(g1, fromArray(LANES, kept, c + 2 * LENGTH)))))))))
+                    .intoArray(kept, c + 2 * LENGTH);
+            x7.fma(g7,
+                    x6.fma(g6, x5.fma(g5, x4.fma(g4,
+                            x3.fma(g3, x2.fma(g2, x1.fma(g1, x0.fma(g0, fromArray(LANES, kept, c + 3 * LENGTH)))))))))
+                    .intoArray(kept, c + 3 * LENGTH);
+            fromArray(LANES, kept, c + 4 * LENGTH).add(g0).add(g1).add(g2).add(g3).add(g4).add(g5).add(g6).add(g7)
+                    .intoArray(kept, c + 4 * LENGTH);
+            FloatVector w0 = fromArray(LANES, kept, c + 5 * LENGTH);
+            FloatVector w1 = fromArray(LANES, kept, c + 6 * LENGTH);
+            FloatVector w2 = fromArray(LANES, kept, c + 7 * LENGTH);
+            FloatVector w3 = fromArray(LANES, kept, c + 8 * LENGTH);
             g0.fma(w3, g1.fma(w2, g2.fma(w1, g3.mul(w0)))).intoMemorySegment(dx, o, NATIVE);
-            s0 = x0.fma(g3, s0);
-            s1 = x0.fma(g2, s1);
-            s2 = x0.fma(g1, s2);
-            s3 = x0.fma(g0, s3);
-            s4 = s4.add(g0);
             g1.fma(w3, g2.fma(w2, g3.fma(w1, g4.mul(w0)))).intoMemorySegment(dx, o + stride, NATIVE);
-            s0 = x1.fma(g4, s0);
-            s1 = x1.fma(g3, s1);
-            s2 = x1.fma(g2, s2);
-            s3 = x1.fma(g1, s3);
-            s4 = s4.add(g1);
             g2.fma(w3, g3.fma(w2, g4.fma(w1, g5.mul(w0)))).intoMemorySegment(dx, o + 2 * stride, NATIVE);
-            s0 = x2.fma(g5, s0);
-            s1 = x2.fma(g4, s1);
-            s2 = x2.fma(g3, s2);
-            s3 = x2.fma(g2, s3);
-            s4 = s4.add(g2);
             g3.fma(w3, g4.fma(w2, g5.fma(w1, g6.mul(w0)))).intoMemorySegment(dx, o + 3 * stride, NATIVE);
-            s0 = x3.fma(g6, s0);
-            s1 = x3.fma(g5, s1);
-            s2 = x3.fma(g4, s2);
-            s3 = x3.fma(g3, s3);
-            s4 = s4.add(g3);
             g4.fma(w3, g5.fma(w2, g6.fma(w1, g7.mul(w0)))).intoMemorySegment(dx, o + 4 * stride, NATIVE);
-            s0 = x4.fma(g7, s0);
-            s1 = x4.fma(g6, s1);
-            s2 = x4.fma(g5, s2);
-            s3 = x4.fma(g4, s3);
-            s4 = s4.add(g4);
             g5.fma(w3, g6.fma(w2, g7.fma(w1, g8.mul(w0)))).intoMemorySegment(dx, o + 5 * stride, NATIVE);
-            s0 = x5.fma(g8, s0);
-            s1 = x5.fma(g7, s1);
-            s2 = x5.fma(g6, s2);
-            s3 = x5.fma(g5, s3);
-            s4 = s4.add(g5);
             g6.fma(w3, g7.fma(w2, g8.fma(w1, g9.mul(w0)))).intoMemorySegment(dx, o + 6 * stride, NATIVE);
-            s0 = x6.fma(g9, s0);
-            s1 = x6.fma(g8, s1);
-            s2 = x6.fma(g7, s2);
-            s3 = x6.fma(g6, s3);
-            s4 = s4.add(g6);
             g7.fma(w3, g8.fma(w2, g9.fma(w1, g10.mul(w0)))).intoMemorySegment(dx, o + 7 * stride, NATIVE);
-            s0 = x7.fma(g10, s0);
-            s1 = x7.fma(g9, s1);
-            s2 = x7.fma(g8, s2);
-            s3 = x7.fma(g7, s3);
-            s4 = s4.add(g7);
-            s0.intoMemorySegment(sums, slope, NATIVE);
-            s1.intoMemorySegment(sums, slope + stride, NATIVE);
-            s2.intoMemorySegment(sums, slope + 2 * stride, NATIVE);
-            s3.intoMemorySegment(sums, slope + 3 * stride, NATIVE);
-            s4.intoMemorySegment(sums, slope + 4 * stride, NATIVE);
+            o += WIDTH;
         }
-        rowsBackwardOfLastChannels(ROWS, x, dy, at, taps, 4, dx, sums, sum, stride, c, channels);
     }
 
     /** Four positions whose outputs all lie in this call. */

@@ -43,7 +43,7 @@ final class Decoder {
                 case BF16 -> "brains";
                 case F16 -> "halves";
                 case Q8_0 -> "eights";
-                case Q4_0 -> "foursByScale";
+                case Q4_0 -> StoredLanes.HAS_SIXTEEN ? "foursByTable" : "foursByScale";
                 case Q4_1 -> "foursByOffset";
                 case Q5_0 -> "fivesByScale";
                 case Q5_1 -> "fivesByOffset";
@@ -140,6 +140,17 @@ final class Decoder {
             int block = at + 18 * b;
             float d = scale(from, block);
             fours(from, block + 2, d, -8 * d, to, toAt + 32 * b);
+        }
+    }
+
+    /** {@link #foursByScale} where a vector has a lane for each of the sixteen values of a block. */
+    static void foursByTable(byte[] from, int at, int blocks, float[] to, int toAt, float[] unused) {
+        for (int b = 0; b < blocks; b++) {
+            int block = at + 18 * b, out = toAt + 32 * b;
+            FloatVector values = StoredLanes.FOURS.mul(scale(from, block));
+            IntVector pairs = StoredLanes.unsigned(from, block + 2);
+            StoredLanes.pick(values, pairs).intoArray(to, out);
+            StoredLanes.pick(values, pairs.lanewise(LSHR, 4)).intoArray(to, out + 16);
         }
     }
 

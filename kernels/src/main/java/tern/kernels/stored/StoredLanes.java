@@ -31,6 +31,10 @@ final class StoredLanes {
     private static final VectorSpecies<Byte> EIGHTS = HAS_BYTES
             ? VectorSpecies.of(byte.class, VectorShape.forBitSize(8 * LENGTH))
             : ByteVector.SPECIES_64;
+    /** Whether a vector has a lane for each number of four bits. */
+    static final boolean HAS_SIXTEEN = LENGTH == 16;
+    /** What a number of four bits stands for in lane of that number: eight less. */
+    static final FloatVector FOURS = FloatVector.zero(LANES).addIndex(1).sub(8);
     /** Sign, exponent and fraction of a half that was widened with its sign and moved up by 13. */
     private static final int HALF_BITS = 0x8FFFE000;
     private static final float HALF_SCALE = 0x1p112f;
@@ -135,6 +139,11 @@ final class StoredLanes {
     /** Small integers as floats. */
     static FloatVector floats(IntVector integers) {
         return (FloatVector) integers.convert(VectorOperators.I2F, 0);
+    }
+
+    /** For each lane the value that its lowest four bits name; where {@link #HAS_SIXTEEN}. */
+    static FloatVector pick(FloatVector values, IntVector names) {
+        return names.selectFrom(values.reinterpretAsInts()).reinterpretAsFloats();
     }
 
     /** Floats of an array. */

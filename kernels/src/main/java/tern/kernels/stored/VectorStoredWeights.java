@@ -148,9 +148,14 @@ public final class VectorStoredWeights implements StoredWeights {
             MemorySegment bias, MemorySegment y, Workspace scratch) {
         float[] vectors = scratch.floats((Sums.TOGETHER + 1) * Math.max(LENGTH, Sums.TOGETHER));
         int sums = Sums.TOGETHER * LENGTH;
+        boolean pairs = StoredDots.inPairs(type, row);
         for (int next = from, count; next < to; next += count) {
             count = Math.min(Sums.TOGETHER, to - next);
-            for (int j = 0; j < count; j++) {
+            int j = 0;
+            for (; pairs && j < count - 1; j += 2) {
+                StoredDots.multiplyTwo(k, x, w, (long) (next + j) * row, row, vectors, j * LENGTH);
+            }
+            for (; j < count; j++) {
                 StoredDots.multiply(type, k, x, w, (long) (next + j) * row, vectors, j * LENGTH);
             }
             // Behind the last row lies what lay there before; its sums go nowhere.

@@ -43,6 +43,13 @@ class VectorShortConvolutionTest {
         check(3, 1, 1500, 64, 17);
     }
 
+    /** More than lies in the caches: the way back then brings rows near first. */
+    @Test
+    void farFromTheCore() {
+        check(4, 1, 5500, 521, 4);
+        check(5, 2, 1030, 1423, 3);
+    }
+
     private static void check(long seed, int batch, int time, int channels, int width) {
         try (KernelLaw law = new KernelLaw(seed)) {
             List<ThreadTeam> teams = List.of(law.team(1), law.team(4));

@@ -149,6 +149,25 @@ class VectorMatmulTest {
         }
     }
 
+    /** One row alone meets a large matrix row after row, and with others not. */
+    @Test
+    void aRowOfFewMeetsALargeMatrixAsASmallOne() {
+        int in = 640, out = (int) (FewRows.IN_CACHES_BYTES / 4 / in) + 9;
+        try (KernelLaw law = new KernelLaw(5)) {
+            ThreadTeam team = law.team(2);
+            Tensor x = law.gaussian(DType.F32, 3, in), weight = law.gaussian(DType.F32, out, in);
+            Tensor bias = law.gaussian(DType.F32, out), small = law.blank(DType.F32, 1, 16);
+            Tensor alone = law.blank(DType.F32, 3, out), together = law.copy(alone);
+            for (int i = 0; i < 3; i++) {
+                vector.linear(team, x.slice(i, i + 1), weight, bias, alone.slice(i, i + 1));
+            }
+            vector.linear(team, x, weight, bias, together);
+            law.assertSame("three rows", together, alone);
+            vector.linear(team, x.slice(0, 1), weight.slice(0, 16), bias.slice(0, 16), small);
+            law.assertSame("sixteen columns", small.reshape(16), alone.reshape(3 * out).slice(0, 16));
+        }
+    }
+
     @Test
     void aRowOfARowwiseProductDoesNotDependOnHowManyThereAre() {
         long seed = Long.getLong("tern.seed", 20261122);

@@ -35,8 +35,14 @@ final class FixedTask implements Task {
      *
      * @param length positions of the longest sequence
      * @param causal whether reading ahead gives the answers away
+     * @param sequences see {@link Task#sequences}
      */
-    record Kind(String description, Input input, Answer answer, Metric metric, int length, boolean causal) {
+    record Kind(String description, Input input, Answer answer, Metric metric, int length, boolean causal,
+            int sequences) {
+        /** An answer to one sequence. */
+        Kind(String description, Input input, Answer answer, Metric metric, int length, boolean causal) {
+            this(description, input, answer, metric, length, causal, 1);
+        }
     }
 
     /**
@@ -104,6 +110,11 @@ final class FixedTask implements Task {
     @Override
     public int length() {
         return kind.length;
+    }
+
+    @Override
+    public int sequences() {
+        return kind.sequences;
     }
 
     @Override

@@ -23,12 +23,14 @@ import tern.tasks.TaskConfig;
  * @param length rows that are read
  * @param horizon rows that are asked for
  * @param lastColumnOnly whether only the last column is read and asked for
+ * @param relative whether all rows of a window are told, and asked for, less the last that is read: levels that drift away from
+ *            those trained on then do not matter, and errors remain comparable (Zeng et al. 2022, arXiv 2205.13504: NLinear)
  * @param training rows to train on, from the first
  * @param validation rows that follow
  * @param test rows that follow; windows that ask for them may read rows before
  */
-public record SeriesTask(String file, int length, int horizon, boolean lastColumnOnly, int training, int validation,
-        int test) implements TaskConfig {
+public record SeriesTask(String file, int length, int horizon, boolean lastColumnOnly, boolean relative, int training,
+        int validation, int test) implements TaskConfig {
     private static final int VALIDATION = 256;
     private static final int DAY = 24;
 
@@ -41,9 +43,9 @@ public record SeriesTask(String file, int length, int horizon, boolean lastColum
         }
     }
 
-    /** ETTh1 with its published parts: 12, 4 and 4 months. */
+    /** ETTh1 with its published parts: 12, 4 and 4 months; told relative to the last row, as its level drifts between them. */
     public static SeriesTask ett(int length, int horizon) {
-        return new SeriesTask("timeseries/ETTh1.csv", length, horizon, false, 8640, 2880, 2880);
+        return new SeriesTask("timeseries/ETTh1.csv", length, horizon, false, true, 8640, 2880, 2880);
     }
 
     @Override
@@ -146,14 +148,17 @@ public record SeriesTask(String file, int length, int horizon, boolean lastColum
 
         /** Reads the rows before {@code at} and asks for those from it on. */
         private Example example(int at) {
-            return Example.ofSeries(rows(at - length, at), rows(at, at + horizon));
+            float[] level = relative ? values[at - 1] : new float[channels()];
+            return Example.ofSeries(rows(at - length, at, level), rows(at, at + horizon, level));
         }
 
-        private float[] rows(int from, int to) {
+        private float[] rows(int from, int to, float... level) {
             int channels = channels();
             float[] flat = new float[(to - from) * channels];
             for (int row = from; row < to; row++) {
-                System.arraycopy(values[row], 0, flat, (row - from) * channels, channels);
+                for (int channel = 0; channel < channels; channel++) {
+                    flat[(row - from) * channels + channel] = values[row][channel] - level[channel];
+                }
             }
             return flat;
         }

@@ -9,9 +9,13 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.function.IntFunction;
+import java.util.stream.Collectors;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -98,6 +102,47 @@ class DataTasksTest {
         }
     }
 
+    private static String dump(int articles, IntFunction<String> text) {
+        StringBuilder dump = new StringBuilder("<mediawiki>");
+        for (int i = 0; i < articles; i++) {
+            dump.append("<page><text xml:space=\"preserve\">").append(text.apply(i)).append("</text></page>");
+        }
+        return dump.toString();
+    }
+
+    /** Of one article or of two, no article in two parts, and pieces of one article that do not overlap. */
+    @Test
+    void piecesOfArticlesComeInPairs() throws IOException {
+        Files.writeString(folder.resolve("a.xml"), dump(26, i -> String.valueOf((char) ('a' + i)).repeat(20)));
+        Task task = new RetrievalTask("a.xml", 4).open("r", folder);
+        assertThat(task.sequences()).isEqualTo(2);
+        assertThat(task.length()).isEqualTo(4);
+        List<Set<Integer>> parts = new ArrayList<>();
+        Batch batch = task.train(1, 2, 400);
+        List<Example> training = new ArrayList<>();
+        for (int row = 0; row < batch.rows(); row++) {
+            training.add(Example.ofTokens(Arrays.copyOfRange(batch.ids(), 8 * row, 8 * row + 8), batch.labels()[row]));
+        }
+        for (List<Example> part : List.of(training, task.validation(), task.test(4))) {
+            assertThat(part).allSatisfy(
+                    pair -> assertThat(pair.ids()[0] == pair.ids()[4]).isEqualTo(pair.labels()[0] == 1));
+            assertThat(part.stream().mapToInt(pair -> pair.labels()[0]).average().orElseThrow()).isBetween(0.4, 0.6);
+            parts.add(part.stream().flatMap(pair -> Arrays.stream(pair.ids()).boxed()).collect(Collectors.toSet()));
+        }
+        assertThat(parts).extracting(Set::size).containsExactly(22, 2, 2);
+        assertThat(parts.stream().flatMap(Set::stream).distinct()).hasSize(26);
+        assertThat(task.baselines(4)).extracting(Baseline::name).containsExactly("majority", "words in both");
+        assertThat(task.baselines(4).getLast().value()).as("words tell articles of one word apart").isEqualTo(1);
+        Files.writeString(folder.resolve("b.xml"), dump(20, i -> "ABCDEFGHIJKLMNOPQRSTUVWXYZ"));
+        assertThat(new RetrievalTask("b.xml", 5).open("r", folder).test(5)).filteredOn(pair -> pair.labels()[0] == 1)
+                .hasSizeGreaterThan(400)
+                .allSatisfy(pair -> assertThat(Math.abs(pair.ids()[5] - pair.ids()[0])).isGreaterThanOrEqualTo(5));
+        assertThatIOException().isThrownBy(() -> new RetrievalTask("a.xml", 6).open("r", folder))
+                .withMessageEndingWith(
+                        "a.xml: has 0 articles of 24 bytes or more between <text> and </text>, expected at"
+                                + " least 20; it begins with 3c 6d 65 64 69 61 77 69 (\"<mediawi\")");
+    }
+
     @Test
     void basesOfColiPredictAsIsKnown() throws IOException {
         String file = "dna/ecoli_K12_first4Mb.fa.gz";
@@ -137,9 +182,9 @@ class DataTasksTest {
                         within(0.0011));
             }
         }
-        SeriesTask alone = new SeriesTask("timeseries/ETTh1.csv", 96, 96, true, 8640, 2880, 2880);
+        SeriesTask alone = new SeriesTask("timeseries/ETTh1.csv", 96, 96, true, false, 8640, 2880, 2880);
         assertThat(alone.series(data).errors(SeriesTask.repeating(1))[0]).isCloseTo(.0693, within(0.0002));
-        Task task = SeriesTask.ett(96, 24).open("ett", data);
+        Task task = new SeriesTask("timeseries/ETTh1.csv", 96, 24, false, false, 8640, 2880, 2880).open("ett", data);
         assertThat(task.test(96)).hasSize(2880 - 23);
         assertThat(task.test(96).getFirst().values()).hasSize(96 * 7);
         assertThat(task.test(96).getFirst().targets()).hasSize(24 * 7);
@@ -147,6 +192,17 @@ class DataTasksTest {
         Example second = task.test(96).get(1);
         assertThat(Arrays.copyOfRange(first.targets(), 0, 7)).isEqualTo(Arrays.copyOfRange(second.values(), 95 * 7,
                 96 * 7));
+        SeriesTask relative = SeriesTask.ett(96, 24);
+        Example told = relative.open("ett", data).test(96).getFirst();
+        for (int channel = 0; channel < 7; channel++) {
+            float last = first.values()[95 * 7 + channel];
+            assertThat(told.values()[95 * 7 + channel]).isZero();
+            assertThat(told.values()[channel]).isEqualTo(first.values()[channel] - last);
+            assertThat(told.targets()[23 * 7 + channel]).isEqualTo(first.targets()[23 * 7 + channel] - last);
+        }
+        assertThat(relative.series(data).errors(SeriesTask.repeating(1))).as("guesses are judged as before")
+                .isEqualTo(new SeriesTask("timeseries/ETTh1.csv", 96, 24, false, false, 8640, 2880, 2880).series(data)
+                        .errors(SeriesTask.repeating(1)));
     }
 
     @Test
