@@ -154,6 +154,7 @@ class CompareCommandTest {
         assertThat(tern("compare", "--overview", "--out", all.toString())).as(err::toString).isZero();
         assertThat(Files.readString(all.resolve("table.md"))).contains("[adding](adding/table.md)")
                 .contains("accuracy; 1 steps, 2 of 2 seeds").contains("squared error; 1 steps, 1 of 1 seeds");
+        published(all, args);
         assertThat(tern("compare", "--overview", "--out", folder.resolve("none").toString())).isEqualTo(2);
         assertThat(said()).contains("none of its folders holds a comparison");
         assertThat(tern("compare", "--task", "adding", "--presets", "rwkv4,goldfinch", "--steps", "1", "--out",
@@ -162,6 +163,27 @@ class CompareCommandTest {
                 .contains("looks tokens up, but this stack reads real values");
         assertThat(tern("compare", "--task", "parity", "--out", all.toString())).isEqualTo(2);
         assertThat(said()).contains("--presets A,B");
+    }
+
+    /** A comparison without its runs, as it lies in docs, is looked over and gone on with by its list of results. */
+    private void published(Path all, List<String> twoSeedsOfParity) throws IOException {
+        Path results = all.resolve("parity/results.jsonl");
+        List<String> before = Files.readAllLines(results);
+        Files.move(all.resolve("parity/runs"), folder.resolve("runs of two seeds"));
+        assertThat(tern("compare", "--overview", "--out", all.toString())).as(err::toString).isZero();
+        assertThat(Files.readString(all.resolve("table.md"))).contains("accuracy; 1 steps, 2 of 2 seeds");
+        assertThat(all.resolve("parity/runs")).doesNotExist();
+        List<String> args = new ArrayList<>(twoSeedsOfParity);
+        args.set(args.indexOf("--seeds") + 1, "3");
+        assertThat(tern(args.toArray(String[]::new))).as(err::toString).isZero();
+        assertThat(said()).contains("rwkv4, seed 1: done before").contains("rwkv4, seed 2: done before")
+                .contains("rwkv4, seed 3: accuracy");
+        assertThat(Files.readAllLines(results)).hasSize(3).startsWith(before.toArray(String[]::new));
+        assertThat(all.resolve("parity/runs/rwkv4-1/result.json")).exists();
+        Files.writeString(results, "{\n");
+        Files.move(all.resolve("parity/runs"), folder.resolve("runs of three seeds"));
+        assertThat(tern(args.toArray(String[]::new))).isEqualTo(2);
+        assertThat(said()).contains("results.jsonl, line 1: is not the result of a run");
     }
 
     /** A needle is looked for at several lengths and depths; guesses stand at every length. */

@@ -1,10 +1,17 @@
 package tern.train;
 
+import java.io.IOException;
 import java.lang.management.ManagementFactory;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import javax.management.JMException;
+import javax.management.ObjectName;
 
 import tern.kernels.KernelSet;
 import tern.kernels.ThreadTeam;
@@ -26,7 +33,8 @@ import tern.text.Windows;
 
 /**
  * Prints the bytes of Java heap that all threads together take for a training step in steady state: a line for each family
- * of models, its name, what a small model takes and what a large one takes.
+ * of models, its name, what a small model takes and what a large one takes. Where these differ, the error stream says what
+ * code took it.
  */
 final class HeapOfAStep {
     /** What the tape's objects, some for each operation and the same number whatever the sizes, may come to. */
@@ -36,8 +44,8 @@ final class HeapOfAStep {
      * vector of channels is left. A float for each element of one activation would be 180 KiB.
      */
     static final long TOLERANCE = 64 << 10;
-    private static final int STEPS = 101;
-    private static final int ROUNDS = 60;
+    private static final int STEPS = 41;
+    private static final int ROUNDS = 100;
     private static final int SMALL_WIDTH = 32;
     private static final int SMALL_TIME = 64;
     private static final int LARGE_WIDTH = 96;
@@ -57,16 +65,25 @@ final class HeapOfAStep {
     private HeapOfAStep() {
     }
 
-    /** Takes nothing. */
-    public static void main(String[] none) {
-        FAMILIES.forEach(HeapOfAStep::measure);
+    /** Whether a model that takes {@code small} bytes is as good as one that takes {@code large} bytes and is larger. */
+    static boolean same(long small, long large) {
+        return small <= OF_THE_TAPE && large - small <= TOLERANCE;
+    }
+
+    /** Takes the families to measure; nothing for all of them. */
+    public static void main(String[] families) throws JMException, IOException {
+        for (var family : FAMILIES.entrySet()) {
+            if (families.length == 0 || List.of(families).contains(family.getKey())) {
+                measure(family.getKey(), family.getValue());
+            }
+        }
     }
 
     /**
      * Vectors live on the heap until the compiler has come round to a kernel, whenever that may be. So both models are
      * trained in turn until the large one takes as little as the small one: with something that grows it never does.
      */
-    private static void measure(String family, MixerConfig mixer) {
+    private static void measure(String family, MixerConfig mixer) throws JMException, IOException {
         try (Memory memory = new Memory(); ThreadTeam team = new ThreadTeam(2)) {
             TrainingConfig less = Tiny.training(BATCH, SMALL_TIME);
             TrainingConfig more = Tiny.training(2 * BATCH, LARGE_TIME);
@@ -76,10 +93,15 @@ final class HeapOfAStep {
                 Windows many = windows(more);
                 long smallTakes = Long.MAX_VALUE;
                 long largeTakes = Long.MAX_VALUE;
-                for (int round = 0; round < ROUNDS
-                        && (smallTakes > OF_THE_TAPE || largeTakes - smallTakes > TOLERANCE); round++) {
+                for (int round = 0; round < ROUNDS && !same(smallTakes, largeTakes); round++) {
                     smallTakes = median(small, few);
                     largeTakes = median(large, many);
+                }
+                if (!same(smallTakes, largeTakes)) {
+                    recorder("jfrStart", "settings=profile");
+                    median(large, many);
+                    sites().entrySet().stream().sorted(Map.Entry.<String, Integer>comparingByValue().reversed())
+                            .limit(8).forEach(site -> System.err.println(site.getValue() + " samples" + site.getKey()));
                 }
                 System.out.println(family + " " + smallTakes + " " + largeTakes);
             }
@@ -108,5 +130,31 @@ final class HeapOfAStep {
         }
         Arrays.sort(taken);
         return taken[STEPS / 2];
+    }
+
+    /** How often an object was taken for each place of our own code. */
+    private static Map<String, Integer> sites() throws JMException, IOException {
+        Path file = Files.createTempFile("heap-of-a-step", ".jfr");
+        Map<String, Integer> sites = new HashMap<>();
+        try {
+            recorder("jfrDump", "filename=" + file);
+            Process print = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "jfr").toString(),
+                    "print",
+                    "--events", "jdk.ObjectAllocationSample", "--stack-depth", "40", file.toString()).start();
+            String events = new String(print.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+            for (String event : events.split("stackTrace = ")) {
+                event.lines().filter(line -> line.contains(" tern.")).findFirst()
+                        .ifPresent(line -> sites.merge(line.stripTrailing(), 1, Integer::sum));
+            }
+        } finally {
+            Files.delete(file);
+        }
+        return sites;
+    }
+
+    private static void recorder(String command, String argument) throws JMException {
+        ManagementFactory.getPlatformMBeanServer().invoke(
+                new ObjectName("com.sun.management:type=DiagnosticCommand"), command,
+                new Object[] {new String[] {argument}}, new String[] {String[].class.getName()});
     }
 }

@@ -33,12 +33,14 @@ import tern.train.TrainingConfig;
 
 /**
  * Trains every architecture with every seed and leaves in its folder {@code compare.json} (what was asked for),
- * {@code results.jsonl}, {@code table.md}, {@code report.html} and {@code runs/}. What is done is not done again. Confined
- * to one thread.
+ * {@code results.jsonl}, {@code table.md}, {@code report.html} and {@code runs/}. What is done is not done again; of a
+ * comparison that was published without its {@code runs/}, the lines of {@code results.jsonl} are. Confined to one thread.
  */
 public final class Comparison {
     private static final String PLAN_FILE = "compare.json";
     private static final String RESULT_FILE = "result.json";
+    private static final String RESULTS_FILE = "results.jsonl";
+    private static final String RUNS = "runs";
     private static final String USUAL_SIZE = "-micro";
     private static final String LABEL = "@";
     private static final JsonMapper JSON = new JsonMapper();
@@ -254,7 +256,7 @@ public final class Comparison {
             for (String preset : plan.presets()) {
                 if (known(preset, seed).isEmpty()) {
                     RunRecord run = one(preset, seed, sink, stop);
-                    AtomicFiles.write(at(preset, seed).resolve(RESULT_FILE), JSON.writeValueAsString(run) + "\n");
+                    keep(run);
                     runs.add(run);
                     sink.finished(run);
                     write(runs);
@@ -293,23 +295,48 @@ public final class Comparison {
         }
         Files.createDirectories(folder);
         AtomicFiles.write(file, RecordJson.write(plan) + "\n");
+        for (RunRecord run : published()) {
+            keep(run);
+        }
+    }
+
+    private void keep(RunRecord run) throws IOException {
+        Path at = at(run.preset(), run.seed());
+        Files.createDirectories(at);
+        AtomicFiles.write(at.resolve(RESULT_FILE), JSON.writeValueAsString(run) + "\n");
     }
 
     private Path at(String preset, long seed) {
-        return folder.resolve("runs").resolve(preset + "-" + seed);
+        return folder.resolve(RUNS).resolve(preset + "-" + seed);
     }
 
     private Optional<RunRecord> known(String preset, long seed) throws IOException {
         Path file = at(preset, seed).resolve(RESULT_FILE);
-        if (!Files.exists(file)) {
-            return Optional.empty();
+        if (Files.exists(file)) {
+            return Optional.of(record(Files.readString(file), file.toString()));
         }
+        return published().stream().filter(run -> run.preset().equals(preset) && run.seed() == seed).findFirst();
+    }
+
+    private static RunRecord record(String text, String where) throws IOException {
         try {
-            return Optional.of(JSON.readValue(Files.readString(file), RunRecord.class));
+            return JSON.readValue(text, RunRecord.class);
         } catch (JacksonException damaged) {
-            throw new IOException(file + ": is not the result of a run (" + where(damaged)
+            throw new IOException(where + ": is not the result of a run (" + where(damaged)
                     + "); remove it to run again", damaged);
         }
+    }
+
+    /** The results of a folder without runs. */
+    private List<RunRecord> published() throws IOException {
+        Path file = folder.resolve(RESULTS_FILE);
+        List<RunRecord> runs = new ArrayList<>();
+        if (!Files.exists(folder.resolve(RUNS)) && Files.exists(file)) {
+            for (String line : Files.readAllLines(file)) {
+                runs.add(record(line, file + ", line " + (runs.size() + 1)));
+            }
+        }
+        return runs;
     }
 
     /** What Jackson says, without what it says of itself. */
@@ -338,7 +365,7 @@ public final class Comparison {
     private void write(List<RunRecord> runs) throws IOException {
         StringBuilder lines = new StringBuilder();
         runs.forEach(run -> lines.append(JSON.writeValueAsString(run)).append('\n'));
-        AtomicFiles.write(folder.resolve("results.jsonl"), lines.toString());
+        AtomicFiles.write(folder.resolve(RESULTS_FILE), lines.toString());
         AtomicFiles.write(folder.resolve("table.md"), new CompareTable(plan, task, runs).markdown());
         AtomicFiles.write(folder.resolve("report.html"), ComparePage.of(plan, task, runs));
     }
