@@ -13,19 +13,23 @@ final class DataFiles {
     private DataFiles() {
     }
 
-    /** Where a file is: as it was named, else in the folder of data sets. */
-    static Path find(Path data, String file) throws IOException {
+    /**
+     * Where a file is: as it was named, else in the folder of data sets.
+     *
+     * @param key the task's key that names the file, which is said if it is not there
+     */
+    static Path find(Path data, String key, String file) throws IOException {
         Path inFolder = data.resolve(file);
         if (!Files.exists(inFolder)) {
             throw new IOException(inFolder + ": no such file; give the folder that holds it by --data, or its path by"
-                    + " --set task.file=PATH");
+                    + " --set task." + key + "=PATH");
         }
         return inFolder;
     }
 
     /** All bytes, unpacked. */
-    static byte[] read(Path data, String file) throws IOException {
-        try (TextData text = TextData.open(find(data, file))) {
+    static byte[] read(Path data, String key, String file) throws IOException {
+        try (TextData text = TextData.open(find(data, key, file))) {
             if (text.size() > Integer.MAX_VALUE - SHOWN) {
                 throw new IOException(text.name() + ": has " + text.size() + " bytes, at most "
                         + (Integer.MAX_VALUE - SHOWN) + " can be read");

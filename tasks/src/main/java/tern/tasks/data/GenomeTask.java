@@ -46,7 +46,7 @@ public record GenomeTask(String file, int length, Optional<List<Integer>> longer
     }
 
     Windows windows(Path data) throws IOException {
-        byte[] bases = parse(DataFiles.find(data, file).toString(), DataFiles.read(data, file));
+        byte[] bases = parse(DataFiles.find(data, "file", file).toString(), DataFiles.read(data, "file", file));
         return new Windows(bases, BASES.length(), (int) (bases.length * 9L / 10), (int) (bases.length * 95L / 100));
     }
 

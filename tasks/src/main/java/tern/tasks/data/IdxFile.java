@@ -16,11 +16,12 @@ record IdxFile(String name, int[] lengths, byte[] bytes) {
     /**
      * Reads a file.
      *
+     * @param key the task's key that names the file
      * @param axes expected: 3 for images, 1 for labels
      */
-    static IdxFile read(Path data, String file, int axes) throws IOException {
-        String name = DataFiles.find(data, file).toString();
-        byte[] all = DataFiles.read(data, file);
+    static IdxFile read(Path data, String key, String file, int axes) throws IOException {
+        String name = DataFiles.find(data, key, file).toString();
+        byte[] all = DataFiles.read(data, key, file);
         ByteBuffer head = ByteBuffer.wrap(all);
         int wanted = BYTES + axes;
         if (all.length < 4 + 4 * axes || head.getInt() != wanted) {

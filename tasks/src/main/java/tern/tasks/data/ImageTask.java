@@ -68,8 +68,10 @@ public record ImageTask(String trainImages, String trainLabels, String testImage
 
     @Override
     public Task open(String name, Path data) throws IOException {
-        Images known = images(data, trainImages, trainLabels);
-        Images judged = images(data, testImages, testLabels);
+        Images known = images(IdxFile.read(data, "trainImages", trainImages, 3),
+                IdxFile.read(data, "trainLabels", trainLabels, 1));
+        Images judged = images(IdxFile.read(data, "testImages", testImages, 3),
+                IdxFile.read(data, "testLabels", testLabels, 1));
         if (known.count() <= training) {
             throw new IllegalArgumentException("task " + name + ": " + trainImages + " holds " + known.count()
                     + " images, expected more than the " + training
@@ -132,9 +134,7 @@ public record ImageTask(String trainImages, String trainLabels, String testImage
         }
     }
 
-    private Images images(Path data, String imageFile, String labelFile) throws IOException {
-        IdxFile images = IdxFile.read(data, imageFile, 3);
-        IdxFile labels = IdxFile.read(data, labelFile, 1);
+    private Images images(IdxFile images, IdxFile labels) throws IOException {
         if (images.count() != labels.count()) {
             throw new IOException(images.name() + ": holds " + images.count() + " images, but " + labels.name() + " "
                     + labels.count() + " labels; the two belong to different sets");

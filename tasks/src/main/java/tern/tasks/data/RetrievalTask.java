@@ -55,7 +55,7 @@ public record RetrievalTask(String file, int length) implements TaskConfig {
 
     @Override
     public Task open(String name, Path data) throws IOException {
-        byte[] bytes = DataFiles.read(data, file);
+        byte[] bytes = DataFiles.read(data, "file", file);
         List<byte[]> articles = new ArrayList<>();
         Matcher article = ARTICLE.matcher(new String(bytes, StandardCharsets.ISO_8859_1));
         while (article.find()) {
@@ -64,7 +64,7 @@ public record RetrievalTask(String file, int length) implements TaskConfig {
             }
         }
         if (articles.size() < FEWEST) {
-            throw new IOException(DataFiles.find(data, file) + ": has " + articles.size() + " articles of "
+            throw new IOException(DataFiles.find(data, "file", file) + ": has " + articles.size() + " articles of "
                     + PIECES * (long) length + " bytes or more between <text> and </text>, expected at least " + FEWEST
                     + "; " + DataFiles.beginning(bytes));
         }

@@ -54,13 +54,13 @@ public record ReviewTask(String file, int length) implements TaskConfig {
 
     @Override
     public Task open(String name, Path data) throws IOException {
-        List<Review> reviews = parse(DataFiles.find(data, file).toString(), DataFiles.read(data, file));
+        List<Review> reviews = parse(DataFiles.find(data, "file", file).toString(), DataFiles.read(data, "file", file));
         List<Review> training = reviews.stream().filter(review -> review.fold < VALIDATION_FOLD).toList();
         List<Review> judged = reviews.stream().filter(review -> review.fold == TEST_FOLD).toList();
         List<Example> validation = reviews.stream().filter(review -> review.fold == VALIDATION_FOLD)
                 .map(this::example).toList();
         if (training.isEmpty() || validation.isEmpty() || judged.isEmpty()) {
-            throw new IOException(DataFiles.find(data, file)
+            throw new IOException(DataFiles.find(data, "file", file)
                     + ": there is no review in one of the parts, expected folds 1 to 7, 8 and 9");
         }
         return new FixedTask(name, new FixedTask.Kind(description(), new Input.Tokens(257), new Answer.Classes(2),

@@ -72,10 +72,11 @@ public record SeriesTask(String file, int length, int horizon, boolean lastColum
     }
 
     Series series(Path data) throws IOException {
-        double[][] rows = parse(DataFiles.find(data, file).toString(), DataFiles.read(data, file));
+        double[][] rows = parse(DataFiles.find(data, "file", file).toString(), DataFiles.read(data, "file", file));
         if (rows.length < training + validation + test) {
-            throw new IOException(DataFiles.find(data, file) + ": has " + rows.length + " rows, expected at least "
-                    + (training + validation + test) + "; set task.training, task.validation and task.test");
+            throw new IOException(
+                    DataFiles.find(data, "file", file) + ": has " + rows.length + " rows, expected at least "
+                            + (training + validation + test) + "; set task.training, task.validation and task.test");
         }
         return new Series(standardised(rows));
     }

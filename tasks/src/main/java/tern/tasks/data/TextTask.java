@@ -59,7 +59,7 @@ public record TextTask(String file, Optional<String> split, int length, int orde
     }
 
     Windows windows(Path data) throws IOException {
-        try (TextData text = TextData.open(DataFiles.find(data, file))) {
+        try (TextData text = TextData.open(DataFiles.find(data, "file", file))) {
             SplitData parts = split.isPresent() ? text.split(SplitRule.parse(split.get())) : text.split();
             return new Windows(text.bytes(0, Math.toIntExact(text.size())), 256, Math.toIntExact(parts.trainEnd()),
                     Math.toIntExact(parts.validationEnd()));

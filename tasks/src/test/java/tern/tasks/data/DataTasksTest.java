@@ -28,6 +28,7 @@ import tern.tasks.Example;
 import tern.tasks.SharedData;
 import tern.tasks.Task;
 import tern.tasks.TaskCatalog;
+import tern.tasks.TaskConfig;
 
 /** Tasks over files, against what was measured on the same files elsewhere. */
 class DataTasksTest {
@@ -280,6 +281,47 @@ class DataTasksTest {
         assertThatIOException().isThrownBy(() -> new ReviewTask("r.tsv", 8).open("x", folder))
                 .withMessageContaining(
                         "line 1 has 1 columns, expected 3 (label, fold, text) with tabs between; it begins");
+    }
+
+    /** Whichever file is missing, the advice is of the key that names it. */
+    @Test
+    void missingFilesAreToldWithTheKeyThatNamesThem() throws IOException {
+        int asked = 0;
+        for (TaskConfig config : TaskCatalog.all().values()) {
+            if (config.getClass().getPackage().equals(ImageTask.class.getPackage())) {
+                assertThatIOException().isThrownBy(() -> config.open("x", folder))
+                        .satisfies(missing -> assertThat(missing).hasMessage(folder.resolve(named(config, missing))
+                                + ": no such file; give the folder that holds it by --data, or its path by --set task."
+                                + key(missing) + "=PATH"));
+                asked++;
+            }
+        }
+        assertThat(asked).isGreaterThan(20);
+        byte[] noImages = {0, 0, 8, 3, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1};
+        Files.write(folder.resolve("images"), noImages);
+        Files.write(folder.resolve("labels"), new byte[] {0, 0, 8, 1, 0, 0, 0, 0});
+        List<String> keys = List.of("trainImages", "trainLabels", "testImages", "testLabels");
+        for (int i = 0; i < 4; i++) {
+            String[] files = {"images", "labels", "images", "labels"};
+            files[i] = "none";
+            ImageTask task = new ImageTask(files[0], files[1], files[2], files[3], 1, 0, 1, 1, false, 1, 1);
+            assertThatIOException().isThrownBy(() -> task.open("x", folder))
+                    .withMessage(folder.resolve("none") + ": no such file; give the folder that holds it by --data, or"
+                            + " its path by --set task." + keys.get(i) + "=PATH");
+        }
+    }
+
+    private static String key(IOException missing) {
+        return String.valueOf(missing.getMessage()).replaceAll(".* --set task\\.|=PATH$", "");
+    }
+
+    /** What a task has by the key that was advised. */
+    private static String named(TaskConfig config, IOException missing) {
+        try {
+            return (String) config.getClass().getMethod(key(missing)).invoke(config);
+        } catch (ReflectiveOperationException none) {
+            throw new AssertionError(config + " has no key " + key(missing), none);
+        }
     }
 
     /** Every task over shared data opens; those of files that are not shared say which file they want. */
