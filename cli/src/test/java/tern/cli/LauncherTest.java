@@ -157,6 +157,32 @@ class LauncherTest {
         assertThat(run.out).contains("[-Xms32m]").contains("[-Xmx2g]\n[-Xlog:gc]\n[-m]");
     }
 
+    /** What the JVM says when it cannot start is a line, and nothing is run. */
+    @Test
+    void flagsThatJavaDoesNotKnowAreToldInALine() throws Exception {
+        tern("--version");
+        script(jdk.resolve("bin/java"), "case \"$*\" in *-version) echo 'Unrecognized option: -Xbogus' >&2;"
+                + " echo 'Error: Could not create the Java Virtual Machine.' >&2; exit 1;; esac; echo started");
+        Map<String, String> environment = environment();
+        environment.put("TERN_JAVA_OPTS", "-Xbogus -Xmx2g");
+        Run run = finish(builder(environment, "doctor"));
+        assertThat(run.status).isEqualTo(2);
+        assertThat(run.out).isEmpty();
+        assertThat(run.err).isEqualTo("tern: Java does not start: Unrecognized option: -Xbogus; TERN_JAVA_OPTS is"
+                + " \"-Xbogus -Xmx2g\"\n");
+        ProcessBuilder limited = new ProcessBuilder("sh", "-c", "ulimit -v 4000000 && exec \"$0\" doctor",
+                project.resolve("tern").toString()).directory(temporary.toFile());
+        limited.environment().clear();
+        limited.environment().putAll(environment());
+        run = finish(limited);
+        assertThat(run.status).isEqualTo(2);
+        assertThat(run.err).endsWith("; ulimit -v allows 4000000 KiB of addresses\n");
+        environment.put("TERN_JAVA_OPTS", "-agentlib:jdwp=transport=dt_socket,suspend=y");
+        assertThat(finish(builder(environment, "doctor")).out).as("a debugger would be waited for twice")
+                .isEqualTo("started\n");
+        assertThat(tern("doctor").out).as("nothing from outside, nothing tried").isEqualTo("started\n");
+    }
+
     private Run tern(String... arguments) throws IOException, InterruptedException {
         return finish(builder(environment(), arguments));
     }
