@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -53,7 +54,7 @@ final class EvalCommand implements Callable<Integer> {
     /** What {@code --json} prints. */
     record Report(double bitsPerByte, double perplexity, long tokens, long bytes, double seconds, String split,
             String form,
-            int window) {
+            int window, List<Evaluation.Figure> figures) {
     }
 
     @Override
@@ -79,14 +80,25 @@ final class EvalCommand implements Callable<Integer> {
             }
             Report report = new Report(found.bitsPerByte(), found.perplexity(), found.tokens(), found.bytes(),
                     found.seconds(),
-                    part.label(), form.name().toLowerCase(Locale.ROOT), time);
+                    part.label(), form.name().toLowerCase(Locale.ROOT), time, found.figures());
             tern.out().println(json ? Json.line(report)
                     : "%s of %s: %.4f bits per byte, perplexity %.4f over %,d tokens in %.1f s (%.0f tokens/s)"
                             .formatted(
                                     part.label(), text.name(), report.bitsPerByte, report.perplexity, report.tokens,
                                     report.seconds,
                                     report.tokens / report.seconds));
+            if (!json) {
+                print(found.figures());
+            }
         }
         return Outcome.OK;
+    }
+
+    /** A line for each name, with the means of all layers that have it, in their order. */
+    private void print(List<Evaluation.Figure> figures) {
+        figures.stream().map(Evaluation.Figure::name).distinct().forEach(name -> tern.out().println(name + ": "
+                + figures.stream().filter(figure -> figure.name().equals(name))
+                        .map(figure -> String.format(Locale.ROOT, "%.3f", figure.mean()))
+                        .collect(Collectors.joining(", "))));
     }
 }

@@ -9,7 +9,10 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
+import java.util.stream.Collectors;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -149,6 +152,34 @@ class TokenizeCommandTest {
             assertThat(checkpoint.config().vocabulary()).isEqualTo(65536);
             assertThat(checkpoint.tokenizer()).containsEntry("kind", "world");
         }
+    }
+
+    /** What layers say of themselves is shown beside the bits: here how often each went over a position. */
+    @Test
+    void stepsOfPositionsAreShownLayerByLayer() throws IOException {
+        Path text = Files.writeString(folder.resolve("tale.txt"), "It was the best of times.\n".repeat(8));
+        String model = folder.resolve("model").toString();
+        assertThat(tern("train", "--preset", "universal-nano", "--data", text.toString(), "--out", model, "--steps",
+                "1", "--set", "width=16", "context=32", "batch=1", "branches.*.transition.inner=8",
+                "branches.*.steps=3", "branches.*.epsilon=0.25", "--sample-tokens", "0", "--threads", "1"))
+                .as(err::toString).isZero();
+        List<Double> means = new ArrayList<>();
+        for (String form : List.of("parallel", "step")) {
+            assertThat(tern("eval", model, "--data", text.toString(), "--window", "500", "--json", "--threads", "1",
+                    "--form", form)).as(err::toString).isZero();
+            JsonNode figures = new JsonMapper().readTree(out.toString(StandardCharsets.UTF_8)).get("figures");
+            assertThat(figures).hasSize(6).allSatisfy(figure -> {
+                assertThat(figure.get("name").stringValue()).isEqualTo("steps a position took");
+                assertThat(figure.get("mean").doubleValue()).isBetween(1.0, 3.0);
+            });
+            figures.forEach(figure -> means.add(figure.get("mean").doubleValue()));
+        }
+        assertThat(means.subList(6, 12)).as("step by step").isEqualTo(means.subList(0, 6));
+        assertThat(means.stream().distinct().count()).as("positions differ in what they take").isGreaterThan(1);
+        assertThat(tern("eval", model, "--data", text.toString(), "--window", "500", "--threads", "1")).isZero();
+        assertThat(lines()).hasSize(2);
+        assertThat(lines().getLast()).isEqualTo("steps a position took: " + means.subList(0, 6).stream()
+                .map(mean -> String.format(Locale.ROOT, "%.3f", mean)).collect(Collectors.joining(", ")));
     }
 
     @Test

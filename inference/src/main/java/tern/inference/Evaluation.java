@@ -2,7 +2,9 @@ package tern.inference;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.List;
 
+import tern.kernels.Note;
 import tern.model.ModelState;
 import tern.model.Outputs;
 import tern.ops.Ops;
@@ -20,12 +22,27 @@ import tern.text.EvaluationWindows;
  * @param bytes number of bytes that they stand for
  * @param nats sum of the negative log-likelihoods
  * @param seconds time it took
+ * @param figures what layers came to beside their outputs, layer by layer; what fills up the last window is counted
  */
-public record Evaluation(long tokens, long bytes, double nats, double seconds) {
+public record Evaluation(long tokens, long bytes, double nats, double seconds, List<Figure> figures) {
     private static final int ROWS_TIMES_TIME = 8192;
     /** Windows longer than this are read in pieces also in the parallel form, so that what a layer holds stays bounded. */
     static final int LONGEST_WHOLE = 32_768;
     private static final int CHUNK = 64;
+
+    /** A copy of the figures. */
+    public Evaluation {
+        figures = List.copyOf(figures);
+    }
+
+    /**
+     * What a layer came to beside its outputs, such as the steps that its positions took.
+     *
+     * @param name in words for people
+     * @param mean over positions
+     */
+    public record Figure(String name, double mean) {
+    }
 
     /** Bits per byte: the negative log-likelihood of the text in bits, divided by its length in bytes. */
     public double bitsPerByte() {
@@ -70,6 +87,7 @@ public record Evaluation(long tokens, long bytes, double nats, double seconds) {
         long tokens = 0;
         long bytes = 0;
         double nats = 0;
+        model.engine().step(() -> model.engine().ops().takeNotes());
         try (Running running = new Running(model.network(), model.engine(), atOnce ? 1 : rows)) {
             for (long first = 0; first < count; first += rows) {
                 int filled = (int) Math.min(rows, count - first);
@@ -85,7 +103,12 @@ public record Evaluation(long tokens, long bytes, double nats, double seconds) {
                         : pieces(model, running, inputs, targets, filled, time, form, piece);
             }
         }
-        return new Evaluation(tokens, bytes, nats, (System.nanoTime() - begun) * 1e-9);
+        return new Evaluation(tokens, bytes, nats, (System.nanoTime() - begun) * 1e-9, figures(model));
+    }
+
+    private static List<Figure> figures(LanguageModel model) {
+        List<Note> notes = model.engine().step(() -> model.engine().ops().takeNotes());
+        return notes.stream().map(note -> new Figure(note.name(), note.mean())).toList();
     }
 
     private static double whole(LanguageModel model, int[] inputs, int[] targets, int rows, int time) {

@@ -72,6 +72,7 @@ public final class EagerOps implements Ops, AutoCloseable {
     private final Optional<Workspace> left;
     private final Map<Object, Map<String, Tensor>> derived = new IdentityHashMap<>();
     private final Map<Object, Map<String, KeptRows>> derivedRows = new IdentityHashMap<>();
+    private final List<Note> notes = new ArrayList<>();
     private long keptRowsLimit = 64L << 20;
     private long keptRowsBytes;
     private Memory kept = new Memory();
@@ -171,6 +172,25 @@ public final class EagerOps implements Ops, AutoCloseable {
     /** Bytes that {@link #derivedRows} keeps. */
     public long keptRowsBytes() {
         return keptRowsBytes;
+    }
+
+    /** What layers took note of since this was asked for last, in the order in which they first did. */
+    public List<Note> takeNotes() {
+        List<Note> taken = List.copyOf(notes);
+        notes.clear();
+        return taken;
+    }
+
+    @Override
+    public void note(Object owner, String name, double sum, double count) {
+        for (int i = 0; i < notes.size(); i++) {
+            Note known = notes.get(i);
+            if (known.owner() == owner && known.name().equals(name)) {
+                notes.set(i, new Note(owner, name, known.sum() + sum, known.count() + count));
+                return;
+            }
+        }
+        notes.add(new Note(owner, name, sum, count));
     }
 
     /** Forgets what was derived from parameters; call it when they change. */

@@ -716,6 +716,18 @@ public interface Ops {
         return y;
     }
 
+    /**
+     * Takes note of what a layer came to beside its output, such as how many steps its positions took, for whoever evaluates a
+     * model. It changes nothing that is computed; by default nobody keeps it.
+     *
+     * @param owner the layer
+     * @param name what it is, in words for people
+     * @param sum over positions
+     * @param count how many positions
+     */
+    default void note(Object owner, String name, double sum, double count) {
+    }
+
     /** The sum of all elements divided by {@code count}, as [1]; summed in double precision in a fixed order. */
     Tensor mean(Tensor x, double count);
 }

@@ -135,6 +135,7 @@ public final class Universal implements CompositeMixer {
             running = next.some(ops, places(goes, true));
         }
         Tensor y = ops.reshape(Rows.pick(ops, ops.concat(done, 0), place), in.x().shape());
+        ops.note(this, "steps a position took", taken, valid(in));
         return new Mixed(pondered(ops, in, y, rests, taken), state.next(block.slots().toArray(Tensor[]::new)));
     }
 
@@ -144,9 +145,13 @@ public final class Universal implements CompositeMixer {
             return y;
         }
         double factor = config.ponder().get();
-        double valid = in.lengths().length == 0 ? (double) in.batch() * in.time() : Arrays.stream(in.lengths()).sum();
+        double valid = valid(in);
         return ops.penalised(y, () -> ops.add(ops.scale(ops.mean(ops.concat(rests, 0), valid), factor),
                 ops.zeros(y.dtype(), Shape.of(1)).fill(factor * taken / valid)));
+    }
+
+    private static double valid(MixerInput in) {
+        return in.lengths().length == 0 ? (double) in.batch() * in.time() : Arrays.stream(in.lengths()).sum();
     }
 
     private static boolean isValid(MixerInput in, int row) {

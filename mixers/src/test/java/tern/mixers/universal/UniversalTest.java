@@ -11,6 +11,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 
 import org.junit.jupiter.api.Test;
 
+import tern.kernels.EagerOps;
+import tern.kernels.Note;
 import tern.mixers.Bench;
 import tern.mixers.TapedOps;
 import tern.mixers.attention.AttentionConfig;
@@ -200,9 +202,13 @@ class UniversalTest extends MixerContract {
                     System.arraycopy(plain.y(Arrays.copyOfRange(all, 4 * t, 4 * t + 4)), 0, expected, 4 * t, 4);
                 }
                 positions.set(0);
+                EagerOps eager = (EagerOps) bench.ops.eager();
+                eager.takeNotes();
                 assertThat(bench.y(x)).as("bias " + bias).containsExactly(expected, within(1e-11));
                 assertThat(positions.get()).as("positions computed, bias " + bias).isEqualTo(plain.taken)
                         .isBetween(20, 79);
+                assertThat(eager.takeNotes()).as("what is noted").containsExactly(
+                        new Note(bench.mixer, "steps a position took", plain.taken, 20));
                 paysForSteps(config, bench, x, plain);
             }
         }
