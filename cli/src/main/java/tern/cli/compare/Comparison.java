@@ -354,7 +354,8 @@ public final class Comparison {
                 KernelSet.fastest(), team).run(look -> sink.look(preset, seed, look), stop);
         Stack shapes = new Stack(config, Parameters.Source.shapesOnly());
         double micros = result.causal()
-                ? decodeMicros.computeIfAbsent(preset, key -> DecodeProbe.micros(config, task.length()))
+                ? decodeMicros.computeIfAbsent(preset, key -> DecodeProbe.micros(config, task.length(),
+                        result.seconds()))
                 : 0;
         return new RunRecord(task.name(), preset, seed, result.parameters(), result.causal(),
                 result.causal() ? shapes.stateFloats(task.length()) : 0, micros, result.steps(), result.positions(),

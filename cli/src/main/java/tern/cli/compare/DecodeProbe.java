@@ -35,8 +35,10 @@ final class DecodeProbe {
     /**
      * Median microseconds a position over sequences of this length, of the fastest of several rounds: rounds go on until the
      * compiler has settled, which shows in that none of the last few was faster.
+     *
+     * @param mostSeconds at which no further round begins; what was trained for a moment is not worth seconds
      */
-    static double micros(StackConfig config, int length) {
+    static double micros(StackConfig config, int length, double mostSeconds) {
         try (Memory memory = new Memory();
                 Workspace scratch = new Workspace();
                 ThreadTeam alone = new ThreadTeam(1);
@@ -46,14 +48,15 @@ final class DecodeProbe {
             int since = 0;
             long begun = System.nanoTime();
             double elapsed = 0;
-            while (elapsed < MOST_SECONDS && (since < SETTLED_ROUNDS || elapsed < LEAST_SECONDS)) {
+            double most = Math.min(MOST_SECONDS, mostSeconds);
+            do {
                 double[] took = run(model, ops, RunClock.of(alone), length, ROUND_SECONDS);
                 Arrays.sort(took);
                 double median = took[took.length / 2];
                 since = median < GAIN * best ? 0 : since + 1;
                 best = Math.min(best, median);
                 elapsed = (System.nanoTime() - begun) * 1e-9;
-            }
+            } while (elapsed < most && (since < SETTLED_ROUNDS || elapsed < LEAST_SECONDS));
             return best * 1e6;
         }
     }
