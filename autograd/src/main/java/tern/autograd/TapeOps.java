@@ -1130,10 +1130,24 @@ public final class TapeOps implements Ops, AutoCloseable {
 
     @Override
     public Scanned gatedScan(Tensor query, Tensor key, Tensor value, Tensor logDecay, Tensor state) {
+        int heads = value.dim(2), shared = query.dim(2);
+        if (shared < heads && shared > 0 && heads % shared == 0) {
+            // Backward wants the rows of every head, whose gradients then meet in those they were repeated from.
+            return gatedScan(repeated(query, heads / shared), repeated(key, heads / shared), value, logDecay, state);
+        }
         Scanned scanned = eager.gatedScan(query, key, value, logDecay, results.copyOf(state));
         recordScan(ScanInputs.gated(query, key, value, logDecay), List.of(query, key, value, logDecay, state), state,
                 scanned);
         return scanned;
+    }
+
+    /** Each head so many times. */
+    private Tensor repeated(Tensor x, int times) {
+        List<Tensor> all = new ArrayList<>();
+        for (int head = 0; head < x.dim(2); head++) {
+            all.addAll(Collections.nCopies(times, slice(x, 2, head, head + 1)));
+        }
+        return concat(all, 2);
     }
 
     @Override

@@ -858,12 +858,19 @@ public final class EagerOps implements Ops, AutoCloseable {
 
     @Override
     public Scanned gatedScan(Tensor query, Tensor key, Tensor value, Tensor logDecay, Tensor state) {
+        requireRank("gatedScan", "query", query, 4);
+        requireRank("gatedScan", "value", value, 4);
+        if (query.dim(2) < 1 || value.dim(2) % query.dim(2) != 0) {
+            throw new IllegalArgumentException("gatedScan: " + value.dim(2) + " heads of values do not divide evenly among "
+                    + query.dim(2) + " heads of queries and keys");
+        }
         return scan("gatedScan", ScanInputs.gated(query, key, value, logDecay), state);
     }
 
     @Override
     public Scanned bonusScan(Tensor query, Tensor key, Tensor value, Tensor logDecay, Tensor bonus, Tensor state) {
         requireRank("bonusScan", "query", query, 4);
+        requireHeads("bonusScan", query, value);
         require("bonusScan", "bonus", bonus, query.dim(2), query.dim(3));
         requireType("bonusScan", "bonus", bonus, query);
         return scan("bonusScan", ScanInputs.bonus(query, key, value, logDecay, bonus), state);
@@ -874,7 +881,13 @@ public final class EagerOps implements Ops, AutoCloseable {
             Tensor state) {
         requireSame("rankOneScan", query, probe);
         requireSame("rankOneScan", query, rewrite);
+        requireHeads("rankOneScan", query, value);
         return scan("rankOneScan", ScanInputs.rankOne(query, key, value, logDecay, probe, rewrite), state);
+    }
+
+    private static void requireHeads(String operation, Tensor query, Tensor value) {
+        requireRank(operation, "query", query, 4);
+        require(operation, "value", value, query.dim(0), query.dim(1), query.dim(2), value.shape().last());
     }
 
     private Scanned scan(String operation, ScanInputs in, Tensor state) {
@@ -896,7 +909,7 @@ public final class EagerOps implements Ops, AutoCloseable {
         requireType(operation, "logDecay", in.logDecay(), in.query());
         if (shape.rank() != 4 || !isOneOr(shape.dim(0), in.batch()) || !isOneOr(shape.dim(1), in.time())
                 || shape.dim(2) != in.heads() || !isOneOr(shape.dim(3), in.keyWidth())) {
-            throw new IllegalArgumentException(operation + ": logDecay must be " + in.query().shape()
+            throw new IllegalArgumentException(operation + ": logDecay must be " + in.query().shape().with(2, in.heads())
                     + ", where batch, time and key width may be 1, found " + shape);
         }
     }

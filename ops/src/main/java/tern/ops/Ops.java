@@ -410,8 +410,8 @@ public interface Ops {
      * inside a chunk are taken relative to positions within it, so any g ≤ 0 is exact, −∞ and whatever underflows
      * included: a row of S is then replaced and gradients through it are 0, never NaN.
      *
-     * @param query q [B,T,H,K]
-     * @param key k [B,T,H,K]
+     * @param query q [B,T,G,K], G a divisor of H: head h reads query and key of h·G/H. With G = H each has its own
+     * @param key k [B,T,G,K]
      * @param value v [B,T,H,V]
      * @param logDecay g [B,T,H,K], or [B,T,H,1] for all keys of a head; B and T may be 1 for a decay that all sequences or
      *            positions share. Never above 0: the caller's promise. Its gradient has its shape

@@ -380,13 +380,13 @@ final class ChunkBackward {
 
     private void unpack(float[] x, int first, Tensor to, int b, int start, int length) {
         ChunkRows.unpack(x, first, rows, length, in.keyWidth(), to.data(), 4 * in.keyAt(b, start, h),
-                4L * in.heads() * in.keyWidth());
+                4 * in.keyStep());
     }
 
     // With what pairs of positions with themselves give.
     private void unpackOwn(float[] x, int first, float[] own, float[] y, Tensor to, int b, int start, int length) {
         ChunkRows.unpackOwn(x, first, own, parts.bonus, y, 0, rows, length, in.keyWidth(), to.data(),
-                4 * in.keyAt(b, start, h), 4L * in.heads() * in.keyWidth());
+                4 * in.keyAt(b, start, h), 4 * in.keyStep());
     }
 
     // Gradients of log-decays: to their places, or added to sums [K or 1] over positions.

@@ -79,6 +79,10 @@ final class ChunkParts {
     private final float[] lanes;
     private int h;
     private boolean slow;
+    /** Whether heads may share queries, keys and their pairs, and where those that are here now are from. */
+    private final boolean shareable;
+    private boolean again;
+    private long packedAt = -1;
 
     /**
      * Of one head after another: {@link #head} comes first.
@@ -92,6 +96,7 @@ final class ChunkParts {
         this.before = in.readsBefore();
         this.rankOne = in.hasRankOne();
         this.shared = in.decayWidth() == 1;
+        this.shareable = shared && !rankOne && !before && in.keyHeads() < in.heads();
         this.n = padded(keys);
         this.m = padded(values);
         this.sides = rankOne ? 2 : 1;
@@ -128,6 +133,8 @@ final class ChunkParts {
         }
     }
 
+    // Where heads share queries and keys, those of the head before are still here, and so are their pairs without decays.
+
     /**
      * Reads positions: queries and probes, and once more as they read the state before the chunk, with what has decayed of it;
      * and what {@link #packWritten} reads. Positions past the last have zeros and a decay of 1: they change nothing.
@@ -144,6 +151,9 @@ final class ChunkParts {
 
     /** Reads decays, keys and rewrites, and makes these as they are at the chunk's end. */
     void packWritten(int b, int start, int length) {
+        long at = in.keyAt(b, start, h);
+        again = shareable && at == packedAt;
+        packedAt = at;
         packDecays(b, start, length);
         packKeys(in.key(), b, start, length, 0);
         if (writers == 2) {
@@ -170,7 +180,11 @@ final class ChunkParts {
 
     private void packKeys(Tensor x, int b, int start, int length, int side) {
         long at = 4 * in.keyAt(b, start, h);
-        long step = 4L * in.heads() * keys;
+        long step = 4 * in.keyStep();
+        if (again) {
+            ChunkRows.scaled(key, rows, between, CHUNK * CHUNK, CHUNK, n, aged, 0, PANEL, rows * PANEL);
+            return;
+        }
         if (shared) {
             ChunkRows.packScaled(x.data(), at, step, length, CHUNK, keys, key, side * CHUNK, rows, between,
                     CHUNK * CHUNK, aged, side * CHUNK * PANEL, PANEL, rows * PANEL);
@@ -186,9 +200,11 @@ final class ChunkParts {
 
     private void packRead(Tensor x, int b, int start, int length, int reader, float[] reading, int row, int panel) {
         long at = 4 * in.keyAt(b, start, h);
-        long step = 4L * in.heads() * keys;
+        long step = 4 * in.keyStep();
         int to = reader * CHUNK * row;
-        if (shared) {
+        if (again) {
+            ChunkRows.scaled(query, rows, upTo, early(reader) ? 0 : 1, CHUNK, n, reading, to, row, panel);
+        } else if (shared) {
             ChunkRows.packScaled(x.data(), at, step, length, CHUNK, keys, query, reader * CHUNK, rows, upTo,
                     early(reader) ? 0 : 1, reading, to, row, panel);
         } else {
@@ -228,6 +244,9 @@ final class ChunkParts {
 
     /** Turns keys (side 0) or rewrites (1) for {@link #scores}. */
     void turn(int side) {
+        if (again) {
+            return;
+        }
         Transposition.turn(writingForPairs(), side * CHUNK, rows, n, turned);
     }
 
@@ -242,7 +261,9 @@ final class ChunkParts {
 
     /** Pairs of queries or probes with the keys or rewrites that are turned: rows of {@code row} numbers from {@code at} on. */
     void scores(int reader, int side, float[] into, int at, int row) {
-        PanelProducts.narrow(readingForPairs(), reader * CHUNK, rows, turned, scores, 0, CHUNK, n);
+        if (!again) {
+            PanelProducts.narrow(readingForPairs(), reader * CHUNK, rows, turned, scores, 0, CHUNK, n);
+        }
         boolean early = early(reader);
         if (slow) {
             addSlowScores(reader, side, early);

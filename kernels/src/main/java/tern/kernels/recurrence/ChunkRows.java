@@ -152,6 +152,24 @@ final class ChunkRows {
         }
     }
 
+    /**
+     * Copies the first rows of panels, each multiplied by a number of its own.
+     *
+     * @param factors a number a row, from {@code factorAt} on
+     * @param scaled its first row at {@code scaledAt}, rows {@code scaledRow} and panels {@code scaledPanel} floats apart
+     */
+    static void scaled(float[] from, int panelRows, float[] factors, int factorAt, int rows, int n, float[] scaled,
+            int scaledAt, int scaledRow, int scaledPanel) {
+        for (int i = 0; i < n; i += LENGTH) {
+            int at = column(i, panelRows);
+            int out = scaledAt + i / PANEL * scaledPanel + i % PANEL;
+            for (int t = 0; t < rows; t++) {
+                FloatVector.fromArray(SPECIES, from, at + t * PANEL).mul(factors[factorAt + t]).intoArray(scaled,
+                        out + t * scaledRow);
+            }
+        }
+    }
+
     /** Copies rows to a tensor. */
     static void unpack(float[] from, int first, int panelRows, int length, int width, MemorySegment y, long at,
             long step) {

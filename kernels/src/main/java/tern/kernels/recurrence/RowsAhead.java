@@ -21,6 +21,7 @@ final class RowsAhead {
     private final List<Tensor> tensors;
     private final int firstHead;
     private final int heads;
+    private final int allHeads;
     private final int time;
     /** Positions fetched at once, 0 if nothing is. */
     private final int block;
@@ -30,12 +31,22 @@ final class RowsAhead {
         this.tensors = tensors(in, y);
         this.firstHead = firstHead;
         this.heads = heads;
+        this.allHeads = in.heads();
         this.time = in.time();
         long position = 0;
         for (Tensor x : tensors) {
-            position += 4L * heads * x.dim(3);
+            position += 4L * headsOf(x) * x.dim(3);
         }
         this.block = near(tensors) ? 0 : Math.max(CHUNK, (int) (AT_ONCE / position) / CHUNK * CHUNK);
+    }
+
+    // Heads of this tensor that the heads read: queries and keys may have fewer.
+    private int firstOf(Tensor x) {
+        return (int) ((long) firstHead * x.dim(2) / allHeads);
+    }
+
+    private int headsOf(Tensor x) {
+        return (int) ((long) (firstHead + heads - 1) * x.dim(2) / allHeads) + 1 - firstOf(x);
     }
 
     /** Whether nothing is worth being fetched. */
@@ -71,8 +82,8 @@ final class RowsAhead {
         for (Tensor x : tensors) {
             long head = 4L * x.dim(3);
             long row = x.dim(2) * head;
-            long at = ((x.dim(0) == 1 ? 0L : b) * time + start) * row + firstHead * head;
-            sum |= rows(x.data(), at, row, length, heads * head);
+            long at = ((x.dim(0) == 1 ? 0L : b) * time + start) * row + firstOf(x) * head;
+            sum |= rows(x.data(), at, row, length, headsOf(x) * head);
         }
         return sum;
     }

@@ -9,8 +9,8 @@ import tern.tensor.Tensor;
  * What a recurrence over matrix states reads at each position, or the gradients of that. Immutable; the tensors' contents
  * belong to the caller.
  *
- * @param query q [B,T,H,K]
- * @param key k [B,T,H,K]
+ * @param query q [B,T,G,K]; G = H, or a divisor of H without bonus and rank-one term, then heads share: see {@link #keyHeads}
+ * @param key k [B,T,G,K]
  * @param value v [B,T,H,V]
  * @param logDecay g [B or 1, T or 1, H, K or 1], never above 0
  * @param bonus u [H,K] and read-before, or [0] and read-after
@@ -89,7 +89,22 @@ public record ScanInputs(Tensor query, Tensor key, Tensor value, Tensor logDecay
 
     /** H. */
     public int heads() {
+        return value.dim(2);
+    }
+
+    /** G, heads of queries and keys: head h reads those of h·G/H. Backward passes take as many as there are heads. */
+    public int keyHeads() {
         return query.dim(2);
+    }
+
+    /** Which of the G heads of queries and keys a head reads. */
+    public int keyHead(int h) {
+        return (int) ((long) h * keyHeads() / heads());
+    }
+
+    /** Elements from a position's keys of a head to the next position's. */
+    public long keyStep() {
+        return (long) keyHeads() * keyWidth();
     }
 
     /** K. */
@@ -109,7 +124,7 @@ public record ScanInputs(Tensor query, Tensor key, Tensor value, Tensor logDecay
 
     /** Element where a head's keys (queries, probes, rewrites) of a position begin. */
     public long keyAt(int b, int t, int h) {
-        return (((long) b * time() + t) * heads() + h) * keyWidth();
+        return (((long) b * time() + t) * keyHeads() + keyHead(h)) * keyWidth();
     }
 
     /** Element where a head's values of a position begin. */

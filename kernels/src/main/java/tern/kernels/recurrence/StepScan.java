@@ -91,8 +91,8 @@ final class StepScan {
     static int fetch(ScanInputs in, Tensor y, int b, int t, int rows, int h) {
         long keyAt = in.keyAt(b, t, h);
         long valueAt = in.valueAt(b, t, h);
-        int sum = fetch(in.query(), keyAt, in.keyWidth(), in.heads(), rows)
-                | fetch(in.key(), keyAt, in.keyWidth(), in.heads(), rows)
+        int sum = fetch(in.query(), keyAt, in.keyWidth(), in.keyHeads(), rows)
+                | fetch(in.key(), keyAt, in.keyWidth(), in.keyHeads(), rows)
                 | fetch(in.value(), valueAt, in.valueWidth(), in.heads(), rows)
                 | fetch(y, valueAt, in.valueWidth(), in.heads(), rows);
         if (in.logDecay().dim(1) > 1) {

@@ -73,6 +73,19 @@ final class ScanLaw {
         return new ScanInputs(in.query(), in.probe(), in.value(), in.logDecay(), in.bonus(), in.rewrite(), in.probe());
     }
 
+    /** Rows [B,T,G,K] as [B,T,H,K]: head h has those of h·G/H. */
+    static Tensor repeated(KernelLaw law, Tensor x, int heads) {
+        Tensor all = law.blank(x.dtype(), x.shape().with(2, heads).toArray());
+        int width = x.dim(3);
+        for (long row = 0; row < all.elements() / width; row++) {
+            long from = row / heads * x.dim(2) + row % heads * x.dim(2) / heads;
+            for (int i = 0; i < width; i++) {
+                all.set(row * width + i, x.get(from * width + i));
+            }
+        }
+        return all;
+    }
+
     /** Positions {@code from} to {@code to} of the only sequence. */
     static ScanInputs slice(ScanInputs in, int from, int to) {
         return new ScanInputs(slice(in.query(), from, to), slice(in.key(), from, to), slice(in.value(), from, to),

@@ -143,6 +143,47 @@ class VectorScanTest {
         }
     }
 
+    /** Heads that share queries and keys: what each body makes of them repeated, with the same bits. */
+    @Test
+    void sharedKeys() {
+        int[][] shapes = {{1, 1, 4, 2, 16, 16}, {2, 1, 6, 1, 20, 18}, {2, 37, 6, 1, 20, 18}, {2, 83, 6, 3, 64, 64},
+            {1, 16, 3, 1, 128, 64}, {1, 100, 24, 1, 128, 64}, {1, 100, 12, 4, 8, 70}, {1, 700, 24, 2, 64, 64}};
+        for (int i = 0; i < shapes.length; i++) {
+            int[] shape = shapes[i];
+            int batch = shape[0], time = shape[1], heads = shape[2], shared = shape[3], keys = shape[4];
+            int values = shape[5];
+            for (int decays : new int[] {1, keys}) {
+                try (KernelLaw law = new KernelLaw(4300 + 2 * i + (decays == 1 ? 0 : 1))) {
+                    ScanInputs drawn = ScanLaw.draw(law, Rule.GATED, Decay.TYPICAL, DType.F32, batch, time, heads, keys,
+                            values, batch, time, heads, decays);
+                    Tensor query = law.gaussian(DType.F32, batch, time, shared, keys);
+                    Tensor key = law.gaussian(DType.F32, batch, time, shared, keys);
+                    ScanInputs in = ScanInputs.gated(query, key, drawn.value(), drawn.logDecay());
+                    ScanInputs whole = ScanInputs.gated(ScanLaw.repeated(law, query, heads),
+                            ScanLaw.repeated(law, key, heads), drawn.value(), drawn.logDecay());
+                    Tensor state = law.gaussian(DType.F32, batch, heads, keys, values);
+                    sharedKeys(law, law.team(4), in, whole, state, plain);
+                    for (StateScan body : bodies) {
+                        sharedKeys(law, law.team(4), in, whole, state, body);
+                        sharedKeys(law, law.team(1), in, whole, state, body);
+                    }
+                    law.assertGuardsUntouched();
+                }
+            }
+        }
+    }
+
+    private static void sharedKeys(KernelLaw law, ThreadTeam team, ScanInputs in, ScanInputs whole, Tensor state,
+            StateScan body) {
+        Tensor wanted = law.blank(DType.F32, in.value().shape().toArray());
+        Tensor found = law.copy(wanted).fill(Double.NaN);
+        Tensor wantedState = law.copy(state), foundState = law.copy(state);
+        body.forward(team, whole, wantedState, wanted, wantedState);
+        body.forward(team, in, foundState, found, foundState);
+        law.assertSame("y", found, wanted);
+        law.assertSame("state", foundState, wantedState);
+    }
+
     /** A decay of −∞ forgets: zeros, forward and backward, and no gradient to the decay. */
     @ParameterizedTest
     @EnumSource(Rule.class)

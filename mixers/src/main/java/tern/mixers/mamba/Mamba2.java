@@ -95,8 +95,8 @@ public final class Mamba2 implements SequenceMixer {
         List<Tensor> streams = Heads.cut(ops, filtered.y(), inner, keys, keys);
         Tensor x = Heads.split(ops, streams.get(0), heads);
         Tensor written = scaled(ops, streams.get(1), config.forgetting().map(Forgetting::insertion).orElse(1.0));
-        Tensor b = Heads.repeat(ops, Heads.split(ops, written, config.groups()), heads);
-        Tensor c = Heads.repeat(ops, Heads.split(ops, streams.get(2), config.groups()), heads);
+        Tensor b = Heads.split(ops, written, config.groups());
+        Tensor c = Heads.split(ops, streams.get(2), config.groups());
         Tensor delta = within(ops, DecayStart.step(ops, scaled(ops, parts.get(2), variation.stepScale()), step));
         Tensor decays = retained(ops, DecayStart.logDecay(ops, delta, speed));
         Tensor values = ops.scaleRows(x, Heads.split(ops, delta, heads));

@@ -35,7 +35,7 @@ record StateWindow(int window, int heads, int groups, int keys, int values) {
      * Takes away what came before the window.
      *
      * @param y what the whole state gave [B,T,H,P]
-     * @param c queries [B,T,H,N]
+     * @param c queries of groups [B,T,G,N]
      * @param b keys of groups [B,T,G·N]
      * @param x values [B,T,H,P]
      * @param g log-decays [B,T,H]
@@ -44,7 +44,7 @@ record StateWindow(int window, int heads, int groups, int keys, int values) {
         int time = g.dim(1);
         Tensor all = ops.concat(List.of(inputs, ops.concat(List.of(b, Heads.merge(ops, x), g), -1)), 1);
         List<Tensor> delayed = Heads.cut(ops, ops.slice(all, 1, 0, time), groups * keys, heads * values, heads);
-        Scanned scanned = ops.gatedScan(c, Heads.repeat(ops, Heads.split(ops, delayed.get(0), groups), heads),
+        Scanned scanned = ops.gatedScan(c, Heads.split(ops, delayed.get(0), groups),
                 Heads.split(ops, delayed.get(1), heads), Heads.split(ops, delayed.get(2), heads), earlier);
         Tensor ones = Heads.constant(ops, this, g.dtype(), Shape.of(1, 1, heads), 1);
         Scanned sum = ops.affineScan(ones, ops.add(g, ops.scale(delayed.get(2), -1)), lost);
