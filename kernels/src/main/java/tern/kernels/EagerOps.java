@@ -60,6 +60,8 @@ import tern.tensor.Workspace;
 public final class EagerOps implements Ops, AutoCloseable {
     /** Up to so many rows of x the bodies of a linear map do nothing after their one region, which may then be put off. */
     private static final int MOST_ROWS_TOGETHER = 8;
+    /** From so many rows of x on a map is carried out in parts; fewer rows are copied sooner than met by several maps. */
+    private static final int FEWEST_ROWS_IN_PARTS = 64;
     /** Bytes that a task copies of slices. */
     private static final long COPIED_AT_ONCE = 1 << 17;
 
@@ -154,10 +156,23 @@ public final class EagerOps implements Ops, AutoCloseable {
         List<Tensor> outputs = part.apply(inputs);
         List<Tensor> kept = new ArrayList<>(outputs.size());
         for (Tensor output : outputs) {
-            kept.add(scratch.handedOutSince(before, output) ? left.get().copyOf(output) : output);
+            kept.add(scratch.handedOutSince(before, output) ? copied(output, left.get()) : output);
         }
         scratch.reuse(before);
         return kept;
+    }
+
+    private Tensor copied(Tensor x, Workspace to) {
+        Tensor y = to.allocate(x.dtype(), x.shape());
+        long bytes = x.bytes();
+        if (bytes <= COPIED_AT_ONCE) {
+            return y.copyFrom(x);
+        }
+        team.run(Math.toIntExact((bytes + COPIED_AT_ONCE - 1) / COPIED_AT_ONCE), (index, scratch) -> {
+            long from = index * COPIED_AT_ONCE;
+            MemorySegment.copy(x.data(), from, y.data(), from, Math.min(COPIED_AT_ONCE, bytes - from));
+        });
+        return y;
     }
 
     /**
@@ -537,6 +552,29 @@ public final class EagerOps implements Ops, AutoCloseable {
     }
 
     @Override
+    public List<Tensor> linearParts(LinearMap map, int... widths) {
+        Tensor x = map.x(), weight = map.weight();
+        // Where a position shall have the same bits wherever time is cut, columns keep their neighbours.
+        if (steady() || x.dtype() != DType.F32 || weight.shape().rank() != 2
+                || x.shape().rows() < FEWEST_ROWS_IN_PARTS
+                || Arrays.stream(widths).asLongStream().sum() > weight.dim(0)) {
+            return Ops.super.linearParts(map, widths);
+        }
+        Tensor bias = map.bias().orElseGet(() -> none(DType.F32));
+        if (bias.elements() != 0) {
+            require("linear", "bias", bias, weight.dim(0));
+        }
+        List<Tensor> parts = new ArrayList<>(widths.length);
+        int from = 0;
+        for (int width : widths) {
+            int to = from + width;
+            parts.add(linear(x, weight.slice(from, to), bias.elements() == 0 ? bias : bias.slice(from, to)));
+            from = to;
+        }
+        return parts;
+    }
+
+    @Override
     public Tensor embed(Tensor table, Tensor ids) {
         if (ids.dtype() != DType.I32 || ids.shape().rank() != 2 || table.shape().rank() != 2) {
             throw new IllegalArgumentException(
@@ -861,8 +899,9 @@ public final class EagerOps implements Ops, AutoCloseable {
         requireRank("gatedScan", "query", query, 4);
         requireRank("gatedScan", "value", value, 4);
         if (query.dim(2) < 1 || value.dim(2) % query.dim(2) != 0) {
-            throw new IllegalArgumentException("gatedScan: " + value.dim(2) + " heads of values do not divide evenly among "
-                    + query.dim(2) + " heads of queries and keys");
+            throw new IllegalArgumentException(
+                    "gatedScan: " + value.dim(2) + " heads of values do not divide evenly among "
+                            + query.dim(2) + " heads of queries and keys");
         }
         return scan("gatedScan", ScanInputs.gated(query, key, value, logDecay), state);
     }
@@ -909,8 +948,9 @@ public final class EagerOps implements Ops, AutoCloseable {
         requireType(operation, "logDecay", in.logDecay(), in.query());
         if (shape.rank() != 4 || !isOneOr(shape.dim(0), in.batch()) || !isOneOr(shape.dim(1), in.time())
                 || shape.dim(2) != in.heads() || !isOneOr(shape.dim(3), in.keyWidth())) {
-            throw new IllegalArgumentException(operation + ": logDecay must be " + in.query().shape().with(2, in.heads())
-                    + ", where batch, time and key width may be 1, found " + shape);
+            throw new IllegalArgumentException(
+                    operation + ": logDecay must be " + in.query().shape().with(2, in.heads())
+                            + ", where batch, time and key width may be 1, found " + shape);
         }
     }
 

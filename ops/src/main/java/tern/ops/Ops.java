@@ -1,5 +1,6 @@
 package tern.ops;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
 import java.util.function.IntFunction;
@@ -180,6 +181,23 @@ public interface Ops {
     default List<Tensor> linears(List<LinearMap> maps) {
         return maps.stream().map(map -> map.bias().isPresent() ? linear(map.x(), map.weight(), map.bias().get())
                 : linear(map.x(), map.weight())).toList();
+    }
+
+    /**
+     * What a map gives, its last axis in pieces of these widths from the beginning: as {@link #slice} cuts it, but a body may write
+     * each piece to its own place at once. What the widths leave over is left out.
+     *
+     * @throws IllegalArgumentException if the widths are more than the map gives
+     */
+    default List<Tensor> linearParts(LinearMap map, int... widths) {
+        Tensor whole = linears(List.of(map)).getFirst();
+        List<Tensor> parts = new ArrayList<>(widths.length);
+        int from = 0;
+        for (int width : widths) {
+            parts.add(slice(whole, -1, from, from + width));
+            from += width;
+        }
+        return parts;
     }
 
     /**

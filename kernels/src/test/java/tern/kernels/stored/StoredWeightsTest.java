@@ -245,6 +245,57 @@ class StoredWeightsTest {
     }
 
     @Test
+    void partsOfAMapAreSlicesOfTheWhole() {
+        for (int rows : new int[] {1, 9, 63, 64, 200}) {
+            try (KernelLaw law = new KernelLaw(14);
+                    Workspace results = new Workspace();
+                    EagerOps ops = new EagerOps(KernelSet.fastest(), law.team(4), results);
+                    EagerOps steady = new EagerOps(KernelSet.steady(), law.team(2), results)) {
+                Tensor x = law.gaussian(DType.F32, 1, rows, 96);
+                for (Tensor weight : List.of(law.gaussian(DType.F32, 300, 96), law.stored(DType.BF16, 300, 96),
+                        law.stored(DType.Q8_0, 300, 96))) {
+                    for (Optional<Tensor> bias : List.of(Optional.<Tensor>empty(),
+                            Optional.of(law.gaussian(DType.F32, 300)))) {
+                        LinearMap map = new LinearMap(x, weight, bias);
+                        Tensor whole = ops.linears(List.of(map)).getFirst();
+                        Tensor same = steady.linears(List.of(map)).getFirst();
+                        List<Tensor> parts = ops.linearParts(map, 160, 7, 100);
+                        List<Tensor> bits = steady.linearParts(map, 160, 7, 100);
+                        assertThat(parts).hasSize(3);
+                        int from = 0;
+                        for (int i = 0; i < 3; i++) {
+                            int to = from + parts.get(i).shape().last();
+                            law.assertClose("part " + i, parts.get(i), ops.slice(whole, -1, from, to), 1e-6);
+                            law.assertSame("steady part " + i, bits.get(i), ops.slice(same, -1, from, to));
+                            from = to;
+                        }
+                        assertThat(from).isEqualTo(267);
+                    }
+                }
+                assertThatThrownBy(() -> ops.linearParts(
+                        new LinearMap(x, law.gaussian(DType.F32, 30, 96), Optional.empty()), 20, 11))
+                        .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("20..31");
+            }
+        }
+    }
+
+    @Test
+    void whatASegmentLeavesIsCopiedWhole() {
+        try (KernelLaw law = new KernelLaw(15);
+                Workspace results = new Workspace();
+                Workspace left = new Workspace();
+                EagerOps ops = EagerOps.bySegments(KernelSet.fastest(), law.team(3), results, left)) {
+            for (int rows : new int[] {1, 31, 32, 33, 300}) {
+                Tensor x = law.gaussian(DType.F32, rows, 1025);
+                ops.begin();
+                List<Tensor> found = ops.segment(List.of(x), in -> List.of(ops.add(in.getFirst(), in.getFirst())));
+                ops.segment(List.of(x), in -> List.of(ops.scale(in.getFirst(), Double.NaN)));
+                law.assertSame("rows " + rows, found.getFirst(), ops.add(x, x));
+            }
+        }
+    }
+
+    @Test
     void segmentsUseTheSameMemoryAndGiveTheSameNumbers() {
         try (KernelLaw law = new KernelLaw(13);
                 Workspace results = new Workspace();

@@ -72,7 +72,7 @@ public final class Mamba implements SequenceMixer {
     @Override
     public Mixed chunk(Ops ops, MixerInput in, State state) {
         int inner = config.inner();
-        List<Tensor> both = Heads.cut(ops, projection.apply(ops, in.x()), inner, inner);
+        List<Tensor> both = projection.applyInParts(ops, in.x(), inner, inner);
         Scanned filtered = filter.apply(ops, both.get(0), state.slot("short"));
         Tensor x = filtered.y();
         List<Tensor> selected = Heads.cut(ops, select.apply(ops, x), config.rank(), config.stateWidth(),

@@ -90,7 +90,7 @@ public final class Mamba2 implements SequenceMixer {
     @Override
     public Mixed chunk(Ops ops, MixerInput in, State state) {
         int heads = config.heads();
-        List<Tensor> parts = Heads.cut(ops, projection.apply(ops, in.x()), inner, inner + 2 * keys, heads);
+        List<Tensor> parts = projection.applyInParts(ops, in.x(), inner, inner + 2 * keys, heads);
         Scanned filtered = filter.apply(ops, parts.get(1), state.slot("short"));
         List<Tensor> streams = Heads.cut(ops, filtered.y(), inner, keys, keys);
         Tensor x = Heads.split(ops, streams.get(0), heads);

@@ -92,6 +92,11 @@ public final class Projection {
                 .mapToObj(i -> new LinearMap(inputs.get(i), maps.get(i).weight, maps.get(i).bias)).toList());
     }
 
+    /** y [...,out] from x [...,in], its last axis in pieces of these widths from the beginning. */
+    public List<Tensor> applyInParts(Ops ops, Tensor x, int... widths) {
+        return ops.linearParts(new LinearMap(x, weight, bias), widths);
+    }
+
     /** y [...,out] from x [...,in]. */
     public Tensor apply(Ops ops, Tensor x) {
         return bias.isPresent() ? ops.linear(x, weight, bias.get()) : ops.linear(x, weight);

@@ -64,7 +64,7 @@ public final class GatedShortConv implements SequenceMixer {
 
     @Override
     public Mixed chunk(Ops ops, MixerInput in, State state) {
-        List<Tensor> parts = Heads.cut(ops, projection.apply(ops, in.x()), width, width, width);
+        List<Tensor> parts = projection.applyInParts(ops, in.x(), width, width, width);
         Tensor bias = shift.orElseGet(() -> Heads.constant(ops, this, in.x().dtype(), Shape.of(width), 0));
         Scanned filtered = ops.shortConvolution(ops.multiply(parts.get(0), parts.get(2)), filter, bias,
                 state.slot("short"));
