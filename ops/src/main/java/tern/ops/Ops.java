@@ -190,7 +190,8 @@ public interface Ops {
      * @throws IllegalArgumentException if the widths are more than the map gives
      */
     default List<Tensor> linearParts(LinearMap map, int... widths) {
-        Tensor whole = linears(List.of(map)).getFirst();
+        Tensor whole = map.bias().isPresent() ? linear(map.x(), map.weight(), map.bias().get())
+                : linear(map.x(), map.weight());
         List<Tensor> parts = new ArrayList<>(widths.length);
         int from = 0;
         for (int width : widths) {
