@@ -15,7 +15,7 @@ import tern.tensor.Workspace;
  * Goto and van de Geijn 2008, Anatomy of high-performance matrix multiplication). On one thread a chunk of B of up to 8 MiB is
  * copied into panels, which then lie in the third-level cache. C is cut into tasks; a task walks along the inner products in
  * blocks of {@link #STEPS}: it copies its part of A, which stays in the second-level cache with its part of C, and runs along
- * the panels. A team cuts it up otherwise ({@link Strips}). The sums of a block are carried in single precision and added to C
+ * the panels; where C has few columns it reads A in place ({@link TileInPlace}), since a copy would be met too seldom. A team cuts it up otherwise ({@link Strips}). The sums of a block are carried in single precision and added to C
  * block by block in order, so a sum depends on its row and column only, neither on the threads nor on the size of C nor on
  * how it is cut up.
  *
@@ -26,6 +26,7 @@ import tern.tensor.Workspace;
 record Blocking(int m, int n, int k, MemorySegment a, long aAt, long aRow, boolean transA, MemorySegment b, long bAt,
         long bRow, boolean transB, MemorySegment c, long cAt, long cRow, float alpha, float keep, MemorySegment bias) {
 
+    private static final float[] NOTHING = {};
     static final MemorySegment NO_BIAS = MemorySegment.NULL;
     /** Steps of a block: longer ones read and write C less often. */
     static final int STEPS = 1024;
@@ -37,6 +38,9 @@ record Blocking(int m, int n, int k, MemorySegment a, long aAt, long aRow, boole
     private static final int TASK_FLOATS = 12 * Tile.ROWS * STEPS;
     private static final int MOST_ROWS = 40 * Tile.ROWS;
     private static final int TASK_COLUMNS = 16 * Tile.COLUMNS;
+    /** Columns up to which A is not copied, and steps up to which a transposed one is not; at twice as many either was as fast. */
+    private static final int IN_PLACE_COLUMNS = 4 * Tile.COLUMNS;
+    private static final int IN_PLACE_STEPS = STEPS / 2;
     private static final int CHUNK_STEPS = 2 * STEPS;
     private static final int CHUNK_FLOATS = 1 << 21;
 
@@ -71,7 +75,7 @@ record Blocking(int m, int n, int k, MemorySegment a, long aAt, long aRow, boole
         int columns = Math.min(n, Math.max(TASK_COLUMNS, most));
         int rows = evenly(m, count(m, Math.min(MOST_ROWS, TASK_FLOATS / Math.clamp(k, 1, STEPS))), Tile.ROWS);
         float[] panels = scratch.floats(steps * (columns + Tile.COLUMNS));
-        float[] left = scratch.floats(leftFloats(rows, Math.min(STEPS, k)));
+        float[] left = inPlace() ? NOTHING : scratch.floats(leftFloats(rows, Math.min(STEPS, k)));
         for (int p = 0; p == 0 || p < k; p += CHUNK_STEPS) {
             for (int j = 0; j < n; j += columns) {
                 runChunk(p, Math.min(CHUNK_STEPS, k - p), j, Math.min(columns, n - j), rows, panels, left, spare);
@@ -94,12 +98,22 @@ record Blocking(int m, int n, int k, MemorySegment a, long aAt, long aRow, boole
                 int height = Math.min(rows, m - i);
                 for (int p = 0; p == 0 || p < steps; p += STEPS) {
                     int part = Math.min(STEPS, steps - p);
-                    packLeft(firstStep + p, part, i, height, left, 0);
+                    if (left.length > 0) {
+                        packLeft(firstStep + p, part, i, height, left, 0);
+                    }
                     multiply(firstStep + p, part, i, height, column + j, Math.min(columns, width - j), left, 0, panels,
                             p * padded + j * part, spare);
                 }
             }
         }
+    }
+
+    /**
+     * Whether one thread reads A where it lies rather than copies it, which pays where its numbers are met by few columns. Of a
+     * transposed A a tile meets a line in every step, and these should still be near for the tiles beside it.
+     */
+    private boolean inPlace() {
+        return n <= IN_PLACE_COLUMNS && (!transA || k <= IN_PLACE_STEPS);
     }
 
     private static int count(int length, int part) {
@@ -154,7 +168,7 @@ record Blocking(int m, int n, int k, MemorySegment a, long aAt, long aRow, boole
     /**
      * Adds one block of steps to a part of C; the first block begins with what C is to begin with.
      *
-     * @param left the rows of A as {@link #packLeft} left them, from {@code leftAt} on
+     * @param left the rows of A as {@link #packLeft} left them, from {@code leftAt} on; empty to read A in place
      * @param panels the columns of B as {@link #packRight} left them, from {@code panelsAt} on
      * @param spare from {@link #spare}
      */
@@ -162,38 +176,53 @@ record Blocking(int m, int n, int k, MemorySegment a, long aAt, long aRow, boole
             float[] panels, int panelsAt, MemorySegment spare) {
         long at = cAt + row * cRow + 4L * column;
         if (step > 0 || prepare(at, height, column, width)) {
-            tiles(height, width, part, left, leftAt, panels, panelsAt, at, c, at, 4, cRow, spare);
+            tiles(step, row, height, width, part, left, leftAt, panels, panelsAt, at, c, at, 4, cRow, spare);
         } else if (bias.byteSize() > 0) {
-            tiles(height, width, part, left, leftAt, panels, panelsAt, at, bias, 4L * column, 4, 0, spare);
+            tiles(step, row, height, width, part, left, leftAt, panels, panelsAt, at, bias, 4L * column, 4, 0, spare);
         } else {
-            tiles(height, width, part, left, leftAt, panels, panelsAt, at, spare, ZEROS, 0, 0, spare);
+            tiles(step, row, height, width, part, left, leftAt, panels, panelsAt, at, spare, ZEROS, 0, 0, spare);
         }
     }
 
     /**
      * Runs tile after tile.
      *
+     * @param step the first, which matters, as the row does, where A is read in place
      * @param add what is added: C itself, the bias in every row, or zeros
      * @param addColumn bytes from one of its numbers to the next; likewise {@code addRow}
      */
-    private void tiles(int height, int width, int part, float[] left, int leftAt, float[] panels, int panelsAt, long at,
-            MemorySegment add, long addAt, long addColumn, long addRow, MemorySegment spare) {
-        int leftRow = part + GAP;
+    private void tiles(int step, int row, int height, int width, int part, float[] left, int leftAt, float[] panels,
+            int panelsAt, long at, MemorySegment add, long addAt, long addColumn, long addRow, MemorySegment spare) {
         for (int j = 0; j < width; j += Tile.COLUMNS) {
             int valid = Math.min(Tile.COLUMNS, width - j), panel = Tile.panelColumns(valid),
                     right = panelsAt + j * part;
             for (int i = 0; i < height; i += Tile.ROWS) {
                 long to = at + i * cRow + 4L * j, from = addAt + i * addRow + j * addColumn;
-                int rows = leftAt + i * leftRow;
                 int down = Math.min(Tile.ROWS, height - i);
                 if ((down == Tile.ROWS || down == Tile.SHORT) && valid == panel) {
-                    Tile.multiply(down, panel, part, left, rows, leftRow, panels, right, alpha, add, from, addRow, c,
-                            to, cRow);
+                    tile(step, row + i, down, panel, part, left, leftAt + i * (part + GAP), panels, right, add, from,
+                            addRow, c, to, cRow);
                 } else {
-                    Tile.multiplyPart(down, valid, panel, part, left, rows, leftRow, panels,
-                            right, alpha, add, from, addRow, c, to, cRow, spare);
+                    Tile.intoSpare(down, valid, panel, add, from, addRow, spare);
+                    tile(step, row + i, down, panel, part, left, leftAt + i * (part + GAP), panels, right, spare, 0,
+                            4L * panel, spare, 0, 4L * panel);
+                    Tile.outOfSpare(down, valid, panel, spare, c, to, cRow);
                 }
             }
+        }
+    }
+
+    /** A whole tile, of which the first {@code down} rows matter. */
+    private void tile(int step, int row, int down, int panel, int part, float[] left, int leftAt, float[] panels,
+            int right, MemorySegment add, long from, long addRow, MemorySegment to, long toAt, long toRow) {
+        int rows = down <= Tile.SHORT ? Tile.SHORT : Tile.ROWS;
+        if (left.length == 0) {
+            long oneRow = transA ? 4 : aRow, oneStep = transA ? aRow : 4;
+            TileInPlace.multiply(rows, down, panel, part, a, aAt + row * oneRow + step * oneStep, oneRow, oneStep,
+                    panels, right, alpha, add, from, addRow, to, toAt, toRow);
+        } else {
+            Tile.multiply(rows, panel, part, left, leftAt, part + GAP, panels, right, alpha, add, from, addRow, to,
+                    toAt, toRow);
         }
     }
 

@@ -71,23 +71,19 @@ final class Tile {
         }
     }
 
-    /**
-     * The upper left part of a tile, for the edges of C; the same bits as in a whole one.
-     *
-     * @param rows valid
-     * @param valid columns
-     * @param spare room for one tile
-     */
-    static void multiplyPart(int rows, int valid, int columns, int k, float[] a, int aAt, int aRow, float[] b, int bAt,
-            float alpha, MemorySegment from, long fromAt, long fromRow, MemorySegment c, long cAt, long cRow,
+    /** Copies the upper left part of a tile of F to a whole one, for the edges of C; the other columns are 0, the other rows anything. */
+    static void intoSpare(int rows, int valid, int columns, MemorySegment from, long fromAt, long fromRow,
             MemorySegment spare) {
-        long row = 4L * columns;
         for (int r = 0; r < rows; r++) {
-            copyRow(from, fromAt + r * fromRow, valid, spare, r * row, columns);
+            copyRow(from, fromAt + r * fromRow, valid, spare, 4L * r * columns, columns);
         }
-        multiply(rows <= SHORT ? SHORT : ROWS, columns, k, a, aAt, aRow, b, bAt, alpha, spare, 0, row, spare, 0, row);
+    }
+
+    /** Copies the upper left part of a whole tile to C. */
+    static void outOfSpare(int rows, int valid, int columns, MemorySegment spare, MemorySegment c, long cAt,
+            long cRow) {
         for (int r = 0; r < rows; r++) {
-            copyRow(spare, r * row, valid, c, cAt + r * cRow, valid);
+            copyRow(spare, 4L * r * columns, valid, c, cAt + r * cRow, valid);
         }
     }
 

@@ -8,7 +8,7 @@ public interface Norm {
     /** y ← gain ⊙ (x − mean)/√(variance + ε) + bias. */
     void layer(ThreadTeam team, Tensor x, Tensor gain, Tensor bias, double epsilon, Tensor y);
 
-    /** dx written; dGain, dBias += (summed over rows in an order fixed by the shape). */
+    /** dx written, which must not be x or dy; dGain, dBias += (summed over rows in an order fixed by the shape). */
     void layerBackward(ThreadTeam team, Tensor x, Tensor gain, double epsilon, Tensor dy, Tensor dx, Tensor dGain,
             Tensor dBias);
 

@@ -20,13 +20,22 @@ import tern.tensor.Tensor;
 import tern.tensor.Workspace;
 
 /**
- * Vector bodies for F32. A row is read from memory once and then found in the first-level cache; sums over a row are kept
- * in floats, one per lane and chain. Tasks are runs of rows of about 32,768 elements; gradients of gain and bias are summed
+ * Vector bodies for F32. A row is read from memory once and then found in a near cache; sums over a row are kept
+ * in floats, one per lane and chain. On the way back of the layer norm all sums of a row come of one pass and two rows go back
+ * together, which meets gain and sums of gradients once for both. Tasks are runs of rows of about 32,768 elements; gradients of gain and bias are summed
  * in floats within a task and in doubles over tasks, in their order. Loops run to where they meet their end, so that they are not
  * counted: entering one that is costs 100 cycles a tensor, and a row has two or three.
  */
 public final class VectorNorm implements Norm {
     private static final int TASK_ELEMENTS = 1 << 15;
+    /** Bytes that tensors may have together to be found in a cache by themselves. */
+    private static final long NEAR = 32L << 20;
+    /** Floats that the way back needs of a whole row, and where each lies, in bytes; see {@link #facts}. */
+    private static final int FACTS = 4;
+    private static final long MEAN = 0;
+    private static final long SCALE = 4;
+    private static final long GRADIENT = 8;
+    private static final long BACK = 12;
 
     /** A body without state. */
     public VectorNorm() {
@@ -102,23 +111,28 @@ public final class VectorNorm implements Norm {
         MemorySegment gains = gain.data();
         MemorySegment gradient = dy.data();
         MemorySegment out = dx.data();
+        boolean far = 3 * x.bytes() > NEAR;
         Workspace.Mark mark = team.scratch().mark();
         MemorySegment gainSums = team.scratch().floatMemory((long) tasks * width);
         MemorySegment biasSums = team.scratch().floatMemory((long) tasks * width);
         rows(team, rows, width, (from, to, task, scratch) -> {
-            MemorySegment found = scratch.floatMemory(2);
+            MemorySegment found = scratch.floatMemory(2 * FACTS);
             MemorySegment gainSum = gainSums.asSlice(4L * task * width, 4L * width).fill((byte) 0);
             MemorySegment biasSum = biasSums.asSlice(4L * task * width, 4L * width).fill((byte) 0);
-            for (int row = from; row < to; row++) {
+            int row = from;
+            if (far) {
+                bringNear(in, gradient, 4L * from * width, 4L * to * width, out);
+            }
+            for (; row + 2 <= to; row += 2) {
                 long at = 4L * row * width;
-                sums(in, at, gradient, gains, width, found);
-                float mean = found.get(FLOAT, 0) / width;
-                float gradientMean = found.get(FLOAT, 4) / width;
-                projections(in, at, mean, gradient, gains, width, found);
-                float scale = scale(found.get(FLOAT, 0), width, epsilon);
-                float projection = found.get(FLOAT, 4) * scale / width;
-                layerRowBackward(in, at, gains, mean, scale, gradientMean, projection, gradient, out, gainSum, biasSum,
-                        width);
+                facts(in, at, gradient, gains, width, epsilon, found, 0);
+                facts(in, at + 4L * width, gradient, gains, width, epsilon, found, 4 * FACTS);
+                layerTwoRowsBackward(in, at, gains, found, gradient, out, gainSum, biasSum, width);
+            }
+            if (row < to) {
+                long at = 4L * row * width;
+                facts(in, at, gradient, gains, width, epsilon, found, 0);
+                layerRowBackward(in, at, gains, found, gradient, out, gainSum, biasSum, width);
             }
         });
         addSums(team, gainSums, tasks, dGain);
@@ -236,30 +250,84 @@ public final class VectorNorm implements Norm {
         return sum;
     }
 
-    // found ← Σ x and Σ dy·gain, both of a row in one pass.
-    private static void sums(MemorySegment x, long at, MemorySegment dy, MemorySegment gain, int n,
-            MemorySegment found) {
+    /**
+     * Something is written where the result will be, so that a task's rows lie in a second-level cache when they are worked on: a pass
+     * that does little has many lines of memory under way, while those between two sums of a row have few.
+     */
+    private static void bringNear(MemorySegment x, MemorySegment dy, long from, long to, MemorySegment dx) {
+        for (long o = from, end = from + 4L * bound((int) ((to - from) / 4)); o != end; o += BYTES) {
+            fromMemorySegment(SPECIES, x, o, ORDER).add(fromMemorySegment(SPECIES, dy, o, ORDER))
+                    .intoMemorySegment(dx, o, ORDER);
+        }
+    }
+
+    /**
+     * The mean of a row's first numbers, from which its moments are then taken in one pass. As these are L of the n numbers themselves,
+     * n·variance is at least L·(mean − shift)², so what cancels is at most n/L of what is left, whatever the row.
+     */
+    private static float shift(MemorySegment x, long at, int n) {
+        if (n < 4 * LENGTH) {
+            float sum = 0;
+            for (int i = 0; i < n; i++) {
+                sum += x.get(FLOAT, at + 4L * i);
+            }
+            return sum / n;
+        }
+        return Lanes.sum(fromMemorySegment(SPECIES, x, at, ORDER).add(fromMemorySegment(SPECIES, x, at + BYTES, ORDER))
+                .add(fromMemorySegment(SPECIES, x, at + 2 * BYTES, ORDER)
+                        .add(fromMemorySegment(SPECIES, x, at + 3 * BYTES, ORDER))))
+                / (4 * LENGTH);
+    }
+
+    // found ← what the way back of a row needs of the whole row: the mean m, the scale s = 1 / √(variance + epsilon), the mean of
+    // dy·gain, and −Σ dy·gain·(x − m)·s / n. All sums are of one pass.
+    private static void facts(MemorySegment x, long at, MemorySegment dy, MemorySegment gain, int n, double epsilon,
+            MemorySegment found, long to) {
+        float shift = shift(x, at, n);
+        FloatVector shifts = FloatVector.broadcast(SPECIES, shift);
         FloatVector even = FloatVector.broadcast(SPECIES, 0);
         FloatVector odd = even;
+        FloatVector evenSquares = even;
+        FloatVector oddSquares = even;
         FloatVector evenGradient = even;
         FloatVector oddGradient = even;
+        FloatVector evenProduct = even;
+        FloatVector oddProduct = even;
         int i = n - n % (2 * LENGTH);
         for (long o = 0, end = 4L * i; o != end; o += 2 * BYTES) {
-            even = even.add(fromMemorySegment(SPECIES, x, at + o, ORDER));
-            odd = odd.add(fromMemorySegment(SPECIES, x, at + o + BYTES, ORDER));
-            evenGradient = fromMemorySegment(SPECIES, dy, at + o, ORDER)
-                    .fma(fromMemorySegment(SPECIES, gain, o, ORDER), evenGradient);
-            oddGradient = fromMemorySegment(SPECIES, dy, at + o + BYTES, ORDER)
-                    .fma(fromMemorySegment(SPECIES, gain, o + BYTES, ORDER), oddGradient);
+            FloatVector first = fromMemorySegment(SPECIES, x, at + o, ORDER).sub(shifts);
+            FloatVector second = fromMemorySegment(SPECIES, x, at + o + BYTES, ORDER).sub(shifts);
+            FloatVector pulled = fromMemorySegment(SPECIES, dy, at + o, ORDER)
+                    .mul(fromMemorySegment(SPECIES, gain, o, ORDER));
+            FloatVector next = fromMemorySegment(SPECIES, dy, at + o + BYTES, ORDER)
+                    .mul(fromMemorySegment(SPECIES, gain, o + BYTES, ORDER));
+            even = even.add(first);
+            odd = odd.add(second);
+            evenSquares = first.fma(first, evenSquares);
+            oddSquares = second.fma(second, oddSquares);
+            evenGradient = evenGradient.add(pulled);
+            oddGradient = oddGradient.add(next);
+            evenProduct = pulled.fma(first, evenProduct);
+            oddProduct = next.fma(second, oddProduct);
         }
         float sum = Lanes.sum(even.add(odd));
+        float squares = Lanes.sum(evenSquares.add(oddSquares));
         float gradient = Lanes.sum(evenGradient.add(oddGradient));
+        float product = Lanes.sum(evenProduct.add(oddProduct));
         for (; i < n; i++) {
-            sum += x.get(FLOAT, at + 4L * i);
-            gradient += dy.get(FLOAT, at + 4L * i) * gain.get(FLOAT, 4L * i);
+            float rest = x.get(FLOAT, at + 4L * i) - shift;
+            float pulled = dy.get(FLOAT, at + 4L * i) * gain.get(FLOAT, 4L * i);
+            sum += rest;
+            squares += rest * rest;
+            gradient += pulled;
+            product += pulled * rest;
         }
-        found.set(FLOAT, 0, sum);
-        found.set(FLOAT, 4, gradient);
+        float off = sum / n;
+        float scale = scale(Math.max(0, squares - off * sum), n, epsilon);
+        found.set(FLOAT, to + MEAN, shift + off);
+        found.set(FLOAT, to + SCALE, scale);
+        found.set(FLOAT, to + GRADIENT, gradient / n);
+        found.set(FLOAT, to + BACK, -(product - off * gradient) * scale / n);
     }
 
     // found ← Σ (x − mean)² and Σ dy·gain·(x − mean), both of a row in one pass.
@@ -339,13 +407,44 @@ public final class VectorNorm implements Norm {
         }
     }
 
-    private static void layerRowBackward(MemorySegment x, long at, MemorySegment gain, float mean, float scale,
-            float gradientMean, float projection, MemorySegment dy, MemorySegment dx, MemorySegment dGain,
-            MemorySegment dBias, int n) {
-        FloatVector means = FloatVector.broadcast(SPECIES, mean);
-        FloatVector scales = FloatVector.broadcast(SPECIES, scale);
-        FloatVector gradientMeans = FloatVector.broadcast(SPECIES, gradientMean);
-        FloatVector back = FloatVector.broadcast(SPECIES, -projection);
+    // Two rows, of which the gradients of gain and bias get the first, then the second.
+    private static void layerTwoRowsBackward(MemorySegment x, long at, MemorySegment gain, MemorySegment found,
+            MemorySegment dy, MemorySegment dx, MemorySegment dGain, MemorySegment dBias, int n) {
+        FloatVector means = FloatVector.broadcast(SPECIES, found.get(FLOAT, MEAN));
+        FloatVector scales = FloatVector.broadcast(SPECIES, found.get(FLOAT, SCALE));
+        FloatVector gradientMeans = FloatVector.broadcast(SPECIES, found.get(FLOAT, GRADIENT));
+        FloatVector back = FloatVector.broadcast(SPECIES, found.get(FLOAT, BACK));
+        FloatVector nextMeans = FloatVector.broadcast(SPECIES, found.get(FLOAT, 4 * FACTS + MEAN));
+        FloatVector nextScales = FloatVector.broadcast(SPECIES, found.get(FLOAT, 4 * FACTS + SCALE));
+        FloatVector nextGradientMeans = FloatVector.broadcast(SPECIES, found.get(FLOAT, 4 * FACTS + GRADIENT));
+        FloatVector nextBack = FloatVector.broadcast(SPECIES, found.get(FLOAT, 4 * FACTS + BACK));
+        long below = at + 4L * n;
+        int i = bound(n);
+        for (long o = 0, end = 4L * i; o != end; o += BYTES) {
+            FloatVector gains = fromMemorySegment(SPECIES, gain, o, ORDER);
+            FloatVector normalised = fromMemorySegment(SPECIES, x, at + o, ORDER).sub(means).mul(scales);
+            FloatVector gradient = fromMemorySegment(SPECIES, dy, at + o, ORDER);
+            FloatVector next = fromMemorySegment(SPECIES, x, below + o, ORDER).sub(nextMeans).mul(nextScales);
+            FloatVector nextGradient = fromMemorySegment(SPECIES, dy, below + o, ORDER);
+            normalised.fma(back, gradient.mul(gains).sub(gradientMeans)).mul(scales)
+                    .intoMemorySegment(dx, at + o, ORDER);
+            next.fma(nextBack, nextGradient.mul(gains).sub(nextGradientMeans)).mul(nextScales)
+                    .intoMemorySegment(dx, below + o, ORDER);
+            nextGradient.fma(next, gradient.fma(normalised, fromMemorySegment(SPECIES, dGain, o, ORDER)))
+                    .intoMemorySegment(dGain, o, ORDER);
+            nextGradient.add(gradient.add(fromMemorySegment(SPECIES, dBias, o, ORDER)))
+                    .intoMemorySegment(dBias, o, ORDER);
+        }
+        layerRestBackward(x, at, gain, found, 0, dy, dx, dGain, dBias, i, n);
+        layerRestBackward(x, below, gain, found, 4 * FACTS, dy, dx, dGain, dBias, i, n);
+    }
+
+    private static void layerRowBackward(MemorySegment x, long at, MemorySegment gain, MemorySegment found,
+            MemorySegment dy, MemorySegment dx, MemorySegment dGain, MemorySegment dBias, int n) {
+        FloatVector means = FloatVector.broadcast(SPECIES, found.get(FLOAT, MEAN));
+        FloatVector scales = FloatVector.broadcast(SPECIES, found.get(FLOAT, SCALE));
+        FloatVector gradientMeans = FloatVector.broadcast(SPECIES, found.get(FLOAT, GRADIENT));
+        FloatVector back = FloatVector.broadcast(SPECIES, found.get(FLOAT, BACK));
         int i = bound(n);
         for (long o = 0, end = 4L * i; o != end; o += BYTES) {
             FloatVector normalised = fromMemorySegment(SPECIES, x, at + o, ORDER).sub(means).mul(scales);
@@ -356,11 +455,20 @@ public final class VectorNorm implements Norm {
                     ORDER);
             gradient.add(fromMemorySegment(SPECIES, dBias, o, ORDER)).intoMemorySegment(dBias, o, ORDER);
         }
-        for (; i < n; i++) {
+        layerRestBackward(x, at, gain, found, 0, dy, dx, dGain, dBias, i, n);
+    }
+
+    private static void layerRestBackward(MemorySegment x, long at, MemorySegment gain, MemorySegment found, long place,
+            MemorySegment dy, MemorySegment dx, MemorySegment dGain, MemorySegment dBias, int from, int n) {
+        float mean = found.get(FLOAT, place + MEAN);
+        float scale = found.get(FLOAT, place + SCALE);
+        float gradientMean = found.get(FLOAT, place + GRADIENT);
+        float back = found.get(FLOAT, place + BACK);
+        for (int i = from; i < n; i++) {
             float normalised = (x.get(FLOAT, at + 4L * i) - mean) * scale;
             float gradient = dy.get(FLOAT, at + 4L * i);
             float centred = gradient * gain.get(FLOAT, 4L * i) - gradientMean;
-            dx.set(FLOAT, at + 4L * i, (centred - normalised * projection) * scale);
+            dx.set(FLOAT, at + 4L * i, (centred + normalised * back) * scale);
             dGain.set(FLOAT, 4L * i, dGain.get(FLOAT, 4L * i) + gradient * normalised);
             dBias.set(FLOAT, 4L * i, dBias.get(FLOAT, 4L * i) + gradient);
         }

@@ -127,6 +127,30 @@ class VectorMatmulTest {
         }
     }
 
+    /** Few columns meet A where it lies, many a copy of it. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void aColumnDoesNotDependOnHowManyThereAre(boolean transA) {
+        try (KernelLaw law = new KernelLaw(4)) {
+            ThreadTeam team = law.team(1);
+            for (int steps : new int[] {19, 64, Blocking.STEPS / 2, Blocking.STEPS + 7}) {
+                Tensor a = transA ? law.gaussian(DType.F32, steps, 45) : law.gaussian(DType.F32, 45, steps);
+                Tensor b = law.gaussian(DType.F32, 5 * Tile.COLUMNS, steps);
+                Tensor whole = law.blank(DType.F32, 45, 5 * Tile.COLUMNS);
+                vector.multiply(team, a, transA, b, true, whole, 0);
+                for (int columns : new int[] {1, Tile.NARROW + 1, Tile.COLUMNS, 3 * Tile.COLUMNS - 2}) {
+                    Tensor few = law.blank(DType.F32, 45, columns);
+                    vector.multiply(team, a, transA, b.slice(0, columns), true, few, 0);
+                    for (int i = 0; i < 45; i++) {
+                        law.assertSame("steps %d columns %d row %d".formatted(steps, columns, i), few.slice(i, i + 1),
+                                whole.slice(i, i + 1).reshape(5 * Tile.COLUMNS).slice(0, columns).reshape(1, columns));
+                    }
+                }
+            }
+            law.assertGuardsUntouched();
+        }
+    }
+
     @Test
     void aRowOfFewDoesNotDependOnHowManyThereAre() {
         long seed = Long.getLong("tern.seed", 20261122);

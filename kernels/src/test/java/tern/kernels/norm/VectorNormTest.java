@@ -24,6 +24,52 @@ class VectorNormTest {
         check(702, 2, 40_000);
     }
 
+    /** More than the caches hold, which is brought near first. */
+    @Test
+    void farRows() {
+        check(703, 3_700, 771);
+    }
+
+    /** Rows far from 0, and rows whose first numbers, from which their moments are taken, are far from all others. */
+    @Test
+    void rowsFarFromWhereTheirMomentsAreTaken() {
+        for (int width : new int[] {5, 64, 67, 771}) {
+            checkBackward(704 + width, width, 0, 20);
+            checkBackward(705 + width, width, 1, 20);
+            checkBackward(706 + width, width, Math.min(width, 63), 20);
+        }
+    }
+
+    /** The first {@code raised} numbers of each row are raised, all of them if it is 0. */
+    private void checkBackward(long seed, int width, int raised, double by) {
+        try (KernelLaw law = new KernelLaw(seed)) {
+            ThreadTeam one = law.team(1);
+            Tensor x = law.gaussian(DType.F32, 3, width);
+            for (int row = 0; row < 3; row++) {
+                for (int i = 0; i < (raised == 0 ? width : raised); i++) {
+                    long place = (long) row * width + i;
+                    x.set(place, x.get(place) + by);
+                }
+            }
+            Tensor gain = law.gaussian(DType.F32, width);
+            Tensor dy = law.gaussian(DType.F32, 3, width);
+            Tensor expected = law.blank(DType.F32, 3, width);
+            Tensor actual = law.blank(DType.F32, 3, width);
+            Tensor sums = law.gaussian(DType.F32, width);
+            Tensor expectedGain = law.copy(sums);
+            Tensor expectedBias = law.copy(sums);
+            Tensor actualGain = law.copy(sums);
+            Tensor actualBias = law.copy(sums);
+            plain.layerBackward(one, x, gain, 1e-5, dy, expected, expectedGain, expectedBias);
+            vector.layerBackward(one, x, gain, 1e-5, dy, actual, actualGain, actualBias);
+            String what = "width %d raised %d".formatted(width, raised);
+            law.assertClose(what + " dx", actual, expected);
+            law.assertClose(what + " dGain", actualGain, expectedGain);
+            law.assertClose(what + " dBias", actualBias, expectedBias);
+            law.assertGuardsUntouched();
+        }
+    }
+
     private void check(long seed, int rows, int width) {
         try (KernelLaw law = new KernelLaw(seed)) {
             ThreadTeam one = law.team(1);
