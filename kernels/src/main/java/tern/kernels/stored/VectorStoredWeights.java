@@ -17,7 +17,7 @@ import tern.tensor.Workspace;
 
 /**
  * Stored weights with vectors, for F32 activations; F64 goes to the plain body. Few rows of x, as decoding has them, meet
- * rows of W that are each read once and in order: one row of x without leaving the registers where {@link StoredDots} has a
+ * rows of W that are each read once and in order: one row of x, or two in turn, without leaving the registers where {@link StoredDots} has a
  * body for the type, else by way of a few decoded rows in the cache ({@link Dots}, {@link DotTiles}). Many rows of x
  * are multiplied by {@link Gemm} with panels of decoded rows. Which way is taken, and how work is cut up, follows from the
  * shape alone, so results are the same bits on any number of threads; up to {@link #FEW} rows of x, also whichever rows
@@ -30,6 +30,11 @@ import tern.tensor.Workspace;
 public final class VectorStoredWeights implements StoredWeights {
     /** More rows of x than this are worth packing W. */
     static final int FEW = Dots.MOST;
+    /**
+     * Rows of x that are multiplied one after the other without leaving the registers: the second finds the rows of W of a task in
+     * the caches, and a short prompt needs no other loops than the steps after it, which a young process has to compile.
+     */
+    private static final int LONE = 2;
     /** Multiply–adds below which waking others costs more than they save: some 4 µs of one thread. */
     private static final long WORTH_A_REGION = 1L << 18;
     /** Bytes of W likewise: a step comes to them when they have left the caches, and one thread waits 5 µs for so many. */
@@ -118,17 +123,24 @@ public final class VectorStoredWeights implements StoredWeights {
         int each = units(unit, Math.min(TASK_BYTES / Math.max(1, row), n / ENOUGH_TASKS));
         Workspace own = team.scratch();
         Workspace.Mark mark = own.mark();
-        float[] rows = own.floats(Math.multiplyExact(DotTiles.padded(m), k));
-        MemorySegment.copy(x, Tensor.FLOAT, 0, rows, 0, m * k);
-        boolean single = m == 1 && StoredDots.has(type);
+        boolean lone = m <= LONE && StoredDots.has(type);
+        float[] rows = own.floats(lone ? k : Math.multiplyExact(DotTiles.padded(m), k));
+        float[] second = lone && m == LONE ? own.floats(k) : rows;
+        MemorySegment.copy(x, Tensor.FLOAT, 0, rows, 0, lone ? k : m * k);
+        if (second != rows) {
+            MemorySegment.copy(x, Tensor.FLOAT, 4L * k, second, 0, k);
+        }
         boolean worth = (long) m * n * k >= WORTH_A_REGION || (long) n * row >= WORTH_A_REGION_BYTES;
         if (worth || team.gathers()) {
             team.reads(w, (n + each - 1) / each);
         }
         runIfWorth(team, worth, (n + each - 1) / each, (task, scratch) -> {
             int from = task * each, to = Math.min(n, from + each);
-            if (single) {
-                oneRow(type, k, rows, w, row, from, to, bias, y, scratch);
+            if (lone) {
+                oneRow(type, k, rows, w, row, from, to, bias, y, 0, scratch);
+                if (second != rows) {
+                    oneRow(type, k, second, w, row, from, to, bias, y, 4L * n, scratch);
+                }
             } else if (tiles) {
                 DotTiles.multiply(type, m, k, rows, w, row, piece, from, to, bias, y, 4L * n, scratch);
             } else {
@@ -145,7 +157,7 @@ public final class VectorStoredWeights implements StoredWeights {
 
     /** Rows {@code from} to {@code to} of W with one row of x. */
     private static void oneRow(DType type, int k, float[] x, MemorySegment w, int row, int from, int to,
-            MemorySegment bias, MemorySegment y, Workspace scratch) {
+            MemorySegment bias, MemorySegment y, long yAt, Workspace scratch) {
         float[] vectors = scratch.floats((Sums.TOGETHER + 1) * Math.max(LENGTH, Sums.TOGETHER));
         int sums = Sums.TOGETHER * LENGTH;
         boolean pairs = StoredDots.inPairs(type, row);
@@ -161,7 +173,7 @@ public final class VectorStoredWeights implements StoredWeights {
             // Behind the last row lies what lay there before; its sums go nowhere.
             Sums.addUp(vectors, 0, sums);
             addTails(type, k, x, 0, w, (long) next * row, row, count, vectors, sums);
-            write(count, vectors, sums, bias, next, y, 4L * next);
+            write(count, vectors, sums, bias, next, y, yAt + 4L * next);
         }
     }
 

@@ -60,9 +60,11 @@ class StoredWeightsTest {
             }
             for (int out : OUTS) {
                 checkLinear(law, one, four, type, 1, width, out);
+                checkLinear(law, one, four, type, 2, width, out);
                 checkLinear(law, one, four, type, 3, width, out);
             }
             checkLinear(law, one, four, type, 1, 1024, 263);
+            checkLinear(law, one, four, type, 2, 1024, 263);
             checkLinear(law, one, four, type, 6, 256, 193);
             law.assertGuardsUntouched();
         }
