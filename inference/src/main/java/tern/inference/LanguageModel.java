@@ -9,7 +9,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.FutureTask;
 
 import tern.checkpoint.Checkpoint;
 import tern.checkpoint.Metadatum;
@@ -74,58 +73,12 @@ public final class LanguageModel implements AutoCloseable {
     public static LanguageModel open(Path path, Engine engine, Placement placement) throws IOException {
         Checkpoint checkpoint = Checkpoint.open(path, placement);
         try {
-            Opened opened = opened(checkpoint);
-            return new LanguageModel(checkpoint.model(), opened.tokenizer, opened.fingerprint, engine, checkpoint);
+            return new LanguageModel(checkpoint.model(), tokenizerOf(checkpoint),
+                    checkpoint.fingerprint(),
+                    engine, checkpoint);
         } catch (IOException | RuntimeException refused) {
             checkpoint.close();
             throw refused;
-        }
-    }
-
-    private record Opened(Tokenizer tokenizer, String fingerprint) {
-    }
-
-    /**
-     * Tokenizer and fingerprint, one beside the other: in a process that has just begun each takes some tenths of a second. When this
-     * returns or throws, nobody reads the checkpoint any more.
-     */
-    private static Opened opened(Checkpoint checkpoint) throws IOException {
-        FutureTask<String> fingerprint = new FutureTask<>(checkpoint::fingerprint);
-        Thread other = Thread.ofPlatform().daemon().name("tern-fingerprint").start(fingerprint);
-        Tokenizer tokenizer;
-        try {
-            tokenizer = tokenizerOf(checkpoint);
-        } finally {
-            join(other);
-        }
-        return switch (fingerprint.state()) {
-            case SUCCESS -> new Opened(tokenizer, fingerprint.resultNow());
-            case FAILED -> throw rethrown(fingerprint.exceptionNow());
-            case RUNNING, CANCELLED -> throw new IllegalStateException("the fingerprint was not computed");
-        };
-    }
-
-    private static RuntimeException rethrown(Throwable thrown) {
-        return switch (thrown) {
-            case RuntimeException refused -> refused;
-            case Error broken -> throw broken;
-            default -> new IllegalStateException("computing the fingerprint failed: " + thrown.getMessage(), thrown);
-        };
-    }
-
-    /** Waits whatever happens, and leaves an interruption for whoever looks next. */
-    private static void join(Thread other) {
-        boolean interrupted = false;
-        for (boolean joined = false; !joined;) {
-            try {
-                other.join();
-                joined = true;
-            } catch (InterruptedException waking) {
-                interrupted = true;
-            }
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
         }
     }
 

@@ -19,7 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /**
  * In a JVM of its own, since what other tests ran before decides what the compiler does. What it makes of a kernel depends on
- * the moment, too: once in some hundred processes one keeps its vectors on the heap for good. So a family whose steps grow
+ * the moment, too: seldom, one keeps its vectors on the heap for as long as the process lives. So a family whose steps grow
  * is measured again in another process; code that grows does so in each.
  */
 class HeapOfAStepTest {

@@ -51,6 +51,7 @@ public final class Comparison {
     private final ThreadTeam team;
     private final Map<String, StackConfig> architectures = new LinkedHashMap<>();
     private final Map<String, Double> decodeMicros = new LinkedHashMap<>();
+    private Optional<List<RunRecord>> published = Optional.empty();
 
     /** Is told what happens. */
     public interface Sink {
@@ -327,16 +328,19 @@ public final class Comparison {
         }
     }
 
-    /** The results of a folder without runs. */
+    /** The results of a folder that had no runs when this was asked for first. */
     private List<RunRecord> published() throws IOException {
-        Path file = folder.resolve(RESULTS_FILE);
-        List<RunRecord> runs = new ArrayList<>();
-        if (!Files.exists(folder.resolve(RUNS)) && Files.exists(file)) {
-            for (String line : Files.readAllLines(file)) {
-                runs.add(record(line, file + ", line " + (runs.size() + 1)));
+        if (published.isEmpty()) {
+            Path file = folder.resolve(RESULTS_FILE);
+            List<RunRecord> runs = new ArrayList<>();
+            if (!Files.exists(folder.resolve(RUNS)) && Files.exists(file)) {
+                for (String line : Files.readAllLines(file)) {
+                    runs.add(record(line, file + ", line " + (runs.size() + 1)));
+                }
             }
+            published = Optional.of(runs);
         }
-        return runs;
+        return published.get();
     }
 
     /** What Jackson says, without what it says of itself. */

@@ -15,7 +15,8 @@ import tern.tensor.Workspace;
  * Goto and van de Geijn 2008, Anatomy of high-performance matrix multiplication). On one thread a chunk of B of up to 8 MiB is
  * copied into panels, which then lie in the third-level cache. C is cut into tasks; a task walks along the inner products in
  * blocks of {@link #STEPS}: it copies its part of A, which stays in the second-level cache with its part of C, and runs along
- * the panels; where C has few columns it reads A in place ({@link TileInPlace}), since a copy would be met too seldom. A team cuts it up otherwise ({@link Strips}). The sums of a block are carried in single precision and added to C
+ * the panels; where C has few columns it reads A in place ({@link TileInPlace}), since a copy would be met too seldom. A team
+ * cuts it up otherwise ({@link Strips}). The sums of a block are carried in single precision and added to C
  * block by block in order, so a sum depends on its row and column only, neither on the threads nor on the size of C nor on
  * how it is cut up.
  *

@@ -22,7 +22,8 @@ import tern.tensor.Workspace;
 /**
  * Vector bodies for F32. A row is read from memory once and then found in a near cache; sums over a row are kept
  * in floats, one per lane and chain. On the way back of the layer norm all sums of a row come of one pass and two rows go back
- * together, which meets gain and sums of gradients once for both. Tasks are runs of rows of about 32,768 elements; gradients of gain and bias are summed
+ * together, which meets gain and sums of gradients once for both. Tasks are runs of rows of about 32,768 elements; gradients
+ * of gain and bias are summed
  * in floats within a task and in doubles over tasks, in their order. Loops run to where they meet their end, so that they are not
  * counted: entering one that is costs 100 cycles a tensor, and a row has two or three.
  */

@@ -79,7 +79,7 @@ final class ChunkParts {
     private final float[] lanes;
     private int h;
     private boolean slow;
-    /** Whether heads may share queries, keys and their pairs, and where those that are here now are from. */
+    /** Whether heads may share queries, keys and their pairs without decays, and where those that are here now are from. */
     private final boolean shareable;
     private boolean again;
     private long packedAt = -1;
@@ -132,8 +132,6 @@ final class ChunkParts {
             ChunkRows.pack(in.bonus().data(), 4L * h * keys, 0, 1, 1, keys, bonus, 0, 1);
         }
     }
-
-    // Where heads share queries and keys, those of the head before are still here, and so are their pairs without decays.
 
     /**
      * Reads positions: queries and probes, and once more as they read the state before the chunk, with what has decayed of it;
