@@ -41,6 +41,7 @@ final class FalconHybridFamily implements Family {
             return Optional.empty();
         }
         HuggingFaceConfig told = new HuggingFaceConfig(file);
+        told.require("hidden_act", "silu", "swish");
         int layers = shapes.layers("model.layers.{i}.mamba.A_log");
         double epsilon = told.number("rms_norm_eps", EPSILON);
         Mamba2Config mamba = mamba(shapes, told, epsilon);

@@ -47,6 +47,7 @@ final class GriffinFamily implements Family {
             return Optional.empty();
         }
         HuggingFaceConfig told = new HuggingFaceConfig(file);
+        told.require("hidden_activation", "gelu_pytorch_tanh");
         int width = shapes.length(embedding, 1);
         int layers = shapes.layers("model.layers.{i}.temporal_pre_norm.weight");
         List<MixerConfig> branches = new ArrayList<>();

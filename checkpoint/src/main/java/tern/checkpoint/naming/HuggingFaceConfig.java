@@ -62,6 +62,24 @@ record HuggingFaceConfig(TensorFile file) {
         return find(key).filter(JsonNode::isString).map(JsonNode::stringValue).orElse(otherwise);
     }
 
+    /** Whether the head is the table of embeddings, as Hugging Face's library says it or as the package that Mamba was released with does. */
+    boolean tied(boolean otherwise) throws MalformedFileException {
+        return is("tie_word_embeddings", is("tie_embeddings", otherwise));
+    }
+
+    /**
+     * Checks a word that may be left out.
+     *
+     * @throws MalformedFileException if the configuration says another than those that are known, the first of which is usual
+     */
+    void require(String key, String... known) throws MalformedFileException {
+        String found = word(key, known[0]);
+        if (!List.of(known).contains(found)) {
+            throw new MalformedFileException(path() + ": \"" + key + "\" is \"" + found + "\", expected \"" + known[0]
+                    + "\" as in every model of this kind that was released");
+        }
+    }
+
     /**
      * Base of rotary positions.
      *

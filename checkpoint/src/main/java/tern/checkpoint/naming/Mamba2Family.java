@@ -70,20 +70,26 @@ final class Mamba2Family implements Family {
         int inner = shapes.length(FIRST + "norm.weight", 0);
         int heads = shapes.elements(FIRST + "A_log");
         int channels = shapes.length(FIRST + "conv1d.weight", 0);
-        int groups = Math.max(1, (int) told.whole("n_groups", 1));
+        // What the released package builds its layers with.
+        String own = plural ? "" : "ssm_cfg.";
+        told.require("hidden_act", "silu", "swish");
+        int groups = Math.max(1, (int) told.whole(own + "ngroups", told.whole("n_groups", 1)));
         boolean bias = shapes.has(FIRST + "in_proj.bias");
         boolean shortBias = shapes.has(FIRST + "conv1d.bias");
         if (inner % heads != 0 || (channels - inner) % (2 * groups) != 0 || heads % groups != 0) {
             throw new MalformedFileException(file.path() + ": " + heads + " heads of \"" + FIRST + "A_log\" in "
                     + groups + " groups do not fit " + inner + " channels of \"" + FIRST + "norm.weight\" and "
-                    + channels + " of \"" + FIRST + "conv1d.weight\"; n_groups of config.json may be wrong");
+                    + channels + " of \"" + FIRST + "conv1d.weight\"; "
+                    + (plural ? "n_groups" : own + "ngroups") + " of config.json may be wrong");
         }
         double epsilon = told.number("layer_norm_epsilon", EPSILON);
-        double longest = told.entry("time_step_limit", 1, Double.MAX_VALUE);
+        String limit = plural ? "time_step_limit" : own + "dt_limit";
+        double longest = told.entry(limit, 1, Double.MAX_VALUE);
         Mamba2Config mixer = new Mamba2Config(heads, inner / heads, (channels - inner) / 2 / groups, groups,
-                shapes.length(FIRST + "conv1d.weight", -1), !plural, false, epsilon,
-                told.entry("time_step_limit", 0, 0), Math.min(longest, Double.MAX_VALUE), shortBias, bias);
-        boolean tied = !shapes.has("lm_head.weight") || told.is("tie_word_embeddings", !plural);
+                shapes.length(FIRST + "conv1d.weight", -1), !plural,
+                !plural && told.is(own + "norm_before_gate", false), epsilon, told.entry(limit, 0, 0),
+                Math.min(longest, Double.MAX_VALUE), shortBias, bias);
+        boolean tied = !shapes.has("lm_head.weight") || told.tied(!plural);
         StackConfig config = new StackConfig(shapes.length(embedding, 0), width, CONTEXT, NormKind.RMS, epsilon, tied,
                 Collections.nCopies(layers, mixer));
         NamingTable names = NamingTable.read("mamba2", layers, 1, (word, layer) -> switch (word) {

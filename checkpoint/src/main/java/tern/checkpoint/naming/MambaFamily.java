@@ -14,7 +14,8 @@ import tern.model.StackConfig;
 
 /**
  * Mamba as released, as Hugging Face transformers save it and as llama.cpp names it, and Falcon-Mamba, which normalises steps, B
- * and C besides. All numbers follow from shapes; whether it is Falcon's only the configuration tells.
+ * and C besides. All numbers follow from shapes; whether it is Falcon's only the configuration tells, by its model type: the released one has
+ * no epsilon of these norms.
  */
 final class MambaFamily implements Family {
     private static final double EPSILON = 1e-5;
@@ -56,9 +57,12 @@ final class MambaFamily implements Family {
     private static Blueprint found(TensorFile file, Shapes shapes, Places places) throws MalformedFileException {
         HuggingFaceConfig told = new HuggingFaceConfig(file);
         boolean llama = places == LLAMA;
+        if (!llama) {
+            told.require("hidden_act", "silu", "swish");
+        }
         int inner = shapes.length(places.rates, 0);
         boolean falcon = llama ? file.metadata().get("mamba.ssm.dt_b_c_rms") instanceof Metadatum.Flag(boolean is) && is
-                : told.number("mixer_rms_eps", 0) > 0;
+                : told.word("model_type", "").equals("falcon_mamba") || told.number("mixer_rms_eps", 0) > 0;
         double epsilon = llama ? LlamaMamba.epsilon(file, "mamba", EPSILON)
                 : told.number("layer_norm_epsilon", EPSILON);
         boolean bias = shapes.has(places.in + ".bias");
@@ -66,7 +70,7 @@ final class MambaFamily implements Family {
         MambaConfig mixer = new MambaConfig(inner, shapes.elements(places.rates) / inner,
                 shapes.elements(places.steps + ".weight") / inner, shapes.elements(places.filter + ".weight") / inner,
                 falcon, told.number("mixer_rms_eps", FALCON_EPSILON), 1, shortBias, bias);
-        boolean tied = !shapes.has(places.head) || !llama && told.is("tie_word_embeddings", true);
+        boolean tied = !shapes.has(places.head) || !llama && told.tied(true);
         int layers = shapes.layers(places.layer);
         StackConfig config = new StackConfig(shapes.length(places.embedding, 0), shapes.length(places.embedding, 1),
                 CONTEXT, NormKind.RMS, epsilon, tied, Collections.nCopies(layers, mixer));

@@ -43,6 +43,7 @@ final class NemotronFamily implements Family {
 
     private record Found(Shapes shapes, HuggingFaceConfig told, String root) {
         Blueprint blueprint() throws MalformedFileException {
+            told.require("mamba_hidden_act", "silu", "swish");
             int layers = shapes.layers(root + "layers.{i}.norm.weight");
             double epsilon = told.number("layer_norm_epsilon", EPSILON);
             List<MixerConfig> branches = new ArrayList<>();
@@ -94,11 +95,7 @@ final class NemotronFamily implements Family {
         }
 
         private Activation activation() throws MalformedFileException {
-            String told = this.told.word("mlp_hidden_act", "relu2");
-            if (!told.equals("relu2")) {
-                throw new MalformedFileException(shapes.file().path() + ": mlp_hidden_act is \"" + told
-                        + "\", expected \"relu2\" as in every Nemotron-H that was released");
-            }
+            told.require("mlp_hidden_act", "relu2");
             return Activation.RELU_SQUARED;
         }
 

@@ -46,6 +46,7 @@ final class QwenHybridFamily implements Family {
 
     private record Found(Shapes shapes, HuggingFaceConfig told, String root) {
         Blueprint blueprint() throws MalformedFileException {
+            told.require("hidden_act", "silu", "swish");
             int layers = shapes.layers(root + "layers.{i}.input_layernorm.weight");
             double epsilon = told.number("rms_norm_eps", EPSILON);
             List<MixerConfig> branches = new ArrayList<>();
