@@ -2,6 +2,7 @@ package tern.tasks;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import java.nio.charset.StandardCharsets;
@@ -125,6 +126,10 @@ class GeneratorsTest {
             assertThat(Arrays.copyOf(trained.labels(), 41)).isEqualTo(Arrays.copyOfRange(ids, 1, 42));
         }
         assertThat(new AssociativeRecall(20, 42, 2, List.of()).draw(new Draws(1), 42, false).ids()).hasSize(45);
+        assertThatThrownBy(() -> new AssociativeRecall(2000, 40, 4, List.of()))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("recall: keySymbols is 4, expected so few that the 999 symbols of keys make at most 65536"
+                        + " different ones");
     }
 
     /** Rules 1 to 5 of the published generator, and the power law of where a key comes again. */

@@ -22,11 +22,17 @@ import tern.tasks.Input;
  * @param longer further lengths to test at, in multiples of L
  */
 public record AssociativeRecall(int vocabulary, int length, int keySymbols, List<Integer> longer) implements Generator {
+    /** A sequence draws a value for every key, whether it occurs or not. */
+    private static final int MOST_KEYS = 1 << 16;
+
     /** Checks ranges. */
     public AssociativeRecall {
         Guesses.require("recall", "vocabulary", vocabulary, vocabulary >= 4 && vocabulary % 2 == 0,
                 "an even number of 4 or more: keys, values and two special symbols");
         Guesses.require("recall", "keySymbols", keySymbols, keySymbols >= 1 && keySymbols <= 4, "1 to 4");
+        double different = Math.pow((vocabulary - 2) / 2, keySymbols);
+        Guesses.require("recall", "keySymbols", keySymbols, different <= MOST_KEYS, "so few that the "
+                + (vocabulary - 2) / 2 + " symbols of keys make at most " + MOST_KEYS + " different ones");
         Guesses.require("recall", "length", length, length >= keySymbols + 1 && length % (keySymbols + 1) == 0,
                 "a multiple of " + (keySymbols + 1) + ", a key and a value each");
         longer = List.copyOf(longer);
@@ -64,7 +70,7 @@ public record AssociativeRecall(int vocabulary, int length, int keySymbols, List
     @Override
     public Example draw(Draws draws, int tokens, boolean training) {
         int keys = keys();
-        int[] map = new int[Math.toIntExact((long) Math.pow(keys, keySymbols))];
+        int[] map = new int[(int) Math.pow(keys, keySymbols)];
         for (int i = 0; i < map.length; i++) {
             map[i] = keys + draws.below(keys);
         }
