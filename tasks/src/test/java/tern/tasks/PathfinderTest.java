@@ -35,6 +35,27 @@ class PathfinderTest {
         assertThat(ones).isBetween(18, 42);
     }
 
+    /** Most of the five shorter curves find room, and are there with all their four dashes: 20 dashes of some three pixels in all. */
+    @Test
+    void shorterCurvesAreWhole() {
+        Pathfinder without = new Pathfinder(32, 2, true, List.of(1), 2, 0.5, 14, 7, 1.0, 1.5, 4, 0, 2, 0.75, 0);
+        double more = 0;
+        int images = 100;
+        for (int seed = 0; seed < images; seed++) {
+            more += lit(Pathfinder.published().image(new Draws(seed), true))
+                    - lit(without.image(new Draws(seed), true));
+        }
+        assertThat(more / images).isBetween(38.0, 60.0);
+    }
+
+    private static int lit(byte... pixels) {
+        int lit = 0;
+        for (byte pixel : pixels) {
+            lit += (pixel & 0xFF) > 40 ? 1 : 0;
+        }
+        return lit;
+    }
+
     /** Discs are whole, and the image's edge stays dark. */
     @Test
     void theBorderIsFreeAndDiscsAreThere() {

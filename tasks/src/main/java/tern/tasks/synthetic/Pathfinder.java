@@ -4,6 +4,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 
 import tern.tasks.Answer;
 import tern.tasks.Baseline;
@@ -37,8 +38,9 @@ public record Pathfinder(int size, int antialias, boolean lanczos, List<Integer>
         int contour, int seedDistance, double continuity, double markerRadius, int distractor, int distractors,
         double snakeContrast, double dashContrast, int trainingExamples) implements Generator {
     private static final int PADDING = 1;
-    private static final int DASH_TRIALS = 2;
-    private static final int DISTRACTOR_TRIALS = 4;
+    /** One and two more, as published; a distractor has one and four more. */
+    private static final int DASH_TRIALS = 3;
+    private static final int DISTRACTOR_TRIALS = 5;
     private static final int ATTEMPTS = 100_000;
     private static final int DEGREES = 360;
     private static final double LEAST_FREE = 0.01;
@@ -187,12 +189,12 @@ public record Pathfinder(int size, int antialias, boolean lanczos, List<Integer>
             second = new Snake();
             double direction = angle();
             if (!begin(first, y, x, angle(), new boolean[0])
-                    || !begin(second, along(y, seedDistance * Math.sin(direction)),
-                            along(x, seedDistance * Math.cos(direction)), angle(), first.pending)) {
+                    || !begin(second, (int) Math.rint(y + seedDistance * Math.sin(direction)),
+                            (int) Math.rint(x + seedDistance * Math.cos(direction)), angle(), first.pending)) {
                 return false;
             }
             for (int i = 1; i < contour; i++) {
-                if (!extend(first, second.pending, DASH_TRIALS) || !extend(second, first.pending, DASH_TRIALS)) {
+                if (!extend(first, second.pending) || !extend(second, first.pending)) {
                     return false;
                 }
             }
@@ -206,33 +208,73 @@ public record Pathfinder(int size, int antialias, boolean lanczos, List<Integer>
             return Math.toRadians(draws.below(DEGREES) - DEGREES / 2);
         }
 
+        /** Whole ones only: what finds no way is wiped out and begun elsewhere, a few times. */
         private void drawDistractors() {
             for (int i = 0; i < distractors; i++) {
-                int[] free = free();
-                if (free.length < LEAST_FREE * size * size) {
-                    return;
-                }
-                int place = free[draws.below(free.length)];
-                Snake snake = new Snake();
-                if (begin(snake, place / size, place % size, angle(), new boolean[0])) {
-                    boolean grows = true;
-                    for (int part = 1; part < distractor && grows; part++) {
-                        grows = extend(snake, new boolean[0], DISTRACTOR_TRIALS);
+                boolean drawn = false;
+                for (int trial = 0; trial < DISTRACTOR_TRIALS && !drawn; trial++) {
+                    double[] imageBefore = image.clone();
+                    boolean[] takenBefore = taken.clone();
+                    drawn = drawDistractor();
+                    if (!drawn) {
+                        System.arraycopy(imageBefore, 0, image, 0, image.length);
+                        System.arraycopy(takenBefore, 0, taken, 0, taken.length);
                     }
-                    take(snake.pending);
                 }
             }
         }
 
-        private int[] free() {
+        private boolean drawDistractor() {
+            double orientation = angle();
+            int[] free = free(orientation);
+            Snake snake = new Snake();
+            boolean grows = free.length > 0;
+            if (grows) {
+                int place = free[draws.below(free.length)];
+                grows = begin(snake, place / size, place % size, orientation, new boolean[0]);
+            }
+            for (int part = 1; part < distractor && grows; part++) {
+                grows = extend(snake, new boolean[0]);
+            }
+            if (grows) {
+                take(snake.pending);
+            }
+            return grows;
+        }
+
+        /** Where a dash of this orientation may begin; nowhere once hardly a pixel is free. */
+        private int[] free(double orientation) {
+            // A dash covers the same pixels wherever it begins.
+            int middle = size / 2;
+            int headY = along(middle, dash * Math.sin(orientation));
+            int headX = along(middle, dash * Math.cos(orientation));
+            double[] stroke = stroke(middle, middle, headY, headX);
+            int[] covered = IntStream.range(0, stroke.length).filter(i -> stroke[i] > FOOTPRINT).toArray();
             int[] free = new int[size * size];
             int count = 0;
+            int open = 0;
             for (int i = 0; i < taken.length; i++) {
                 if (!taken[i]) {
-                    free[count++] = i;
+                    int y = i / size - middle;
+                    int x = i % size - middle;
+                    open++;
+                    if (isInside(y + headY, x + headX) && hasRoom(covered, y, x)) {
+                        free[count++] = i;
+                    }
                 }
             }
-            return Arrays.copyOf(free, count);
+            return Arrays.copyOf(free, open < LEAST_FREE * size * size ? 0 : count);
+        }
+
+        private boolean hasRoom(int[] covered, int downY, int downX) {
+            for (int at : covered) {
+                int y = at / size + downY;
+                int x = at % size + downX;
+                if (isInside(y, x) && taken[y * size + x]) {
+                    return false;
+                }
+            }
+            return true;
         }
 
         private static int along(int from, double distance) {
@@ -259,7 +301,7 @@ public record Pathfinder(int size, int antialias, boolean lanczos, List<Integer>
         }
 
         /** Draws one more dash; what it must keep off besides what is taken is the other curve's last one. */
-        private boolean extend(Snake snake, boolean[] other, int trials) {
+        private boolean extend(Snake snake, boolean[] other) {
             int pivotY = along(snake.pivotY, (dash + 2 * margin) * Math.sin(snake.orientation));
             int pivotX = along(snake.pivotX, (dash + 2 * margin) * Math.cos(snake.orientation));
             double[] weights = new double[circle.length];
@@ -278,7 +320,7 @@ public record Pathfinder(int size, int antialias, boolean lanczos, List<Integer>
             if (sum < 1e-9) {
                 return false;
             }
-            for (int trial = 0; trial < trials; trial++) {
+            for (int trial = 0; trial < DASH_TRIALS; trial++) {
                 Place head = circle[draws.weighted(weights)];
                 double orientation = head.orientation;
                 int headY = pivotY + head.y;
@@ -312,22 +354,33 @@ public record Pathfinder(int size, int antialias, boolean lanczos, List<Integer>
 
         /** Draws a dash if nothing is in its way, and leaves its footprint pending. */
         private boolean place(Snake snake, int tailY, int tailX, int headY, int headX, boolean... other) {
-            double[] stroke = canvas.stroke(tailY + 0.5, tailX + 0.5, headY + 0.5, headX + 0.5, thickness);
+            double[] stroke = stroke(tailY, tailX, headY, headX);
+            if (!isClear(stroke, taken) || other.length > 0 && !isClear(stroke, other)) {
+                return false;
+            }
             boolean[] footprint = new boolean[size * size];
             for (int i = 0; i < stroke.length; i++) {
                 if (stroke[i] > FOOTPRINT) {
-                    if (taken[i] || other.length > 0 && other[i]) {
-                        return false;
-                    }
                     widen(footprint, i / size, i % size);
                 }
-            }
-            for (int i = 0; i < stroke.length; i++) {
                 image[i] = Math.max(image[i], stroke[i] * snakeContrast * dashContrast);
             }
             snake.pending = footprint;
             snake.tipY = headY + 0.5;
             snake.tipX = headX + 0.5;
+            return true;
+        }
+
+        private double[] stroke(int tailY, int tailX, int headY, int headX) {
+            return canvas.stroke(tailY + 0.5, tailX + 0.5, headY + 0.5, headX + 0.5, thickness);
+        }
+
+        private static boolean isClear(double[] stroke, boolean... taken) {
+            for (int i = 0; i < stroke.length; i++) {
+                if (stroke[i] > FOOTPRINT && taken[i]) {
+                    return false;
+                }
+            }
             return true;
         }
 
