@@ -11,7 +11,8 @@ import tern.checkpoint.TensorFile;
 public final class Families {
     private static final List<Family> ALL = List.of(new RwkvFamily(), new GoldFinchFamily(), new MambaFamily(),
             new Mamba2Family(), new GriffinFamily(), new XlstmFamily(), new StripedHyenaFamily(), new LfmFamily(),
-            new QwenHybridFamily(), new NemotronFamily(), new FalconHybridFamily(), new LlamaHybridFamily(),
+            new QwenHybridFamily(), new NemotronFamily(), new FalconHybridFamily(), new GraniteFamily(),
+            new LlamaHybridFamily(),
             new DigitReversal());
     private static final int NAMED = 8;
 

@@ -57,7 +57,8 @@ class HybridGoldenTest {
         "qwen3-5, Qwen3.5", "qwen3-5-moe, 'Qwen3.5, a mixture of experts'",
         "nemotron-h, 'Nemotron-H, a mixture of experts'", "falcon-h1, Falcon-H1",
         "falcon-h1-normed, Falcon-H1", "lfm2-yarn, LFM2", "lfm2-linear, LFM2", "lfm2-llama3, LFM2",
-        "lfm2-longrope, LFM2"})
+        "lfm2-longrope, LFM2", "granite-h, Granite 4.0-H", "granite-h-moe, 'Granite 4.0-H, a mixture of experts'",
+        "granite, Granite 4.0", "bamba, Bamba"})
     void logits(String name, String family) throws IOException {
         Path folder = FOLDER.resolve(name);
         JsonNode tokens = JsonMapper.shared().readTree(Files.readString(folder.resolve("expected.json"))).get("tokens");
@@ -98,7 +99,7 @@ class HybridGoldenTest {
     /** Whether they lie as they are stored, in stacks of experts, or fused and taken apart. */
     @ParameterizedTest
     @ValueSource(strings = {"striped-hyena", "lfm2", "qwen3-next", "qwen3-5", "qwen3-5-moe", "nemotron-h", "falcon-h1",
-        "llama/qwen3-5-moe.gguf", "llama/nemotron-h.gguf"})
+        "granite-h", "granite-h-moe", "granite", "bamba", "llama/qwen3-5-moe.gguf", "llama/nemotron-h.gguf"})
     void matricesStayInTheirStoredType(String name) throws IOException {
         try (Checkpoint checkpoint = Checkpoint.open(FOLDER.resolve(name))) {
             assertThat(checkpoint.model().parameters().all()).allSatisfy(parameter -> {
@@ -114,7 +115,7 @@ class HybridGoldenTest {
 
     @Test
     void whatShapesDoNotTellIsAskedFor(@TempDir Path folder) throws IOException {
-        for (String name : List.of("qwen3-next", "nemotron-h", "falcon-h1")) {
+        for (String name : List.of("qwen3-next", "nemotron-h", "falcon-h1", "granite-h", "bamba")) {
             Path alone = Files.copy(FOLDER.resolve(name).resolve("model.safetensors"),
                     folder.resolve(name + ".safetensors"));
             assertThatThrownBy(() -> Checkpoint.open(alone)).isInstanceOf(MalformedFileException.class)
@@ -181,7 +182,7 @@ class HybridGoldenTest {
     /** Every parameter has a line, every line a parameter, and every stored tensor is read or known to be of no use. */
     @ParameterizedTest
     @CsvSource({"striped-hyena", "lfm2", "qwen3-next", "qwen3-5", "qwen3-5-moe", "nemotron-h", "falcon-h1",
-        "falcon-h1-normed"})
+        "falcon-h1-normed", "granite-h", "granite-h-moe", "granite", "bamba"})
     void tablesCoverEveryTensorOnce(String name) throws IOException {
         try (TensorFile file = TensorFile.open(FOLDER.resolve(name))) {
             coversEveryTensorOnce(file);

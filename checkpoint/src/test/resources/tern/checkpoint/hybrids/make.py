@@ -187,7 +187,8 @@ def attend(q, k, v):
     return y.reshape(time, heads * width)
 
 
-def mamba2(m, p, x, heads, width, state, groups, eps, multipliers=(1, 1, 1, 1, 1), normed=True, gate_first=True):
+def mamba2(m, p, x, heads, width, state, groups, eps, multipliers=(1, 1, 1, 1, 1), normed=True, gate_first=True,
+           normed_groups=None):
     inner, keys = heads * width, groups * state
     hidden = x.shape[1]
     scale = np.repeat(np.array(multipliers, float), [inner, inner, keys, keys, heads])
@@ -212,7 +213,7 @@ def mamba2(m, p, x, heads, width, state, groups, eps, multipliers=(1, 1, 1, 1, 1
     else:
         gain = m.draw(p + "norm.weight", inner, .5, 1.5)
         y = y * silu(z) if gate_first else y
-        y = rms(y.reshape(len(x), groups, -1), 1, eps).reshape(len(x), inner) * gain
+        y = rms(y.reshape(len(x), normed_groups or groups, -1), 1, eps).reshape(len(x), inner) * gain
         y = y if gate_first else y * silu(z)
     return y @ m.matrix(p + "out_proj.weight", hidden, inner).T
 
@@ -652,6 +653,82 @@ def falcon_h1(name, seed, normed):
         (p + "feed_forward.down_proj.weight", b + "ffn_down.weight")], change)
 
 
+def granite(name, seed, kinds, experts, turned):
+    D, H, G, K, V, EPS, EMBEDDED, SCORES, ADDED, LOGITS = 16, 4, 2, 4, 40, 1e-5, 3.0, .3, .4, 2.5
+    config = {"architectures": ["GraniteMoeHybridForCausalLM"], "model_type": "granitemoehybrid", "attention_bias": False,
+              "attention_dropout": 0.0, "attention_multiplier": SCORES, "embedding_multiplier": EMBEDDED,
+              "hidden_act": "silu", "hidden_size": D, "intermediate_size": 8, "layer_types": kinds,
+              "logits_scaling": LOGITS, "mamba_chunk_size": 256, "mamba_conv_bias": True, "mamba_d_conv": 4,
+              "mamba_d_head": 8, "mamba_d_state": 6, "mamba_expand": 2, "mamba_n_groups": 1, "mamba_n_heads": 4,
+              "mamba_proj_bias": False, "max_position_embeddings": 128, "normalization_function": "rmsnorm",
+              "num_attention_heads": H, "num_experts_per_tok": 2 if experts else 0, "num_hidden_layers": len(kinds),
+              "num_key_value_heads": G, "num_local_experts": 4 if experts else 0,
+              "position_embedding_type": "rope" if turned else "nope", "residual_multiplier": ADDED,
+              "rms_norm_eps": EPS, "rope_scaling": None, "rope_theta": 10000, "shared_intermediate_size": 12,
+              "tie_word_embeddings": True, "vocab_size": V}
+    m, ids = Model(name, seed, config), tokens(seed, V)
+    table = m.matrix("model.embed_tokens.weight", V, D, 2)
+    x = table[ids] * EMBEDDED
+    for i, kind in enumerate(kinds):
+        p = f"model.layers.{i}."
+        n = rms(x, m.draw(p + "input_layernorm.weight", D, .5, 1.5), EPS)
+        if kind == "mamba":
+            x = x + ADDED * mamba2(m, p + "mamba.", n, 4, 8, 6, 1, EPS)
+        else:
+            q = (n @ m.matrix(p + "self_attn.q_proj.weight", H * K, D, 2).T).reshape(TIME, H, K)
+            k = (n @ m.matrix(p + "self_attn.k_proj.weight", G * K, D, 2).T).reshape(TIME, G, K)
+            v = (n @ m.matrix(p + "self_attn.v_proj.weight", G * K, D).T).reshape(TIME, G, K)
+            if turned:
+                q, k = rope(q, 1e4, K), rope(k, 1e4, K)
+            # Scores are multiplied by SCORES; what divides by the root of K does so no more.
+            x = x + ADDED * (attend(q * SCORES * np.sqrt(K), k, v) @ m.matrix(p + "self_attn.o_proj.weight", D, H * K).T)
+        n = rms(x, m.draw(p + "post_attention_layernorm.weight", D, .5, 1.5), EPS)
+        both = m.matrix(p + "shared_mlp.input_linear.weight", 24, D)
+        y = mlp(n, both[:12], both[12:], m.matrix(p + "shared_mlp.output_linear.weight", D, 12))
+        if experts:
+            p += "block_sparse_moe."
+            logits = n @ m.matrix(p + "router.layer.weight", 4, D, 2).T
+            both = m.put(p + "input_linear.weight", m.random.normal(size=(4, 16, D)) / 4, "BF16")
+            down = m.put(p + "output_linear.weight", m.random.normal(size=(4, D, 8)) / 3, "BF16")
+            for t in range(TIME):
+                best = np.argsort(-logits[t])[:2]
+                weights = np.exp(logits[t, best]) / np.exp(logits[t, best]).sum()
+                for e, weight in zip(best, weights):
+                    y[t] += weight * mlp(n[t], both[e, :8], both[e, 8:], down[e])
+        x = x + ADDED * y
+    x = rms(x, m.draw("model.norm.weight", D, .5, 1.5), EPS)
+    m.save(x @ table.T / LOGITS, ids)
+
+
+def bamba():
+    D, H, G, K, V, F, EPS = 16, 2, 1, 8, 40, 24, 1e-5
+    config = {"architectures": ["BambaForCausalLM"], "model_type": "bamba", "attention_dropout": 0.0,
+              "attn_layer_indices": [1], "attn_rotary_emb": K // 2, "hidden_act": "silu", "hidden_size": D,
+              "intermediate_size": F, "mamba_chunk_size": 256, "mamba_conv_bias": True, "mamba_d_conv": 4,
+              "mamba_d_head": 8, "mamba_d_state": 6, "mamba_expand": 2, "mamba_n_groups": 2, "mamba_n_heads": 4,
+              "mamba_proj_bias": False, "max_position_embeddings": 128, "num_attention_heads": H,
+              "num_hidden_layers": 3, "num_key_value_heads": G, "num_logits_to_keep": 1, "rms_norm_eps": EPS,
+              "rope_scaling": None, "rope_theta": 10000.0, "tie_word_embeddings": False, "vocab_size": V}
+    m, ids = Model("bamba", 15, config), tokens(15, V)
+    x = m.matrix("model.embed_tokens.weight", V, D, 2)[ids]
+    for i in range(3):
+        p = f"model.layers.{i}."
+        n = rms(x, m.draw(p + "input_layernorm.weight", D, .5, 1.5), EPS)
+        if i == 1:
+            q = (n @ m.matrix(p + "self_attn.q_proj.weight", H * K, D, 2).T).reshape(TIME, H, K)
+            k = (n @ m.matrix(p + "self_attn.k_proj.weight", G * K, D, 2).T).reshape(TIME, G, K)
+            v = (n @ m.matrix(p + "self_attn.v_proj.weight", G * K, D).T).reshape(TIME, G, K)
+            x = x + attend(rope(q, 1e4, K // 2), rope(k, 1e4, K // 2), v) @ m.matrix(p + "self_attn.o_proj.weight", D,
+                                                                                 H * K).T
+        else:
+            x = x + mamba2(m, p + "mamba.", n, 4, 8, 6, 2, EPS, normed_groups=1)
+        n = rms(x, m.draw(p + "pre_ff_layernorm.weight", D, .5, 1.5), EPS)
+        x = x + mlp(n, m.matrix(p + "feed_forward.gate_proj.weight", F, D), m.matrix(p + "feed_forward.up_proj.weight", F, D),
+                    m.matrix(p + "feed_forward.down_proj.weight", D, F))
+    x = rms(x, m.draw("model.final_layernorm.weight", D, .5, 1.5), EPS)
+    m.save(x @ m.matrix("lm_head.weight", V, D, 2).T, ids)
+
+
 if __name__ == "__main__":
     striped_hyena()
     lfm2()
@@ -663,3 +740,7 @@ if __name__ == "__main__":
     falcon_h1("falcon-h1-normed", 8, True)
     lfm2("lfm2-yarn", 9, 12, 100.0, (4.0, 64, 8.0, 1.0))
     slowed_lfm2()
+    granite("granite-h", 13, ["mamba", "attention"], False, False)
+    granite("granite-h-moe", 14, ["mamba", "attention"], True, False)
+    bamba()
+    granite("granite", 16, ["attention", "attention"], False, True)
