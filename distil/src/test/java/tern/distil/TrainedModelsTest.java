@@ -198,7 +198,7 @@ class TrainedModelsTest {
 
     @Test
     void theNumberOfThreadsChangesNothing() throws Exception {
-        Stack teacher = teacher("multihyena");
+        Stack teacher = teacher(PROOFS ? "multihyena" : "hyena");
         Distillation four = Distillation.of(teacher, ops, how, new Target.Automatic(), memory);
         try (ThreadTeam alone = new ThreadTeam(1);
                 Workspace scratch = new Workspace();

@@ -136,7 +136,7 @@ class SteadyEngineTest {
                 LiveBatch batch = model.batch(40)) {
             float[] expected = whole.prefill(ids);
             float[] next = whole.step(7);
-            for (int round = 0; round < (length < 100 ? 2 : PROOFS ? 6 : 4); round++) {
+            for (int round = 0; round < (PROOFS && length >= 100 ? 6 : 2); round++) {
                 String what = kind + ", round " + round + ", seed " + SEED;
                 try (LiveSequence cut = model.sequence()) {
                     assertThat(read(cut, ids, round % 2 == 0 ? length : 30)).as("cut: " + what).isEqualTo(expected);
