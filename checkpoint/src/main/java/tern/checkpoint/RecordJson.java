@@ -117,8 +117,26 @@ public final class RecordJson {
     private static String nearest(JsonNode tree, List<String> path) {
         Set<String> keys = new LinkedHashSet<>();
         collect(tree.path(path.getFirst()), keys);
+        if (keys.contains(path.getLast())) {
+            return ", it lies deeper; did you mean \"" + path.getFirst() + "."
+                    + within(tree.path(path.getFirst()), path.getLast()).orElseThrow() + "\"?";
+        }
         return NearestName.of(path.getLast(), keys).map(key -> "; did you mean \"" + key + "\"?")
                 .orElse("; known are " + String.join(", ", keys));
+    }
+
+    /** The path to the first of what is called so, {@code *} for every entry of a list. */
+    private static Optional<String> within(JsonNode node, String key) {
+        if (node.has(key)) {
+            return Optional.of(key);
+        }
+        if (node.isArray()) {
+            return node.values().stream().map(inner -> within(inner, key)).flatMap(Optional::stream).findFirst()
+                    .map(found -> "*." + found);
+        }
+        return node.properties().stream()
+                .map(inner -> within(inner.getValue(), key).map(found -> inner.getKey() + "." + found))
+                .flatMap(Optional::stream).findFirst();
     }
 
     private static void collect(JsonNode node, Set<String> keys) {

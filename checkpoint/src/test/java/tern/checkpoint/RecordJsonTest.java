@@ -134,6 +134,7 @@ class RecordJsonTest {
         "branches.0.iner=1 | setting branches.0.iner=1: unknown key \"iner\"; known are kind, headWidth",
         "branches.*.nowhere=1 | setting branches.*.nowhere=1: no entry has this key; known are ",
         "branches.*.shortFiltre=1 | setting branches.*.shortFiltre=1: no entry has this key; did you mean \"shortFilter\"?",
+        "branches.*.features=9 | setting branches.*.features=9: no entry has this key, it lies deeper; did you mean \"branches.*.filter.features\"?",
         "branches.1.inner=-4 | setting branches.1.inner=-4: branches[1]: mlp: inner is -4"})
     void impossibleSettingsAreNamed(String setting, String message) {
         assertThatIllegalArgumentException()
