@@ -17,6 +17,8 @@ import tern.checkpoint.rwkvcpp.RwkvCppFile;
 /** Tells what a path holds and opens it. */
 final class FileFormat {
     private static final int LOOKED_AT = 9;
+    /** What folders of older models hold, such as those of Mamba as released. */
+    private static final String ARCHIVE = "pytorch_model.bin";
 
     private FileFormat() {
     }
@@ -48,11 +50,18 @@ final class FileFormat {
     private static TensorFile openFolder(Path path) throws IOException {
         Path whole = path.resolve(Safetensors.MODEL_FILE);
         Path index = path.resolve(SafetensorsShards.INDEX_FILE);
-        if (!Files.exists(whole) && !Files.exists(index)) {
-            throw new IOException(path + ": the folder holds neither " + whole.getFileName() + " nor "
-                    + index.getFileName() + "; give the folder of a model, or a file of tensors");
+        Path archive = path.resolve(ARCHIVE);
+        if (Files.exists(whole)) {
+            return Safetensors.open(whole);
         }
-        return Files.exists(whole) ? Safetensors.open(whole) : SafetensorsShards.open(index);
+        if (Files.exists(index)) {
+            return SafetensorsShards.open(index);
+        }
+        if (Files.exists(archive)) {
+            return open(archive);
+        }
+        throw new IOException(path + ": the folder holds neither " + whole.getFileName() + " nor "
+                + index.getFileName() + " nor " + ARCHIVE + "; give the folder of a model, or a file of tensors");
     }
 
     private static byte[] first(Path path) throws IOException {

@@ -68,7 +68,7 @@ public interface TensorFile extends AutoCloseable {
 
     /**
      * Opens a file of any format that is known, told by its first bytes; the index of a sharded safetensors model; or a
-     * folder that holds {@code model.safetensors} or {@code model.safetensors.index.json}.
+     * folder that holds {@code model.safetensors}, {@code model.safetensors.index.json} or {@code pytorch_model.bin}.
      *
      * @throws MalformedFileException if a file is not what it should be
      * @throws IOException if it cannot be read

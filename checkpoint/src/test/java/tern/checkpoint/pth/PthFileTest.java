@@ -52,6 +52,20 @@ class PthFileTest {
         assertThat(refused).isEqualTo(9);
     }
 
+    /** Mamba's repositories hold such a folder; tensors in the newer format come first where both are there. */
+    @Test
+    void aFolderMayHoldAnArchive() throws IOException {
+        Path archive = folder.resolve("pytorch_model.bin");
+        Files.copy(SharedData.require("rwkv7-reverse/260123_reverse_L2_only_rwkv7.pth"), archive);
+        try (TensorFile file = TensorFile.open(folder)) {
+            assertThat(file.path()).isEqualTo(archive);
+            assertThat(file.tensors()).isNotEmpty();
+        }
+        Files.writeString(folder.resolve("model.safetensors"), "");
+        assertThatThrownBy(() -> TensorFile.open(folder)).isInstanceOf(MalformedFileException.class)
+                .hasMessageContaining("model.safetensors");
+    }
+
     private static void checkSample(Path path, JsonNode tensors) throws IOException {
         try (TensorFile file = TensorFile.open(path)) {
             assertThat(file.tensors()).as(path.toString()).hasSize(tensors.size());
