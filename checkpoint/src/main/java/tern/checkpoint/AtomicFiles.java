@@ -26,7 +26,8 @@ import java.util.regex.Pattern;
 /**
  * Writes a file so that its name always stands for a whole one, the old or the new, whatever happens in between: into a
  * temporary file in the same folder, which is forced to disk, renamed, and the folder forced too. What a killed process
- * left behind is removed by the next that writes the same file. Stateless; safe for use by several threads.
+ * left behind is removed by the next that writes the same file. What is no file, such as {@code /dev/null}, a terminal or a
+ * pipe, is never replaced but written to. Stateless; safe for use by several threads.
  */
 public final class AtomicFiles {
     private static final System.Logger LOG = System.getLogger(AtomicFiles.class.getName());
@@ -41,7 +42,7 @@ public final class AtomicFiles {
     /** Writes what a file shall hold. */
     @FunctionalInterface
     public interface Content {
-        /** Writes everything to the channel, which stands at the beginning of an empty file. */
+        /** Writes everything, in order, to the channel, which stands at the beginning of an empty file or is a device's. */
         void writeTo(FileChannel channel) throws IOException;
     }
 
@@ -52,6 +53,10 @@ public final class AtomicFiles {
      *             temporary one is gone
      */
     public static void write(Path path, Content content) throws IOException {
+        if (isDevice(path)) {
+            writeThrough(path, content);
+            return;
+        }
         Path target = Files.exists(path) ? path.toRealPath() : path.toAbsolutePath();
         Path folder = target.getParent();
         if (folder == null || !Files.isDirectory(folder)) {
@@ -87,6 +92,22 @@ public final class AtomicFiles {
     /** {@link #write(Path, Content)} of a text, as UTF-8. */
     public static void write(Path path, String text) throws IOException {
         write(path, channel -> writeAll(channel, ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8))));
+    }
+
+    /** True for what is there and neither a file nor a folder: a device, a pipe, a socket. A link is followed. */
+    public static boolean isDevice(Path path) {
+        return Files.exists(path) && !Files.isRegularFile(path) && !Files.isDirectory(path);
+    }
+
+    /** A rename would put a file where the device was, for every program of the machine. */
+    private static void writeThrough(Path path, Content content) throws IOException {
+        try (FileChannel channel = FileChannel.open(path, StandardOpenOption.WRITE)) {
+            content.writeTo(channel);
+        } catch (FileSystemException unopened) {
+            throw unopened;
+        } catch (IOException failed) {
+            throw new IOException(path + ": could not be written: " + failed.getMessage(), failed);
+        }
     }
 
     /** Removes what writers of the same file left behind when they were killed: their process is gone, the file is old. */

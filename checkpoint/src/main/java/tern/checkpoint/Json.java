@@ -18,6 +18,8 @@ import tools.jackson.core.json.JsonFactory;
 import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 
+import tern.checkpoint.mapped.Complaint;
+
 /** Strict and bounded reading of JSON that may come from anywhere. */
 final class Json {
     /** Longest document; the limit of safetensors headers. */
@@ -56,9 +58,7 @@ final class Json {
                 return "is not UTF-8 text";
             }
         }
-        long at = bad.getLocation() == null ? -1 : bad.getLocation().getCharOffset();
-        String message = bad.getOriginalMessage().replaceFirst("(?s) \\(start marker at .*", "");
-        return "is not valid JSON: " + message + (at >= 0 ? " (at character " + at + ")" : "");
+        return "is not valid JSON: " + Complaint.of(bad);
     }
 
     private static final class SegmentStream extends InputStream {

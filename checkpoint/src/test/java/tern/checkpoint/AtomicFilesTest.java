@@ -5,14 +5,19 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.time.Instant;
 import java.util.List;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
 class AtomicFilesTest {
@@ -59,7 +64,7 @@ class AtomicFilesTest {
         Path file = folder.resolve("a.txt");
         AtomicFiles.write(file, "old");
         AtomicFiles.write(file, channel -> {
-            channel.write(ByteBuffer.wrap("new".getBytes(java.nio.charset.StandardCharsets.US_ASCII)));
+            channel.write(ByteBuffer.wrap("new".getBytes(StandardCharsets.US_ASCII)));
             assertThat(file).hasContent("old");
         });
         assertThat(file).hasContent("new");
@@ -73,6 +78,23 @@ class AtomicFilesTest {
         AtomicFiles.write(link, "new");
         assertThat(file).hasContent("new");
         assertThat(Files.isSymbolicLink(link)).isTrue();
+    }
+
+    /** A rename onto {@code /dev/null} would leave a file there, for everybody on the machine. */
+    @Test
+    @EnabledOnOs({OS.LINUX, OS.MAC})
+    void aPipeOrDeviceIsWrittenToAndStays() throws Exception {
+        Path pipe = folder.resolve("pipe");
+        assertThat(new ProcessBuilder("mkfifo", pipe.toString()).start().waitFor()).isZero();
+        FutureTask<byte[]> read = new FutureTask<>(() -> Files.readAllBytes(pipe));
+        Thread.ofVirtual().start(read);
+        AtomicFiles.write(pipe, "through");
+        assertThat(Files.isRegularFile(pipe)).isFalse();
+        assertThat(read.get(10, TimeUnit.SECONDS)).asString(StandardCharsets.UTF_8).isEqualTo("through");
+        assertThat(names()).containsExactly("pipe");
+        assertThat(AtomicFiles.isDevice(Path.of("/dev/null"))).isTrue();
+        assertThat(AtomicFiles.isDevice(folder)).isFalse();
+        assertThat(AtomicFiles.isDevice(folder.resolve("absent"))).isFalse();
     }
 
     @Test

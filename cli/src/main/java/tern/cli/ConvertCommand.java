@@ -111,13 +111,23 @@ final class ConvertCommand implements Callable<Integer> {
         } else {
             Destination.requireFolder("OUT", out);
         }
+        if (!folder) {
+            Destination.requireApart("OUT", out, in);
+        }
         Path written = folder ? out.resolve(Safetensors.MODEL_FILE) : out;
         Path read = Files.isDirectory(in) ? in.resolve(Safetensors.MODEL_FILE) : in;
+        if (Files.exists(written) && Files.exists(read) && Files.isSameFile(read, written)) {
+            throw new UserError("OUT " + out + ": is the model itself; choose another name");
+        }
+        Path around = Files.isDirectory(in) ? in : in.toAbsolutePath().getParent();
+        if (folder && around != null && Files.exists(out) && Files.isSameFile(around, out)
+                && Files.exists(out.resolve(Checkpoint.CONFIG_FILE))) {
+            throw new UserError("OUT " + out + ": holds IN and its " + Checkpoint.CONFIG_FILE
+                    + ", which would be lost; choose another"
+                    + " folder");
+        }
         if (!Files.exists(written)) {
             return;
-        }
-        if (Files.exists(read) && Files.isSameFile(read, written)) {
-            throw new UserError("OUT " + out + ": is the model itself; choose another name");
         }
         if (folder && Files.exists(out.resolve(RunDescription.FILE))) {
             throw new UserError("OUT " + out + ": a model was trained there, which would be lost; choose another name");

@@ -1,10 +1,18 @@
 package tern.cli;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.regex.Pattern;
+
+import tern.checkpoint.AtomicFiles;
 
 /** Looks at where results are to go before any work is done for them. */
 final class Destination {
+    /** What opening a model's folder reads. */
+    private static final Pattern OF_A_MODEL = Pattern
+            .compile("(?i)model.*\\.safetensors|pytorch_model.*|.*\\.(json|jsonl|txt|gguf|pth|bin)");
+
     private Destination() {
     }
 
@@ -24,7 +32,12 @@ final class Destination {
         if (Files.isDirectory(path)) {
             throw new UserError(option + " " + path + ": is a folder, expected a file");
         }
-        requireWritable(option, path, parent);
+        // A device or pipe is written to where it stands.
+        if (!AtomicFiles.isDevice(path)) {
+            requireWritable(option, path, parent);
+        } else if (!Files.isWritable(path)) {
+            throw new UserError(option + " " + path + ": may not be written; choose another place");
+        }
     }
 
     /**
@@ -44,6 +57,46 @@ final class Destination {
         }
         if (Files.isDirectory(existing)) {
             requireWritable(option, path, existing);
+        }
+    }
+
+    /**
+     * Refuses a file that the model itself is read from: what is written would take its place.
+     *
+     * @param option the option that gave it
+     * @param model a model's file or folder
+     * @throws UserError if it is the model's file, or one of those that belong to a model in its folder
+     */
+    static void requireApart(String option, Path path, Path model) throws IOException {
+        if (!Files.exists(path) || !Files.exists(model)) {
+            return;
+        }
+        // The files of an index lie beside it.
+        Path folder = Files.isDirectory(model) ? model
+                : model.toString().endsWith(".index.json") ? model.toAbsolutePath().getParent() : null;
+        Path target = path.toRealPath();
+        Path parent = target.getParent();
+        boolean within = folder != null && parent != null && Files.isSameFile(parent, folder)
+                && OF_A_MODEL.matcher(String.valueOf(target.getFileName())).matches();
+        if (within || Files.isSameFile(path, model)) {
+            throw new UserError(
+                    option + " " + path + ": is " + (within ? "a part of the model " + model : "the model itself")
+                            + ", which would be lost; choose another name");
+        }
+    }
+
+    /**
+     * Refuses a file that something else is read from or written to.
+     *
+     * @param option the option that gave it
+     * @param what what the other one is, such as "the prompt"
+     */
+    static void requireOther(String option, Path path, String what, Path other) throws IOException {
+        boolean same = Files.exists(path) && Files.exists(other) ? Files.isSameFile(path, other)
+                : path.toAbsolutePath().normalize().equals(other.toAbsolutePath().normalize());
+        if (same && !AtomicFiles.isDevice(path)) {
+            throw new UserError(
+                    option + " " + path + ": is " + what + " too, which would be lost; choose another name");
         }
     }
 

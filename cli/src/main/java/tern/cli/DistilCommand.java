@@ -107,6 +107,8 @@ final class DistilCommand implements Callable<Integer> {
         Destination.requireFolder("--out", out);
         if (report != null) {
             Destination.requireFile("--report", report);
+            Destination.requireApart("--report", report, run.model);
+            Destination.requireOther("--report", report, "--out", out);
         }
         try (TensorFile file = TensorFile.open(run.model)) {
             if (ModalFile.is(file)) {

@@ -93,6 +93,8 @@ final class GenerateCommand implements Callable<Integer> {
         }
         if (saveState != null) {
             Destination.requireFile("--save-state", saveState);
+            Destination.requireApart("--save-state", saveState, run.model);
+            Prompts.requireApart("--save-state", saveState, prompt);
         }
         try (Engine engine = run.engine();
                 LanguageModel opened = run.open(engine)) {

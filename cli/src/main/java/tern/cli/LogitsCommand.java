@@ -52,9 +52,10 @@ final class LogitsCommand implements Callable<Integer> {
         if (ids == null == (prompt == null)) {
             throw new UserError("give either --ids or --prompt");
         }
-        Destination.requireFile("--out", out);
+        requireFree("--out", out);
         if (saveState != null) {
-            Destination.requireFile("--save-state", saveState);
+            requireFree("--save-state", saveState);
+            Destination.requireOther("--save-state", saveState, "--out", out);
         }
         try (Engine engine = run.engine();
                 LanguageModel opened = run.open(engine)) {
@@ -67,6 +68,12 @@ final class LogitsCommand implements Callable<Integer> {
             write(model, read);
         }
         return Outcome.OK;
+    }
+
+    private void requireFree(String option, Path path) throws IOException {
+        Destination.requireFile(option, path);
+        Destination.requireApart(option, path, run.model);
+        Prompts.requireApart(option, path, prompt);
     }
 
     private void write(LanguageModel model, int[] read) throws IOException {

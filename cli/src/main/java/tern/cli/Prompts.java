@@ -6,6 +6,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 
+import org.jspecify.annotations.Nullable;
+
 import tern.text.Tokenizer;
 
 /** Turns what the user gave as a prompt into symbols. */
@@ -29,6 +31,13 @@ final class Prompts {
                     + ", expected a file with the text");
         }
         return Files.readAllBytes(Path.of(name));
+    }
+
+    /** Refuses to write where the prompt is read from. */
+    static void requireApart(String option, Path path, @Nullable String prompt) throws IOException {
+        if (prompt != null && prompt.length() > 1 && prompt.startsWith("@") && !prompt.equals("@-")) {
+            Destination.requireOther(option, path, "the prompt", Path.of(prompt.substring(1)));
+        }
     }
 
     /** The symbols of a prompt; bytes outside the vocabulary are named. */

@@ -11,6 +11,7 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -188,5 +189,70 @@ class ConvertCommandTest {
         Ran itself = tern("convert", own.toString(), own.toString(), "--dtype", "bf16");
         assertThat(itself.status()).isEqualTo(2);
         assertThat(itself.err()).contains("is the model itself").hasLineCount(1);
+    }
+
+    /** Whatever a command writes, it does not write over what it reads. */
+    @Test
+    void whatIsReadIsNotWrittenOver() throws IOException {
+        Path published = shared("rwkv7-reverse/260123_reverse_L2_only_rwkv7.pth");
+        Path file = Files.copy(published, folder.resolve("model.pth"));
+        Path prompt = Files.writeString(folder.resolve("prompt.txt"), "12");
+        Path model = folder.resolve("model");
+        assertThat(tern("convert", file.toString(), model.toString()).status()).isZero();
+        byte[] config = Files.readAllBytes(model.resolve("config.json"));
+        byte[] weights = Files.readAllBytes(model.resolve("model.safetensors"));
+        String elsewhere = folder.resolve("x").toString();
+        List<Ran> refused = List.of(
+                tern("logits", file.toString(), "--ids", "1", "--out", file.toString()),
+                tern("logits", model.toString(), "--ids", "1", "--out", model.resolve("config.json").toString()),
+                tern("logits", model.toString(), "--ids", "1", "--out", elsewhere, "--save-state",
+                        model.resolve("model.safetensors").toString()),
+                tern("logits", model.toString(), "--ids", "1", "--out", elsewhere, "--save-state", elsewhere),
+                tern("logits", model.toString(), "--prompt", "@" + prompt, "--out", prompt.toString()),
+                tern("generate", file.toString(), "--prompt", "1", "--tokens", "1", "--save-state", file.toString()),
+                tern("generate", model.toString(), "--prompt", "@" + prompt, "--save-state", prompt.toString()));
+        for (Ran ran : refused) {
+            assertThat(ran.status()).as(ran.err()).isEqualTo(2);
+            assertThat(ran.err()).contains("which would be lost; choose another name").hasLineCount(1);
+        }
+        assertThat(file).hasSameBinaryContentAs(published);
+        assertThat(prompt).hasContent("12");
+        assertThat(model.resolve("config.json")).hasBinaryContent(config);
+        assertThat(model.resolve("model.safetensors")).hasBinaryContent(weights);
+        Path state = model.resolve("talk.state");
+        for (int i = 0; i < 2; i++) {
+            Ran kept = tern("generate", model.toString(), "--prompt", "1", "--tokens", "1", "--save-state",
+                    state.toString());
+            assertThat(kept.status()).as(kept.err()).isZero();
+        }
+    }
+
+    /** A model of several files, or of a format that is no safetensors, keeps its configuration. */
+    @Test
+    void theConfigurationOfAnotherProgramStays() throws IOException {
+        Path published = shared("hf-tiny/mamba");
+        for (String name : List.of("config.json", "model.safetensors")) {
+            Files.copy(published.resolve(name), folder.resolve(name));
+        }
+        Files.move(folder.resolve("model.safetensors"), folder.resolve("weights.safetensors"));
+        Ran into = tern("convert", folder.resolve("weights.safetensors").toString(), folder.toString());
+        assertThat(into.status()).isEqualTo(2);
+        assertThat(into.err()).contains("holds IN and its config.json, which would be lost").hasLineCount(1);
+        assertThat(folder.resolve("config.json")).hasSameBinaryContentAs(published.resolve("config.json"));
+        assertThat(folder.resolve("model.safetensors")).doesNotExist();
+    }
+
+    /** What is wrong with a GGUF's tokenizer is said with the file's name. */
+    @Test
+    void aDamagedTokenizerNamesItsFile() throws IOException {
+        Path good = shared("rwkv-tiny/tiny-rwkv6-from-Q5_1-q8_0.gguf");
+        byte[] bytes = Files.readAllBytes(good);
+        int kind = new String(bytes, StandardCharsets.ISO_8859_1).indexOf("tokenizer.ggml.model") + 32;
+        assertThat(bytes[kind]).isEqualTo((byte) 'r');
+        bytes[kind] = 'q';
+        Path bad = Files.write(folder.resolve("bad.gguf"), bytes);
+        Ran ran = tern("logits", bad.toString(), "--ids", "1", "--out", folder.resolve("x").toString());
+        assertThat(ran.status()).isEqualTo(2);
+        assertThat(ran.err()).startsWith("tern: " + bad + ": tokenizer.ggml.model: ").hasLineCount(1);
     }
 }

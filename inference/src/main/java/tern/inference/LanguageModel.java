@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Optional;
 
 import tern.checkpoint.Checkpoint;
+import tern.checkpoint.MalformedFileException;
 import tern.checkpoint.Metadatum;
 import tern.checkpoint.Placement;
 import tern.mixers.goldfinch.GoldCache;
@@ -93,10 +94,18 @@ public final class LanguageModel implements AutoCloseable {
         if (kind.isPresent() && !kind.get().equals(GgufTokenizers.NONE)) {
             Map<String, Object> plain = new HashMap<>();
             checkpoint.file().metadata().forEach((key, value) -> plain.put(key, plain(value)));
-            return GgufTokenizers.of(plain);
+            try {
+                return GgufTokenizers.of(plain);
+            } catch (IllegalArgumentException bad) {
+                throw new MalformedFileException(checkpoint.file().path() + ": " + bad.getMessage(), bad);
+            }
         }
         if (!checkpoint.tokenizer().isEmpty()) {
-            return Tokenizer.from(checkpoint.tokenizer(), folder);
+            try {
+                return Tokenizer.from(checkpoint.tokenizer(), folder);
+            } catch (IllegalArgumentException bad) {
+                throw new MalformedFileException(checkpoint.file().path() + ": " + bad.getMessage(), bad);
+            }
         }
         Path beside = folder.resolve(TOKENIZER_FILE);
         return Files.exists(beside) ? Tokenizer.open(beside.toString())

@@ -40,6 +40,7 @@ public final class Families {
                     + " tensors: " + String.join(", ", patterns.subList(0, Math.min(NAMED, patterns.size())))
                     + (patterns.size() > NAMED ? ", …" : ""));
         }
+        Told.requireAgreement(file, found.getFirst().config());
         return found.getFirst();
     }
 }

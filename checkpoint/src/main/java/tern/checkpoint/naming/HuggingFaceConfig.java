@@ -1,19 +1,24 @@
 package tern.checkpoint.naming;
 
 import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 
+import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.json.JsonReadFeature;
+import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 import tern.checkpoint.MalformedFileException;
 import tern.checkpoint.TensorFile;
+import tern.checkpoint.mapped.Complaint;
 import tern.mixers.attention.GroupedAttentionConfig;
 import tern.mixers.attention.Slowed;
 import tern.mixers.attention.Yarn;
@@ -28,21 +33,40 @@ record HuggingFaceConfig(TensorFile file) {
     private static final int DEFAULT_CONTEXT = 2048;
     private static final int LARGEST_CONTEXT = 1 << 24;
     private static final String TEXT = "text_config";
+    private static final int LONGEST_SHOWN = 120;
     private static final JsonMapper MAPPER = JsonMapper.builder()
-            .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS).build();
+            .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
+            .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS).build();
 
     /**
-     * A whole number.
+     * A whole number that an int holds.
      *
      * @param otherwise what holds if the configuration does not say; 0 is given if there is no configuration at all
      */
     long whole(String key, long otherwise) throws MalformedFileException {
-        return Files.exists(path()) ? find(key).map(JsonNode::longValue).orElse(otherwise) : 0;
+        return Files.exists(path()) ? whole(key).orElse(otherwise) : 0;
+    }
+
+    /** A whole number that an int holds; empty if the configuration does not say or is not there. */
+    OptionalLong whole(String key) throws MalformedFileException {
+        Optional<JsonNode> found = find(key);
+        if (found.isEmpty()) {
+            return OptionalLong.empty();
+        }
+        double value = number(key, found.get());
+        if (value != Math.rint(value) || Math.abs(value) > Integer.MAX_VALUE) {
+            throw unexpected(key, found.get(), "a whole number of at most " + Integer.MAX_VALUE);
+        }
+        return OptionalLong.of((long) value);
     }
 
     /** A fact; {@code otherwise} if the configuration does not say or is not there. */
     boolean is(String key, boolean otherwise) throws MalformedFileException {
-        return find(key).map(JsonNode::booleanValue).orElse(otherwise);
+        Optional<JsonNode> found = find(key);
+        if (found.isPresent() && !found.get().isBoolean()) {
+            throw unexpected(key, found.get(), "true or false");
+        }
+        return found.map(JsonNode::booleanValue).orElse(otherwise);
     }
 
     /** A number; {@code otherwise} if the configuration does not say or is not there. */
@@ -59,7 +83,11 @@ record HuggingFaceConfig(TensorFile file) {
 
     /** A word; {@code otherwise} if the configuration does not say or is not there. */
     String word(String key, String otherwise) throws MalformedFileException {
-        return find(key).filter(JsonNode::isString).map(JsonNode::stringValue).orElse(otherwise);
+        Optional<JsonNode> found = find(key);
+        if (found.isPresent() && !found.get().isString()) {
+            throw unexpected(key, found.get(), "a word");
+        }
+        return found.map(JsonNode::stringValue).orElse(otherwise);
     }
 
     /** Whether the head is the table of embeddings, as Hugging Face's library says it or as the package that Mamba was released with does. */
@@ -147,8 +175,7 @@ record HuggingFaceConfig(TensorFile file) {
     private List<Double> numbers(String key) throws MalformedFileException {
         Optional<JsonNode> found = find(key);
         if (found.isEmpty() || !found.get().isArray()) {
-            throw new MalformedFileException(path() + ": \"" + key + "\" is "
-                    + found.map(JsonNode::toString).orElse("missing") + ", expected a list of numbers");
+            throw unexpected(key, found.orElse(null), "a list of numbers");
         }
         List<Double> numbers = new ArrayList<>();
         for (int i = 0; i < found.get().size(); i++) {
@@ -200,8 +227,8 @@ record HuggingFaceConfig(TensorFile file) {
 
     /** How many positions the model was trained on; a common number where it does not say. */
     int context() throws MalformedFileException {
-        long told = whole("max_position_embeddings", DEFAULT_CONTEXT);
-        return (int) Math.min(LARGEST_CONTEXT, told < 1 ? DEFAULT_CONTEXT : told);
+        double told = number("max_position_embeddings", DEFAULT_CONTEXT);
+        return told >= 1 ? (int) Math.min(LARGEST_CONTEXT, told) : DEFAULT_CONTEXT;
     }
 
     /** Infinity is written bare by older programs, as {"__float__": "Infinity"} by newer ones. */
@@ -213,7 +240,14 @@ record HuggingFaceConfig(TensorFile file) {
         if (plain.isString() && plain.stringValue().equals("Infinity")) {
             return Double.POSITIVE_INFINITY;
         }
-        throw new MalformedFileException(path() + ": \"" + key + "\" is " + value + ", expected a number");
+        throw unexpected(key, value, "a number");
+    }
+
+    private MalformedFileException unexpected(String key, @Nullable JsonNode found, String expected) {
+        String shown = found == null ? "missing" : found.toString();
+        return new MalformedFileException(path() + ": \"" + key + "\" is "
+                + (shown.length() > LONGEST_SHOWN ? shown.substring(0, LONGEST_SHOWN) + "…" : shown) + ", expected "
+                + expected);
     }
 
     private Path path() {
@@ -231,10 +265,18 @@ record HuggingFaceConfig(TensorFile file) {
                         + " are allowed");
             }
             JsonNode tree = MAPPER.readTree(Files.readString(path));
+            if (!tree.isObject()) {
+                throw new MalformedFileException(path + ": is not a configuration: it is "
+                        + (tree.isMissingNode() ? "empty" : "no object") + ", expected {…} with keys and values");
+            }
             Optional<JsonNode> outside = within(Optional.of(tree), key);
             return outside.isPresent() ? outside : within(Optional.ofNullable(tree.get(TEXT)), key);
         } catch (JacksonException bad) {
-            throw new MalformedFileException(path + ": is not a configuration: " + bad.getOriginalMessage(), bad);
+            throw new MalformedFileException(path + ": is not a configuration: " + Complaint.of(bad), bad);
+        } catch (CharacterCodingException bad) {
+            throw new MalformedFileException(path + ": is not UTF-8 text", bad);
+        } catch (MalformedFileException refused) {
+            throw refused;
         } catch (IOException bad) {
             throw new MalformedFileException(path + ": cannot be read: " + bad.getMessage(), bad);
         }

@@ -182,7 +182,7 @@ final class LlamaHybridFamily implements Family {
             int heads = shapes.elements(own + "ssm_a");
             int inner = shapes.length(own + "ssm_out.weight", 1);
             int channels = shapes.length(own + "ssm_conv1d.weight", 0);
-            int groups = (int) Math.max(1, number("ssm.group_count", 1));
+            int groups = Math.clamp(number("ssm.group_count", 1), 1, channels);
             if (inner % heads != 0 || (channels - inner) % (2 * groups) != 0 || heads % groups != 0) {
                 throw new MalformedFileException(file.path() + ": " + heads + " heads of \"" + own + "ssm_a\" in "
                         + groups
@@ -308,9 +308,14 @@ final class LlamaHybridFamily implements Family {
                             shapes.has(own + "ffn_gate_inp_shexp.weight"))) : Optional.empty());
         }
 
-        private long number(String key, long otherwise) {
-            OptionalLong found = file.whole(architecture + "." + key);
-            return found.orElse(otherwise);
+        /** A number of the metadata, which an int holds. */
+        private long number(String key, long otherwise) throws MalformedFileException {
+            long found = file.whole(architecture + "." + key).orElse(otherwise);
+            if (Math.abs(found) > Integer.MAX_VALUE) {
+                throw new MalformedFileException(file.path() + ": " + architecture + "." + key + " is " + found
+                        + ", expected at most " + Integer.MAX_VALUE);
+            }
+            return found;
         }
 
         private double real(String key, double otherwise) {

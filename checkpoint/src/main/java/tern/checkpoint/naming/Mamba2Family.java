@@ -30,7 +30,7 @@ final class Mamba2Family implements Family {
         int heads = shapes.elements("blk.0.ssm_a");
         int inner = shapes.elements("blk.0.ssm_norm.weight");
         int channels = shapes.length("blk.0.ssm_conv1d.weight", 0);
-        int groups = (int) Math.max(1, file.whole("mamba2.ssm.group_count").orElse(1));
+        int groups = Math.clamp(file.whole("mamba2.ssm.group_count").orElse(1), 1, channels);
         if (inner % heads != 0 || (channels - inner) % (2 * groups) != 0 || heads % groups != 0) {
             throw new MalformedFileException(file.path() + ": " + heads + " heads of \"blk.0.ssm_a\" in " + groups
                     + " groups (mamba2.ssm.group_count) do not fit " + inner

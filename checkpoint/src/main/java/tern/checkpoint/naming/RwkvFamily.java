@@ -186,7 +186,7 @@ final class RwkvFamily implements Family {
             String bonus = time + "r_k" + ending;
             int headWidth = shapes.file().find(bonus).map(tensor -> tensor.shape().size() > 1).orElse(false)
                     ? headWidth(width, shapes.length(bonus, 0), bonus)
-                    : Math.toIntExact(shapes.file().whole("rwkv7.wkv.head_size").orElse(64));
+                    : (int) Math.min(Integer.MAX_VALUE, shapes.file().whole("rwkv7.wkv.head_size").orElse(64));
             int[] ranks = new int[4];
             String[] letters = {"w", "a", "v", "g"};
             for (int i = 0; i < ranks.length; i++) {
