@@ -1,6 +1,7 @@
 package tern.checkpoint;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -82,6 +83,8 @@ public final class AtomicFiles {
             forceFolder(folder);
         } catch (IOException failed) {
             throw explained(path, folder, renamed, failed);
+        } catch (UncheckedIOException failed) {
+            throw explained(path, folder, renamed, cause(failed));
         } finally {
             if (!renamed) {
                 Files.deleteIfExists(temporary);
@@ -107,6 +110,8 @@ public final class AtomicFiles {
             throw unopened;
         } catch (IOException failed) {
             throw new IOException(path + ": could not be written: " + failed.getMessage(), failed);
+        } catch (UncheckedIOException failed) {
+            throw new IOException(path + ": could not be written: " + cause(failed).getMessage(), failed);
         }
     }
 
@@ -147,6 +152,10 @@ public final class AtomicFiles {
         try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
             channel.force(true);
         }
+    }
+
+    private static IOException cause(UncheckedIOException failed) {
+        return failed.getCause() instanceof IOException cause ? cause : new IOException(failed);
     }
 
     private static IOException explained(Path path, Path folder, boolean renamed, IOException failed) {

@@ -65,11 +65,7 @@ public record StateFile(String fingerprint, long position, Map<String, Tensor> s
     public static StateFile load(Path path, String fingerprint, Allocator memory) throws IOException {
         try (Safetensors file = Safetensors.open(path)) {
             Map<String, String> metadata = file.texts();
-            if (!FORMAT.equals(metadata.get(FORMAT_KEY))) {
-                throw new MalformedFileException(
-                        path + ": this is not a saved state; expected a file that was written with"
-                                + " --save-state");
-            }
+            requireState(path, metadata);
             String version = value(path, metadata, VERSION_KEY);
             if (!VERSION.equals(version)) {
                 throw new MalformedFileException(path + ": the state is in version " + Quoted.name(version)
@@ -92,6 +88,28 @@ public record StateFile(String fingerprint, long position, Map<String, Tensor> s
                 }
             });
             return new StateFile(owner, position(path, value(path, metadata, POSITION_KEY)), slots, notes);
+        }
+    }
+
+    /**
+     * Number of tokens that a state on disk has read.
+     *
+     * @throws MalformedFileException if it is not a state or is damaged
+     * @throws IOException if it cannot be read
+     */
+    public static long positionIn(Path path) throws IOException {
+        try (Safetensors file = Safetensors.open(path)) {
+            Map<String, String> metadata = file.texts();
+            requireState(path, metadata);
+            return position(path, value(path, metadata, POSITION_KEY));
+        }
+    }
+
+    private static void requireState(Path path, Map<String, String> metadata) throws MalformedFileException {
+        if (!FORMAT.equals(metadata.get(FORMAT_KEY))) {
+            throw new MalformedFileException(
+                    path + ": this is not a saved state; expected a file that was written with"
+                            + " --save-state");
         }
     }
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -44,6 +45,20 @@ class AtomicFilesTest {
                 .startsWith(file + ": could not be written: No space left on device (")
                 .contains("KiB free in " + folder).endsWith("; what was there before is unchanged")
                 .doesNotContain("\n");
+        assertThat(file).hasContent("old");
+        assertThat(names()).containsExactly("a.txt");
+    }
+
+    /** Results that a callback hands over can only fail unchecked. */
+    @Test
+    void aFailureWithinACallbackNamesTheFileToo() throws IOException {
+        Path file = folder.resolve("a.txt");
+        AtomicFiles.write(file, "old");
+        assertThatThrownBy(() -> AtomicFiles.write(file, channel -> {
+            throw new UncheckedIOException(new IOException("No space left on device"));
+        })).isInstanceOf(IOException.class).message()
+                .startsWith(file + ": could not be written: No space left on device (")
+                .endsWith("; what was there before is unchanged");
         assertThat(file).hasContent("old");
         assertThat(names()).containsExactly("a.txt");
     }

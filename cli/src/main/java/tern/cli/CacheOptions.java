@@ -1,11 +1,14 @@
 package tern.cli;
 
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.Locale;
 
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
 import tern.inference.LanguageModel;
+import tern.inference.Snapshot;
 import tern.mixers.goldfinch.CacheTier;
 import tern.mixers.goldfinch.CacheType;
 import tern.mixers.goldfinch.GoldCache;
@@ -13,6 +16,8 @@ import tern.model.GoldCaches;
 
 /** How a model with GOLD layers remembers, for every command that runs one; other models have no choice. */
 final class CacheOptions {
+    private static final String AUTO = "auto";
+
     @Option(names = "--cache", paramLabel = "TIER", description = "What GOLD layers keep: compressed (tokens and D/16 numbers), keys (proto-keys), full (keys and values of each layer), or auto for the fastest that fits (auto).")
     private @Nullable String tier;
 
@@ -21,6 +26,24 @@ final class CacheOptions {
 
     @Option(names = "--cache-type", paramLabel = "TYPE", description = "How the cache is stored: f32, bf16 or int8, which round (f32).")
     private @Nullable String type;
+
+    /** {@link #apply(LanguageModel, long)} of a model that goes on from a saved state: auto takes the cache that is in it. */
+    LanguageModel apply(LanguageModel model, long positions, Path state) throws IOException {
+        boolean chosen = tier != null && !tier.equals(AUTO);
+        if (chosen || !GoldCaches.offers(model.network().config())) {
+            return apply(model, positions);
+        }
+        for (CacheType stored : type == null ? CacheType.values() : new CacheType[] {storedAs()}) {
+            for (CacheTier kept : CacheTier.values()) {
+                LanguageModel remembering = model.remembering(new GoldCache(kept, stored));
+                if (Snapshot.fits(state, remembering)) {
+                    requireAllowed(remembering, new GoldCache(kept, stored), positions);
+                    return remembering;
+                }
+            }
+        }
+        return apply(model, positions);
+    }
 
     /**
      * The model, remembering as asked for.
@@ -36,9 +59,9 @@ final class CacheOptions {
             }
             return model;
         }
-        CacheType stored = parsed(CacheType.class, "--cache-type", type == null ? "f32" : type, "");
-        long allowed = memory == null ? Runtime.getRuntime().maxMemory() : ByteSize.parse("--cache-memory", memory);
-        if (tier == null || tier.equals("auto")) {
+        CacheType stored = storedAs();
+        if (tier == null || tier.equals(AUTO)) {
+            long allowed = memory == null ? Runtime.getRuntime().maxMemory() : ByteSize.parse("--cache-memory", memory);
             try {
                 return model.remembering(
                         GoldCaches.fitting(model.network().config(), stored, allowed, positions));
@@ -47,13 +70,25 @@ final class CacheOptions {
             }
         }
         GoldCache cache = new GoldCache(parsed(CacheTier.class, "--cache", tier, ", auto"), stored);
+        requireAllowed(model, cache, positions);
+        return model.remembering(cache);
+    }
+
+    private CacheType storedAs() {
+        return parsed(CacheType.class, "--cache-type", type == null ? "f32" : type, "");
+    }
+
+    private void requireAllowed(LanguageModel model, GoldCache cache, long positions) {
+        if (memory == null) {
+            return;
+        }
+        long allowed = ByteSize.parse("--cache-memory", memory);
         long needed = GoldCaches.bytes(model.network().config(), cache, positions);
-        if (memory != null && needed > allowed) {
+        if (needed > allowed) {
             throw new UserError(
                     "--cache-memory is %,d, but %,d positions need %,d bytes with --cache %s; allow more or take --cache auto"
-                            .formatted(allowed, positions, needed, tier));
+                            .formatted(allowed, positions, needed, cache.tier().name().toLowerCase(Locale.ROOT)));
         }
-        return model.remembering(cache);
     }
 
     private static <E extends Enum<E>> E parsed(Class<E> type, String option, String text, String more) {

@@ -100,9 +100,11 @@ final class GenerateCommand implements Callable<Integer> {
                 LanguageModel opened = run.open(engine)) {
             int[] once = prompt == null ? new int[0] : Prompts.encode(opened.tokenizer(), prompt);
             int[] ids = readTwice ? IntStream.concat(Arrays.stream(once), Arrays.stream(once)).toArray() : once;
-            LanguageModel model = cache.apply(opened, (long) ids.length + tokens);
+            long read = ids.length + (loadState == null ? 0 : Snapshot.positionIn(loadState));
+            LanguageModel model = loadState == null ? cache.apply(opened, read + tokens)
+                    : cache.apply(opened, read + tokens, loadState);
             // Where a text may end the answer, it need not become as long as it may.
-            RunOptions.requireMemory(model, ids.length + (stops.isEmpty() ? tokens : 0L));
+            RunOptions.requireMemory(model, read + (stops.isEmpty() ? tokens : 0L));
             generate(model, ids, request);
         }
         return Outcome.OK;

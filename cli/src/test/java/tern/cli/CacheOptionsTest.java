@@ -93,6 +93,33 @@ class CacheOptionsTest {
                 .contains("this model has none");
     }
 
+    /** What auto chose for a long prompt need not be what it would choose for what follows: the state says what it holds. */
+    @Test
+    void aSavedStateGoesOnInTheCacheThatItWasSavedWith() {
+        String gold = folder.resolve("goldfinch-nano").toString();
+        String state = folder.resolve("talk.safetensors").toString();
+        JsonNode whole = JsonMapper.shared()
+                .readTree(tern("generate", gold, "--prompt", "abcdef", "--tokens", "4", "--temperature", "0",
+                        "--json").out);
+        for (String[] choice : new String[][] {{"compressed", "f32"}, {"keys", "f32"}, {"full", "f32"},
+            {"compressed", "int8"}, {"full", "bf16"}}) {
+            Run saved = tern("generate", gold, "--prompt", "abcdef", "--tokens", "0", "--save-state", state, "--cache",
+                    choice[0], "--cache-type", choice[1]);
+            assertThat(saved.code).as(saved.err).isZero();
+            Run on = tern("generate", gold, "--load-state", state, "--tokens", "4", "--temperature", "0", "--json");
+            assertThat(on.code).as(choice[0] + " " + choice[1] + ": " + on.err).isZero();
+            if (choice[1].equals("f32")) {
+                assertThat(JsonMapper.shared().readTree(on.out).get("ids")).isEqualTo(whole.get("ids"));
+            }
+            Run small = tern("generate", gold, "--load-state", state, "--tokens", "4", "--cache-memory", "100");
+            assertThat(small.code).isEqualTo(2);
+            assertThat(small.err).contains("--cache-memory is 100, but 10 positions need").hasLineCount(1);
+        }
+        Run other = tern("generate", gold, "--load-state", state, "--tokens", "1", "--cache", "compressed");
+        assertThat(other.code).isEqualTo(2);
+        assertThat(other.err).contains("load it with the cache it was saved with").hasLineCount(1);
+    }
+
     /** A prompt read twice is the same as the doubled prompt. */
     @Test
     void readTwiceDoublesThePrompt() {

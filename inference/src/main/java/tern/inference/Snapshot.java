@@ -12,10 +12,13 @@ import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.IntStream;
 import java.util.zip.CRC32C;
 
 import tern.checkpoint.MalformedFileException;
 import tern.checkpoint.StateFile;
+import tern.checkpoint.StoredTensor;
+import tern.checkpoint.TensorFile;
 import tern.model.ModelState;
 import tern.sequence.Slot;
 import tern.sequence.State;
@@ -301,6 +304,41 @@ public final class Snapshot implements AutoCloseable {
         } catch (IOException | RuntimeException refused) {
             memory.close();
             throw refused;
+        }
+    }
+
+    /** Number of tokens that a saved state has read. */
+    public static long positionIn(Path path) throws IOException {
+        return StateFile.positionIn(path);
+    }
+
+    /**
+     * Whether a saved state holds what the model remembers, as this one was opened: every slot in its type and shape. Looks at the
+     * file's header alone.
+     *
+     * @throws IOException if it is not a state or cannot be read
+     */
+    public static boolean fits(Path path, LanguageModel model) throws IOException {
+        long position = StateFile.positionIn(path);
+        if (position > Integer.MAX_VALUE) {
+            return false;
+        }
+        try (TensorFile file = TensorFile.open(path)) {
+            List<StateLayout> layouts = model.network().stateLayouts();
+            for (int branch = 0; branch < layouts.size(); branch++) {
+                List<Slot> slots = layouts.get(branch).slots();
+                for (int slot = 0; slot < slots.size(); slot++) {
+                    Slot wanted = slots.get(slot);
+                    Shape shape = shape(wanted, (int) position);
+                    Optional<StoredTensor> found = file.find(name(branch, slot));
+                    if (found.isEmpty() || !found.get().type().dtype().equals(Optional.of(wanted.type(DType.F32)))
+                            || !found.get().shape()
+                                    .equals(IntStream.of(shape.toArray()).mapToObj(Long::valueOf).toList())) {
+                        return false;
+                    }
+                }
+            }
+            return true;
         }
     }
 
