@@ -78,6 +78,10 @@ record HuggingFaceConfig(TensorFile file) {
     /** An entry of a list of numbers; {@code otherwise} if the configuration does not say or is not there. */
     double entry(String key, int index, double otherwise) throws MalformedFileException {
         Optional<JsonNode> found = find(key);
+        if (found.isPresent() && !found.get().isArray()) {
+            throw new MalformedFileException(path() + ": \"" + key + "\" is " + found.get()
+                    + ", expected a list of numbers");
+        }
         return found.isPresent() && index < found.get().size() ? number(key, found.get().get(index)) : otherwise;
     }
 

@@ -77,6 +77,13 @@ class PublishedConfigurationTest {
                 .hasMessageContaining("\"hidden_act\" is \"gelu\", expected \"silu\"");
     }
 
+    @Test
+    void limitsThatAreNoListAreRefused() throws IOException {
+        write("backbone.embeddings.weight", mamba2());
+        assertThatThrownBy(() -> opened("{\"time_step_limit\": 0.5}")).isInstanceOf(MalformedFileException.class)
+                .hasMessageContaining("\"time_step_limit\" is 0.5, expected a list of numbers");
+    }
+
     @ParameterizedTest
     @CsvSource({"falcon-h1, hidden_act, silu", "qwen3-next, hidden_act, silu", "nemotron-h, mamba_hidden_act, silu",
         "nemotron-h, mlp_hidden_act, relu2"})
