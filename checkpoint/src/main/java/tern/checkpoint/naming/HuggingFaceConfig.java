@@ -79,8 +79,7 @@ record HuggingFaceConfig(TensorFile file) {
     double entry(String key, int index, double otherwise) throws MalformedFileException {
         Optional<JsonNode> found = find(key);
         if (found.isPresent() && !found.get().isArray()) {
-            throw new MalformedFileException(path() + ": \"" + key + "\" is " + found.get()
-                    + ", expected a list of numbers");
+            throw unexpected(key, found.get(), "a list of numbers");
         }
         return found.isPresent() && index < found.get().size() ? number(key, found.get().get(index)) : otherwise;
     }
