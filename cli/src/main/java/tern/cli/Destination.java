@@ -68,7 +68,8 @@ final class Destination {
      * @throws UserError if it is the model's file, or one of those that belong to a model in its folder
      */
     static void requireApart(String option, Path path, Path model) throws IOException {
-        if (!Files.exists(path) || !Files.exists(model)) {
+        // A device is no part of a model, and the end of a pipe has no path of its own.
+        if (!Files.exists(path) || !Files.exists(model) || AtomicFiles.isDevice(path)) {
             return;
         }
         // The files of an index lie beside it.
