@@ -73,8 +73,8 @@ public final class TaskCatalog {
         ALL.put("mnist-14-permuted", ImageTask.mnist(2, true));
         ALL.put("cifar", ImageTask.cifar(1));
         ALL.put("cifar-16", ImageTask.cifar(2));
-        ALL.put("reviews", new ReviewTask(REVIEWS, 1024));
-        ALL.put("reviews-4000", new ReviewTask(REVIEWS, 4000));
+        ALL.put("reviews", new ReviewTask(REVIEWS, 1024, false));
+        ALL.put("reviews-4000", new ReviewTask(REVIEWS, 4000, false));
         ALL.put("retrieval", new RetrievalTask("enwik8-head-4000000.gz", 256));
         ALL.put("enwik8-head", TextTask.of("enwik8-head-4000000.gz", 256));
         ALL.put("enwik8", new TextTask("enwik8", Optional.of("@90000000,95000000"), 512, 5));

@@ -8,6 +8,8 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 import tern.tasks.Answer;
 import tern.tasks.Baseline;
@@ -23,8 +25,10 @@ import tern.tasks.TaskConfig;
  *
  * @param file in the folder of data sets, or a path
  * @param length bytes at which reviews are cut
+ * @param pieces whether training reads what lies behind the cut too, in further pieces of that length (the last one ends
+ *            where the review ends); judged are beginnings in either case
  */
-public record ReviewTask(String file, int length) implements TaskConfig {
+public record ReviewTask(String file, int length, boolean pieces) implements TaskConfig {
     private static final int VALIDATION_FOLD = 8;
     private static final int TEST_FOLD = 9;
 
@@ -63,15 +67,26 @@ public record ReviewTask(String file, int length) implements TaskConfig {
             throw new IOException(DataFiles.find(data, "file", file)
                     + ": there is no review in one of the parts, expected folds 1 to 7, 8 and 9");
         }
+        List<Example> learnt = training.stream().flatMap(this::learnt).toList();
         return new FixedTask(name, new FixedTask.Kind(description(), new Input.Tokens(257), new Answer.Classes(2),
-                Metric.ACCURACY, length, false), training.size(), which -> example(training.get(which)), validation,
+                Metric.ACCURACY, length, false), learnt.size(), learnt::get, validation,
                 judged.stream().map(this::example).toList(), () -> baselines(training, judged));
     }
 
+    private Stream<Example> learnt(Review review) {
+        int last = pieces ? Math.max(0, review.text.length - length) : 0;
+        return IntStream.rangeClosed(0, (last + length - 1) / length)
+                .mapToObj(piece -> example(review, Math.min(piece * length, last)));
+    }
+
     private Example example(Review review) {
-        int[] ids = new int[Math.min(length, review.text.length)];
+        return example(review, 0);
+    }
+
+    private Example example(Review review, int from) {
+        int[] ids = new int[Math.min(length, review.text.length - from)];
         for (int i = 0; i < ids.length; i++) {
-            ids[i] = 1 + (review.text[i] & 0xFF);
+            ids[i] = 1 + (review.text[from + i] & 0xFF);
         }
         return Example.ofTokens(ids, review.label);
     }

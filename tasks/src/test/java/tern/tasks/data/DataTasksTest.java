@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -266,7 +267,7 @@ class DataTasksTest {
     @Test
     void reviewsAreCutIntoFolds() throws IOException {
         String file = "text-classification/movie-polarity-folds1-9.tsv.gz";
-        Task task = new ReviewTask(file, 1024).open("reviews", SharedData.folderWith(file));
+        Task task = new ReviewTask(file, 1024, false).open("reviews", SharedData.folderWith(file));
         assertThat(task.validation()).hasSize(200);
         assertThat(task.test(1024)).hasSize(200);
         assertThat(task.test(1024)).allMatch(example -> example.ids().length <= 1024
@@ -275,12 +276,37 @@ class DataTasksTest {
         assertThat(baselines.getFirst().value()).isEqualTo(0.5);
         assertThat(baselines.get(1).value()).as("words").isBetween(0.65, 0.9);
         Files.writeString(folder.resolve("r.tsv"), "1\t1\tgood\n2\t3\tbad\n");
-        assertThatIOException().isThrownBy(() -> new ReviewTask("r.tsv", 8).open("x", folder))
+        assertThatIOException().isThrownBy(() -> new ReviewTask("r.tsv", 8, false).open("x", folder))
                 .withMessageContaining("line 2: label \"2\", expected 0 or 1");
         Files.writeString(folder.resolve("r.tsv"), "1,1,good\n");
-        assertThatIOException().isThrownBy(() -> new ReviewTask("r.tsv", 8).open("x", folder))
+        assertThatIOException().isThrownBy(() -> new ReviewTask("r.tsv", 8, false).open("x", folder))
                 .withMessageContaining(
                         "line 1 has 1 columns, expected 3 (label, fold, text) with tabs between; it begins");
+    }
+
+    @Test
+    void reviewsAreLearntInPiecesButJudgedByTheirBeginnings() throws IOException {
+        Files.writeString(folder.resolve("r.tsv"),
+                "1\t1\tabcdefghijklmnopqrst\n0\t7\tshort\n1\t8\tABCDEFGHIJ\n0\t9\tKLMNOPQRST\n");
+        Task task = new ReviewTask("r.tsv", 8, true).open("reviews", folder);
+        assertThat(read(task)).containsOnly("abcdefgh", "ijklmnop", "mnopqrst", "short");
+        assertThat(task.validation()).extracting(DataTasksTest::text).containsExactly("ABCDEFGH");
+        assertThat(task.test(8)).extracting(DataTasksTest::text).containsExactly("KLMNOPQR");
+        assertThat(read(new ReviewTask("r.tsv", 8, false).open("reviews", folder))).containsOnly("abcdefgh", "short");
+    }
+
+    private static Set<String> read(Task task) {
+        Set<String> read = new HashSet<>();
+        for (int step = 0; step < 100; step++) {
+            Batch batch = task.train(1, step, 1);
+            read.add(text(Example.ofTokens(batch.ids())));
+        }
+        return read;
+    }
+
+    private static String text(Example example) {
+        return Arrays.stream(example.ids()).filter(id -> id > 0).mapToObj(id -> String.valueOf((char) (id - 1)))
+                .collect(Collectors.joining());
     }
 
     /** Whichever file is missing, the advice is of the key that names it. */
