@@ -87,19 +87,11 @@ final class FalconHybridFamily implements Family {
     private static Mamba2Config mamba(Shapes shapes, HuggingFaceConfig told, double epsilon)
             throws MalformedFileException {
         String own = FIRST + "mamba.";
-        int heads = shapes.elements(own + "A_log");
-        int inner = shapes.length(own + "out_proj.weight", 1);
-        int channels = shapes.length(own + "conv1d.weight", 0);
-        int groups = Math.max(1, (int) told.whole("mamba_n_groups", 1));
-        if (inner % heads != 0 || (channels - inner) % (2 * groups) != 0 || heads % groups != 0) {
-            throw new MalformedFileException(shapes.file().path() + ": " + heads + " heads of \"" + own + "A_log\" in "
-                    + groups + " groups do not fit " + inner + " columns of \"" + own + "out_proj.weight\" and "
-                    + channels + " channels of \"" + own
-                    + "conv1d.weight\"; mamba_n_groups of config.json may be wrong");
-        }
+        Mamba2Sizes sizes = Mamba2Sizes.of(shapes, own + "A_log", own + "out_proj.weight", own + "conv1d.weight",
+                told.whole("mamba_n_groups", 1), "mamba_n_groups of config.json");
         double longest = Math.min(told.entry("time_step_limit", 1, Double.MAX_VALUE), Double.MAX_VALUE);
-        return new Mamba2Config(heads, inner / heads, (channels - inner) / 2 / groups, groups,
-                shapes.length(own + "conv1d.weight", -1), true, told.is("mamba_norm_before_gate", true), epsilon,
+        return new Mamba2Config(sizes.heads(), sizes.headWidth(), sizes.keyWidth(), sizes.groups(), sizes.taps(), true,
+                told.is("mamba_norm_before_gate", true), epsilon,
                 told.entry("time_step_limit", 0, 0), longest, shapes.has(own + "conv1d.bias"),
                 shapes.has(own + "in_proj.bias"),
                 Optional.of(new Mamba2Variation(shapes.has(own + "norm.weight"), told.entry("ssm_multipliers", 0, 1),

@@ -179,19 +179,11 @@ final class LlamaHybridFamily implements Family {
         }
 
         private MixerConfig mamba(String own, double epsilon) throws MalformedFileException {
-            int heads = shapes.elements(own + "ssm_a");
-            int inner = shapes.length(own + "ssm_out.weight", 1);
-            int channels = shapes.length(own + "ssm_conv1d.weight", 0);
-            int groups = Math.clamp(number("ssm.group_count", 1), 1, channels);
-            if (inner % heads != 0 || (channels - inner) % (2 * groups) != 0 || heads % groups != 0) {
-                throw new MalformedFileException(file.path() + ": " + heads + " heads of \"" + own + "ssm_a\" in "
-                        + groups
-                        + " groups (" + architecture + ".ssm.group_count) do not fit " + inner + " columns of \"" + own
-                        + "ssm_out.weight\" and " + channels + " channels of \"" + own + "ssm_conv1d.weight\"");
-            }
+            Mamba2Sizes sizes = Mamba2Sizes.of(shapes, own + "ssm_a", own + "ssm_out.weight", own + "ssm_conv1d.weight",
+                    number("ssm.group_count", 1), architecture + ".ssm.group_count");
             boolean normed = shapes.has(own + "ssm_norm.weight");
-            return new Mamba2Config(heads, inner / heads, (channels - inner) / 2 / groups, groups,
-                    shapes.length(own + "ssm_conv1d.weight", -1), true, false, epsilon, 0, Double.MAX_VALUE,
+            return new Mamba2Config(sizes.heads(), sizes.headWidth(), sizes.keyWidth(), sizes.groups(), sizes.taps(),
+                    true, false, epsilon, 0, Double.MAX_VALUE,
                     shapes.has(own + "ssm_conv1d.bias"), false,
                     normed ? Optional.empty() : Optional.of(new Mamba2Variation(false, 1, 1)));
         }

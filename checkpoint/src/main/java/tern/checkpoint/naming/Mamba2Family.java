@@ -27,21 +27,13 @@ final class Mamba2Family implements Family {
     }
 
     private static Blueprint llama(TensorFile file, Shapes shapes) throws MalformedFileException {
-        int heads = shapes.elements("blk.0.ssm_a");
-        int inner = shapes.elements("blk.0.ssm_norm.weight");
-        int channels = shapes.length("blk.0.ssm_conv1d.weight", 0);
-        int groups = Math.clamp(file.whole("mamba2.ssm.group_count").orElse(1), 1, channels);
-        if (inner % heads != 0 || (channels - inner) % (2 * groups) != 0 || heads % groups != 0) {
-            throw new MalformedFileException(file.path() + ": " + heads + " heads of \"blk.0.ssm_a\" in " + groups
-                    + " groups (mamba2.ssm.group_count) do not fit " + inner
-                    + " channels of \"blk.0.ssm_norm.weight\" and " + channels
-                    + " of \"blk.0.ssm_conv1d.weight\"");
-        }
+        Mamba2Sizes sizes = Mamba2Sizes.of(shapes, "blk.0.ssm_a", "blk.0.ssm_out.weight", "blk.0.ssm_conv1d.weight",
+                file.whole("mamba2.ssm.group_count").orElse(1), "mamba2.ssm.group_count");
         double epsilon = LlamaMamba.epsilon(file, "mamba2", EPSILON);
         boolean shortBias = shapes.has("blk.0.ssm_conv1d.bias");
         boolean tied = !shapes.has("output.weight");
-        Mamba2Config mixer = new Mamba2Config(heads, inner / heads, (channels - inner) / 2 / groups, groups,
-                shapes.length("blk.0.ssm_conv1d.weight", -1), true, false, epsilon, 0, Double.MAX_VALUE, shortBias,
+        Mamba2Config mixer = new Mamba2Config(sizes.heads(), sizes.headWidth(), sizes.keyWidth(), sizes.groups(),
+                sizes.taps(), true, false, epsilon, 0, Double.MAX_VALUE, shortBias,
                 false);
         int layers = shapes.layers("blk.{i}.ssm_in.weight");
         StackConfig config = new StackConfig(shapes.length("token_embd.weight", 0),
@@ -67,26 +59,19 @@ final class Mamba2Family implements Family {
         HuggingFaceConfig told = new HuggingFaceConfig(file);
         String embedding = plural ? "backbone.embeddings.weight" : "backbone.embedding.weight";
         int width = shapes.length(embedding, 1);
-        int inner = shapes.length(FIRST + "norm.weight", 0);
-        int heads = shapes.elements(FIRST + "A_log");
-        int channels = shapes.length(FIRST + "conv1d.weight", 0);
         // What the released package builds its layers with.
         String own = plural ? "" : "ssm_cfg.";
         told.require("hidden_act", "silu", "swish");
-        int groups = Math.max(1, (int) told.whole(own + "ngroups", told.whole("n_groups", 1)));
+        Mamba2Sizes sizes = Mamba2Sizes.of(shapes, FIRST + "A_log", FIRST + "out_proj.weight", FIRST + "conv1d.weight",
+                told.whole(own + "ngroups", told.whole("n_groups", 1)),
+                (plural ? "n_groups" : own + "ngroups") + " of config.json");
         boolean bias = shapes.has(FIRST + "in_proj.bias");
         boolean shortBias = shapes.has(FIRST + "conv1d.bias");
-        if (inner % heads != 0 || (channels - inner) % (2 * groups) != 0 || heads % groups != 0) {
-            throw new MalformedFileException(file.path() + ": " + heads + " heads of \"" + FIRST + "A_log\" in "
-                    + groups + " groups do not fit " + inner + " channels of \"" + FIRST + "norm.weight\" and "
-                    + channels + " of \"" + FIRST + "conv1d.weight\"; "
-                    + (plural ? "n_groups" : own + "ngroups") + " of config.json may be wrong");
-        }
         double epsilon = told.number("layer_norm_epsilon", EPSILON);
         String limit = plural ? "time_step_limit" : own + "dt_limit";
         double longest = told.entry(limit, 1, Double.MAX_VALUE);
-        Mamba2Config mixer = new Mamba2Config(heads, inner / heads, (channels - inner) / 2 / groups, groups,
-                shapes.length(FIRST + "conv1d.weight", -1), !plural,
+        Mamba2Config mixer = new Mamba2Config(sizes.heads(), sizes.headWidth(), sizes.keyWidth(), sizes.groups(),
+                sizes.taps(), !plural,
                 !plural && told.is(own + "norm_before_gate", false), epsilon, told.entry(limit, 0, 0),
                 Math.min(longest, Double.MAX_VALUE), shortBias, bias);
         boolean tied = !shapes.has("lm_head.weight") || told.tied(!plural);

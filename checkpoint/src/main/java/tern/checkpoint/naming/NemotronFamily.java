@@ -100,18 +100,10 @@ final class NemotronFamily implements Family {
         }
 
         private MixerConfig mamba(String own, double epsilon) throws MalformedFileException {
-            int heads = shapes.elements(own + "A_log");
-            int inner = shapes.length(own + "norm.weight", 0);
-            int channels = shapes.length(own + "conv1d.weight", 0);
-            int groups = Math.max(1, (int) told.whole("n_groups", told.whole("mamba_n_groups", 8)));
-            if (inner % heads != 0 || (channels - inner) % (2 * groups) != 0 || heads % groups != 0) {
-                throw new MalformedFileException(shapes.file().path() + ": " + heads + " heads of \"" + own
-                        + "A_log\" in " + groups + " groups do not fit " + inner + " channels of \"" + own
-                        + "norm.weight\" and " + channels + " of \"" + own
-                        + "conv1d.weight\"; n_groups of config.json may be wrong");
-            }
-            return new Mamba2Config(heads, inner / heads, (channels - inner) / 2 / groups, groups,
-                    shapes.length(own + "conv1d.weight", -1), true, false, epsilon,
+            Mamba2Sizes sizes = Mamba2Sizes.of(shapes, own + "A_log", own + "out_proj.weight", own + "conv1d.weight",
+                    told.whole("n_groups", told.whole("mamba_n_groups", 8)), "n_groups of config.json");
+            return new Mamba2Config(sizes.heads(), sizes.headWidth(), sizes.keyWidth(), sizes.groups(), sizes.taps(),
+                    true, false, epsilon,
                     told.entry("time_step_limit", 0, 0),
                     Math.min(told.entry("time_step_limit", 1, Double.MAX_VALUE), Double.MAX_VALUE),
                     shapes.has(own + "conv1d.bias"), shapes.has(own + "in_proj.bias"));

@@ -77,6 +77,21 @@ class PublishedConfigurationTest {
                 .hasMessageContaining("\"hidden_act\" is \"gelu\", expected \"silu\"");
     }
 
+    @ParameterizedTest
+    @CsvSource({"3, 3", "0, 1", "2147483647, 28"})
+    void groupsThatDoNotFitAreRefusedAndNoneIsOne(long told, int taken) throws IOException {
+        write("backbone.embeddings.weight", mamba2());
+        String config = "{\"n_groups\": " + told + "}";
+        if (taken == 1) {
+            assertThat(((Mamba2Config) branch(opened(config))).groups()).isOne();
+            return;
+        }
+        assertThatThrownBy(() -> opened(config)).isInstanceOf(MalformedFileException.class)
+                .hasMessageContaining("4 heads of \"backbone.layers.0.mixer.A_log\" in " + taken
+                        + " groups (n_groups of config.json) do not fit 16 columns of \"backbone.layers.0.mixer.out_proj.weight\""
+                        + " and 28 channels of \"backbone.layers.0.mixer.conv1d.weight\"");
+    }
+
     @Test
     void limitsThatAreNoListAreRefused() throws IOException {
         write("backbone.embeddings.weight", mamba2());
