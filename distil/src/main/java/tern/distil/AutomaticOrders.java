@@ -48,7 +48,7 @@ final class AutomaticOrders {
         this.progress = progress;
         this.ladders = filters.stream().map(filter -> new FilterLadder(filter.taps())).toList();
         progress.at("letting the teacher write", 0, filters.size());
-        int time = teacher.config().context();
+        int time = Math.min(teacher.config().context(), OwnText.longest(teacher));
         this.text = OwnText.of(teacher, ops, Math.clamp(SYMBOLS / time, FEWEST_ROWS, MOST_ROWS), time, SEED);
         grow(filters, FIRST_ORDERS);
         this.filters = new Sensitivity(teacher, ops, places, ladders, text, progress).weighted(filters);

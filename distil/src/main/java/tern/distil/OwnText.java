@@ -23,18 +23,29 @@ final class OwnText {
     private OwnText() {
     }
 
-    /** {@code rows} texts of {@code time} + 1 symbols. */
+    /** The largest {@code time} of a model whose longest sequence has a limit. */
+    static int longest(SequenceModel model) {
+        return model.limit() - warm(model) - 1;
+    }
+
+    /** Fewer where a model reads so little that there would be nothing left to keep. */
+    private static int warm(SequenceModel model) {
+        return Math.min(WARM, model.limit() / 4);
+    }
+
+    /** {@code rows} texts of {@code time} + 1 symbols, {@code time} at most {@link #longest}. */
     static int[][] of(SequenceModel model, EagerOps ops, int rows, int time, long seed) {
+        int warm = warm(model);
         int[][] text = new int[rows][time + 1];
         SplittableRandom random = new SplittableRandom(seed);
         int vocabulary = model.config().vocabulary();
         int[] last = random.ints(rows, 0, vocabulary).toArray();
         Workspace.Mark mark = ops.results().mark();
         try (Memory memory = new Memory()) {
-            ModelState state = ModelState.empty(model.stateLayouts(), DType.F32, rows, WARM + time + 1, memory);
+            ModelState state = ModelState.empty(model.stateLayouts(), DType.F32, rows, warm + time + 1, memory);
             Tensor ids = memory.zeros(DType.I32, Shape.of(rows, 1));
             double[] logits = new double[vocabulary];
-            for (int t = -WARM; t <= time; t++) {
+            for (int t = -warm; t <= time; t++) {
                 for (int row = 0; row < rows; row++) {
                     ids.set(row, last[row]);
                 }

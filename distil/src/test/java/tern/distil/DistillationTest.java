@@ -231,6 +231,16 @@ class DistillationTest {
         assertThat(teacher.stateFloats(5000)).isGreaterThan(2 * 8 * 5000);
     }
 
+    /** A trained number for every distance reads no further than the context, and so does the teacher when it writes. */
+    @Test
+    void aTeacherThatReadsNoFurtherThanItsContextWritesNoMore() {
+        Stack teacher = teacher(new GatedAttentionConfig(MovingAverageConfig.of(2), 4, 12, Weighing.SOFTMAX, 0,
+                RelativeBias.SIMPLE, true, Normalisation.LAYER, true));
+        assertThat(teacher.limit()).isEqualTo(TIME);
+        Distillation distillation = Distillation.of(teacher, ops, how, new Target.Automatic(), memory);
+        assertThat(((OverMover) distillation.student().mixers().getFirst()).mover()).isInstanceOf(ModalMover.class);
+    }
+
     /** An average of the future cannot be stepped, so nothing takes its place. */
     @Test
     void averagesInBothDirectionsStay() {
