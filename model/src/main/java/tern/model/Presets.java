@@ -362,7 +362,10 @@ public final class Presets {
                 true, branches, Optional.empty(), Optional.empty(), Optional.empty(), Optional.of(Math.sqrt(width)));
     }
 
-    /** Mega's block, normalised as the attention is; Megalodon's adds to what the attention read. */
+    /**
+     * Mega's block, normalised as the attention is; Megalodon's adds to what the attention read, and has RMS norms and biases
+     * here, where the released code has layer norms and none (and a norm over time at the end of the stack).
+     */
     private static MixerConfig feedForward(MixerConfig attention, int inner) {
         return switch (attention) {
             case MegalodonConfig megalodon -> new NormalisedMlpConfig(inner, Normalisation.RMS, true, Optional.empty(),

@@ -30,6 +30,9 @@ import tern.tensor.Tensor;
  * (1 + γ)·z^(−1/2) + β, turned by their positions; v = SiLU(W_v x̂); r = SiLU(W_r m); y = W_c m + W_h(r ⊙ softmax(Q·K)·v). There
  * is no update gate. It reads the residual stream x itself.
  *
+ * <p>There is one head, as in the smallest of the released configurations; those from 1.3B parameters on have 2 and 4, each with
+ * norms and rotations of its own. Matrices start with Mega's deviation of 0.02, the released code's by their widths.
+ *
  * <p>State: means and variances of the norm [2,G]; that of the mover, under {@code move.}; keys and values of the current chunk.
  * Parameters: {@code norm.gain}, {@code norm.bias}, {@code moved.gain} [D]; {@code move.…}; {@code shared.weight} [z,D], {@code value.weight}
  * [h,D], {@code reset.weight} [h,D], {@code candidate.weight} [D,D], their biases; {@code output.weight} [D,h]; {@code gamma},

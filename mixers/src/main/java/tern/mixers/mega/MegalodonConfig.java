@@ -12,7 +12,7 @@ import tern.sequence.MixerConfig;
 import tern.sequence.ParameterScope;
 
 /**
- * Megalodon's attention unit: causal, its parameters' numbers those of the paper's 7B model in the {@link #of} form.
+ * Megalodon's attention unit: causal, of one head.
  *
  * @param mover what stands in front of the attention; a turning average without an activation as published
  * @param keyWidth z
@@ -40,7 +40,7 @@ public record MegalodonConfig(MixerConfig mover, int keyWidth, int valueWidth, i
         Dropping.requireRates("megalodon", dropout, hiddenDropout, attentionDropout);
     }
 
-    /** As published, but for its sizes: a turning average of 16 modes, rotations of base 10,000, two hops. */
+    /** As published for one head, but for its sizes: a turning average of 16 modes, rotations of base 10,000, two hops. */
     public static MegalodonConfig of(int keyWidth, int valueWidth, int chunk, int groups) {
         return new MegalodonConfig(
                 new MovingAverageConfig(16, true, false, Activation.IDENTITY, Optional.empty()), keyWidth, valueWidth,

@@ -34,7 +34,9 @@ import tern.tensor.Tensor;
  *
  * <p>State: N floats a channel (2N if turning); none in both directions. Parameters, mode outermost: {@code delta},
  * {@code alpha}, {@code beta}, {@code gamma} [N,D], turning also {@code gammaImaginary} [N,D] and {@code turn} [D]; the same
- * under {@code later.} for the average over the future; {@code omega} [D]. Immutable.
+ * under {@code later.} for the average over the future; {@code omega} [D]. Turning or not, they start as Mega's do: δ, α and τ
+ * with deviation 0.2, β near 1 and −1 in turn, γ and ω with deviation 1. Megalodon's released code has no β, which γ can stand
+ * in for, and starts otherwise: γ real, ω with deviation 0.25, σ(τ) from nearly 1 down to 1/D in equal ratios. Immutable.
  */
 public final class MovingAverage implements LongConvolutionMixer {
     private static final double RATE_DEVIATION = 0.2;

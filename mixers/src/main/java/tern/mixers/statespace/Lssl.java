@@ -26,7 +26,8 @@ import tern.tensor.Tensor;
  * on takes 64 positions at a time, whose free response comes by powers of Ā.
  *
  * <p>State: N numbers a channel, [D,N]. Parameters, S scales: {@code transition} [S·N,N], {@code input} [S,N], constants unless
- * learned; {@code weight} C [D,N]; {@code skip} [D]; {@code output.weight} [D,D], {@code output.bias}. Immutable.
+ * learned; {@code weight} C [D,N]; {@code skip} [D]; {@code output.weight} [D,D], {@code output.bias}. C starts with deviation
+ * 1/√N, not 1 as published, so that outputs start as loud with a wide state as with a narrow one. Immutable.
  */
 public final class Lssl implements LongConvolutionMixer {
     private final int order;
