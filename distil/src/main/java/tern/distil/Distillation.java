@@ -35,7 +35,8 @@ import tern.tensor.Tensor;
 /**
  * A model whose long convolutions were replaced by recurrences: every filter of every bank of every
  * {@link LongConvolutionMixer} becomes a sum of modes; everything else carries over unchanged (Massaroli et al. 2023, arXiv
- * 2310.18780). Needs no data and no pass through the model; deterministic.
+ * 2310.18780). Needs no data; deterministic. Filters are fitted over the taps that they have: further back, where those of a
+ * Hyena end and contribute nothing, modes go on as they decay.
  *
  * @param student the recurrent model
  * @param choices what became of each filter, in the order of {@link Place#index}
