@@ -165,7 +165,9 @@ public final class AtomicFiles {
         } catch (IOException unknown) {
             free = "free space in " + folder + " unknown";
         }
-        String message = failed.getMessage() == null ? failed.getClass().getSimpleName() : failed.getMessage();
+        // Of a file that was refused, the message is its name alone.
+        String message = failed instanceof AccessDeniedException ? "permission denied"
+                : failed.getMessage() == null ? failed.getClass().getSimpleName() : failed.getMessage();
         return new IOException(
                 path + ": " + (renamed ? "written, but could not be forced to disk: " : "could not be written: ")
                         + message + " (" + free + ")" + (renamed ? "" : "; what was there before is unchanged"),

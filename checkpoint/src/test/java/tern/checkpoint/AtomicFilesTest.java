@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
@@ -72,6 +73,16 @@ class AtomicFilesTest {
         })).isInstanceOf(IllegalStateException.class);
         assertThat(file).hasContent("old");
         assertThat(names()).containsExactly("a.txt");
+    }
+
+    /** The message of such an exception is the name of the temporary file alone. */
+    @Test
+    void whatMayNotBeWrittenIsSaid() {
+        Path file = folder.resolve("a.txt");
+        assertThatThrownBy(() -> AtomicFiles.write(file, channel -> {
+            throw new AccessDeniedException(".a.txt.1-2.tmp");
+        })).isInstanceOf(IOException.class)
+                .hasMessageStartingWith(file + ": could not be written: permission denied (");
     }
 
     @Test

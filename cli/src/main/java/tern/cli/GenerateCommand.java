@@ -18,6 +18,7 @@ import tern.inference.Generator;
 import tern.inference.Generator.Generated;
 import tern.inference.LanguageModel;
 import tern.inference.LiveSequence;
+import tern.inference.NotANumberException;
 import tern.inference.Sampling;
 import tern.inference.Snapshot;
 
@@ -76,7 +77,8 @@ final class GenerateCommand implements Callable<Integer> {
     private boolean json;
 
     /** What {@code --json} prints. */
-    record Report(String text, List<Integer> ids, int promptTokens, boolean stopped, long position, long seed,
+    record Report(String text, List<Integer> ids, int promptTokens, boolean stopped, boolean interrupted, long position,
+            long seed,
             double prefillSeconds, double decodeSeconds, double tokensPerSecond, long stateBytes, String fingerprint) {
     }
 
@@ -105,25 +107,48 @@ final class GenerateCommand implements Callable<Integer> {
                     : cache.apply(opened, read + tokens, loadState);
             // Where a text may end the answer, it need not become as long as it may.
             RunOptions.requireMemory(model, read + (stops.isEmpty() ? tokens : 0L));
-            generate(model, ids, request);
+            return generate(model, ids, request);
         }
-        return Outcome.OK;
     }
 
-    private void generate(LanguageModel model, int[] ids, Generator.Request request) throws IOException {
-        try (LiveSequence sequence = model.sequence()) {
+    private int generate(LanguageModel model, int[] ids, Generator.Request request) throws IOException {
+        try (Ending ending = new Ending();
+                LiveSequence sequence = model.sequence()) {
             if (loadState != null) {
                 try (Snapshot snapshot = Snapshot.load(loadState, model)) {
                     sequence.restore(snapshot);
                 }
             }
-            Generated made = new Generator(model, sequence).generate(ids, request, this::tell);
+            Generated made = new Generator(model, sequence).generate(ids, request, this::tell, ending::isRequested);
             if (saveState != null) {
                 try (Snapshot snapshot = sequence.snapshot()) {
                     snapshot.save(saveState);
                 }
             }
-            finish(model, sequence, ids.length, made);
+            boolean interrupted = ending.isRequested();
+            finish(model, sequence, ids.length, made, interrupted);
+            return interrupted ? Outcome.INTERRUPTED : Outcome.OK;
+        } catch (NotANumberException damaged) {
+            throw new UserError(run.model + ": " + damaged.getMessage());
+        }
+    }
+
+    /** Waits for Ctrl-C from the first question on: while a prompt is read there is nothing to save, and the JVM may end. */
+    private static final class Ending implements AutoCloseable {
+        private @Nullable Interrupt interrupt;
+
+        boolean isRequested() {
+            if (interrupt == null) {
+                interrupt = new Interrupt();
+            }
+            return interrupt.isRequested();
+        }
+
+        @Override
+        public void close() {
+            if (interrupt != null) {
+                interrupt.close();
+            }
         }
     }
 
@@ -139,10 +164,11 @@ final class GenerateCommand implements Callable<Integer> {
         }
     }
 
-    private void finish(LanguageModel model, LiveSequence sequence, int promptTokens, Generated made) {
+    private void finish(LanguageModel model, LiveSequence sequence, int promptTokens, Generated made,
+            boolean interrupted) {
         double rate = made.ids().isEmpty() ? 0 : made.ids().size() / made.decodeSeconds();
         if (json) {
-            tern.out().println(Json.line(new Report(made.text(), made.ids(), promptTokens, made.stopped(),
+            tern.out().println(Json.line(new Report(made.text(), made.ids(), promptTokens, made.stopped(), interrupted,
                     sequence.position(), seed, made.prefillSeconds(), made.decodeSeconds(), rate, sequence.stateBytes(),
                     model.fingerprint())));
         } else {
@@ -150,7 +176,8 @@ final class GenerateCommand implements Callable<Integer> {
             tern.err()
                     .println("%d tokens, %.0f tokens/s, state %,d bytes at position %,d".formatted(made.ids().size(),
                             rate,
-                            sequence.stateBytes(), sequence.position()));
+                            sequence.stateBytes(), sequence.position())
+                            + (interrupted ? "; interrupted" : ""));
         }
     }
 }

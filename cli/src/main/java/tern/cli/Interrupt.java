@@ -16,7 +16,11 @@ final class Interrupt implements AutoCloseable {
     private final Thread hook = new Thread(this::request, "interrupt");
 
     Interrupt() {
-        Runtime.getRuntime().addShutdownHook(hook);
+        try {
+            Runtime.getRuntime().addShutdownHook(hook);
+        } catch (IllegalStateException alreadyGoingDown) {
+            requested.set(true);
+        }
     }
 
     private void request() {

@@ -98,6 +98,7 @@ final class QuickstartCommand implements Callable<Integer> {
         int team = threads.count();
         Path folder = out != null ? out : freeFolder();
         Path trained = folder.resolve("trained");
+        Destination.requireFolder(out != null ? "--out" : "the folder for the results", trained);
         Path distilled = folder.resolve("distilled");
         try (TextData text = SampleText.open()) {
             tern.err().println("1/4  training " + PRESET + " on " + text.name() + " for " + minutes + " minutes");

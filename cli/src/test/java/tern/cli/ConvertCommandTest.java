@@ -251,8 +251,14 @@ class ConvertCommandTest {
         assertThat(bytes[kind]).isEqualTo((byte) 'r');
         bytes[kind] = 'q';
         Path bad = Files.write(folder.resolve("bad.gguf"), bytes);
-        Ran ran = tern("logits", bad.toString(), "--ids", "1", "--out", folder.resolve("x").toString());
-        assertThat(ran.status()).isEqualTo(2);
-        assertThat(ran.err()).startsWith("tern: " + bad + ": tokenizer.ggml.model: ").hasLineCount(1);
+        for (String[] arguments : new String[][] {{"generate", bad.toString(), "--prompt", "1"},
+            {"convert", bad.toString(), folder.resolve("other.gguf").toString()}}) {
+            Ran ran = tern(arguments);
+            assertThat(ran.status()).isEqualTo(2);
+            assertThat(ran.err()).contains(bad + ": tokenizer.ggml.model: ").hasLineCount(1);
+        }
+        // Symbols are read and written without it.
+        assertThat(logits(bad, "1,2,3")).isEqualTo(logits(good, "1,2,3"));
+        assertThat(tern("inspect", bad.toString()).status()).isZero();
     }
 }

@@ -113,6 +113,18 @@ class TernTest {
     }
 
     @Test
+    void theQuickstartLooksAtItsFolderFirst(@TempDir Path folder) throws IOException {
+        Path file = Files.writeString(folder.resolve("notes"), "mine");
+        for (Path out : new Path[] {file, file.resolve("below")}) {
+            err.reset();
+            assertThat(tern("quickstart", "--out", out.toString())).isEqualTo(2);
+            assertThat(err.toString(StandardCharsets.UTF_8)).startsWith("tern: --out " + out)
+                    .contains("is not a folder").hasLineCount(1);
+        }
+        assertThat(file).hasContent("mine");
+    }
+
+    @Test
     void anArgumentThatAnOptionTookIsMissed() {
         assertThat(tern("eval", "--data", "a.txt", "model")).isEqualTo(2);
         assertThat(err.toString(StandardCharsets.UTF_8))

@@ -2,6 +2,7 @@ package tern.inference;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 
 import tern.text.TextDecoder;
@@ -59,6 +60,15 @@ public final class Generator {
      * @param sink is given the text piece by piece; text that may turn out to begin a stop string is held back
      */
     public Generated generate(int[] prompt, Request request, Consumer<String> sink) {
+        return generate(prompt, request, sink, () -> false);
+    }
+
+    /**
+     * {@link #generate(int[], Request, Consumer)} until somebody wants no more.
+     *
+     * @param enough asked when the prompt has been read, and after every token; what was made until then is the result
+     */
+    public Generated generate(int[] prompt, Request request, Consumer<String> sink, BooleanSupplier enough) {
         long begun = System.nanoTime();
         Sampler sampler = new Sampler(request.sampling, request.seed);
         for (int id : prompt) {
@@ -76,7 +86,7 @@ public final class Generator {
         List<Integer> ids = new ArrayList<>();
         int told = 0;
         boolean stopped = false;
-        for (int i = 0; i < request.tokens && !stopped; i++) {
+        for (int i = 0; i < request.tokens && !stopped && !enough.getAsBoolean(); i++) {
             int id = sampler.next(logits);
             ids.add(id);
             int before = text.length();

@@ -61,7 +61,8 @@ public final class LanguageModel implements AutoCloseable {
     }
 
     /**
-     * Opens a model from a folder or a safetensors file, by memory mapping.
+     * Opens a model from a folder or a file, by memory mapping. If it was stored with a tokenizer of a kind that is not known
+     * here, it reads and writes symbols all the same, and only text is refused.
      *
      * @param engine where it runs; not closed with the model
      * @throws IOException if a file cannot be read or is not a sound model; the message names the file and what is wrong
@@ -74,7 +75,7 @@ public final class LanguageModel implements AutoCloseable {
     public static LanguageModel open(Path path, Engine engine, Placement placement) throws IOException {
         Checkpoint checkpoint = Checkpoint.open(path, placement);
         try {
-            return new LanguageModel(checkpoint.model(), tokenizerOf(checkpoint),
+            return new LanguageModel(checkpoint.model(), tokenizerOrNumbers(checkpoint),
                     checkpoint.fingerprint(),
                     engine, checkpoint);
         } catch (IOException | RuntimeException refused) {
@@ -90,10 +91,8 @@ public final class LanguageModel implements AutoCloseable {
      */
     public static Tokenizer tokenizerOf(Checkpoint checkpoint) throws IOException {
         Path folder = checkpoint.file().path().resolveSibling("");
-        Optional<String> kind = checkpoint.file().text(GgufTokenizers.MODEL);
-        if (kind.isPresent() && !kind.get().equals(GgufTokenizers.NONE)) {
-            Map<String, Object> plain = new HashMap<>();
-            checkpoint.file().metadata().forEach((key, value) -> plain.put(key, plain(value)));
+        if (holdsTokenizer(checkpoint)) {
+            Map<String, Object> plain = plain(checkpoint);
             try {
                 return GgufTokenizers.of(plain);
             } catch (IllegalArgumentException bad) {
@@ -110,6 +109,30 @@ public final class LanguageModel implements AutoCloseable {
         Path beside = folder.resolve(TOKENIZER_FILE);
         return Files.exists(beside) ? Tokenizer.open(beside.toString())
                 : Tokenizer.unknown(checkpoint.config().vocabulary());
+    }
+
+    /** What a model's symbols mean is not needed to compute with them. */
+    private static Tokenizer tokenizerOrNumbers(Checkpoint checkpoint) throws IOException {
+        Optional<String> unknown;
+        try {
+            unknown = holdsTokenizer(checkpoint) ? GgufTokenizers.unknown(plain(checkpoint)) : Optional.empty();
+        } catch (IllegalArgumentException bad) {
+            throw new MalformedFileException(checkpoint.file().path() + ": " + bad.getMessage(), bad);
+        }
+        return unknown.isPresent()
+                ? Tokenizer.unknown(checkpoint.config().vocabulary(), checkpoint.file().path() + ": " + unknown.get())
+                : tokenizerOf(checkpoint);
+    }
+
+    private static boolean holdsTokenizer(Checkpoint checkpoint) {
+        return checkpoint.file().text(GgufTokenizers.MODEL).filter(kind -> !kind.equals(GgufTokenizers.NONE))
+                .isPresent();
+    }
+
+    private static Map<String, Object> plain(Checkpoint checkpoint) {
+        Map<String, Object> plain = new HashMap<>();
+        checkpoint.file().metadata().forEach((key, value) -> plain.put(key, plain(value)));
+        return plain;
     }
 
     private static Object plain(Metadatum metadatum) {

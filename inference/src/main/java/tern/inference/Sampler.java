@@ -29,13 +29,13 @@ public final class Sampler {
      * The next token.
      *
      * @param logits one per symbol, not changed
-     * @throws IllegalArgumentException if a logit is NaN; names the symbol
+     * @throws NotANumberException if a logit is NaN; names the symbol
      */
     public int next(float[] logits) {
         float[] scores = penalised(logits);
         int chosen = Draw.likeliest(scores, 0, scores.length);
         if (chosen < 0) {
-            throw new IllegalArgumentException("the model gave NaN for symbol " + firstNaN(logits)
+            throw new NotANumberException("the model gave NaN for symbol " + firstNaN(logits)
                     + "; its weights are damaged, check them with inspect --check");
         }
         if (how.temperature() > 0) {

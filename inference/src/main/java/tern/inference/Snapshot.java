@@ -266,7 +266,11 @@ public final class Snapshot implements AutoCloseable {
             StateFile file = StateFile.load(path, model.fingerprint(), memory);
             Map<String, String> notes = new TreeMap<>(file.notes());
             String expectedSum = notes.remove(CHECKSUM);
-            if (expectedSum != null && !expectedSum.equals(checksum(file.position(), file.slots(), notes))) {
+            if (expectedSum == null) {
+                throw new MalformedFileException(path + ": the state has no note \"" + CHECKSUM
+                        + "\", the checksum of its contents; the file was changed, take another copy");
+            }
+            if (!expectedSum.equals(checksum(file.position(), file.slots(), notes))) {
                 throw new MalformedFileException(path
                         + ": the contents do not have the checksum that was saved with them; the file is damaged, take"
                         + " another copy");

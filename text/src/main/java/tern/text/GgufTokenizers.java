@@ -5,6 +5,8 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
 import java.util.OptionalInt;
 
 import tern.text.AddedTokens.AddedToken;
@@ -37,6 +39,7 @@ public final class GgufTokenizers {
 
     private static final String WORLD = "rwkv";
     private static final String BYTE_LEVEL = "gpt2";
+    private static final String USUAL_SPLITTER = "default";
 
     private GgufTokenizers() {
     }
@@ -52,11 +55,30 @@ public final class GgufTokenizers {
      *     must be; names the key, what was expected and what was found
      */
     public static Tokenizer of(Map<String, ?> metadata) {
+        Optional<String> unknown = unknown(metadata);
+        if (unknown.isPresent()) {
+            throw new IllegalArgumentException(unknown.get());
+        }
+        return text(metadata, MODEL, "").equals(WORLD) ? world(metadata) : byteLevel(metadata);
+    }
+
+    /**
+     * What a file's tokenizer is that is not known here, for the user; empty if the kind and its splitter are known, whether
+     * or not {@link #of} finds everything in order.
+     *
+     * @throws IllegalArgumentException if one of the two is no text
+     */
+    public static Optional<String> unknown(Map<String, ?> metadata) {
         String model = text(metadata, MODEL, "");
         return switch (model) {
-            case WORLD -> world(metadata);
-            case BYTE_LEVEL -> byteLevel(metadata);
-            default -> throw new IllegalArgumentException(MODEL + ": expected \"" + WORLD + "\" or \"" + BYTE_LEVEL
+            case WORLD -> Optional.empty();
+            case BYTE_LEVEL -> {
+                String splitter = text(metadata, SPLITTER, USUAL_SPLITTER);
+                yield WordRule.NAMED.containsKey(splitter) ? Optional.empty()
+                        : Optional.of(SPLITTER + ": expected one of " + String.join(", ", WordRule.NAMED.keySet())
+                                + ", the splitters known here, found " + Shown.text(splitter));
+            }
+            default -> Optional.of(MODEL + ": expected \"" + WORLD + "\" or \"" + BYTE_LEVEL
                     + "\", the kinds of tokenizers known here, found "
                     + (model.isEmpty() ? "nothing" : Shown.text(model)));
         };
@@ -100,12 +122,8 @@ public final class GgufTokenizers {
         List<String> tokens = texts(metadata, TOKENS);
         int[] types = types(metadata, tokens.size());
         BpeDefinition definition = new BpeDefinition();
-        String splitter = text(metadata, SPLITTER, "default");
-        List<WordRule> rules = WordRule.NAMED.get(splitter);
-        if (rules == null) {
-            throw new IllegalArgumentException(SPLITTER + ": expected one of " + String.join(", ",
-                    WordRule.NAMED.keySet()) + ", the splitters known here, found " + Shown.text(splitter));
-        }
+        List<WordRule> rules = Objects.requireNonNull(
+                WordRule.NAMED.get(text(metadata, SPLITTER, USUAL_SPLITTER)));
         definition.rules(rules);
         definition.wholeWords(WordRule.takesWholeWords(rules));
         definition.prefixSpace(flag(metadata, ADD_SPACE, false));

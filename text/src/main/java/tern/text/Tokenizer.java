@@ -124,7 +124,19 @@ public interface Tokenizer {
         if (vocabulary < 1) {
             throw new IllegalArgumentException("tokenizer: vocabulary is " + vocabulary + ", expected 1 or more");
         }
-        return new UnknownTokenizer(vocabulary);
+        return new UnknownTokenizer(vocabulary, UnknownTokenizer.UNTOLD);
+    }
+
+    /**
+     * {@link #unknown(int)} for a model whose tokenizer is of a kind that is not known here.
+     *
+     * @param why text cannot be read
+     */
+    static Tokenizer unknown(int vocabulary, String why) {
+        if (vocabulary < 1) {
+            throw new IllegalArgumentException("tokenizer: vocabulary is " + vocabulary + ", expected 1 or more");
+        }
+        return new UnknownTokenizer(vocabulary, why + "; ");
     }
 
     /**

@@ -9,10 +9,13 @@ import java.util.OptionalInt;
  * are written as their numbers. Immutable.
  *
  * @param vocabulary number of symbols of the model
+ * @param why text cannot be read; advice follows it
  */
-record UnknownTokenizer(int vocabulary) implements Tokenizer {
+record UnknownTokenizer(int vocabulary, String why) implements Tokenizer {
     static final String KIND = "unknown";
     static final String SIZE = "vocabulary";
+    static final String UNTOLD = "the model's files do not say how text becomes symbols; put the"
+            + " model's tokenizer.json beside it, or ";
 
     @Override
     public String name() {
@@ -21,8 +24,8 @@ record UnknownTokenizer(int vocabulary) implements Tokenizer {
 
     @Override
     public int[] encode(byte[] bytes) {
-        throw new IllegalArgumentException("the model's files do not say how text becomes symbols; put the"
-                + " model's tokenizer.json beside it, or write a model that says so: tern convert MODEL OUT --tokenizer"
+        throw new IllegalArgumentException(why
+                + "write a model that says so: tern convert MODEL OUT --tokenizer"
                 + " bytes, world or a file (tern logits reads symbols instead: --ids)");
     }
 
