@@ -18,6 +18,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
+import tern.checkpoint.FolderLock;
 import tern.tasks.TaskCatalog;
 
 class CompareCommandTest {
@@ -90,6 +91,10 @@ class CompareCommandTest {
                 .doesNotContain("rwkv4, seed 2: done before").contains("rwkv4, seed 2: accuracy");
         JsonNode after = JSON.readTree(Files.readAllLines(all.resolve("results.jsonl")).get(3));
         assertThat(after.path("tests")).isEqualTo(before.path("tests"));
+        try (FolderLock _ = FolderLock.of(all)) {
+            assertThat(compare()).isEqualTo(2);
+            assertThat(said()).contains(all + ": another run is writing there now");
+        }
         // Another comparison does not overwrite this one.
         assertThat(compare("learningRate=1e-3")).isEqualTo(2);
         assertThat(said()).contains("holds another comparison").contains("choose another folder");

@@ -13,6 +13,7 @@ import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 
 import tern.checkpoint.Checkpoint;
+import tern.checkpoint.FolderLock;
 import tern.checkpoint.ModelFiles;
 import tern.checkpoint.Safetensors;
 import tern.kernels.KernelSet;
@@ -88,7 +89,7 @@ public final class TrainingRun {
      * @return the last event
      * @throws IllegalArgumentException if the data is too short, the folder holds another model, there is not enough memory,
      *             or the run to go on with was another one
-     * @throws IOException if something cannot be read or saved; what was saved before is whole
+     * @throws IOException if another run writes there, or something cannot be read or saved; what was saved before is whole
      * @throws TrainingDiverged if the loss or a gradient is NaN or infinite; the last checkpoint stays
      */
     public TrainingEvent.Finished run(Consumer<TrainingEvent> sink, BooleanSupplier stop) throws IOException {
@@ -115,16 +116,18 @@ public final class TrainingRun {
                 need.requireAtMost(available);
                 // Not before: what is refused leaves nothing that would stand in the way of the next attempt.
                 Files.createDirectories(last());
-                Progress from = plan.resume() ? load(trainer, windows) : Progress.beginning(windows.save());
-                RunDescription.of(plan).write(plan.folder());
-                try (MetricsLog metrics = new MetricsLog(plan.folder().resolve("metrics.jsonl"), from.step())) {
-                    Session session = new Session(model, trainer, windows, validation, metrics, sink);
-                    session.tell(new TrainingEvent.Started(from.step(), plan.name(), shapes.count(),
-                            plan.folder().toString(), plan.budget().toString(),
-                            plan.data().describe(), need, team.threads(), kernels.name()));
-                    return train(session, from, stop);
-                } catch (IOException failed) {
-                    throw explained(failed);
+                try (FolderLock _ = FolderLock.of(plan.folder())) {
+                    Progress from = plan.resume() ? load(trainer, windows) : Progress.beginning(windows.save());
+                    RunDescription.of(plan).write(plan.folder());
+                    try (MetricsLog metrics = new MetricsLog(plan.folder().resolve("metrics.jsonl"), from.step())) {
+                        Session session = new Session(model, trainer, windows, validation, metrics, sink);
+                        session.tell(new TrainingEvent.Started(from.step(), plan.name(), shapes.count(),
+                                plan.folder().toString(), plan.budget().toString(),
+                                plan.data().describe(), need, team.threads(), kernels.name()));
+                        return train(session, from, stop);
+                    } catch (IOException failed) {
+                        throw explained(failed);
+                    }
                 }
             }
         }

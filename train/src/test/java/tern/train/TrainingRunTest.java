@@ -1,6 +1,7 @@
 package tern.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIOException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
@@ -16,6 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
 
 import tern.checkpoint.Checkpoint;
+import tern.checkpoint.FolderLock;
 import tern.checkpoint.Safetensors;
 import tern.checkpoint.StoredTensor;
 import tern.kernels.KernelSet;
@@ -37,6 +39,21 @@ class TrainingRunTest {
 
     @TempDir
     private Path folder;
+
+    /** Neither of two runs would be whole. */
+    @Test
+    void aFolderTakesOneRunAtATime() throws IOException {
+        new Session().run(folder);
+        byte[] before = Files.readAllBytes(folder.resolve("last/model.safetensors"));
+        Session more = new Session().resumed();
+        more.budget = new Budget.Steps(20);
+        try (FolderLock _ = FolderLock.of(folder)) {
+            assertThatIOException().isThrownBy(() -> more.run(folder)).withMessageContaining("another run is writing");
+        }
+        assertThat(folder.resolve("last/model.safetensors")).hasBinaryContent(before);
+        assertThat(more.run(folder).step()).isEqualTo(20);
+        assertThat(folder.resolve(".lock")).doesNotExist();
+    }
 
     /** A run over {@link #TEXT} and what came of it. */
     private final class Session {

@@ -16,6 +16,7 @@ import tools.jackson.core.JacksonException;
 import tools.jackson.databind.json.JsonMapper;
 
 import tern.checkpoint.AtomicFiles;
+import tern.checkpoint.FolderLock;
 import tern.checkpoint.RecordJson;
 import tern.cli.UserError;
 import tern.kernels.KernelSet;
@@ -240,6 +241,13 @@ public final class Comparison {
 
     /** Runs what is left to do. */
     public List<RunRecord> run(Sink sink, BooleanSupplier stop) throws IOException, TaskRun.Stopped {
+        Files.createDirectories(folder);
+        try (FolderLock _ = FolderLock.of(folder)) {
+            return alone(sink, stop);
+        }
+    }
+
+    private List<RunRecord> alone(Sink sink, BooleanSupplier stop) throws IOException, TaskRun.Stopped {
         claim();
         architectures.forEach((preset, config) -> sink.architecture(preset, EqualParameters.count(config)));
         List<RunRecord> runs = new ArrayList<>();
@@ -294,7 +302,6 @@ public final class Comparison {
                         + " seeds or with more architectures after the first, or choose another folder");
             }
         }
-        Files.createDirectories(folder);
         AtomicFiles.write(file, RecordJson.write(plan) + "\n");
         for (RunRecord run : published()) {
             keep(run);
