@@ -268,7 +268,7 @@ public final class Snapshot implements AutoCloseable {
             String expectedSum = notes.remove(CHECKSUM);
             if (expectedSum == null) {
                 throw new MalformedFileException(path + ": the state has no note \"" + CHECKSUM
-                        + "\", the checksum of its contents; the file was changed, take another copy");
+                        + "\", the checksum of its contents; it was changed, or saved by an older version");
             }
             if (!expectedSum.equals(checksum(file.position(), file.slots(), notes))) {
                 throw new MalformedFileException(path
