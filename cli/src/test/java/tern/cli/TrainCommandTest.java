@@ -164,7 +164,7 @@ class TrainCommandTest {
 
     @Test
     void anInterruptSavesAndEndsWithStatus130() throws IOException, InterruptedException {
-        assumeFalse(interruptsAreIgnored(),
+        assumeFalse(Signals.interruptsAreIgnored(),
                 "skipped: these tests were started with SIGINT ignored, as shells start what runs in the background");
         List<String> command = new ArrayList<>(
                 List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
@@ -195,12 +195,5 @@ class TrainCommandTest {
         assertThat(tern("train", "--out", folder.resolve("model").toString(), "--resume", "--tokens", "64"))
                 .isEqualTo(2);
         assertThat(err.toString(StandardCharsets.UTF_8)).contains("has spent its budget of 64 tokens");
-    }
-
-    /** Children inherit it, and Java then leaves it so. */
-    private static boolean interruptsAreIgnored() throws IOException {
-        Path status = Path.of("/proc/self/status");
-        return Files.exists(status) && Files.readAllLines(status).stream().filter(line -> line.startsWith("SigIgn:"))
-                .anyMatch(line -> (Long.parseUnsignedLong(line.substring(7).strip(), 16) & 0b10) != 0);
     }
 }
