@@ -90,11 +90,14 @@ public final class LanguageModel implements AutoCloseable {
      * @throws IOException if a file that it needs is missing, damaged or another than was stored
      */
     public static Tokenizer tokenizerOf(Checkpoint checkpoint) throws IOException {
+        return tokenizerOf(checkpoint, tokenizerIn(checkpoint));
+    }
+
+    private static Tokenizer tokenizerOf(Checkpoint checkpoint, Map<String, Object> stored) throws IOException {
         Path folder = checkpoint.file().path().resolveSibling("");
-        if (holdsTokenizer(checkpoint)) {
-            Map<String, Object> plain = plain(checkpoint);
+        if (!stored.isEmpty()) {
             try {
-                return GgufTokenizers.of(plain);
+                return GgufTokenizers.of(stored);
             } catch (IllegalArgumentException bad) {
                 throw new MalformedFileException(checkpoint.file().path() + ": " + bad.getMessage(), bad);
             }
@@ -113,26 +116,26 @@ public final class LanguageModel implements AutoCloseable {
 
     /** What a model's symbols mean is not needed to compute with them. */
     private static Tokenizer tokenizerOrNumbers(Checkpoint checkpoint) throws IOException {
+        Map<String, Object> stored = tokenizerIn(checkpoint);
         Optional<String> unknown;
         try {
-            unknown = holdsTokenizer(checkpoint) ? GgufTokenizers.unknown(plain(checkpoint)) : Optional.empty();
+            unknown = stored.isEmpty() ? Optional.empty() : GgufTokenizers.unknown(stored);
         } catch (IllegalArgumentException bad) {
             throw new MalformedFileException(checkpoint.file().path() + ": " + bad.getMessage(), bad);
         }
         return unknown.isPresent()
                 ? Tokenizer.unknown(checkpoint.config().vocabulary(), checkpoint.file().path() + ": " + unknown.get())
-                : tokenizerOf(checkpoint);
+                : tokenizerOf(checkpoint, stored);
     }
 
-    private static boolean holdsTokenizer(Checkpoint checkpoint) {
-        return checkpoint.file().text(GgufTokenizers.MODEL).filter(kind -> !kind.equals(GgufTokenizers.NONE))
-                .isPresent();
-    }
-
-    private static Map<String, Object> plain(Checkpoint checkpoint) {
-        Map<String, Object> plain = new HashMap<>();
-        checkpoint.file().metadata().forEach((key, value) -> plain.put(key, plain(value)));
-        return plain;
+    /** The metadata of a file that holds a tokenizer; empty if it holds none. */
+    private static Map<String, Object> tokenizerIn(Checkpoint checkpoint) {
+        Map<String, Object> stored = new HashMap<>();
+        if (checkpoint.file().text(GgufTokenizers.MODEL).filter(kind -> !kind.equals(GgufTokenizers.NONE))
+                .isPresent()) {
+            checkpoint.file().metadata().forEach((key, value) -> stored.put(key, plain(value)));
+        }
+        return stored;
     }
 
     private static Object plain(Metadatum metadatum) {
