@@ -36,6 +36,8 @@ public final class LlamaFile {
     private static final Set<String> FULL = Set.of("mixDown", "mixUp", "decayDown", "decayUp", "rateDown", "rateUp",
             "residualDown", "residualUp", "gateDown", "gateUp");
     private static final long CONTEXT = 1L << 20;
+    /** What llama.cpp adds in the norm of heads of RWKV-6 and 7, whatever the file says. */
+    private static final double GROUP_EPSILON = 64e-5;
     /** What llama.cpp wants to be told of a model that reads symbols of no known text. */
     private static final Map<String, Metadatum> NO_TOKENIZER = Map.of("tokenizer.ggml.model",
             new Metadatum.Text("no_vocab"));
@@ -45,6 +47,8 @@ public final class LlamaFile {
     private final MixerConfig time;
     private final RwkvChannelMixConfig channel;
     private final int layers;
+    /** After how many layers llama.cpp is to halve the residual stream, which makes its norms' epsilon four times as large; 0 for never. */
+    private final int rescaleEvery;
 
     /**
      * Large matrices that are not stored as was asked, because their rows are not whole blocks of that type.
@@ -80,6 +84,39 @@ public final class LlamaFile {
                         + " times; branch " + i + " is " + branches.get(i));
             }
         }
+        this.rescaleEvery = rescaleEvery();
+        double group = time instanceof Rwkv6Config six ? six.groupEpsilon() : ((Rwkv7Config) time).groupEpsilon();
+        if (Math.abs(group / GROUP_EPSILON - 1) > 1e-6) {
+            throw new IllegalArgumentException("GGUF as llama.cpp reads it has a norm of heads with epsilon "
+                    + GROUP_EPSILON + ", but this model's is " + group
+                    + "; choose a folder or a name that ends in .safetensors");
+        }
+    }
+
+    /**
+     * The number of layers n with which epsilons are those of a residual stream that was halved after every n.
+     *
+     * @throws IllegalArgumentException if there is none
+     */
+    private int rescaleEvery() {
+        if (config.epsilons().isEmpty()
+                || config.epsilons().get().stream().allMatch(each -> each == config.epsilon())) {
+            return 0;
+        }
+        for (int every = 1; every <= layers && time instanceof Rwkv6Config; every++) {
+            boolean fits = true;
+            for (int branch = 0; branch <= 2 * layers; branch++) {
+                double expected = config.epsilon() * Math.pow(4, branch / 2 / every);
+                fits &= Math.abs(config.epsilonOf(branch) / expected - 1) < 1e-6;
+            }
+            if (fits) {
+                return every;
+            }
+        }
+        throw new IllegalArgumentException(
+                "GGUF as llama.cpp reads it has one epsilon for all norms, or in RWKV-6 four times"
+                        + " as much after every so many layers, but this model's are " + config.epsilons().get()
+                        + "; choose a folder or a name that ends in .safetensors");
     }
 
     /**
@@ -127,7 +164,7 @@ public final class LlamaFile {
         numbers.put("token_shift_count", 2L);
         switch (time) {
             case Rwkv6Config six -> {
-                numbers.put("rescale_every_n_layers", 0L);
+                numbers.put("rescale_every_n_layers", (long) rescaleEvery);
                 numbers.put("wkv.head_size", (long) six.headWidth());
                 numbers.put("time_mix_extra_dim", (long) six.mixRank());
                 numbers.put("time_decay_extra_dim", (long) six.decayRank());
@@ -194,6 +231,15 @@ public final class LlamaFile {
         String[] words = parts.getFirst().ours().orElseThrow().split("\\.");
         boolean large = first.shape().rank() == 2 && words[words.length - 1].matches("weight|table")
                 && !FULL.contains(words[words.length - 2]);
-        return new Entry(theirs, first, large ? types.of(first) : DType.F32);
+        return new Entry(theirs, divided(parts.getFirst(), first, memory), large ? types.of(first) : DType.F32);
+    }
+
+    /** Matrices that add to the residual stream, for a stream that is halved: divided by 2 for each time. */
+    private Tensor divided(Naming naming, Tensor matrix, Memory memory) {
+        int halvings = rescaleEvery == 0 ? 0 : naming.layer() / rescaleEvery;
+        if (halvings == 0 || naming.steps().stream().noneMatch(Step.Rescale.class::isInstance)) {
+            return matrix;
+        }
+        return Step.Rescale.scaled(matrix, -halvings, memory);
     }
 }

@@ -117,10 +117,9 @@ record LlamaMamba(SequenceModel model) {
     }
 
     /** What norms add, by the shortest number that is stored so in F32: 1e-5, not 9.99999974e-6. */
-    static double epsilon(TensorFile file, String architecture, double otherwise) {
-        return file.metadata().get(architecture
-                + ".attention.layer_norm_rms_epsilon") instanceof Metadatum.Real(Precision _, double value)
-                        ? Double.parseDouble(Float.toString((float) value)) : otherwise;
+    static double epsilon(TensorFile file, String key, double otherwise) {
+        return file.metadata().get(key) instanceof Metadatum.Real(Precision _, double value)
+                ? Double.parseDouble(Float.toString((float) value)) : otherwise;
     }
 
     private String architecture() {

@@ -29,7 +29,7 @@ final class Mamba2Family implements Family {
     private static Blueprint llama(TensorFile file, Shapes shapes) throws MalformedFileException {
         Mamba2Sizes sizes = Mamba2Sizes.of(shapes, "blk.0.ssm_a", "blk.0.ssm_out.weight", "blk.0.ssm_conv1d.weight",
                 file.whole("mamba2.ssm.group_count").orElse(1), "mamba2.ssm.group_count");
-        double epsilon = LlamaMamba.epsilon(file, "mamba2", EPSILON);
+        double epsilon = LlamaMamba.epsilon(file, "mamba2.attention.layer_norm_rms_epsilon", EPSILON);
         boolean shortBias = shapes.has("blk.0.ssm_conv1d.bias");
         boolean tied = !shapes.has("output.weight");
         Mamba2Config mixer = new Mamba2Config(sizes.heads(), sizes.headWidth(), sizes.keyWidth(), sizes.groups(),

@@ -63,7 +63,7 @@ final class MambaFamily implements Family {
         int inner = shapes.length(places.rates, 0);
         boolean falcon = llama ? file.metadata().get("mamba.ssm.dt_b_c_rms") instanceof Metadatum.Flag(boolean is) && is
                 : told.word("model_type", "").equals("falcon_mamba") || told.number("mixer_rms_eps", 0) > 0;
-        double epsilon = llama ? LlamaMamba.epsilon(file, "mamba", EPSILON)
+        double epsilon = llama ? LlamaMamba.epsilon(file, "mamba.attention.layer_norm_rms_epsilon", EPSILON)
                 : told.number("layer_norm_epsilon", EPSILON);
         boolean bias = shapes.has(places.in + ".bias");
         boolean shortBias = shapes.has(places.filter + ".bias");

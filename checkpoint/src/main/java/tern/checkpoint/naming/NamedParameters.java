@@ -104,6 +104,11 @@ public final class NamedParameters {
             stored = rows.moved(stored, memory);
             steps = steps.subList(1, steps.size());
         }
+        int halvings = blueprint.rescaleEvery() == 0 ? 0 : naming.layer() / blueprint.rescaleEvery();
+        if (steps.equals(List.of(new Step.Rescale())) && (halvings == 0 || keep.test(stored.dtype()))) {
+            stored = Step.Rescale.scaled(stored, halvings, memory);
+            steps = List.of();
+        }
         if (steps.isEmpty()) {
             if (!stored.shape().equals(shape)) {
                 throw new MalformedFileException(unlike(parameter, shape, naming, stored, stored.shape().toString()));
@@ -111,8 +116,7 @@ public final class NamedParameters {
             return stored.dtype() == computed || keep.test(stored.dtype()) ? stored
                     : memory.allocate(computed, shape).copyFrom(stored);
         }
-        double rescale = blueprint.rescaleEvery() == 0 ? 1 : Math.pow(2, naming.layer() / blueprint.rescaleEvery());
-        Step.Context context = new Step.Context(shape.toArray(), rescale, this::numbers);
+        Step.Context context = new Step.Context(shape.toArray(), Math.pow(2, halvings), this::numbers);
         Step.Numbers numbers = numbers(stored);
         try {
             for (Step step : steps) {

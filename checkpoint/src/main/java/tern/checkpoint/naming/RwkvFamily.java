@@ -1,14 +1,18 @@
 package tern.checkpoint.naming;
 
+import java.math.BigDecimal;
+import java.math.MathContext;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.function.IntFunction;
 import java.util.stream.IntStream;
 
 import tern.checkpoint.MalformedFileException;
+import tern.checkpoint.StoredTensor;
 import tern.checkpoint.TensorFile;
 import tern.mixers.rwkv.Rwkv4Config;
 import tern.mixers.rwkv.Rwkv5Config;
@@ -25,7 +29,6 @@ import tern.sequence.MixerConfig;
  */
 final class RwkvFamily implements Family {
     private static final double EPSILON = 1e-5;
-    private static final double GROUP_EPSILON = 64e-5;
     private static final int CONTEXT = 1024;
     private static final Map<String, String> FOREIGN_VARIANTS = Map.of("blocks.0.ffn.s_emb.weight",
             "RWKV-7a (embeddings of the channel mixing)", "blocks.0.qkv.weight", "RWKV-7b (with attention)",
@@ -47,6 +50,12 @@ final class RwkvFamily implements Family {
             "blk.{i}.channel_mix_", "key.weight");
     private static final Places FLASH = new Places("naming of flash-linear-attention", "model.embeddings.weight",
             "model.layers.{i}.attn.", "model.layers.{i}.ffn.", "key.weight");
+    private static final Places FLASH_6 = new Places("naming of flash-linear-attention", "model.embeddings.weight",
+            "model.layers.{i}.attn.", "model.layers.{i}.ffn.", "key.linear.weight");
+    /** Architectures of llama.cpp whose tensors are named as those of RWKV, and which are others. */
+    private static final Map<String, String> FOREIGN_ARCHITECTURES = Map.of("rwkv6qwen2",
+            "RWKV-6 in the place of Qwen2's attention (no bonus, no norm of heads, grouped keys and values, gated layers)",
+            "arwkv7", "RWKV-7 in the place of Qwen2's attention (no norm of heads, gated layers)");
 
     @Override
     public String name() {
@@ -67,7 +76,13 @@ final class RwkvFamily implements Family {
             throw new MalformedFileException(file.path() + ": this is " + which
                     + ": its mathematics differ from the released RWKV-4 to 7, so it is not opened as one of them");
         }
-        for (Places places : List.of(RELEASED, HUGGING_FACE, LLAMA, FLASH)) {
+        Optional<String> architecture = file.text("general.architecture");
+        if (architecture.isPresent() && FOREIGN_ARCHITECTURES.containsKey(architecture.get())) {
+            throw new MalformedFileException(file.path() + ": this is \"" + architecture.get() + "\", "
+                    + FOREIGN_ARCHITECTURES.get(architecture.get())
+                    + ": its mathematics differ from the released RWKV-6 and 7, so it is not opened as one of them");
+        }
+        for (Places places : List.of(RELEASED, HUGGING_FACE, LLAMA, FLASH, FLASH_6)) {
             if (shapes.has(places.embedding)) {
                 Optional<Found> found = find(shapes, places);
                 if (found.isPresent()) {
@@ -97,6 +112,9 @@ final class RwkvFamily implements Family {
         if (places == FLASH) {
             return shapes.has(time + "r_proj.weight") && shapes.has(time + "k_k") ? 7 : 0;
         }
+        if (places == FLASH_6) {
+            return shapes.has(time + "x_proj.0.linear.weight") && shapes.has(time + "bonus") ? 6 : 0;
+        }
         if (!shapes.has(time + "receptance.weight")) {
             return 0;
         }
@@ -123,14 +141,20 @@ final class RwkvFamily implements Family {
                 branches.add(channelMix);
             }
             int rescale = rescaleEvery();
-            Optional<List<Double>> epsilons = rescale == 0 ? Optional.empty()
+            double epsilon = epsilon();
+            // The last norm of Hugging Face's RWKV is not told the epsilon of the others.
+            double last = places == HUGGING_FACE ? EPSILON : epsilon;
+            Optional<List<Double>> epsilons = rescale == 0 && last == epsilon ? Optional.empty()
                     : Optional.of(IntStream.rangeClosed(0, 2 * layers)
-                            .mapToObj(branch -> EPSILON * Math.pow(4, branch / 2 / rescale)).toList());
-            StackConfig config = new StackConfig(vocabulary, width, CONTEXT, NormKind.LAYER, EPSILON, epsilons,
-                    Optional.of(NormKind.LAYER), false, branches);
+                            .mapToObj(branch -> (branch < 2 * layers ? epsilon : last)
+                                    * (rescale == 0 ? 1 : Math.pow(4, branch / 2 / rescale)))
+                            .toList());
+            StackConfig config = new StackConfig(vocabulary, width, CONTEXT, NormKind.LAYER, epsilon, epsilons,
+                    Optional.of(NormKind.LAYER), library() && told().tied(false), branches);
             String table = "rwkv" + version + (cpp ? "-cpp"
-                    : places == RELEASED ? "" : places == LLAMA ? "-gguf" : "-hf");
-            NamingTable names = NamingTable.read(table, layers, 2, this::has);
+                    : places == RELEASED ? "" : places == LLAMA ? "-gguf" : places == FLASH_6 ? "-flash" : "-hf");
+            NamingTable names = NamingTable.read(table, layers, 2,
+                    (word, layer) -> word.equals("tied") ? config.tiedHead() : has(word, layer));
             String naming = cpp ? "naming of rwkv.cpp" : places.naming;
             // A file that Hugging Face saved holds whole matrices; only llama.cpp's hold divided ones.
             return new Blueprint("RWKV-" + version + ", " + naming, config, names, places == LLAMA ? rescale : 0,
@@ -150,6 +174,57 @@ final class RwkvFamily implements Family {
             };
         }
 
+        /** Whether a library saved the tensors that keeps a config.json beside them. */
+        private boolean library() {
+            return places == HUGGING_FACE || places == FLASH || places == FLASH_6;
+        }
+
+        private HuggingFaceConfig told() {
+            return new HuggingFaceConfig(shapes.file());
+        }
+
+        /** What norms add: 1e-5 in every released model. */
+        private double epsilon() throws MalformedFileException {
+            if (places == LLAMA) {
+                String key = "rwkv" + version + ".attention.layer_norm_epsilon";
+                return LlamaMamba.epsilon(shapes.file(), key, EPSILON);
+            }
+            String key = places == HUGGING_FACE ? "layer_norm_epsilon" : "norm_eps";
+            return library() ? told().number(key, EPSILON) : EPSILON;
+        }
+
+        /**
+         * What the norm of heads adds. Most programs divide by 8 before it, or by what the configuration says, and add 1e-5;
+         * rwkv.cpp does not divide in version 5, nor flash-linear-attention in version 6.
+         */
+        private double groupEpsilon(int headWidth) throws MalformedFileException {
+            if (cpp && version == 5 || places == FLASH_6) {
+                return epsilon();
+            }
+            if (places == FLASH) {
+                return times(epsilon(), headWidth);
+            }
+            double divisor = places == HUGGING_FACE ? told().number("head_size_divisor", 8) : 8;
+            return times(EPSILON, divisor * divisor);
+        }
+
+        /** Without the last digit's rounding: 64 times 1e-5 is 64e-5. */
+        private static double times(double epsilon, double factor) {
+            double product = epsilon * factor;
+            return Double.isFinite(product) ? new BigDecimal(product).round(new MathContext(15)).doubleValue()
+                    : product;
+        }
+
+        /** How many heads a table [H,N] has; rwkv.cpp puts an axis of 1 behind it, and may have squeezed away a single head. */
+        private int heads(String name, int width) throws MalformedFileException {
+            List<Long> shape = shapes.file().find(name).map(StoredTensor::shape).orElse(List.of());
+            boolean single = shape.size() == 1 || cpp && shape.size() == 2 && shape.get(1) == 1;
+            if (single && shape.getFirst() == width) {
+                return 1;
+            }
+            return !shape.isEmpty() && shape.getFirst() == 1 ? 1 : shapes.length(name, 0);
+        }
+
         private int headWidth(int width, int heads, String told) throws MalformedFileException {
             if (width % heads != 0) {
                 throw new MalformedFileException(shapes.file().path() + ": \"" + told + "\" tells of " + heads
@@ -161,22 +236,25 @@ final class RwkvFamily implements Family {
         private IntFunction<MixerConfig> five(String time, int width) throws MalformedFileException {
             int perHead = shapes.elements(time + "time_decay");
             boolean channels = perHead == width;
-            int heads = channels ? shapes.length(time + "time_decay", 0) : perHead;
-            MixerConfig config = new Rwkv5Config(headWidth(width, heads, time + "time_decay"),
-                    shapes.has(time + "gate.weight"), channels, cpp ? EPSILON : GROUP_EPSILON);
+            int heads = channels ? heads(time + "time_decay", width) : perHead;
+            int headWidth = headWidth(width, heads, time + "time_decay");
+            MixerConfig config = new Rwkv5Config(headWidth, shapes.has(time + "gate.weight"), channels,
+                    groupEpsilon(headWidth));
             return layer -> config;
         }
 
         private IntFunction<MixerConfig> six(String time, int width) throws MalformedFileException {
             boolean llama = places == LLAMA;
-            String first = time + (llama ? "first.weight" : "time_faaaa");
-            String mix = time + (llama ? "w2.weight" : "time_maa_w2");
-            String decay = time + (llama ? "decay_w1.weight" : "time_decay_w1");
+            boolean flash = places == FLASH_6;
+            String first = time + (llama ? "first.weight" : flash ? "bonus" : "time_faaaa");
+            String mix = time + (llama ? "w2.weight" : flash ? "x_proj.2.weight" : "time_maa_w2");
+            String decay = time + (llama ? "decay_w1.weight" : flash ? "w_proj.linear.lora.0.weight" : "time_decay_w1");
             // Of the matrices of low rank one axis is the width: the other one is the rank, wherever it stands.
             int mixRank = shapes.elements(mix) / 5 / width;
             int decayRank = shapes.elements(decay) / width;
-            MixerConfig config = new Rwkv6Config(headWidth(width, shapes.length(first, 0), first), mixRank, decayRank,
-                    GROUP_EPSILON);
+            int headWidth = headWidth(width, heads(first, width), first);
+            requireHeadSize(headWidth);
+            MixerConfig config = new Rwkv6Config(headWidth, mixRank, decayRank, groupEpsilon(headWidth));
             return layer -> config;
         }
 
@@ -185,8 +263,10 @@ final class RwkvFamily implements Family {
             String ending = places == LLAMA ? ".weight" : "";
             String bonus = time + "r_k" + ending;
             int headWidth = shapes.file().find(bonus).map(tensor -> tensor.shape().size() > 1).orElse(false)
-                    ? headWidth(width, shapes.length(bonus, 0), bonus)
+                    ? headWidth(width, heads(bonus, width), bonus)
                     : (int) Math.min(Integer.MAX_VALUE, shapes.file().whole("rwkv7.wkv.head_size").orElse(64));
+            requireHeadSize(headWidth);
+            double groupEpsilon = groupEpsilon(headWidth);
             int[] ranks = new int[4];
             String[] letters = {"w", "a", "v", "g"};
             for (int i = 0; i < ranks.length; i++) {
@@ -195,13 +275,24 @@ final class RwkvFamily implements Family {
                 ranks[i] = shapes.has(down) ? shapes.elements(down) / width : 1;
             }
             return layer -> new Rwkv7Config(headWidth, ranks[0], ranks[1], ranks[2], ranks[3], layer == 0,
-                    GROUP_EPSILON);
+                    groupEpsilon);
+        }
+
+        private void requireHeadSize(int headWidth) throws MalformedFileException {
+            String key = "rwkv" + version + ".wkv.head_size";
+            OptionalLong told = places == LLAMA ? shapes.file().whole(key) : OptionalLong.empty();
+            if (told.isPresent() && told.getAsLong() != headWidth) {
+                throw new MalformedFileException(
+                        shapes.file().path() + ": its configuration contradicts its tensors: \""
+                                + key + "\" is " + told.getAsLong() + ", but the tensors have heads of " + headWidth
+                                + "; the file is damaged, or the configuration belongs to another model");
+            }
         }
 
         /** After how many layers the publisher's own program halves the residual stream, which its norms' epsilon tells. */
         private int rescaleEvery() throws MalformedFileException {
             long every = places == LLAMA ? shapes.file().whole("rwkv" + version + ".rescale_every_n_layers").orElse(0)
-                    : places == HUGGING_FACE ? new HuggingFaceConfig(shapes.file()).whole("rescale_every", 6) : 0;
+                    : places == HUGGING_FACE ? told().whole("rescale_every", 6) : 0;
             if (every < 0 || every > layers && every > 1_000) {
                 throw new MalformedFileException(shapes.file().path() + ": rescale_every_n_layers is " + every
                         + ", expected 0 for never, or a number of layers");

@@ -1,5 +1,7 @@
 package tern.checkpoint.naming;
 
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -8,6 +10,7 @@ import java.util.function.Function;
 import java.util.stream.IntStream;
 
 import tern.tensor.Allocator;
+import tern.tensor.DType;
 import tern.tensor.Shape;
 import tern.tensor.Tensor;
 
@@ -67,7 +70,8 @@ public sealed interface Step {
     /**
      * The step that a word of a table names: {@code flatten}, {@code transpose}, {@code part:N}, {@code spread}, {@code rescale},
      * {@code absorb:WEIGHT:BIAS}, {@code one-minus}, {@code plus-one}, {@code negate}, {@code exp}, {@code log}, {@code times:X},
-     * {@code times-each:X,Y…:N,M…}, {@code rows:FROM:TO}, {@code ungroup:GROUPS:N,M…:FROM:TO}; and of modal
+     * {@code times-each:X,Y…:N,M…}, {@code rows:FROM:TO}, {@code ungroup:GROUPS:N,M…:FROM:TO}, {@code blocks:N,M…},
+     * {@code columns:N:PARTS}; and of modal
      * filters {@code pole-decay}, {@code pole-phase}, {@code residue-real:POLES}, {@code residue-imaginary:POLES},
      * {@code pass-through:RESIDUES}.
      *
@@ -97,6 +101,12 @@ public sealed interface Step {
                 String[] parts = word.split(":");
                 if (parts[0].equals("rows") && parts.length == 3) {
                     yield new Rows(Integer.parseInt(parts[1]), Integer.parseInt(parts[2]));
+                }
+                if (parts[0].equals("blocks") && parts.length == 2) {
+                    yield new Blocks(whole(parts[1]));
+                }
+                if (parts[0].equals("columns") && parts.length == 3) {
+                    yield new Columns(Integer.parseInt(parts[1]), Integer.parseInt(parts[2]));
                 }
                 if (parts[0].equals("ungroup") && parts.length == 5) {
                     yield new Ungroup(Integer.parseInt(parts[1]), whole(parts[2]), Integer.parseInt(parts[3]),
@@ -190,6 +200,44 @@ public sealed interface Step {
         @Override
         public int[] chosen(int rows) {
             return to > rows ? new int[0] : IntStream.range(from, to).toArray();
+        }
+    }
+
+    /**
+     * As many equal blocks of rows as are named, in another order.
+     *
+     * @param order which block comes first, second and so on
+     */
+    record Blocks(List<Integer> order) implements OfRows {
+        @Override
+        public int[] chosen(int rows) {
+            int each = rows / order.size();
+            return rows % order.size() != 0 ? new int[0]
+                    : order.stream().flatMapToInt(block -> IntStream.range(block * each, (block + 1) * each)).toArray();
+        }
+    }
+
+    /**
+     * One of equal parts of the innermost axis.
+     *
+     * @param index of the part
+     * @param parts how many there are
+     */
+    record Columns(int index, int parts) implements Step {
+        @Override
+        public Numbers apply(Numbers stored, Context context) {
+            int[] shape = stored.shape().clone();
+            int columns = shape.length == 0 ? 0 : shape[shape.length - 1];
+            if (columns == 0 || columns % parts != 0) {
+                return stored;
+            }
+            int each = columns / parts;
+            double[] part = new double[stored.values().length / parts];
+            for (int i = 0; i < part.length; i++) {
+                part[i] = stored.values()[i / each * columns + index * each + i % each];
+            }
+            shape[shape.length - 1] = each;
+            return new Numbers(shape, part);
         }
     }
 
@@ -367,11 +415,64 @@ public sealed interface Step {
         }
     }
 
-    /** Multiplied with what the file says that it was divided by. */
+    /** Multiplied with what the file says that it was divided by, a power of two. */
     record Rescale() implements Step {
+        private static final ValueLayout.OfShort HALF = ValueLayout.JAVA_SHORT_UNALIGNED
+                .withOrder(ByteOrder.LITTLE_ENDIAN);
+
         @Override
         public Numbers apply(Numbers stored, Context context) {
             return new Each(x -> x * context.rescale()).apply(stored, context);
+        }
+
+        /**
+         * A tensor times 2^power in the type it is stored in, of blocks their scales: exact where nothing leaves the range of
+         * its type. What would, becomes F32; so does what is stored in another type.
+         */
+        static Tensor scaled(Tensor stored, int power, Allocator memory) {
+            if (power == 0) {
+                return stored;
+            }
+            double factor = Math.pow(2, power);
+            DType type = stored.dtype();
+            Tensor scaled = memory.allocate(type, stored.shape()).copyFrom(stored);
+            boolean exact = true;
+            if (type.isBlocked()) {
+                for (long block = 0; block < scaled.bytes(); block += type.blockBytes()) {
+                    for (int at : halves(type)) {
+                        short before = scaled.data().get(HALF, block + at);
+                        short after = Float.floatToFloat16((float) (Float.float16ToFloat(before) * factor));
+                        exact &= Float.float16ToFloat(after) == Float.float16ToFloat(before) * factor;
+                        scaled.data().set(HALF, block + at, after);
+                    }
+                }
+            } else {
+                for (long i = 0; i < scaled.elements(); i++) {
+                    scaled.set(i, stored.get(i) * factor);
+                    exact &= scaled.get(i) == stored.get(i) * factor;
+                }
+            }
+            if (exact) {
+                return scaled;
+            }
+            Tensor wide = memory.allocate(DType.F32, stored.shape()).copyFrom(stored);
+            for (long i = 0; i < wide.elements(); i++) {
+                wide.set(i, wide.get(i) * factor);
+            }
+            return wide;
+        }
+
+        /** Where the scales of a block stand, in bytes. */
+        private static int[] halves(DType type) {
+            return switch (type) {
+                case Q8_0, Q4_0, Q5_0 -> new int[] {0};
+                case Q4_1, Q5_1, Q4_K, Q5_K -> new int[] {0, 2};
+                case Q2_K -> new int[] {80, 82};
+                case Q3_K -> new int[] {108};
+                case Q6_K -> new int[] {208};
+                case F64, F32, BF16, F16, I64, I32, I16, I8, U8, BOOL -> throw new IllegalArgumentException(
+                        type + " has no blocks");
+            };
         }
     }
 

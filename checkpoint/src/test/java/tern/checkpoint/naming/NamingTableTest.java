@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -60,7 +61,8 @@ class NamingTableTest {
 
     @ParameterizedTest
     @CsvSource({"rwkv4, 4", "rwkv4-cpp, 4", "rwkv4-hf, 4", "rwkv5, 5", "rwkv5-cpp, 5", "rwkv5-hf, 5", "rwkv6, 6",
-        "rwkv6-cpp, 6", "rwkv6-gguf, 6", "rwkv6-hf, 6", "rwkv7, 7", "rwkv7-cpp, 7", "rwkv7-gguf, 7", "rwkv7-hf, 7"})
+        "rwkv6-cpp, 6", "rwkv6-flash, 6", "rwkv6-gguf, 6", "rwkv6-hf, 6", "rwkv7, 7", "rwkv7-cpp, 7", "rwkv7-gguf, 7",
+        "rwkv7-hf, 7"})
     void everyTableCoversEveryParameterOnce(String name, int version) {
         List<MixerConfig> branches = IntStream.range(0, 3).boxed().<MixerConfig>mapMulti((layer, each) -> {
             each.accept(switch (version) {
@@ -87,7 +89,11 @@ class NamingTableTest {
         for (String stored : table.stored()) {
             List<Naming> users = table.all().stream().filter(naming -> naming.theirs().equals(stored)).toList();
             List<Integer> parts = users.stream().flatMap(naming -> naming.steps().stream())
-                    .filter(Step.Part.class::isInstance).map(step -> ((Step.Part) step).index()).sorted().toList();
+                    .flatMap(step -> step instanceof Step.Part(int index) ? Stream.of(index)
+                            : step instanceof Step.Columns(int index, int all) && all == users.size()
+                                    ? Stream.of(index)
+                            : Stream.empty())
+                    .sorted().toList();
             if (parts.isEmpty()) {
                 assertThat(users).as(stored).hasSize(1);
             } else {
@@ -153,6 +159,8 @@ class NamingTableTest {
         assertThat(apply(six, new int[] {2, 3}, "times-each:2,-1:1,1", "plus-one")).containsExactly(3, 5, 7, -3, -4,
                 -5);
         assertThat(apply(six.as(6), new int[] {4}, "ungroup:2:1,2:1:2")).containsExactly(2, 3, 5, 6);
+        assertThat(apply(six.as(3, 2), new int[] {3, 2}, "blocks:2,0,1")).containsExactly(5, 6, 1, 2, 3, 4);
+        assertThat(apply(six.as(2, 3), new int[] {2, 1}, "columns:2:3")).containsExactly(3, 6);
         Numbers pole = new Numbers(new int[] {1, 2}, new double[] {0, -0.5});
         assertThat(apply(pole, new int[] {1}, "pole-decay")[0]).isCloseTo(Math.log(Math.log(2)), within(1e-12));
         assertThat(apply(pole, new int[] {1}, "pole-phase")[0]).isCloseTo(-Math.PI / 2, within(1e-12));
