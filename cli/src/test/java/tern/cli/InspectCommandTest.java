@@ -51,7 +51,8 @@ class InspectCommandTest {
         "llama/qwen3-5.gguf | Qwen3.5, naming of llama.cpp | 3 delta-net, 4 mlp, 1 grouped-attention",
         "llama/nemotron-h.gguf | Nemotron-H, a mixture of experts | 3 mamba2, 2 mlp, 1 grouped-attention, 1 experts",
         "falcon-h1 | Falcon-H1 | 2 parallel, 2 mlp", "bamba | Bamba | 2 mamba2, 3 mlp, 1 grouped-attention",
-        "granite-h-moe | Granite 4.0-H, a mixture of experts | 4 parallel"})
+        "granite-h-moe | Granite 4.0-H, a mixture of experts | 4 parallel",
+        "llama/granite-h-moe.gguf | Granite 4.0-H, a mixture of experts, naming of llama.cpp | 4 parallel"})
     void hybrids(String name, String family, String branches) throws IOException {
         String path = Path.of("../checkpoint/src/test/resources/tern/checkpoint/hybrids").resolve(name).toString();
         assertThat(inspect(path)).contains("family: " + family).contains("branches: " + branches);

@@ -122,10 +122,10 @@ public final class GgufTokenizers {
         List<String> tokens = texts(metadata, TOKENS);
         int[] types = types(metadata, tokens.size());
         BpeDefinition definition = new BpeDefinition();
-        List<WordRule> rules = Objects.requireNonNull(
+        WordRule.Splitter splitter = Objects.requireNonNull(
                 WordRule.NAMED.get(text(metadata, SPLITTER, USUAL_SPLITTER)));
-        definition.rules(rules);
-        definition.wholeWords(WordRule.takesWholeWords(rules));
+        definition.rules(splitter.rules());
+        definition.wholeWords(splitter.wholeWords());
         definition.prefixSpace(flag(metadata, ADD_SPACE, false));
         for (int id = 0; id < tokens.size(); id++) {
             String token = tokens.get(id);
@@ -148,7 +148,7 @@ public final class GgufTokenizers {
             at(MERGES, i, () -> definition.merge(merge));
         }
         OptionalInt end = id(metadata, END, tokens.size());
-        boolean begins = flag(metadata, ADD_BEGIN, rules.contains(WordRule.LLAMA3));
+        boolean begins = flag(metadata, ADD_BEGIN, splitter.begins());
         boolean ends = flag(metadata, ADD_END, false);
         definition.around(begins ? id(metadata, BEGIN, tokens.size()).stream().toArray() : new int[0],
                 ends ? end.stream().toArray() : new int[0]);
@@ -284,13 +284,12 @@ public final class GgufTokenizers {
     private static Map<String, Object> byteLevel(BpeTokenizer tokenizer, int rows) {
         BpeDefinition definition = tokenizer.definition();
         String splitter = WordRule.NAMED.entrySet().stream()
-                .filter(named -> named.getValue().equals(definition.rules())).map(Map.Entry::getKey).findFirst()
+                .filter(named -> named.getValue().rules().equals(definition.rules())
+                        && named.getValue().wholeWords() == definition.wholeWords())
+                .map(Map.Entry::getKey).findFirst()
                 .orElseThrow(() -> new IllegalArgumentException("tokenizer: GGUF has no name for the splitters "
-                        + definition.rules() + ", expected those of " + String.join(", ", WordRule.NAMED.keySet())));
-        if (definition.wholeWords() != WordRule.takesWholeWords(definition.rules())) {
-            throw new IllegalArgumentException("tokenizer: ignore_merges is " + definition.wholeWords()
-                    + ", which GGUF cannot say for the splitter " + splitter);
-        }
+                        + definition.rules() + " with ignore_merges " + definition.wholeWords()
+                        + ", expected those of " + String.join(", ", WordRule.NAMED.keySet())));
         Map<Integer, AddedToken> added = new LinkedHashMap<>();
         definition.added().forEach(token -> added.put(token.id(), token));
         List<String> tokens = new ArrayList<>(rows);

@@ -152,11 +152,6 @@ enum WordRule {
     /** Where the word that begins at {@code from} ends, above {@code from}; the text ends at {@code to}. */
     abstract int end(byte[] text, int from, int to);
 
-    /** Whether words that are in the vocabulary are taken whole, whatever the merges would make of them, where these rules cut. */
-    static boolean takesWholeWords(List<WordRule> rules) {
-        return rules.contains(LLAMA3) || rules.contains(TEKKEN);
-    }
-
     /** The rule for an expression as files write it; none for others. */
     static java.util.Optional<WordRule> of(String expression) {
         for (WordRule rule : values()) {
@@ -167,25 +162,41 @@ enum WordRule {
         return java.util.Optional.empty();
     }
 
-    /** The rules, one after the other on the words of the one before, that GGUF files give names to; the first name of several is written. */
-    static final Map<String, List<WordRule>> NAMED = named();
+    /**
+     * How a vocabulary that a GGUF file names the splitter of is used.
+     *
+     * @param rules one after the other on the words of the one before
+     * @param wholeWords whether words that are in the vocabulary are taken whole, whatever the merges would make of them
+     * @param begins whether texts begin with a mark where the file does not say
+     */
+    record Splitter(List<WordRule> rules, boolean wholeWords, boolean begins) {
+        Splitter(WordRule... rules) {
+            this(List.of(rules), false, false);
+        }
+    }
 
-    private static Map<String, List<WordRule>> named() {
-        Map<String, List<WordRule>> named = new java.util.LinkedHashMap<>();
-        named.put("default", List.of(PUNCTUATION, GPT2, NUMBERS, DIGIT_TRIPLES));
+    /** The splitters that GGUF files give names to; the first name of several is written. */
+    static final Map<String, Splitter> NAMED = named();
+
+    private static Map<String, Splitter> named() {
+        Map<String, Splitter> named = new java.util.LinkedHashMap<>();
+        named.put("default", new Splitter(PUNCTUATION, GPT2, NUMBERS, DIGIT_TRIPLES));
         for (String name : List.of("gpt-2", "mpt", "olmo")) {
-            named.put(name, List.of(GPT2));
+            named.put(name, new Splitter(GPT2));
         }
         for (String name : List.of("llama-bpe", "lfm2", "falcon-h1")) {
-            named.put(name, List.of(LLAMA3));
+            named.put(name, new Splitter(List.of(LLAMA3), true, true));
         }
-        named.put("qwen2", List.of(QWEN2));
-        named.put("qwen35", List.of(QWEN35));
+        named.put("dbrx", new Splitter(LLAMA3));
+        named.put("qwen2", new Splitter(QWEN2));
+        named.put("qwen35", new Splitter(QWEN35));
         // llama.cpp cuts what it calls pixtral as Llama 3 does; the tokenizers that it calls so, Nemotron-H's among them, are cut so.
         for (String name : List.of("tekken", "pixtral")) {
-            named.put(name, List.of(TEKKEN));
+            named.put(name, new Splitter(List.of(TEKKEN), true, false));
         }
-        named.put("smollm", List.of(SINGLE_NUMBERS, GPT2));
+        for (String name : List.of("smollm", "refact", "starcoder")) {
+            named.put(name, new Splitter(SINGLE_NUMBERS, GPT2));
+        }
         return java.util.Collections.unmodifiableMap(named);
     }
 

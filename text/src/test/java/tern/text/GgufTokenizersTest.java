@@ -79,7 +79,7 @@ class GgufTokenizersTest {
     void splittersAndMarksFollowTheFile() throws IOException {
         for (String splitter : WordRule.NAMED.keySet()) {
             BpeTokenizer tokenizer = (BpeTokenizer) GgufTokenizers.of(small(splitter));
-            assertThat(tokenizer.definition().rules()).isEqualTo(WordRule.NAMED.get(splitter));
+            assertThat(tokenizer.definition().rules()).isEqualTo(WordRule.NAMED.get(splitter).rules());
             assertThat(tokenizer.encode("aa<end>")).containsExactly(256, 258);
             assertThat(tokenizer.endOfText()).isEqualTo(OptionalInt.of(258));
             assertThat(tokenizer.text(tokenizer.encode("It's 2024!?\n\n x1234"))).isEqualTo("It's 2024!?\n\n x1234");
@@ -91,6 +91,11 @@ class GgufTokenizersTest {
         }
         assertThat(GgufTokenizers.of(small("llama-bpe")).encodeWhole(new byte[] {'x'})).containsExactly(257, 'x');
         assertThat(GgufTokenizers.of(small("qwen2")).encodeWhole(new byte[] {'x'})).containsExactly('x');
+        // the same words, but only what merges make of them
+        BpeTokenizer merged = (BpeTokenizer) GgufTokenizers.of(small("dbrx"));
+        assertThat(merged.encodeWhole(new byte[] {'x'})).containsExactly('x');
+        assertThat(merged.definition().wholeWords()).isFalse();
+        assertThat(GgufTokenizers.metadata(merged, 300)).containsEntry("tokenizer.ggml.pre", "dbrx");
         Map<String, Object> asked = small("gpt-2");
         asked.put("tokenizer.ggml.add_bos_token", true);
         asked.put("tokenizer.ggml.add_eos_token", true);
@@ -111,8 +116,8 @@ class GgufTokenizersTest {
                 "tokenizer.ggml.model: expected \"rwkv\" or \"gpt2\", the kinds of tokenizers known here, found \"llama\"");
         refused("tokenizer.ggml.model", 7, "tokenizer.ggml.model: expected a text, found \"7\"");
         refused("tokenizer.ggml.pre", "viking",
-                "tokenizer.ggml.pre: expected one of default, gpt-2, mpt, olmo, llama-bpe, lfm2, falcon-h1, qwen2, qwen35,"
-                        + " tekken, pixtral, smollm, the splitters known here, found \"viking\"");
+                "tokenizer.ggml.pre: expected one of default, gpt-2, mpt, olmo, llama-bpe, lfm2, falcon-h1, dbrx, qwen2,"
+                        + " qwen35, tekken, pixtral, smollm, refact, starcoder, the splitters known here, found \"viking\"");
         refused("tokenizer.ggml.tokens", "x", "tokenizer.ggml.tokens: expected a list of texts");
         refused("tokenizer.ggml.tokens", List.of("a", 3), "tokenizer.ggml.tokens[1]: expected a text, found \"3\"");
         refused("tokenizer.ggml.token_type", List.of(1, 2),

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.stream.Stream;
 
 import tern.checkpoint.MalformedFileException;
 import tern.checkpoint.Metadatum;
@@ -23,6 +24,7 @@ import tern.mixers.experts.SharedExpert;
 import tern.mixers.mamba.Mamba2Config;
 import tern.mixers.mamba.Mamba2Variation;
 import tern.mixers.parallel.ParallelConfig;
+import tern.mixers.parallel.ParallelPart;
 import tern.mixers.shortconv.GatedShortConvConfig;
 import tern.model.NormKind;
 import tern.model.StackConfig;
@@ -30,17 +32,21 @@ import tern.ops.Activation;
 import tern.sequence.MixerConfig;
 
 /**
- * Hybrids as llama.cpp names them: LFM2, Qwen3-Next, Qwen3.5, Falcon-H1 and Nemotron-H, told by {@code general.architecture}. Which layer
- * is which follows from names, most numbers from shapes. Norms hold their 1, decays are exponentials, experts lie in stacks, Falcon-H1's
- * multipliers are in its matrices, and value heads of Qwen3.5 lie by turns: the first of every key head, then the second.
+ * Hybrids as llama.cpp names them: LFM2, Qwen3-Next, Qwen3.5, Falcon-H1, Nemotron-H and Granite, told by {@code general.architecture}.
+ * Which layer is which follows from names, most numbers from shapes. Norms hold their 1, decays are exponentials, experts lie in stacks,
+ * Falcon-H1's multipliers are in its matrices and Granite's in the metadata, value heads of Qwen3.5 lie by turns, the first of every key
+ * head, then the second, and so do the two rows of Granite's queries and keys that turn together.
  */
 final class LlamaHybridFamily implements Family {
     private static final double EPSILON = 1e-5;
     private static final double ROPE_BASE = 10_000;
-    private static final Map<String, String> KNOWN = Map.of("lfm2", "LFM2", "lfm2moe", "LFM2, a mixture of experts",
-            "qwen3next", "Qwen3-Next, a mixture of experts", "qwen35", "Qwen3.5", "qwen35moe",
-            "Qwen3.5, a mixture of experts", "falcon-h1", "Falcon-H1", "nemotron_h", "Nemotron-H", "nemotron_h_moe",
-            "Nemotron-H, a mixture of experts");
+    private static final Map<String, String> KNOWN = Map.ofEntries(Map.entry("lfm2", "LFM2"),
+            Map.entry("lfm2moe", "LFM2, a mixture of experts"),
+            Map.entry("qwen3next", "Qwen3-Next, a mixture of experts"), Map.entry("qwen35", "Qwen3.5"),
+            Map.entry("qwen35moe", "Qwen3.5, a mixture of experts"), Map.entry("falcon-h1", "Falcon-H1"),
+            Map.entry("nemotron_h", "Nemotron-H"), Map.entry("nemotron_h_moe", "Nemotron-H, a mixture of experts"),
+            Map.entry("granite", "Granite"), Map.entry("granitemoe", "Granite, a mixture of experts"),
+            Map.entry("granitehybrid", "Granite 4.0-H"));
 
     @Override
     public String name() {
@@ -67,9 +73,6 @@ final class LlamaHybridFamily implements Family {
             for (int layer = 0; layer < layers; layer++) {
                 String own = "blk." + layer + ".";
                 List<MixerConfig> found = branches(own, epsilon);
-                for (MixerConfig branch : found) {
-                    experts = branch instanceof ExpertsConfig mixture ? mixture.experts() : experts;
-                }
                 if (found.size() != (single ? 1 : 2)) {
                     throw new MalformedFileException(file.path() + ": layer " + layer + " (\"" + own + "…\") holds "
                             + found.size() + " kinds of branches that are known, expected " + (single ? 1 : 2)
@@ -78,26 +81,40 @@ final class LlamaHybridFamily implements Family {
                 }
                 branches.addAll(found);
             }
+            for (MixerConfig mixer : mixers(branches)) {
+                experts = mixer instanceof ExpertsConfig mixture ? mixture.experts() : experts;
+            }
             boolean tied = !shapes.has("output.weight");
             StackConfig config = new StackConfig(shapes.length("token_embd.weight", 0),
                     shapes.length("token_embd.weight", 1), Math.clamp(number("context_length", 2048), 1, 1 << 24),
-                    NormKind.RMS, epsilon, tied, branches);
+                    NormKind.RMS, epsilon, Optional.empty(), Optional.empty(), tied, branches, Optional.empty(),
+                    Optional.empty(), Optional.empty(),
+                    Optional.of(multiplier("embedding_scale")).filter(factor -> factor != 1));
             NamingTable names = NamingTable.read("hybrids-gguf",
                     NamingTable.Layers.of(layers, single ? 1 : 2, words(layers, branches)).withExperts(experts),
                     (word, layer) -> has("blk." + layer + ".", word));
-            return new Blueprint(KNOWN.get(architecture) + ", naming of llama.cpp", config, names, 0, Map.of());
+            String mixture = experts > 0 && architecture.equals("granitehybrid") ? ", a mixture of experts" : "";
+            return new Blueprint(KNOWN.get(architecture) + mixture + ", naming of llama.cpp", config, names, 0,
+                    Map.of());
         }
 
         /** What braces of the table stand for. */
-        private Map<String, String> words(int layers, List<MixerConfig> branches) {
+        private Map<String, String> words(int layers, List<MixerConfig> branches) throws MalformedFileException {
             Map<String, String> words = new HashMap<>();
             words.put("extra", Integer.toString(layers));
             words.put("finalNorm", shapes.has("output_norm.weight") ? "output_norm.weight" : "token_embd_norm.weight");
-            words.put("part", architecture.equals("falcon-h1") ? ".0" : "");
-            words.put("beside", architecture.equals("falcon-h1") ? ".1" : "");
+            String whole = multiplier("residual_scale") == 1 ? "" : ".0";
+            words.put("whole", whole);
+            words.put("part", architecture.equals("falcon-h1") ? ".0" : whole);
+            words.put("beside", architecture.equals("falcon-h1") ? ".1" : whole);
+            words.put("logits", Double.toString(1 / multiplier("logit_scale")));
             words.put("secondNorm", shapes.has("blk.0.post_attention_norm.weight") ? "post_attention_norm.weight"
                     : shapes.has("blk.0.ffn_norm") ? "ffn_norm" : "ffn_norm.weight");
-            for (MixerConfig branch : branches) {
+            for (MixerConfig branch : mixers(branches)) {
+                if (branch instanceof GroupedAttentionConfig attention) {
+                    words.put("turnedHeads", Integer.toString(attention.heads()));
+                    words.put("turnedKeys", Integer.toString(attention.keyHeads()));
+                }
                 if (branch instanceof DeltaNetConfig delta) {
                     int keyHeads = delta.shared().orElseThrow().heads();
                     int share = delta.heads() / keyHeads;
@@ -112,6 +129,27 @@ final class LlamaHybridFamily implements Family {
                 }
             }
             return words;
+        }
+
+        /** The mixers of branches, those that lie side by side or under a multiplier too. */
+        private static List<MixerConfig> mixers(List<MixerConfig> branches) {
+            return branches.stream().flatMap(branch -> branch instanceof ParallelConfig(List<ParallelPart> parts)
+                    ? parts.stream().map(ParallelPart::mixer) : Stream.of(branch)).toList();
+        }
+
+        /** Whether rotary positions turn neighbours of a head. */
+        private boolean turnsByPairs() {
+            return granite() && turned();
+        }
+
+        private boolean granite() {
+            return architecture.startsWith("granite");
+        }
+
+        private boolean turned() {
+            boolean switched = granite() && file.metadata()
+                    .get(architecture + ".rope.scaling.finetuned") instanceof Metadatum.Flag(boolean told) && !told;
+            return !switched && !architecture.startsWith("nemotron_h");
         }
 
         private boolean has(String own, String word) {
@@ -130,7 +168,11 @@ final class LlamaHybridFamily implements Family {
                 case "ratesApart" -> shapes.has(own + "ssm_beta.weight");
                 case "attention" -> shapes.has(own + "attn_q.weight");
                 case "headNorms" -> shapes.has(own + "attn_q_norm.weight");
+                case "halves" -> shapes.has(own + "attn_q.weight") && !turnsByPairs();
+                case "pairs" -> shapes.has(own + "attn_q.weight") && turnsByPairs();
                 case "queryBias" -> shapes.has(own + "attn_q.bias");
+                case "halvesBias" -> shapes.has(own + "attn_q.bias") && !turnsByPairs();
+                case "pairsBias" -> shapes.has(own + "attn_q.bias") && turnsByPairs();
                 case "outputBias" -> shapes.has(own + "attn_output.bias");
                 case "dense" -> shapes.has(own + "ffn_up.weight");
                 case "denseGate" -> shapes.has(own + "ffn_gate.weight");
@@ -175,7 +217,10 @@ final class LlamaHybridFamily implements Family {
                 all.add(new GatedMlpConfig(shapes.length(own + "ffn_up.weight", 0),
                         gated ? Activation.SILU : Activation.RELU_SQUARED, gated, shapes.has(own + "ffn_up.bias")));
             }
-            return all;
+            double added = multiplier("residual_scale");
+            return added == 1 ? all : all.stream()
+                    .map(mixer -> (MixerConfig) new ParallelConfig(List.of(new ParallelPart(mixer, 1, added))))
+                    .toList();
         }
 
         private MixerConfig mamba(String own, double epsilon) throws MalformedFileException {
@@ -206,20 +251,36 @@ final class LlamaHybridFamily implements Family {
             boolean normed = shapes.has(own + "attn_q_norm.weight");
             boolean gated = architecture.startsWith("qwen3");
             int headWidth = normed ? shapes.elements(own + "attn_q_norm.weight")
-                    : (int) number("attention.key_length", 0);
+                    : (int) number("attention.key_length", share(own));
             if (headWidth < 1) {
                 throw new MalformedFileException(file.path() + ": " + architecture + ".attention.key_length is "
                         + headWidth + ", expected the width of a head");
             }
-            boolean turned = !architecture.startsWith("nemotron_h");
+            boolean turned = turned();
+            int turning = (int) number("rope.dimension_count", headWidth);
+            if (turnsByPairs() && turning != headWidth) {
+                throw new MalformedFileException(file.path() + ": " + architecture + ".rope.dimension_count is "
+                        + turning + " of a head of " + headWidth + ", expected all of it; where a part of each head"
+                        + " turns, as in Bamba, take the checkpoint of Hugging Face");
+            }
+            double scores = real("attention.scale", 0);
             GroupedAttentionConfig plain = new GroupedAttentionConfig(
                     shapes.heads(own + "attn_q.weight", gated ? 2 * headWidth : headWidth),
                     shapes.heads(own + "attn_k.weight", headWidth), headWidth,
-                    turned ? real("rope.freq_base", ROPE_BASE) : 0, (int) number("rope.dimension_count", headWidth),
-                    gated,
-                    normed ? Optional.of(epsilon) : Optional.empty(), 1, shapes.has(own + "attn_q.bias"),
+                    turned ? real("rope.freq_base", ROPE_BASE) : 0, turning, gated,
+                    normed ? Optional.of(epsilon) : Optional.empty(),
+                    granite() && scores != 0 ? scores * Math.sqrt(headWidth) : 1, shapes.has(own + "attn_q.bias"),
                     shapes.has(own + "attn_output.bias"));
             return turned ? stretched(plain) : plain;
+        }
+
+        /** The share of the width that each query head has. */
+        private long share(String own) throws MalformedFileException {
+            long heads = number("attention.head_count", 0);
+            if (heads < 1 || shapes.length(own + "attn_q.weight", 0) % heads != 0) {
+                return 0;
+            }
+            return shapes.length(own + "attn_q.weight", 0) / heads;
         }
 
         /** The attention with positions stretched as the file tells, if it does. */
@@ -286,7 +347,7 @@ final class LlamaHybridFamily implements Family {
                         + ", in " + number("expert_group_count", 1) + " groups, expected 1 to the " + count
                         + " experts of \"" + own + "ffn_gate_inp.weight\", in one group");
             }
-            boolean soft = architecture.startsWith("qwen3");
+            boolean soft = architecture.startsWith("qwen3") || granite();
             boolean gated = !architecture.startsWith("nemotron_h");
             String shared = own + "ffn_up_shexp.weight";
             boolean normed = !(file.metadata()
@@ -308,6 +369,16 @@ final class LlamaHybridFamily implements Family {
                         + ", expected at most " + Integer.MAX_VALUE);
             }
             return found;
+        }
+
+        /** What Granite multiplies with, 1 where the file has nothing or 0. */
+        private double multiplier(String key) throws MalformedFileException {
+            double found = granite() ? real(key, 1) : 1;
+            if (!Double.isFinite(found)) {
+                throw new MalformedFileException(file.path() + ": " + architecture + "." + key + " is " + found
+                        + ", expected a number");
+            }
+            return found == 0 ? 1 : found;
         }
 
         private double real(String key, double otherwise) {

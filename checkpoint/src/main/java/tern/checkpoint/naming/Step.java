@@ -70,8 +70,8 @@ public sealed interface Step {
     /**
      * The step that a word of a table names: {@code flatten}, {@code transpose}, {@code part:N}, {@code spread}, {@code rescale},
      * {@code absorb:WEIGHT:BIAS}, {@code one-minus}, {@code plus-one}, {@code negate}, {@code exp}, {@code log}, {@code times:X},
-     * {@code times-each:X,Y…:N,M…}, {@code rows:FROM:TO}, {@code ungroup:GROUPS:N,M…:FROM:TO}, {@code blocks:N,M…},
-     * {@code columns:N:PARTS}; and of modal
+     * {@code times-each:X,Y…:N,M…}, {@code rows:FROM:TO}, {@code ungroup:GROUPS:N,M…:FROM:TO}, {@code unpair:HEADS},
+     * {@code blocks:N,M…}, {@code columns:N:PARTS}; and of modal
      * filters {@code pole-decay}, {@code pole-phase}, {@code residue-real:POLES}, {@code residue-imaginary:POLES},
      * {@code pass-through:RESIDUES}.
      *
@@ -111,6 +111,9 @@ public sealed interface Step {
                 if (parts[0].equals("ungroup") && parts.length == 5) {
                     yield new Ungroup(Integer.parseInt(parts[1]), whole(parts[2]), Integer.parseInt(parts[3]),
                             Integer.parseInt(parts[4]));
+                }
+                if (parts[0].equals("unpair") && parts.length == 2) {
+                    yield new Unpair(Integer.parseInt(parts[1]));
                 }
                 if (parts[0].startsWith("residue-") && parts.length == 2) {
                     yield new Residue(parts[0].equals("residue-imaginary"), parts[1]);
@@ -266,6 +269,25 @@ public sealed interface Step {
                 within += part;
             }
             return chosen.build().toArray();
+        }
+    }
+
+    /**
+     * Rows of heads of which neighbours turn together, put so that a row of a head's first half and one of its second do.
+     *
+     * @param heads number of heads
+     */
+    record Unpair(int heads) implements OfRows {
+        @Override
+        public int[] chosen(int rows) {
+            int width = rows / heads;
+            if (rows % heads != 0 || width % 2 != 0) {
+                return new int[0];
+            }
+            return IntStream.range(0, rows).map(row -> {
+                int within = row % width;
+                return row - within + 2 * (within % (width / 2)) + within / (width / 2);
+            }).toArray();
         }
     }
 

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
@@ -81,7 +82,7 @@ class HybridGoldenTest {
     /** The same models under the names of llama.cpp: products and exponentials that it stores are rounded once. */
     @ParameterizedTest
     @CsvSource({"lfm2", "qwen3-next", "qwen3-5", "qwen3-5-moe", "nemotron-h", "falcon-h1", "falcon-h1-normed",
-        "lfm2-yarn", "lfm2-linear", "lfm2-llama3", "lfm2-longrope"})
+        "lfm2-yarn", "lfm2-linear", "lfm2-llama3", "lfm2-longrope", "granite-h", "granite-h-moe", "granite"})
     void filesOfLlama(String name) throws IOException {
         Path folder = FOLDER.resolve(name);
         JsonNode tokens = JsonMapper.shared().readTree(Files.readString(folder.resolve("expected.json"))).get("tokens");
@@ -99,7 +100,8 @@ class HybridGoldenTest {
     /** Whether they lie as they are stored, in stacks of experts, or fused and taken apart. */
     @ParameterizedTest
     @ValueSource(strings = {"striped-hyena", "lfm2", "qwen3-next", "qwen3-5", "qwen3-5-moe", "nemotron-h", "falcon-h1",
-        "granite-h", "granite-h-moe", "granite", "bamba", "llama/qwen3-5-moe.gguf", "llama/nemotron-h.gguf"})
+        "granite-h", "granite-h-moe", "granite", "bamba", "llama/qwen3-5-moe.gguf", "llama/nemotron-h.gguf",
+        "llama/granite.gguf"})
     void matricesStayInTheirStoredType(String name) throws IOException {
         try (Checkpoint checkpoint = Checkpoint.open(FOLDER.resolve(name))) {
             assertThat(checkpoint.model().parameters().all()).allSatisfy(parameter -> {
@@ -152,6 +154,22 @@ class HybridGoldenTest {
                         ? List.of(1.0, 1.0, 1.125, 1.25, 1.5, 2.0) : List.of(1.0625, 1.5, 3.0, 7.5, 20.0, 33.5));
                 assertThat(slowed.attention()).isEqualTo(Slowed.usualAttention(longest / 32.0, 32));
             }
+        }
+    }
+
+    @Test
+    void multipliersAndTurningOfGraniteAreLookedAt(@TempDir Path folder) throws IOException {
+        byte[] granite = Files.readAllBytes(FOLDER.resolve("llama/granite.gguf"));
+        for (Map.Entry<String, Integer> wrong : Map.of("rope.dimension_count", 2, "residual_scale",
+                Float.floatToIntBits(Float.NaN), "attention.head_count", 3).entrySet()) {
+            String key = "granite." + wrong.getKey();
+            byte[] changed = granite.clone();
+            int at = new String(changed, StandardCharsets.ISO_8859_1).indexOf(key + '\u0004');
+            at = at < 0 ? new String(changed, StandardCharsets.ISO_8859_1).indexOf(key + '\u0006') : at;
+            ByteBuffer.wrap(changed).order(ByteOrder.LITTLE_ENDIAN).putInt(at + key.length() + 4, wrong.getValue());
+            Path file = Files.write(folder.resolve("granite.gguf"), changed);
+            assertThatThrownBy(() -> Checkpoint.open(file)).as(key).isInstanceOf(MalformedFileException.class)
+                    .hasMessageContaining(key.equals("granite.attention.head_count") ? "attention.key_length" : key);
         }
     }
 

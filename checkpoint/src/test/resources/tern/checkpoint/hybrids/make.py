@@ -66,6 +66,10 @@ def gguf(path, architecture, metadata, tensors):
     def item(value):
         if isinstance(value, str):
             return struct.pack("<I", 8) + text(value)
+        if isinstance(value, bool):
+            return struct.pack("<I?", 7, value)
+        if isinstance(value, list):
+            return struct.pack("<IIQ", 9, 5, len(value)) + struct.pack(f"<{len(value)}i", *value)
         if isinstance(value, float):
             return struct.pack("<If", 6, value)
         return struct.pack("<II", 4, value)
@@ -86,8 +90,8 @@ def gguf(path, architecture, metadata, tensors):
         file.write(out + b"\0" * (-len(out) % 32) + data)
 
 
-def llama(m, architecture, metadata, names, change=None, extra=None):
-    """The tensors of a model under the names of llama.cpp: {i} is a layer, {e} an expert of a stack."""
+def llama(m, architecture, metadata, names, change=None, extra=None, moved=("none",)):
+    """The tensors of a model under the names of llama.cpp: {i} is a layer, {e} an expert of a stack; moved keep their type."""
     made = {}
     change = change or (lambda name, values: values)
     for theirs, ours in names:
@@ -104,7 +108,7 @@ def llama(m, architecture, metadata, names, change=None, extra=None):
             elif name in m.tensors:
                 values, kind = m.tensors[name]
                 changed = change(theirs, values.astype(np.float64))
-                exact = changed.shape == values.shape and np.array_equal(changed, values)
+                exact = changed.shape == values.shape and (theirs.endswith(moved) or np.array_equal(changed, values))
                 if "conv1d.weight" in name or "conv.conv" in name:
                     changed = changed.reshape(changed.shape[0], -1)
                 made[to] = (changed, kind if exact and kind == "BF16" and changed.ndim > 1 else "F32")
@@ -698,6 +702,53 @@ def granite(name, seed, kinds, experts, turned):
         x = x + ADDED * y
     x = rms(x, m.draw("model.norm.weight", D, .5, 1.5), EPS)
     m.save(x @ table.T / LOGITS, ids)
+
+    for name, (both, held) in list(m.tensors.items()):
+        if name.endswith("input_linear.weight"):
+            half = both.shape[-2] // 2
+            m.tensors[name + ".gate"], m.tensors[name + ".up"] = (both[..., :half, :], held), (both[..., half:, :], held)
+    hybrid, p, b = "mamba" in kinds, "model.layers.{i}.", "blk.{i}."
+    told = {"context_length": 128, "embedding_length": D, "block_count": len(kinds), "vocab_size": V,
+            "feed_forward_length": 8 if experts else 12, "attention.head_count": H,
+            "attention.head_count_kv": [G if kind == "attention" else 0 for kind in kinds] if hybrid else G,
+            "attention.layer_norm_rms_epsilon": EPS, "rope.dimension_count": K, "rope.freq_base": 1e4,
+            "attention.scale": SCORES, "embedding_scale": EMBEDDED, "residual_scale": ADDED, "logit_scale": LOGITS}
+    if hybrid:
+        told |= {"ssm.conv_kernel": 4, "ssm.inner_size": 32, "ssm.state_size": 6, "ssm.time_step_rank": 4,
+                 "ssm.group_count": 1, "rope.scaling.finetuned": turned}
+    if experts:
+        told |= {"expert_count": 4, "expert_used_count": 2, "expert_shared_feed_forward_length": 12}
+
+    def change(theirs, values):
+        if theirs.endswith("A_log"):
+            return -np.exp(values)[:, None]
+        if theirs.endswith("mamba.D"):
+            return values[:, None]
+        if theirs.endswith("mamba.norm.weight"):
+            return values[None, :]
+        if turned and theirs.endswith(("q_proj.weight", "k_proj.weight")):  # what turns together, side by side
+            heads = H if theirs.endswith("q_proj.weight") else G
+            return values.reshape(heads, 2, K // 2, D).swapaxes(1, 2).reshape(values.shape)
+        return values
+
+    llama(m, "granitehybrid" if hybrid else "granite", told, [
+        ("model.embed_tokens.weight", "token_embd.weight"), ("model.norm.weight", "output_norm.weight"),
+        (p + "input_layernorm.weight", b + "attn_norm.weight"),
+        (p + "mamba.in_proj.weight", b + "ssm_in.weight"), (p + "mamba.conv1d.weight", b + "ssm_conv1d.weight"),
+        (p + "mamba.conv1d.bias", b + "ssm_conv1d.bias"), (p + "mamba.dt_bias", b + "ssm_dt.bias"),
+        (p + "mamba.A_log", b + "ssm_a"), (p + "mamba.D", b + "ssm_d"),
+        (p + "mamba.norm.weight", b + "ssm_norm.weight"), (p + "mamba.out_proj.weight", b + "ssm_out.weight"),
+        (p + "self_attn.q_proj.weight", b + "attn_q.weight"), (p + "self_attn.k_proj.weight", b + "attn_k.weight"),
+        (p + "self_attn.v_proj.weight", b + "attn_v.weight"), (p + "self_attn.o_proj.weight", b + "attn_output.weight"),
+        (p + "post_attention_layernorm.weight", b + "ffn_norm.weight"),
+        (p + "shared_mlp.input_linear.weight.gate", b + ("ffn_gate_shexp.weight" if experts else "ffn_gate.weight")),
+        (p + "shared_mlp.input_linear.weight.up", b + ("ffn_up_shexp.weight" if experts else "ffn_up.weight")),
+        (p + "shared_mlp.output_linear.weight", b + ("ffn_down_shexp.weight" if experts else "ffn_down.weight")),
+        (p + "block_sparse_moe.router.layer.weight", b + "ffn_gate_inp.weight"),
+        (p + "block_sparse_moe.input_linear.weight.gate", b + "ffn_gate_exps.weight"),
+        (p + "block_sparse_moe.input_linear.weight.up", b + "ffn_up_exps.weight"),
+        (p + "block_sparse_moe.output_linear.weight", b + "ffn_down_exps.weight")], change,
+        moved=("q_proj.weight", "k_proj.weight"))
 
 
 def bamba():
