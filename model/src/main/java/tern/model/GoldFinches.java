@@ -52,7 +52,7 @@ public final class GoldFinches {
 
     /** RWKV-6, as the paper compares with it. */
     public static StackConfig finch(Size size) {
-        return layers(size, layer -> Rwkv6Config.of(HEAD_WIDTH), released(size));
+        return layers(size, layer -> Rwkv6Config.of(HEAD_WIDTH, size.width), released(size));
     }
 
     /** Attention with token shift in all layers. */

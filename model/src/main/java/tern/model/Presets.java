@@ -189,8 +189,9 @@ public final class Presets {
 
     /** Layer norms, one more after the embedding, and a head of its own, as RWKV has them. */
     private static void putRwkv(String family, Size size, Function<Boolean, MixerConfig> timeMix, boolean receptance) {
-        MixerConfig channelMix = new RwkvChannelMixConfig(channelMixInner(size, timeMix.apply(false), receptance),
-                receptance);
+        int inner = channelMixInner(size, timeMix.apply(false), receptance);
+        MixerConfig channelMix = family.equals("rwkv4") ? RwkvChannelMixConfig.four(inner, size.width)
+                : new RwkvChannelMixConfig(inner, receptance);
         List<MixerConfig> branches = new ArrayList<>();
         for (int layer = 0; layer < size.layers; layer++) {
             branches.add(timeMix.apply(layer == 0));

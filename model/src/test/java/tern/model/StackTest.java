@@ -20,6 +20,11 @@ import org.junit.jupiter.params.provider.ValueSource;
 import tern.kernels.EagerOps;
 import tern.kernels.KernelSet;
 import tern.kernels.ThreadTeam;
+import tern.mixers.rwkv.Rwkv4Config;
+import tern.mixers.rwkv.Rwkv5Config;
+import tern.mixers.rwkv.Rwkv6Config;
+import tern.mixers.rwkv.Rwkv7Config;
+import tern.mixers.rwkv.RwkvChannelMixConfig;
 import tern.ops.Ops;
 import tern.sequence.BranchContext;
 import tern.sequence.Form;
@@ -90,6 +95,33 @@ class StackTest {
             assertThat(new Stack(config, Parameters.Source.shapesOnly()).parameters().count())
                     .as(model + " of " + size).isEqualTo(size.width() == 2048 ? large : small);
         }
+    }
+
+    /**
+     * Released sizes of RWKV, exactly, by the counts that their shapes come to; without the value residual of version 7's first layer, which
+     * some files hold and nothing uses.
+     */
+    @ParameterizedTest
+    @CsvSource({"4, 12, 768, 50277, 169342464", "4, 24, 1024, 50277, 430397440", "4, 24, 2048, 50277, 1515106304",
+        "4, 32, 2560, 50277, 2984627200", "4, 32, 4096, 50277, 7392649216", "4, 40, 5120, 50277, 14148597760",
+        "5, 24, 1024, 65536, 461721600", "5, 24, 2048, 65536, 1577754624", "5, 32, 2560, 65536, 3062999040",
+        "5, 32, 4096, 65536, 7518044160", "6, 24, 2048, 65536, 1599873024", "7, 24, 1024, 65536, 450767872",
+        "7, 12, 768, 65536, 191034624"})
+    void releasedRwkvHasItsParameters(int version, int layers, int width, int vocabulary, long expected) {
+        List<MixerConfig> branches = new ArrayList<>();
+        for (int layer = 0; layer < layers; layer++) {
+            branches.add(switch (version) {
+                case 4 -> new Rwkv4Config();
+                case 5 -> Rwkv5Config.of(64);
+                case 6 -> Rwkv6Config.of(64, width);
+                default -> new Rwkv7Config(64, 64, 64, 32, 128, layer == 0, 64e-5);
+            });
+            branches.add(new RwkvChannelMixConfig(
+                    version == 4 || version == 7 ? 4 * width : RwkvChannelMixConfig.threeAndAHalf(width),
+                    version != 7));
+        }
+        StackConfig config = GoldFinches.config(vocabulary, width, 1024, branches);
+        assertThat(new Stack(config, Parameters.Source.shapesOnly()).parameters().count()).isEqualTo(expected);
     }
 
     /** Every block starts as the identity, and logits deviate by 1/2: the loss starts at ln V + 0.12. */

@@ -23,9 +23,14 @@ public record Rwkv6Config(int headWidth, int mixRank, int decayRank, double grou
         Expect.within("rwkv6", "groupEpsilon", groupEpsilon, 0, 1, "64e-5 in released models");
     }
 
-    /** The ranks of released models. */
+    /** The ranks of released models of less than 4096 channels. */
     public static Rwkv6Config of(int headWidth) {
         return new Rwkv6Config(headWidth, 32, 64, 64e-5);
+    }
+
+    /** The ranks of released models at this width of the stack. */
+    public static Rwkv6Config of(int headWidth, int width) {
+        return width < 4096 ? of(headWidth) : new Rwkv6Config(headWidth, 64, 128, 64e-5);
     }
 
     @Override

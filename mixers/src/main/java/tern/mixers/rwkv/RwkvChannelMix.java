@@ -40,7 +40,8 @@ public final class RwkvChannelMix implements SequenceMixer {
             mixtures.add(new Mixture("receptance", start.share(power)));
         }
         this.shift = TokenShift.constant(scope, width, mixtures);
-        Projection key = Projection.matrix(scope.child("key"), width, config.inner(), Initialiser.orthogonal(1));
+        Projection key = Projection.matrix(scope.child("key"), width, config.inner(),
+                Initialiser.orthogonal(config.keyGain().orElse(1.0)));
         this.value = Projection.matrix(scope.child("value"), config.inner(), width, Initialiser.constant(0));
         this.intoMaps = config.receptance()
                 ? List.of(key, Projection.matrix(scope.child("receptance"), width, width, Initialiser.constant(0)))
