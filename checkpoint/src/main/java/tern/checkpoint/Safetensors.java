@@ -65,6 +65,11 @@ public final class Safetensors implements TensorFile {
         return MappedFile.open(path, "a safetensors file").opened(file -> new Safetensors(file, header(file)));
     }
 
+    /** {@link #open} of what {@link #bytes} made. */
+    static Safetensors over(Path name, byte[] bytes) throws IOException {
+        return MappedFile.over(name, bytes).opened(file -> new Safetensors(file, header(file)));
+    }
+
     private static SafetensorsHeader header(MappedFile file) throws MalformedFileException {
         if (file.size() < SafetensorsHeader.LENGTH_BYTES) {
             throw new MalformedFileException(
@@ -141,15 +146,7 @@ public final class Safetensors implements TensorFile {
      * @throws IOException if writing fails; a file that was there before is then unchanged
      */
     public static void write(Path path, Map<String, Tensor> tensors, Map<String, String> metadata) throws IOException {
-        tensors.forEach((name, tensor) -> {
-            if (tensor.dtype().isBlocked()) {
-                throw new IllegalArgumentException(path + ": tensor " + Quoted.name(name) + " is " + tensor
-                        + ", which safetensors cannot hold; convert it to F32, BF16 or F16, or write GGUF");
-            }
-        });
-        List<Map.Entry<String, Tensor>> ordered = new ArrayList<>(tensors.entrySet());
-        ordered.sort(Comparator.<Map.Entry<String, Tensor>>comparingInt(entry -> -entry.getValue().dtype().bytes())
-                .thenComparing(entry -> entry.getKey().getBytes(StandardCharsets.UTF_8), Arrays::compareUnsigned));
+        List<Map.Entry<String, Tensor>> ordered = ordered(path, tensors);
         byte[] header = header(path, ordered, metadata);
         AtomicFiles.write(path, channel -> {
             ByteBuffer first = ByteBuffer.allocate(SafetensorsHeader.LENGTH_BYTES + header.length)
@@ -159,6 +156,48 @@ public final class Safetensors implements TensorFile {
                 writeData(channel, entry.getValue());
             }
         });
+    }
+
+    /**
+     * What {@link #write} would write.
+     *
+     * @param name for messages
+     * @throws IllegalArgumentException as {@link #write} does, or if it is more than an array holds
+     */
+    static byte[] bytes(Path name, Map<String, Tensor> tensors, Map<String, String> metadata) {
+        List<Map.Entry<String, Tensor>> ordered = ordered(name, tensors);
+        byte[] header = header(name, ordered, metadata);
+        long begin = (long) SafetensorsHeader.LENGTH_BYTES + header.length;
+        long size = begin + tensors.values().stream().mapToLong(Tensor::bytes).sum();
+        if (size > Integer.MAX_VALUE - SafetensorsHeader.LENGTH_BYTES) {
+            throw new IllegalArgumentException(
+                    name + ": " + size + " bytes are more than an array holds; write a file");
+        }
+        byte[] all = new byte[(int) size];
+        ByteBuffer.wrap(all).order(ByteOrder.LITTLE_ENDIAN).putLong(header.length).put(header);
+        long at = begin;
+        for (Map.Entry<String, Tensor> entry : ordered) {
+            Tensor tensor = entry.getValue();
+            MemorySegment place = MemorySegment.ofArray(all).asSlice(at, tensor.bytes()).copyFrom(tensor.data());
+            if (!LITTLE_ENDIAN) {
+                MappedFile.reverseElements(place, tensor.dtype().bytes());
+            }
+            at += tensor.bytes();
+        }
+        return all;
+    }
+
+    private static List<Map.Entry<String, Tensor>> ordered(Path path, Map<String, Tensor> tensors) {
+        tensors.forEach((name, tensor) -> {
+            if (tensor.dtype().isBlocked()) {
+                throw new IllegalArgumentException(path + ": tensor " + Quoted.name(name) + " is " + tensor
+                        + ", which safetensors cannot hold; convert it to F32, BF16 or F16, or write GGUF");
+            }
+        });
+        List<Map.Entry<String, Tensor>> ordered = new ArrayList<>(tensors.entrySet());
+        ordered.sort(Comparator.<Map.Entry<String, Tensor>>comparingInt(entry -> -entry.getValue().dtype().bytes())
+                .thenComparing(entry -> entry.getKey().getBytes(StandardCharsets.UTF_8), Arrays::compareUnsigned));
+        return ordered;
     }
 
     private static byte[] header(Path path, List<Map.Entry<String, Tensor>> tensors, Map<String, String> metadata) {

@@ -28,6 +28,8 @@ public record StateFile(String fingerprint, long position, Map<String, Tensor> s
     private static final String FINGERPRINT_KEY = "tern.fingerprint";
     private static final String POSITION_KEY = "tern.position";
     private static final String NOTE = "note.";
+    /** What messages call a state that is no file. */
+    private static final Path IN_MEMORY = Path.of("state in memory");
 
     /** Checks the position; keeps the maps from changing. */
     public StateFile {
@@ -44,13 +46,26 @@ public record StateFile(String fingerprint, long position, Map<String, Tensor> s
      * @throws IOException if writing fails; a file that was there before is then unchanged
      */
     public void save(Path path) throws IOException {
+        Safetensors.write(path, slots, metadata());
+    }
+
+    /**
+     * What {@link #save} would write.
+     *
+     * @throws IllegalArgumentException if that is more than an array holds
+     */
+    public byte[] toBytes() {
+        return Safetensors.bytes(IN_MEMORY, slots, metadata());
+    }
+
+    private Map<String, String> metadata() {
         Map<String, String> metadata = new TreeMap<>();
         metadata.put(FORMAT_KEY, FORMAT);
         metadata.put(VERSION_KEY, VERSION);
         metadata.put(FINGERPRINT_KEY, fingerprint);
         metadata.put(POSITION_KEY, Long.toString(position));
         notes.forEach((key, note) -> metadata.put(NOTE + key, note));
-        Safetensors.write(path, slots, metadata);
+        return metadata;
     }
 
     /**
@@ -64,31 +79,47 @@ public record StateFile(String fingerprint, long position, Map<String, Tensor> s
      */
     public static StateFile load(Path path, String fingerprint, Allocator memory) throws IOException {
         try (Safetensors file = Safetensors.open(path)) {
-            Map<String, String> metadata = file.texts();
-            requireState(path, metadata);
-            String version = value(path, metadata, VERSION_KEY);
-            if (!VERSION.equals(version)) {
-                throw new MalformedFileException(path + ": the state is in version " + Quoted.name(version)
-                        + " of the format, this Tern reads version " + VERSION + "; use the Tern that wrote it");
-            }
-            String owner = value(path, metadata, FINGERPRINT_KEY);
-            if (!owner.equals(fingerprint)) {
-                throw new MalformedFileException(path + ": the state belongs to the model with fingerprint " + owner
-                        + ", this model has fingerprint " + fingerprint
-                        + "; load the model that the state was saved from");
-            }
-            Map<String, Tensor> slots = new LinkedHashMap<>();
-            for (StoredTensor stored : file.tensors()) {
-                slots.put(stored.name(), memory.copyOf(file.tensor(stored.name())));
-            }
-            Map<String, String> notes = new TreeMap<>();
-            metadata.forEach((key, note) -> {
-                if (key.startsWith(NOTE)) {
-                    notes.put(key.substring(NOTE.length()), note);
-                }
-            });
-            return new StateFile(owner, position(path, value(path, metadata, POSITION_KEY)), slots, notes);
+            return read(path, file, fingerprint, memory);
         }
+    }
+
+    /**
+     * {@link #load} of what {@link #toBytes} made, or of a whole file.
+     *
+     * @throws MalformedFileException as {@link #load} does
+     */
+    public static StateFile of(byte[] bytes, String fingerprint, Allocator memory) throws IOException {
+        try (Safetensors file = Safetensors.over(IN_MEMORY, bytes)) {
+            return read(IN_MEMORY, file, fingerprint, memory);
+        }
+    }
+
+    private static StateFile read(Path path, Safetensors file, String fingerprint, Allocator memory)
+            throws MalformedFileException {
+        Map<String, String> metadata = file.texts();
+        requireState(path, metadata);
+        String version = value(path, metadata, VERSION_KEY);
+        if (!VERSION.equals(version)) {
+            throw new MalformedFileException(path + ": the state is in version " + Quoted.name(version)
+                    + " of the format, this Tern reads version " + VERSION + "; use the Tern that wrote it");
+        }
+        String owner = value(path, metadata, FINGERPRINT_KEY);
+        if (!owner.equals(fingerprint)) {
+            throw new MalformedFileException(path + ": the state belongs to the model with fingerprint " + owner
+                    + ", this model has fingerprint " + fingerprint
+                    + "; load the model that the state was saved from");
+        }
+        Map<String, Tensor> slots = new LinkedHashMap<>();
+        for (StoredTensor stored : file.tensors()) {
+            slots.put(stored.name(), memory.copyOf(file.tensor(stored.name())));
+        }
+        Map<String, String> notes = new TreeMap<>();
+        metadata.forEach((key, note) -> {
+            if (key.startsWith(NOTE)) {
+                notes.put(key.substring(NOTE.length()), note);
+            }
+        });
+        return new StateFile(owner, position(path, value(path, metadata, POSITION_KEY)), slots, notes);
     }
 
     /**

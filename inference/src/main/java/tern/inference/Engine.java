@@ -15,6 +15,9 @@ public final class Engine implements AutoCloseable {
     private final ThreadTeam team;
     private final Workspace results = new Workspace(), left = new Workspace();
     private final EagerOps ops;
+    // Guarded by this, like whatever a step uses.
+    private boolean stepping;
+    private boolean closed;
 
     /**
      * An engine with so many threads.
@@ -71,17 +74,57 @@ public final class Engine implements AutoCloseable {
         return ops;
     }
 
-    /** Runs one step: scratch memory is taken back before it, so what it gives back must be copied out within it. */
-    synchronized <T> T step(Supplier<T> work) {
-        ops.begin();
-        return work.get();
+    /**
+     * Runs one step: scratch memory is taken back before it, so what it gives back must be copied out within it.
+     *
+     * @param model whose step it is; what is derived from its parameters stays until {@link #forget}
+     */
+    synchronized <T> T step(Object model, Supplier<T> work) {
+        if (closed) {
+            throw new IllegalStateException("the engine is closed; close it after the models that run on it");
+        }
+        if (stepping) {
+            throw new IllegalStateException(
+                    "a step of this engine led to another one, which would take its memory; wait until it returns");
+        }
+        stepping = true;
+        try {
+            ops.begin(model);
+            return work.get();
+        } finally {
+            stepping = false;
+        }
     }
 
+    /**
+     * Ends the threads and gives scratch memory back, after the step that runs. Closing twice does nothing.
+     *
+     * @throws IllegalStateException if called from within a step
+     */
     @Override
     public synchronized void close() {
+        if (closed) {
+            return;
+        }
+        requireNoStep("the engine");
+        closed = true;
         ops.close();
         team.close();
         results.close();
         left.close();
+    }
+
+    /** A model is closed. */
+    synchronized void forget(Object model) {
+        if (!closed) {
+            ops.forget(model);
+        }
+    }
+
+    /** What steps use cannot go while this thread is within one. */
+    synchronized void requireNoStep(String what) {
+        if (stepping) {
+            throw new IllegalStateException(what + " cannot be closed from within a step; wait until it returns");
+        }
     }
 }

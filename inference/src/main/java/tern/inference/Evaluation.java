@@ -87,7 +87,7 @@ public record Evaluation(long tokens, long bytes, double nats, double seconds, L
         long tokens = 0;
         long bytes = 0;
         double nats = 0;
-        model.engine().step(() -> model.engine().ops().takeNotes());
+        model.step(() -> model.engine().ops().takeNotes());
         try (Running running = new Running(model.network(), model.engine(), atOnce ? 1 : rows)) {
             for (long first = 0; first < count; first += rows) {
                 int filled = (int) Math.min(rows, count - first);
@@ -107,12 +107,12 @@ public record Evaluation(long tokens, long bytes, double nats, double seconds, L
     }
 
     private static List<Figure> figures(LanguageModel model) {
-        List<Note> notes = model.engine().step(() -> model.engine().ops().takeNotes());
+        List<Note> notes = model.step(() -> model.engine().ops().takeNotes());
         return notes.stream().map(note -> new Figure(note.name(), note.mean())).toList();
     }
 
     private static double whole(LanguageModel model, int[] inputs, int[] targets, int rows, int time) {
-        return model.engine().step(() -> {
+        return model.step(() -> {
             Ops ops = model.engine().ops();
             ModelState empty = ModelState.empty(model.network().stateLayouts(), DType.F32, rows, 0,
                     model.engine().ops().results());
@@ -131,7 +131,7 @@ public record Evaluation(long tokens, long bytes, double nats, double seconds, L
         for (int from = 0; from < time; from += piece) {
             int at = from;
             int length = Math.min(piece, time - from);
-            nats += model.engine().step(() -> {
+            nats += model.step(() -> {
                 Tensor hidden = running.advance(form, integers(model, inputs, at, rows, length, time), 0, rows,
                         Outputs.ALL);
                 return sum(model, hidden, integers(model, targets, at, rows, length, time));

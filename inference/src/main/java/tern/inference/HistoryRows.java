@@ -49,7 +49,7 @@ final class HistoryRows {
 
     /** The rows of one sequence up to its position: what is known already, which stays the caller's, and a copy of what is new. */
     static HistoryRows of(ModelState state, int row, Optional<HistoryRows> known) {
-        int position = Math.toIntExact(state.ages()[row]);
+        int position = counted(state.ages()[row]);
         if (known.isPresent() && known.get().to == position) {
             return known.get().use();
         }
@@ -74,6 +74,11 @@ final class HistoryRows {
     private static Tensor rows(Tensor slot, int row) {
         Tensor mine = slot.slice(row, row + 1);
         return mine.reshape(mine.shape().with(0, mine.dim(1)).with(1, 1));
+    }
+
+    /** Rows that a history has at a position. A model that has none may read more than can be counted so. */
+    static int counted(long position) {
+        return (int) Math.min(position, Integer.MAX_VALUE);
     }
 
     /** One more user. */

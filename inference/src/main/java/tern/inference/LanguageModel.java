@@ -9,6 +9,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Supplier;
 
 import tern.checkpoint.Checkpoint;
 import tern.checkpoint.MalformedFileException;
@@ -47,7 +49,10 @@ public final class LanguageModel implements AutoCloseable {
     private final Tokenizer tokenizer;
     private final String fingerprint;
     private final Engine engine;
-    private final AutoCloseable owned;
+    // Empty if all belongs to the model that this one is another view of.
+    private final Optional<AutoCloseable> owned;
+    // Guarded by the engine, which knows the model by it; that of the model whose parts these are.
+    private final AtomicBoolean closed;
 
     /**
      * A model over parts that exist already.
@@ -56,8 +61,8 @@ public final class LanguageModel implements AutoCloseable {
      * @param engine where it runs; not closed with the model
      */
     public LanguageModel(SequenceModel network, Tokenizer tokenizer, String fingerprint, Engine engine) {
-        this(network, tokenizer, fingerprint, engine, () -> {
-        });
+        this(network, tokenizer, fingerprint, engine, Optional.of(() -> {
+        }), new AtomicBoolean());
     }
 
     /**
@@ -77,7 +82,7 @@ public final class LanguageModel implements AutoCloseable {
         try {
             return new LanguageModel(checkpoint.model(), tokenizerOrNumbers(checkpoint),
                     checkpoint.fingerprint(),
-                    engine, checkpoint);
+                    engine, Optional.of(checkpoint), new AtomicBoolean());
         } catch (IOException | RuntimeException refused) {
             checkpoint.close();
             throw refused;
@@ -156,10 +161,10 @@ public final class LanguageModel implements AutoCloseable {
         Engine engine = Engine.onAllCores();
         try {
             LanguageModel model = open(path, engine);
-            return new LanguageModel(model.network, model.tokenizer, model.fingerprint, engine, () -> {
+            return new LanguageModel(model.network, model.tokenizer, model.fingerprint, engine, Optional.of(() -> {
                 model.close();
                 engine.close();
-            });
+            }), new AtomicBoolean());
         } catch (IOException | RuntimeException refused) {
             engine.close();
             throw refused;
@@ -167,7 +172,7 @@ public final class LanguageModel implements AutoCloseable {
     }
 
     private LanguageModel(SequenceModel network, Tokenizer tokenizer, String fingerprint, Engine engine,
-            AutoCloseable owned) {
+            Optional<AutoCloseable> owned, AtomicBoolean closed) {
         if (!network.config().generates()) {
             throw new IllegalArgumentException("model: it "
                     + network.config().readout().map(head -> "ends in a head with " + head.outputs() + " outputs ("
@@ -185,11 +190,12 @@ public final class LanguageModel implements AutoCloseable {
         this.fingerprint = fingerprint;
         this.engine = engine;
         this.owned = owned;
+        this.closed = closed;
     }
 
     /**
      * The same model, whose GOLD layers remember in another way: another use of memory and time, the same results. Shares
-     * everything with this one and is closed with it.
+     * everything with this one and is closed with it, not by itself.
      *
      * @throws IllegalArgumentException if the model has no GOLD layers
      */
@@ -198,7 +204,8 @@ public final class LanguageModel implements AutoCloseable {
             throw new IllegalArgumentException(
                     "a cache was chosen, but this model has no GOLD layers whose cache could be chosen");
         }
-        return new LanguageModel(stack.with(GoldCaches.with(stack.config(), cache)), tokenizer, fingerprint, engine);
+        return new LanguageModel(stack.with(GoldCaches.with(stack.config(), cache)), tokenizer, fingerprint, engine,
+                Optional.empty(), closed);
     }
 
     /** The network. */
@@ -221,7 +228,12 @@ public final class LanguageModel implements AutoCloseable {
         return engine;
     }
 
-    /** A fresh sequence. */
+    /**
+     * A fresh sequence.
+     *
+     * @throws IllegalStateException if the model is closed
+     * @throws IllegalArgumentException if the model reads in both directions
+     */
     public LiveSequence sequence() {
         return new LiveSequence(this);
     }
@@ -230,9 +242,33 @@ public final class LanguageModel implements AutoCloseable {
      * A fresh batch, in which sequences of different ages step together.
      *
      * @param seats how many sequences it can hold at once; memory comes as they are taken
+     * @throws IllegalStateException if the model is closed
+     * @throws IllegalArgumentException if there are fewer than 1, or the model reads in both directions
      */
     public LiveBatch batch(int seats) {
         return new LiveBatch(this, seats);
+    }
+
+    /** {@link Engine#step} of a model whose weights are still there, and stay there until it returns. */
+    <T> T step(Supplier<T> work) {
+        synchronized (engine) {
+            requireOpen();
+            return engine.step(closed, work);
+        }
+    }
+
+    void requireOpen() {
+        if (closed.get()) {
+            throw new IllegalStateException("the model is closed; close it after its sequences and batches");
+        }
+    }
+
+    /** The number of positions that a sequence is to have room for. */
+    static void requirePositions(long positions) {
+        if (positions < 0 || positions > Integer.MAX_VALUE) {
+            throw new IllegalArgumentException(
+                    "reserve: " + positions + " positions, expected 0.." + Integer.MAX_VALUE);
+        }
     }
 
     void requireVocabulary(int... ids) {
@@ -258,14 +294,28 @@ public final class LanguageModel implements AutoCloseable {
         return tensor;
     }
 
+    /**
+     * Gives the weights back, after the step that runs; the sequences keep their states, which can still be saved. Closing twice
+     * does nothing.
+     *
+     * @throws IllegalStateException if called from within a step
+     */
     @Override
     public void close() {
-        try {
-            owned.close();
-        } catch (RuntimeException thrown) {
-            throw thrown;
-        } catch (Exception thrown) {
-            throw new IllegalStateException("closing the model failed: " + thrown.getMessage(), thrown);
+        synchronized (engine) {
+            if (owned.isEmpty() || closed.get()) {
+                return;
+            }
+            engine.requireNoStep("the model");
+            closed.set(true);
+            engine.forget(closed);
+            try {
+                owned.get().close();
+            } catch (RuntimeException thrown) {
+                throw thrown;
+            } catch (Exception thrown) {
+                throw new IllegalStateException("closing the model failed: " + thrown.getMessage(), thrown);
+            }
         }
     }
 }

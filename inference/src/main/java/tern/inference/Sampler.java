@@ -12,7 +12,7 @@ public final class Sampler {
     private final Sampling how;
     private final SplittableRandom random;
     private final int[] lately = new int[REMEMBERED];
-    private int seen;
+    private long seen;
 
     /** A sampler before the first token. */
     public Sampler(Sampling how, long seed) {
@@ -20,9 +20,16 @@ public final class Sampler {
         this.random = new SplittableRandom(seed);
     }
 
-    /** Takes note of a token of the prompt, for the repetition penalty. */
+    /**
+     * Takes note of a token of the prompt, for the repetition penalty.
+     *
+     * @throws IllegalArgumentException if it is negative
+     */
     public void see(int id) {
-        lately[seen++ % REMEMBERED] = id;
+        if (id < 0) {
+            throw new IllegalArgumentException("sampler: token " + id + " was seen, expected 0 or more");
+        }
+        lately[(int) (seen++ % REMEMBERED)] = id;
     }
 
     /**
@@ -30,8 +37,12 @@ public final class Sampler {
      *
      * @param logits one per symbol, not changed
      * @throws NotANumberException if a logit is NaN; names the symbol
+     * @throws IllegalArgumentException if there are no logits, or fewer than a token that was seen asks for
      */
     public int next(float[] logits) {
+        if (logits.length == 0) {
+            throw new IllegalArgumentException("sampler: there are no logits; read at least one token first");
+        }
         float[] scores = penalised(logits);
         int chosen = Draw.likeliest(scores, 0, scores.length);
         if (chosen < 0) {
@@ -61,6 +72,10 @@ public final class Sampler {
         boolean[] done = new boolean[scores.length];
         for (int i = 0; i < Math.min(seen, REMEMBERED); i++) {
             int id = lately[i];
+            if (id >= scores.length) {
+                throw new IllegalArgumentException(
+                        "sampler: token " + id + " was seen, but there are " + scores.length + " logits");
+            }
             if (!done[id]) {
                 done[id] = true;
                 scores[id] *= (float) (scores[id] > 0 ? 1 / how.repetitionPenalty() : how.repetitionPenalty());

@@ -12,6 +12,7 @@ import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import java.util.zip.CRC32C;
 
@@ -30,8 +31,8 @@ import tern.tensor.Tensor;
 
 /**
  * What one sequence remembers at one position: position, state, and the fingerprint of the model it belongs to. Histories
- * hold exactly the rows that count, and snapshots of one sequence share those that they have in common. Immutable; release it with
- * {@link #close}.
+ * hold exactly the rows that count, and snapshots of one sequence share those that they have in common. Immutable and safe for use by
+ * several threads; its memory is native and lives until {@link #close}. It does not need the model, but to be restored.
  */
 public final class Snapshot implements AutoCloseable {
     private static final String LOGITS = "logits";
@@ -48,6 +49,8 @@ public final class Snapshot implements AutoCloseable {
     private final List<StateLayout> layouts;
     private final float[] logits;
     private final AtomicBoolean closed = new AtomicBoolean();
+    // Itself until it is closed, and whoever reads it.
+    private final AtomicInteger users = new AtomicInteger(1);
 
     private Snapshot(LanguageModel model, long position, Memory memory, List<List<Tensor>> slots, HistoryRows history,
             float[] logits) {
@@ -63,7 +66,7 @@ public final class Snapshot implements AutoCloseable {
     /** @param known rows of this sequence's history that a snapshot has already; they stay the caller's */
     static Snapshot of(LanguageModel model, ModelState state, int row, Optional<HistoryRows> known, float[] logits) {
         Memory memory = new Memory();
-        int position = Math.toIntExact(state.ages()[row]);
+        long position = state.ages()[row];
         List<List<Tensor>> branches = new ArrayList<>();
         for (State branch : state.states()) {
             List<Tensor> own = new ArrayList<>();
@@ -179,6 +182,7 @@ public final class Snapshot implements AutoCloseable {
      * Writes the snapshot as a safetensors file, atomically.
      *
      * @throws IOException if writing fails; a file that was there before is then unchanged
+     * @throws IllegalStateException if the snapshot is closed
      */
     public void save(Path path) throws IOException {
         save(path, new int[0], Map.of());
@@ -191,35 +195,51 @@ public final class Snapshot implements AutoCloseable {
      * @param notes anything worth keeping
      */
     public void save(Path path, int[] tokens, Map<String, String> notes) throws IOException {
-        try (Memory scratch = new Memory()) {
-            Map<String, Tensor> all = new LinkedHashMap<>();
-            eachSlot((branch, slot, layout, n) -> {
-                if (layout instanceof Slot.Growing) {
-                    Tensor rows = scratch.allocate(layout.type(DType.F32), shape(layout, Math.toIntExact(position)));
-                    history.copyTo(branch, n, rows);
-                    all.put(name(branch, slot), rows);
-                } else {
-                    all.put(name(branch, slot), slots.get(branch).get(n));
-                }
-            });
-            if (logits.length > 0) {
-                Tensor tensor = scratch.allocate(DType.F32, Shape.of(logits.length));
-                MemorySegment.copy(logits, 0, tensor.data(), Tensor.FLOAT, 0, logits.length);
-                all.put(LOGITS, tensor);
-            }
-            if (tokens.length > 0) {
-                Tensor tensor = scratch.allocate(DType.I32, Shape.of(tokens.length));
-                MemorySegment.copy(tokens, 0, tensor.data(), Tensor.INT, 0, tokens.length);
-                all.put(TOKENS, tensor);
-            }
-            Map<String, String> noted = new TreeMap<>(notes);
-            noted.put(CHECKSUM, checksum(position, all, notes));
-            new StateFile(fingerprint, position, all, noted).save(path);
+        try (Use _ = use(); Memory scratch = new Memory()) {
+            file(scratch, tokens, notes).save(path);
         }
     }
 
+    /**
+     * What {@link #save(Path)} would write: for a store of values by key.
+     *
+     * @throws IllegalArgumentException if that is more than an array holds
+     * @throws IllegalStateException if the snapshot is closed
+     */
+    public byte[] toBytes() {
+        try (Use _ = use(); Memory scratch = new Memory()) {
+            return file(scratch, new int[0], Map.of()).toBytes();
+        }
+    }
+
+    private StateFile file(Memory scratch, int[] tokens, Map<String, String> notes) {
+        Map<String, Tensor> all = new LinkedHashMap<>();
+        eachSlot((branch, slot, layout, n) -> {
+            if (layout instanceof Slot.Growing) {
+                Tensor rows = scratch.allocate(layout.type(DType.F32), shape(layout, position));
+                history.copyTo(branch, n, rows);
+                all.put(name(branch, slot), rows);
+            } else {
+                all.put(name(branch, slot), slots.get(branch).get(n));
+            }
+        });
+        if (logits.length > 0) {
+            Tensor tensor = scratch.allocate(DType.F32, Shape.of(logits.length));
+            MemorySegment.copy(logits, 0, tensor.data(), Tensor.FLOAT, 0, logits.length);
+            all.put(LOGITS, tensor);
+        }
+        if (tokens.length > 0) {
+            Tensor tensor = scratch.allocate(DType.I32, Shape.of(tokens.length));
+            MemorySegment.copy(tokens, 0, tensor.data(), Tensor.INT, 0, tokens.length);
+            all.put(TOKENS, tensor);
+        }
+        Map<String, String> noted = new TreeMap<>(notes);
+        noted.put(CHECKSUM, checksum(position, all, notes));
+        return new StateFile(fingerprint, position, all, noted);
+    }
+
     /** CRC-32C over names, contents and notes: a flipped bit in a state would otherwise go unnoticed. */
-    private static String checksum(long position, Map<String, Tensor> all, Map<String, String> notes) {
+    static String checksum(long position, Map<String, Tensor> all, Map<String, String> notes) {
         CRC32C sum = new CRC32C();
         sum.update(Long.toString(position).getBytes(StandardCharsets.UTF_8));
         new TreeMap<>(all).forEach((name, tensor) -> {
@@ -259,11 +279,29 @@ public final class Snapshot implements AutoCloseable {
         return loadSaved(path, model).snapshot();
     }
 
+    /**
+     * Reads what {@link #toBytes} made, or a whole file that was saved.
+     *
+     * @throws IOException if the bytes are damaged or belong to another model (both fingerprints are named)
+     */
+    public static Snapshot of(byte[] bytes, LanguageModel model) throws IOException {
+        return loaded("state in memory", memory -> StateFile.of(bytes, model.fingerprint(), memory), model).snapshot();
+    }
+
     /** {@link #load} with what was saved beside the state. */
     public static Saved loadSaved(Path path, LanguageModel model) throws IOException {
+        return loaded(path.toString(), memory -> StateFile.load(path, model.fingerprint(), memory), model);
+    }
+
+    private interface Reading {
+        StateFile into(Memory memory) throws IOException;
+    }
+
+    private static Saved loaded(String path, Reading reading, LanguageModel model) throws IOException {
         Memory memory = new Memory();
+        boolean whole = false;
         try {
-            StateFile file = StateFile.load(path, model.fingerprint(), memory);
+            StateFile file = reading.into(memory);
             Map<String, String> notes = new TreeMap<>(file.notes());
             String expectedSum = notes.remove(CHECKSUM);
             if (expectedSum == null) {
@@ -284,7 +322,11 @@ public final class Snapshot implements AutoCloseable {
                 for (int slot = 0; slot < layouts.get(branch).slots().size(); slot++) {
                     Slot wanted = layouts.get(branch).slots().get(slot);
                     DType type = wanted.type(DType.F32);
-                    Shape expected = shape(wanted, Math.toIntExact(file.position()));
+                    if (wanted instanceof Slot.Growing && file.position() > Integer.MAX_VALUE) {
+                        throw new MalformedFileException(path + ": the state's position is " + file.position()
+                                + ", more than a history can hold; the file is damaged");
+                    }
+                    Shape expected = shape(wanted, file.position());
                     Tensor found = file.slots().get(name(branch, slot));
                     if (found == null || found.dtype() != type || !found.shape().equals(expected)) {
                         throw new MalformedFileException(
@@ -299,15 +341,17 @@ public final class Snapshot implements AutoCloseable {
             }
             Tensor logits = file.slots().get(LOGITS);
             Tensor tokens = file.slots().get(TOKENS);
-            HistoryRows history = HistoryRows.whole(Math.toIntExact(file.position()), rows -> grown.stream()
+            HistoryRows history = HistoryRows.whole(HistoryRows.counted(file.position()), rows -> grown.stream()
                     .map(growing -> growing.stream().map(rows::copyOf).toList()).toList());
             Snapshot snapshot = new Snapshot(model, file.position(), memory, branches, history,
                     logits == null ? new float[0] : logits.toFloats());
+            whole = true;
             return new Saved(snapshot,
                     tokens == null ? new int[0] : tokens.data().asSlice(0, tokens.bytes()).toArray(Tensor.INT), notes);
-        } catch (IOException | RuntimeException refused) {
-            memory.close();
-            throw refused;
+        } finally {
+            if (!whole) {
+                memory.close();
+            }
         }
     }
 
@@ -324,16 +368,16 @@ public final class Snapshot implements AutoCloseable {
      */
     public static boolean fits(Path path, LanguageModel model) throws IOException {
         long position = StateFile.positionIn(path);
-        if (position > Integer.MAX_VALUE) {
-            return false;
-        }
         try (TensorFile file = TensorFile.open(path)) {
             List<StateLayout> layouts = model.network().stateLayouts();
             for (int branch = 0; branch < layouts.size(); branch++) {
                 List<Slot> slots = layouts.get(branch).slots();
                 for (int slot = 0; slot < slots.size(); slot++) {
                     Slot wanted = slots.get(slot);
-                    Shape shape = shape(wanted, (int) position);
+                    if (wanted instanceof Slot.Growing && position > Integer.MAX_VALUE) {
+                        return false;
+                    }
+                    Shape shape = shape(wanted, position);
                     Optional<StoredTensor> found = file.find(name(branch, slot));
                     if (found.isEmpty() || !found.get().type().dtype().equals(Optional.of(wanted.type(DType.F32)))
                             || !found.get().shape()
@@ -355,10 +399,10 @@ public final class Snapshot implements AutoCloseable {
         return mine.reshape(mine.shape().with(0, mine.dim(1)).with(1, 1)).slice(0, count);
     }
 
-    private static Shape shape(Slot slot, int position) {
+    private static Shape shape(Slot slot, long position) {
         return switch (slot) {
             case Slot.Fixed fixed -> fixed.shape().prepend(1);
-            case Slot.Growing growing -> growing.row().prepend(1).prepend(position);
+            case Slot.Growing growing -> growing.row().prepend(1).prepend(Math.toIntExact(position));
             case Slot.Chunk chunk -> chunk.row().prepend(1).prepend(chunk.rows(position));
             case Slot.Ring ring -> ring.row().prepend(ring.length()).prepend(1);
         };
@@ -378,8 +422,7 @@ public final class Snapshot implements AutoCloseable {
             for (int i = 0; same && i < wanted.size(); i++) {
                 same = own.get(i).getClass() == wanted.get(i).getClass()
                         && own.get(i).type(DType.F32) == wanted.get(i).type(DType.F32)
-                        && shape(own.get(i), Math.toIntExact(position))
-                                .equals(shape(wanted.get(i), Math.toIntExact(position)));
+                        && shape(own.get(i), position).equals(shape(wanted.get(i), position));
             }
             if (!same) {
                 throw new IllegalArgumentException("this state holds " + own + " for branch " + branch
@@ -407,7 +450,37 @@ public final class Snapshot implements AutoCloseable {
         }
     }
 
-    void writeTo(ModelState state, int row) {
+    /** While it lasts, the snapshot's memory stays where it is. */
+    final class Use implements AutoCloseable {
+        private Use() {
+        }
+
+        void writeTo(ModelState state, int row) {
+            Snapshot.this.writeTo(state, row);
+        }
+
+        @Override
+        public void close() {
+            release();
+        }
+    }
+
+    /** @throws IllegalStateException if the snapshot is closed */
+    Use use() {
+        if (closed.get() || users.getAndUpdate(n -> n == 0 ? 0 : n + 1) == 0) {
+            throw new IllegalStateException("the snapshot is closed; use it before closing it");
+        }
+        return new Use();
+    }
+
+    private void release() {
+        if (users.decrementAndGet() == 0) {
+            memory.close();
+            history.release();
+        }
+    }
+
+    private void writeTo(ModelState state, int row) {
         eachSlot((branch, slot, layout, n) -> {
             Tensor target = state.states().get(branch).slots().get(slot).slice(row, row + 1);
             if (layout instanceof Slot.Growing) {
@@ -420,11 +493,11 @@ public final class Snapshot implements AutoCloseable {
         state.ages()[row] = position;
     }
 
+    /** Gives its memory back, after those calls that read it in other threads. Closing twice does nothing. */
     @Override
     public void close() {
         if (closed.compareAndSet(false, true)) {
-            memory.close();
-            history.release();
+            release();
         }
     }
 }

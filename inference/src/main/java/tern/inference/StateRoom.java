@@ -190,8 +190,17 @@ final class StateRoom implements AutoCloseable {
         if (reserved.isEmpty()) {
             rows = Math.min(most, Math.max(FEWEST_ROWS, Integer.highestOneBit(Math.max(1, 2 * used - 1))));
         }
-        place = reserved.<Place>map(Staying::new).orElseGet(() -> new Moving(new Memory()));
-        state = ModelState.empty(layouts, DType.F32, rows, capacity, place.memory());
+        Place made = reserved.<Place>map(Staying::new).orElseGet(() -> new Moving(new Memory()));
+        boolean whole = false;
+        try {
+            state = ModelState.empty(layouts, DType.F32, rows, capacity, made.memory());
+            whole = true;
+        } finally {
+            if (!whole) {
+                made.close();
+            }
+        }
+        place = made;
     }
 
     private long bytesOfOne(int capacity) {

@@ -194,6 +194,22 @@ class GoldCacheTest {
                 .withMessageContaining("even compressed").withMessageContaining("bf16");
     }
 
+    /** An engine outlives models. */
+    @Test
+    void whatWasKeptForAModelGoesWithIt() {
+        LanguageModel compressed = with(CacheTier.COMPRESSED, CacheType.F32);
+        try (Engine own = new Engine(1)) {
+            for (int round = 0; round < 3; round++) {
+                try (LanguageModel passing = new LanguageModel(compressed.network(), Tokenizer.unknown(256), "test",
+                        own)) {
+                    logits(passing, text(300, 6));
+                    assertThat(own.keptRowsBytes()).isPositive();
+                }
+                assertThat(own.keptRowsBytes()).isZero();
+            }
+        }
+    }
+
     /** Rows by token and by bigram are kept up to a limit; beyond it they are computed each time, with the same result. */
     @Test
     void keptRowsDoNotChangeResults() {

@@ -68,4 +68,15 @@ class SamplerTest {
                 .isThrownBy(() -> new Sampler(Sampling.GREEDY, 1).next(new float[] {1, Float.NaN}))
                 .withMessageContaining("symbol 1");
     }
+
+    @Test
+    void whatCannotBeChosenFromIsRefusedByName() {
+        Sampler sampler = new Sampler(new Sampling(1, 0, 1, 0, 1.1), 1);
+        assertThatIllegalArgumentException().isThrownBy(() -> sampler.next(new float[0]))
+                .withMessageContaining("read at least one token");
+        assertThatIllegalArgumentException().isThrownBy(() -> sampler.see(-3)).withMessageContaining("token -3");
+        sampler.see(300);
+        assertThatIllegalArgumentException().isThrownBy(() -> sampler.next(new float[256]))
+                .withMessageContaining("token 300");
+    }
 }

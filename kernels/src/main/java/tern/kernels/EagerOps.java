@@ -3,7 +3,6 @@ package tern.kernels;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
@@ -19,7 +18,6 @@ import tern.kernels.attention.TiledAttention;
 import tern.kernels.attention.Turning;
 import tern.kernels.cells.UnitScan;
 import tern.kernels.history.Histories;
-import tern.kernels.history.KeptRows;
 import tern.kernels.maximum.MaximumScan;
 import tern.kernels.memory.MemoryScan;
 import tern.kernels.modal.Poles;
@@ -48,7 +46,6 @@ import tern.ops.Spans;
 import tern.ops.UnitCell;
 import tern.tensor.Allocator;
 import tern.tensor.DType;
-import tern.tensor.Memory;
 import tern.tensor.Shape;
 import tern.tensor.Tensor;
 import tern.tensor.Workspace;
@@ -72,12 +69,12 @@ public final class EagerOps implements Ops, AutoCloseable {
     private final Workspace scratch;
     /** What segments leave behind, where a step is run segment by segment in the same memory. */
     private final Optional<Workspace> left;
-    private final Map<Object, Map<String, Tensor>> derived = new IdentityHashMap<>();
-    private final Map<Object, Map<String, KeptRows>> derivedRows = new IdentityHashMap<>();
+    /** By model; what belongs to none that was named, by this. */
+    private final Map<Object, Derived> derivedOf = new IdentityHashMap<>();
+    private Derived derived = new Derived();
     private final List<Note> notes = new ArrayList<>();
     private long keptRowsLimit = 64L << 20;
     private long keptRowsBytes;
-    private Memory kept = new Memory();
 
     /**
      * Operations by these kernels.
@@ -119,16 +116,12 @@ public final class EagerOps implements Ops, AutoCloseable {
         this.team = team;
         this.results = results;
         this.scratch = scratch;
+        derivedOf.put(this, derived);
     }
 
     /** The bodies for tensors of this type. */
     public KernelSet kernels(DType dtype) {
         return dtype == DType.F64 ? reference : fast;
-    }
-
-    /** The threads in use. */
-    public ThreadTeam team() {
-        return team;
     }
 
     /** Where results live, unless they were given a place of their own. */
@@ -140,6 +133,25 @@ public final class EagerOps implements Ops, AutoCloseable {
     public void begin() {
         scratch.reset();
         left.ifPresent(Workspace::reset);
+    }
+
+    /**
+     * Begins a step of one of several models, for which what is derived from its parameters is kept apart until {@link #forget}.
+     *
+     * @param model known by identity
+     */
+    public void begin(Object model) {
+        begin();
+        derived = derivedOf.computeIfAbsent(model, ignored -> new Derived());
+    }
+
+    /** Releases what was derived from the parameters of a model that is not used any more. */
+    public void forget(Object model) {
+        Derived gone = derivedOf.remove(model);
+        if (gone != null) {
+            keptRowsBytes -= gone.rowBytes();
+            gone.close();
+        }
     }
 
     @Override
@@ -210,21 +222,19 @@ public final class EagerOps implements Ops, AutoCloseable {
 
     /** Forgets what was derived from parameters; call it when they change. */
     public void parametersChanged() {
-        if (!derived.isEmpty() || !derivedRows.isEmpty()) {
-            derived.clear();
-            derivedRows.clear();
-            keptRowsBytes = 0;
-            kept.close();
-            kept = new Memory();
+        if (!derived.isEmpty() || derivedOf.size() > 1) {
+            close();
+            derivedOf.clear();
+            derived = new Derived();
+            derivedOf.put(this, derived);
         }
     }
 
     /** Releases what was derived from parameters. */
     @Override
     public void close() {
-        derived.clear();
-        derivedRows.clear();
-        kept.close();
+        derivedOf.values().forEach(Derived::close);
+        keptRowsBytes = 0;
     }
 
     /** A vector of no elements: the bias of a linear map that has none. */
@@ -241,22 +251,13 @@ public final class EagerOps implements Ops, AutoCloseable {
 
     @Override
     public Tensor derived(Object owner, String name, Supplier<Tensor> compute) {
-        Map<String, Tensor> own = derived.computeIfAbsent(owner, ignored -> new HashMap<>());
-        Tensor known = own.get(name);
-        if (known == null) {
-            Workspace.Mark mark = scratch.mark();
-            known = kept.copyOf(compute.get());
-            scratch.release(mark);
-            own.put(name, known);
-        }
-        return known;
+        return derived.tensor(owner, name, compute, scratch);
     }
 
     @Override
     public Tensor derivedRows(Object owner, String name, Tensor ids, Function<Tensor, Tensor> compute) {
         requireIdentifiers(ids);
-        return derivedRows.computeIfAbsent(owner, ignored -> new HashMap<>())
-                .computeIfAbsent(name, ignored -> new KeptRows(kept)).rows(ids, compute, scratch, this::takeKept);
+        return derived.rows(owner, name, ids, compute, scratch, this::takeKept);
     }
 
     private boolean takeKept(long bytes) {

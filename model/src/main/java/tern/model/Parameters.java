@@ -60,7 +60,7 @@ public final class Parameters {
             };
         }
 
-        /** Shapes without memory, for counting; reading such a tensor crashes, so nothing may compute with it. */
+        /** Shapes without memory, for counting; computing with such a parameter throws {@link IllegalStateException}. */
         static Source shapesOnly() {
             return (name, shape, role, initialiser) -> Tensor.withoutMemory(DType.F32, shape);
         }

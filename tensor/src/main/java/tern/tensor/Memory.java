@@ -4,6 +4,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
@@ -16,6 +17,7 @@ public final class Memory implements Allocator, AutoCloseable {
 
     private final Arena arena = Arena.ofShared();
     private final AtomicLong bytes = new AtomicLong();
+    private final AtomicBoolean closed = new AtomicBoolean();
 
     /** Fresh memory, empty until asked. */
     public Memory() {
@@ -76,8 +78,11 @@ public final class Memory implements Allocator, AutoCloseable {
         return bytes.get();
     }
 
+    /** Releases all of it. Closing twice does nothing. */
     @Override
     public void close() {
-        arena.close();
+        if (closed.compareAndSet(false, true)) {
+            arena.close();
+        }
     }
 }

@@ -26,7 +26,7 @@ final class Pages {
     private static final int ADVISE_DISCARD = 4;
     private static final int ADVISE_POPULATE = 23;
     // Smaller ones are not worth a second address; every page that Linux has is a multiple or divides it.
-    private static final long SMALLEST = 4L << 10;
+    static final long SMALLEST = 4L << 10;
     private static final Path SETTING = Path.of("/sys/kernel/mm/transparent_hugepage/enabled");
     private static final Optional<LargePages> LARGE = LargePages.find();
 
@@ -74,19 +74,14 @@ final class Pages {
         return at + unit - 1 & -unit;
     }
 
-    /** Lets the pages of a part of reserved space come now. Contents stay; others may read and write it meanwhile. */
-    static void populate(MemorySegment part) {
-        long from = part.address() & -SMALLEST;
-        LARGE.ifPresent(pages -> pages.advise(from, part.address() + part.byteSize() - from, ADVISE_POPULATE));
+    /** Lets pages of reserved space come now. Contents stay; others may read and write them meanwhile. */
+    static void populate(MemorySegment pages) {
+        LARGE.ifPresent(large -> large.advise(pages, ADVISE_POPULATE));
     }
 
-    /** Gives back the pages that lie within a part of reserved space; they are zeros when they come again. */
-    static void discard(MemorySegment part) {
-        long from = part.address() + SMALLEST - 1 & -SMALLEST;
-        long to = part.address() + part.byteSize() & -SMALLEST;
-        if (to > from) {
-            LARGE.ifPresent(pages -> pages.advise(from, to - from, ADVISE_DISCARD));
-        }
+    /** Gives back whole pages of reserved space; they are zeros when they come again. */
+    static void discard(MemorySegment pages) {
+        LARGE.ifPresent(large -> large.advise(pages, ADVISE_DISCARD));
     }
 
     private record LargePages(MethodHandle mmap, MethodHandle munmap, MethodHandle madvise) {
@@ -103,7 +98,8 @@ final class Pages {
                             linker.downcallHandle(mmap,
                                     FunctionDescriptor.of(word, word, word, number, number, number, word)),
                             linker.downcallHandle(munmap, FunctionDescriptor.of(number, word, word)),
-                            linker.downcallHandle(madvise, FunctionDescriptor.of(number, word, word, number))))));
+                            linker.downcallHandle(madvise,
+                                    FunctionDescriptor.of(number, ValueLayout.ADDRESS, word, number))))));
         }
 
         Optional<MemorySegment> map(Arena arena, long bytes, int flags) {
@@ -113,14 +109,17 @@ final class Pages {
                 return Optional.empty();
             }
             long aligned = base + HUGE - 1 & -HUGE;
-            advise(aligned, bytes, ADVISE_HUGE);
+            advise(MemorySegment.ofAddress(aligned).reinterpret(bytes), ADVISE_HUGE);
             return Optional
                     .of(MemorySegment.ofAddress(aligned).reinterpret(bytes, arena, ignored -> unmap(base, size)));
         }
 
-        private void advise(long address, long bytes, int what) {
+        /** @throws IllegalStateException if the memory was released: the call keeps it, and so its addresses, until it returns */
+        private void advise(MemorySegment pages, int what) {
             try {
-                int ignoredBecauseOnlyAHint = (int) madvise.invokeExact(address, bytes, what);
+                int ignoredBecauseOnlyAHint = (int) madvise.invokeExact(pages, pages.byteSize(), what);
+            } catch (IllegalStateException released) {
+                throw released;
             } catch (Throwable thrown) {
                 throw new AssertionError("madvise cannot throw", thrown);
             }

@@ -196,8 +196,11 @@ public final class Pool implements Allocator, AutoCloseable {
         return peak;
     }
 
+    /** Releases all of it. Closing twice does nothing. */
     @Override
     public void close() {
-        arena.close();
+        if (arena.scope().isAlive()) {
+            arena.close();
+        }
     }
 }

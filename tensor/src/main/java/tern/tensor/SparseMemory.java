@@ -61,22 +61,48 @@ public final class SparseMemory implements Allocator, AutoCloseable {
     /**
      * Lets the system give the pages of a tensor or a part of one now, so that who writes there first does not wait. Contents
      * stay as they are.
+     *
+     * @param part of this memory
+     * @throws IllegalStateException if this memory is closed
+     * @throws IllegalArgumentException if the part lies elsewhere
      */
     public void prepare(Tensor part) {
         if (part.bytes() > 0) {
-            Pages.populate(part.data());
+            long at = offset(part);
+            long from = at & -Pages.SMALLEST;
+            Pages.populate(whole.asSlice(from, at + part.bytes() - from));
         }
     }
 
-    /** Gives back the pages that lie wholly within a tensor or a part of one; its contents are undefined from then on. */
+    /**
+     * Gives back the pages that lie wholly within a tensor or a part of one; its contents are undefined from then on.
+     *
+     * @param part of this memory
+     * @throws IllegalStateException if this memory is closed: its addresses may be somebody else's by now
+     * @throws IllegalArgumentException if the part lies elsewhere
+     */
     public void discard(Tensor part) {
-        if (part.bytes() > 0) {
-            Pages.discard(part.data());
+        long at = offset(part);
+        long from = at + Pages.SMALLEST - 1 & -Pages.SMALLEST;
+        long to = at + part.bytes() & -Pages.SMALLEST;
+        if (to > from) {
+            Pages.discard(whole.asSlice(from, to - from));
         }
     }
 
+    private long offset(Tensor part) {
+        long at = part.data().address() - whole.address();
+        if (at < 0 || at > whole.byteSize() - part.bytes()) {
+            throw new IllegalArgumentException("tensor " + part + " does not lie in this memory");
+        }
+        return at;
+    }
+
+    /** Releases all of it. Closing twice does nothing. */
     @Override
     public void close() {
-        arena.close();
+        if (arena.scope().isAlive()) {
+            arena.close();
+        }
     }
 }

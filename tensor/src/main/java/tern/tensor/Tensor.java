@@ -1,5 +1,6 @@
 package tern.tensor;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Objects;
@@ -25,6 +26,7 @@ public final class Tensor {
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED;
     private static final ValueLayout.OfByte BYTE = ValueLayout.JAVA_BYTE;
     private static final int COPIED_AT_ONCE = 8192;
+    private static final MemorySegment NOWHERE = nowhere();
 
     private final DType dtype;
     private final Shape shape;
@@ -53,9 +55,17 @@ public final class Tensor {
         return new Tensor(dtype, shape, data);
     }
 
-    /** A tensor without memory, for counting; the JVM crashes if its elements are read or written. */
+    /** A tensor without memory, for counting; reading or writing its elements throws {@link IllegalStateException}. */
     public static Tensor withoutMemory(DType dtype, Shape shape) {
-        return new Tensor(dtype, shape, MemorySegment.NULL.reinterpret(bytes(dtype, shape)));
+        long bytes = bytes(dtype, shape);
+        return new Tensor(dtype, shape, bytes == 0 ? MemorySegment.NULL : NOWHERE.asSlice(0, bytes));
+    }
+
+    /** All addresses there may be, and none that may be read. */
+    private static MemorySegment nowhere() {
+        try (Arena ended = Arena.ofShared()) {
+            return MemorySegment.NULL.reinterpret(Long.MAX_VALUE, ended, null);
+        }
     }
 
     /**

@@ -240,8 +240,11 @@ public final class Workspace implements Allocator, AutoCloseable {
         return peak;
     }
 
+    /** Releases all of it. Closing twice does nothing. */
     @Override
     public void close() {
-        arena.close();
+        if (arena.scope().isAlive()) {
+            arena.close();
+        }
     }
 }

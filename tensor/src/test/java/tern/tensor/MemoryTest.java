@@ -1,6 +1,7 @@
 package tern.tensor;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -35,6 +36,16 @@ class MemoryTest {
             plain.fill(0);
             assertThat(copies.getFirst().get(14)).isEqualTo(14.5);
             assertThat(other.bytes()).isGreaterThanOrEqualTo(sources.stream().mapToLong(Tensor::bytes).sum());
+        }
+    }
+
+    @Test
+    void closingTwiceDoesNothingAndWhatWasClosedIsNotRead() throws Exception {
+        for (AutoCloseable owner : List.of(new Memory(), new Workspace(), new Pool())) {
+            Tensor tensor = ((Allocator) owner).allocate(DType.F32, Shape.of(5));
+            owner.close();
+            owner.close();
+            assertThatIllegalStateException().isThrownBy(() -> tensor.get(0));
         }
     }
 

@@ -57,6 +57,23 @@ class SparseMemoryTest {
         }
     }
 
+    /** Addresses that were given back may be anybody's by now, and theirs would be wiped. */
+    @Test
+    void whatWasClosedOrLiesElsewhereIsNeitherPreparedNorDiscarded() {
+        SparseMemory memory = reserve(LARGE, 1);
+        Tensor rows = memory.zeros(DType.I8, 4, 1 << 20);
+        memory.close();
+        memory.close();
+        assertThatThrownBy(() -> memory.discard(rows)).isInstanceOf(IllegalStateException.class);
+        assertThatThrownBy(() -> memory.prepare(rows)).isInstanceOf(IllegalStateException.class);
+        try (SparseMemory other = reserve(LARGE, 1); Memory elsewhere = new Memory()) {
+            Tensor foreign = elsewhere.zeros(DType.I8, 4, 1 << 20).fill(3);
+            assertThatThrownBy(() -> other.discard(foreign)).isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("does not lie in this memory");
+            assertThat(foreign.get(12345)).isEqualTo(3);
+        }
+    }
+
     @Test
     void moreThanWasReservedIsRefused() {
         try (SparseMemory memory = reserve(100, 1)) {

@@ -167,4 +167,15 @@ class TensorTest {
                     .hasMessageContaining("-1");
         }
     }
+
+    @Test
+    void aTensorWithoutMemoryCountsAndIsNotRead() {
+        Tensor tensor = Tensor.withoutMemory(DType.F32, Shape.of(1 << 20, 1 << 10));
+        assertThat(tensor.bytes()).isEqualTo(4L << 30);
+        assertThat(tensor.slice(5, 7).reshape(1 << 11).bytes()).isEqualTo(8L << 10);
+        assertThat(Tensor.withoutMemory(DType.F32, Shape.of(0)).toFloats()).isEmpty();
+        assertThatThrownBy(() -> tensor.get(0)).isInstanceOf(IllegalStateException.class);
+        assertThatThrownBy(() -> tensor.set(5, 1)).isInstanceOf(IllegalStateException.class);
+        assertThatThrownBy(() -> tensor.slice(0, 1).fill(0)).isInstanceOf(IllegalStateException.class);
+    }
 }

@@ -67,6 +67,18 @@ public final class MappedFile implements AutoCloseable {
         }
     }
 
+    /**
+     * What lies in memory, as if it were a file.
+     *
+     * @param name for messages
+     * @param bytes copied
+     */
+    public static MappedFile over(Path name, byte[] bytes) {
+        Arena arena = Arena.ofShared();
+        MemorySegment copy = arena.allocate(Math.max(1, bytes.length), 64).asSlice(0, bytes.length);
+        return new MappedFile(name, arena, copy.copyFrom(MemorySegment.ofArray(bytes)).asReadOnly());
+    }
+
     /** Makes something of an open file; closes the file if that fails. */
     public <T> T opened(Reading<T> reading) throws IOException {
         boolean done = false;
