@@ -33,7 +33,7 @@ import tern.mixers.NearestName;
     QuickstartCommand.class, TrainCommand.class, DistilCommand.class, ConvertCommand.class, GenerateCommand.class,
     ServeCommand.class, EvalCommand.class, CompareCommand.class, TasksCommand.class,
     LogitsCommand.class, TokenizeCommand.class,
-    InspectCommand.class, BenchCommand.class, SoakCommand.class, DoctorCommand.class})
+    InspectCommand.class, BenchCommand.class, SoakCommand.class, DoctorCommand.class, HelpCommand.class})
 public final class Tern implements Runnable {
     private final PrintStream out;
     private final PrintStream err;

@@ -13,6 +13,8 @@ import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 
@@ -79,6 +81,26 @@ class TernTest {
         assertThat(run(new UserError("wrong"), "fail", "--debug")).isEqualTo(2);
         assertThat(err.toString(StandardCharsets.UTF_8)).startsWith("tern: wrong" + System.lineSeparator())
                 .contains("at tern.cli");
+    }
+
+    @Test
+    void helpSaysWhatTheOptionSays() {
+        for (String[] names : new String[][] {{}, {"train"}, {"bench", "kernels"}}) {
+            List<String> asked = new ArrayList<>(List.of("help"));
+            asked.addAll(List.of(names));
+            List<String> option = new ArrayList<>(List.of(names));
+            option.add("--help");
+            out.reset();
+            assertThat(tern(option.toArray(String[]::new))).isZero();
+            String expected = out.toString(StandardCharsets.UTF_8);
+            out.reset();
+            assertThat(tern(asked.toArray(String[]::new))).isZero();
+            assertThat(out.toString(StandardCharsets.UTF_8)).isEqualTo(expected).isNotEmpty();
+        }
+        assertThat(tern("help", "bench", "kernel")).isEqualTo(2);
+        assertThat(err.toString(StandardCharsets.UTF_8)).isEqualTo(
+                "tern: unknown command 'kernel'; did you mean 'kernels'? (see tern bench --help)"
+                        + System.lineSeparator());
     }
 
     @Test
