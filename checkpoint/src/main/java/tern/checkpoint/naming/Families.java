@@ -9,7 +9,8 @@ import tern.checkpoint.TensorFile;
 
 /** All families whose published checkpoints can be opened. */
 public final class Families {
-    private static final List<Family> ALL = List.of(new RwkvFamily(), new GoldFinchFamily(), new MambaFamily(),
+    private static final List<Family> ALL = List.of(new RwkvFamily(), new RwkvAttentionFamily(), new GoldFinchFamily(),
+            new MambaFamily(),
             new Mamba2Family(), new GriffinFamily(), new XlstmFamily(), new StripedHyenaFamily(), new LfmFamily(),
             new QwenHybridFamily(), new NemotronFamily(), new FalconHybridFamily(), new GraniteFamily(),
             new LlamaHybridFamily(),

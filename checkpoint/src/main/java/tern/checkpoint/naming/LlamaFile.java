@@ -64,7 +64,7 @@ public final class LlamaFile {
         this.config = model.config();
         List<MixerConfig> branches = config.branches();
         boolean pairs = branches.size() % 2 == 0 && !config.tiedHead() && config.norm() == NormKind.LAYER
-                && config.embeddingNorm().isPresent();
+                && config.embeddingNorm().isPresent() && branches.stream().noneMatch(LlamaFile::isVaried);
         if (!pairs || !(branches.get(1) instanceof RwkvChannelMixConfig mixing)
                 || !(branches.getFirst() instanceof Rwkv6Config || branches.getFirst() instanceof Rwkv7Config)) {
             throw new IllegalArgumentException(
@@ -91,6 +91,11 @@ public final class LlamaFile {
                     + GROUP_EPSILON + ", but this model's is " + group
                     + "; choose a folder or a name that ends in .safetensors");
         }
+    }
+
+    private static boolean isVaried(MixerConfig mixer) {
+        return mixer instanceof Rwkv6Config six && six.variation().isPresent()
+                || mixer instanceof Rwkv7Config seven && seven.variation().isPresent();
     }
 
     /**

@@ -52,10 +52,6 @@ final class RwkvFamily implements Family {
             "model.layers.{i}.attn.", "model.layers.{i}.ffn.", "key.weight");
     private static final Places FLASH_6 = new Places("naming of flash-linear-attention", "model.embeddings.weight",
             "model.layers.{i}.attn.", "model.layers.{i}.ffn.", "key.linear.weight");
-    /** Architectures of llama.cpp whose tensors are named as those of RWKV, and which are others. */
-    private static final Map<String, String> FOREIGN_ARCHITECTURES = Map.of("rwkv6qwen2",
-            "RWKV-6 in the place of Qwen2's attention (no bonus, no norm of heads, grouped keys and values, gated layers)",
-            "arwkv7", "RWKV-7 in the place of Qwen2's attention (no norm of heads, gated layers)");
 
     @Override
     public String name() {
@@ -76,11 +72,8 @@ final class RwkvFamily implements Family {
             throw new MalformedFileException(file.path() + ": this is " + which
                     + ": its mathematics differ from the released RWKV-4 to 7, so it is not opened as one of them");
         }
-        Optional<String> architecture = file.text("general.architecture");
-        if (architecture.isPresent() && FOREIGN_ARCHITECTURES.containsKey(architecture.get())) {
-            throw new MalformedFileException(file.path() + ": this is \"" + architecture.get() + "\", "
-                    + FOREIGN_ARCHITECTURES.get(architecture.get())
-                    + ": its mathematics differ from the released RWKV-6 and 7, so it is not opened as one of them");
+        if (RwkvAttentionFamily.ARCHITECTURES.contains(file.text("general.architecture").orElse(""))) {
+            return Optional.empty();
         }
         for (Places places : List.of(RELEASED, HUGGING_FACE, LLAMA, FLASH, FLASH_6)) {
             if (shapes.has(places.embedding)) {

@@ -34,7 +34,6 @@ import tern.checkpoint.Safetensors;
 import tern.checkpoint.StorageType;
 import tern.checkpoint.StoredTensor;
 import tern.checkpoint.TensorFile;
-import tern.checkpoint.gguf.GgufWriter;
 import tern.mixers.rwkv.Rwkv4Config;
 import tern.mixers.rwkv.Rwkv5Config;
 import tern.mixers.rwkv.Rwkv6Config;
@@ -347,22 +346,6 @@ class RwkvNamingTest {
             shapes.remove("head.weight");
         }
         assertThat(opened("{\"tie_word_embeddings\": true}").tiedHead()).isTrue();
-    }
-
-    @ParameterizedTest
-    @CsvSource({"rwkv6qwen2, RWKV-6 in the place of Qwen2's attention", "arwkv7, RWKV-7 in the place"})
-    void relativesOfLlamaCppAreRefusedByName(String architecture, String what) throws IOException {
-        try (Memory memory = new Memory()) {
-            Path path = folder.resolve("relative.gguf");
-            GgufWriter.write(path, Map.of("general.architecture", new Metadatum.Text(architecture)),
-                    List.of(GgufWriter.Entry.asIs("token_embd.weight", memory.zeros(DType.F32, 8, 8)),
-                            GgufWriter.Entry.asIs("blk.0.time_mix_w1.weight", memory.zeros(DType.F32, 5, 8)),
-                            GgufWriter.Entry.asIs("blk.0.time_mix_w0.weight", memory.zeros(DType.F32, 8))));
-            try (TensorFile file = TensorFile.open(path)) {
-                assertThatExceptionOfType(MalformedFileException.class).isThrownBy(() -> Families.recognise(file))
-                        .withMessageContaining("this is \"" + architecture + "\", " + what);
-            }
-        }
     }
 
     /** The mixtures of flash-linear-attention stand in another order, side by side in one matrix. */

@@ -32,7 +32,7 @@ import tern.tensor.Tensor;
  * {@code .rate}, {@code .gate} [D]; {@code receptance.weight}, {@code key.weight}, {@code value.weight}, {@code output.weight} [D,D]; for
  * each of decay, rate, value residual (not in the first layer) and gate a low-rank pair {@code NAMEDown.weight} [R,D],
  * {@code NAMEUp.weight} [D,R] with {@code NAMEUp.bias} [D] (the gate has none); {@code removalScale}, {@code keyRate} [D], {@code bonus} [H,N],
- * {@code norm.gain}, {@code norm.bias} [D]. Immutable.
+ * {@code norm.gain}, {@code norm.bias} [D]; in a {@link Rwkv7Variation} those of gate and norm may be missing. Immutable.
  */
 public final class Rwkv7 implements SequenceMixer {
     /** The wire on which the first layer's values travel, [B,T,D]. */
@@ -44,9 +44,10 @@ public final class Rwkv7 implements SequenceMixer {
     private final TokenShift shift;
     private final Projection output;
     private final Optional<LowRank> residual;
-    /** Receptance, key, value, and the lower halves of decay, rate, gate and, not in the first layer, value residual. */
+    private final boolean gated;
+    /** Receptance, key, value, and the lower halves of decay, rate, value residual (not in the first layer) and gate. */
     private final List<Projection> intoMaps;
-    /** The upper halves of decay, rate, gate and value residual. */
+    /** The upper halves of decay, rate, value residual and gate. */
     private final List<Projection> upMaps;
     private final Tensor removalScale;
     private final Tensor keyRate;
@@ -69,10 +70,13 @@ public final class Rwkv7 implements SequenceMixer {
         int headWidth = config.headWidth();
         RwkvStart start = RwkvStart.of(at);
         double above = start.above();
-        this.shift = TokenShift.constant(scope, width, List.of(new Mixture("receptance", start.share(0.2 * above)),
+        Rwkv7Variation variation = config.variation().orElse(Rwkv7Variation.NONE);
+        this.gated = variation.gated();
+        List<Mixture> mixtures = List.of(new Mixture("receptance", start.share(0.2 * above)),
                 new Mixture("decay", start.share(0.9 * above)), new Mixture("key", start.share(0.7 * above)),
                 new Mixture("value", start.share(0.7 * above)), new Mixture("rate", start.share(0.9 * above)),
-                new Mixture("gate", start.share(0.2 * above))));
+                new Mixture("gate", start.share(0.2 * above)));
+        this.shift = TokenShift.constant(scope, width, mixtures.subList(0, gated ? 6 : 5));
         Projection receptance = Projection.matrix(scope.child("receptance"), width, width, Initialiser.orthogonal(1));
         Projection key = Projection.matrix(scope.child("key"), width, width, Initialiser.orthogonal(0.1));
         Projection value = Projection.matrix(scope.child("value"), width, width, Initialiser.orthogonal(1));
@@ -86,8 +90,11 @@ public final class Rwkv7 implements SequenceMixer {
         this.residual = config.first() ? Optional.empty()
                 : Optional.of(LowRank.of(scope, "residual", width, config.valueRank(),
                         Optional.of(Initialiser.of(n -> 0.73 - 0.4 * (n / last - 0.5)))));
-        LowRank gate = LowRank.of(scope, "gate", width, config.gateRank(), Optional.empty());
-        List<LowRank> pairs = Stream.concat(Stream.of(decay, rate, gate), residual.stream()).toList();
+        List<LowRank> pairs = new ArrayList<>(List.of(decay, rate));
+        residual.ifPresent(pairs::add);
+        if (gated) {
+            pairs.add(LowRank.of(scope, "gate", width, config.gateRank(), Optional.empty()));
+        }
         this.intoMaps = Stream.concat(Stream.of(receptance, key, value), pairs.stream().map(LowRank::down)).toList();
         this.upMaps = pairs.stream().map(LowRank::up).toList();
         Shape channels = Shape.of(width);
@@ -96,7 +103,9 @@ public final class Rwkv7 implements SequenceMixer {
         this.keyRate = scope.parameter("keyRate", channels, Role.VECTOR, Initialiser.constant(1.02));
         this.bonus = scope.parameter("bonus", Shape.of(headCount, headWidth), Role.FILTER,
                 Initialiser.constant(-0.04));
-        this.heads = new RwkvHeads(scope.child("norm"), headCount, headWidth, config.groupEpsilon(), start);
+        this.heads = variation.normalised()
+                ? new RwkvHeads(scope.child("norm"), headCount, headWidth, config.groupEpsilon(), start)
+                : RwkvHeads.notNormalised(headCount, headWidth);
         this.layout = StateLayout.of(shift.slot(), heads.slot());
     }
 
@@ -130,20 +139,23 @@ public final class Rwkv7 implements SequenceMixer {
     public Mixed chunk(Ops ops, MixerInput in, State state) {
         TokenShift.Shifted shifted = shift.apply(ops, in.x(), state.slot("shift"));
         List<Tensor> x = shifted.inputs();
-        List<Tensor> into = Projection.applyAll(ops, intoMaps,
-                List.of(x.get(0), x.get(2), x.get(3), x.get(1), x.get(4), x.get(5), x.get(3)).subList(0,
-                        intoMaps.size()));
+        List<Tensor> inputs = new ArrayList<>(List.of(x.get(0), x.get(2), x.get(3), x.get(1), x.get(4)));
+        residual.ifPresent(ignored -> inputs.add(x.get(3)));
+        inputs.addAll(x.subList(5, x.size()));
+        List<Tensor> into = Projection.applyAll(ops, intoMaps, inputs);
         Tensor r = heads.split(ops, into.get(0));
         Tensor plainKey = into.get(1);
         Tensor ownValue = into.get(2);
-        List<Tensor> inner = new ArrayList<>(List.of(ops.activate(into.get(3), Activation.TANH), into.get(4),
-                ops.activate(into.get(5), Activation.SIGMOID)));
-        inner.addAll(into.subList(6, into.size()));
+        List<Tensor> inner = new ArrayList<>(List.of(ops.activate(into.get(3), Activation.TANH), into.get(4)));
+        residual.ifPresent(ignored -> inner.add(into.get(5)));
+        if (gated) {
+            inner.add(ops.activate(into.getLast(), Activation.SIGMOID));
+        }
         List<Tensor> made = Projection.applyAll(ops, upMaps, inner);
         Tensor logDecay = ops.scale(ops.activate(made.get(0), Activation.SIGMOID), FASTEST);
         Tensor a = ops.activate(made.get(1), Activation.SIGMOID);
         Tensor mixedValue = residual.isPresent()
-                ? ops.interpolate(ownValue, in.wire(FIRST_VALUE), ops.activate(made.get(3), Activation.SIGMOID))
+                ? ops.interpolate(ownValue, in.wire(FIRST_VALUE), ops.activate(made.get(2), Activation.SIGMOID))
                 : ownValue;
         Tensor v = heads.split(ops, mixedValue);
         Tensor removal = ops.unit(heads.split(ops, ops.multiply(plainKey, removalScale)), SMALLEST_NORM);
@@ -152,7 +164,8 @@ public final class Rwkv7 implements SequenceMixer {
         Scanned scanned = ops.rankOneScan(r, k, v, heads.split(ops, logDecay), ops.scale(removal, -1),
                 ops.multiply(removal, heads.split(ops, a)), state.slot("heads"));
         Tensor own = ops.reshape(ops.bonus(r, k, bonus, v), in.x().shape());
-        Tensor y = ops.multiply(ops.add(heads.normalised(ops, scanned.y()), own), made.get(2));
+        Tensor read = ops.add(heads.normalised(ops, scanned.y()), own);
+        Tensor y = gated ? ops.multiply(read, made.getLast()) : read;
         State next = state.next(shifted.before(), scanned.state());
         return new Mixed(output.apply(ops, y), next,
                 residual.isPresent() ? Map.of() : Map.of(FIRST_VALUE, ownValue));

@@ -1,5 +1,7 @@
 package tern.mixers.rwkv;
 
+import java.util.Optional;
+
 import tern.mixers.parts.Expect;
 import tern.sequence.BranchContext;
 import tern.sequence.MixerConfig;
@@ -16,9 +18,10 @@ import tern.sequence.SequenceMixer;
  * @param gateRank rank of the gate's
  * @param first whether this is the first such layer of the stack: it publishes its value, the others read it
  * @param groupEpsilon of the normalisation of heads: 64e-5 in released models
+ * @param variation what is otherwise than in RWKV-7 as released; nothing if it is left out
  */
 public record Rwkv7Config(int headWidth, int decayRank, int rateRank, int valueRank, int gateRank, boolean first,
-        double groupEpsilon) implements MixerConfig {
+        double groupEpsilon, Optional<Rwkv7Variation> variation) implements MixerConfig {
     /** Checks the numbers. */
     public Rwkv7Config {
         Expect.atLeast("rwkv7", "headWidth", headWidth, 1, "64 in released models");
@@ -27,6 +30,12 @@ public record Rwkv7Config(int headWidth, int decayRank, int rateRank, int valueR
         Expect.atLeast("rwkv7", "valueRank", valueRank, 1, "32 at width 768");
         Expect.atLeast("rwkv7", "gateRank", gateRank, 1, "128 at width 768");
         Expect.within("rwkv7", "groupEpsilon", groupEpsilon, 0, 1, "64e-5 in released models");
+    }
+
+    /** As released. */
+    public Rwkv7Config(int headWidth, int decayRank, int rateRank, int valueRank, int gateRank, boolean first,
+            double groupEpsilon) {
+        this(headWidth, decayRank, rateRank, valueRank, gateRank, first, groupEpsilon, Optional.empty());
     }
 
     /** The ranks that the released training code gives a width. */

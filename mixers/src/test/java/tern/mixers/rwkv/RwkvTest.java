@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.within;
 
 import java.util.List;
+import java.util.Optional;
 
 import org.junit.jupiter.api.Test;
 
@@ -42,6 +43,12 @@ class RwkvTest extends MixerContract {
                 MixerCase.of("rwkv6", new Rwkv6Config(4, 3, 2, 64e-5), 8, 8, 40),
                 MixerCase.of("rwkv7, first", new Rwkv7Config(4, 2, 3, 2, 5, true, 64e-5), 8, 8, 40),
                 MixerCase.of("rwkv7", new Wired(new Rwkv7Config(3, 2, 3, 2, 5, false, 64e-5)), 6, 8, 40),
+                MixerCase.of("rwkv6 for an attention",
+                        new Rwkv6Config(2, 3, 2, 64e-5, Optional.of(new Rwkv6Variation(2, true))), 8, 8, 40),
+                MixerCase.of("rwkv7 for an attention", new Wired(new Rwkv7Config(3, 2, 3, 2, 5, false, 64e-5,
+                        Optional.of(new Rwkv7Variation(false, false)))), 6, 8, 40),
+                MixerCase.of("rwkv7 with a gate, without norm", new Rwkv7Config(3, 2, 3, 2, 5, true, 64e-5,
+                        Optional.of(new Rwkv7Variation(true, false))), 6, 8, 40),
                 MixerCase.of("rwkv6, long", new Rwkv6Config(16, 3, 2, 64e-5), 32, 8, 150),
                 MixerCase.of("rwkv7, long", new Rwkv7Config(16, 2, 3, 2, 5, true, 64e-5), 32, 8, 150),
                 MixerCase.of("channel mix", new RwkvChannelMixConfig(10, true), 5, 8, 40),
