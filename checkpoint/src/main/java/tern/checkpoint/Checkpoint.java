@@ -364,12 +364,6 @@ public final class Checkpoint implements AutoCloseable {
         return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     }
 
-    /** Bytes of the model's matrices as they are stored. */
-    public long matrixBytes() {
-        return model.parameters().all().stream().filter(parameter -> parameter.role() == Role.MATRIX)
-                .mapToLong(parameter -> parameter.tensor().bytes()).sum();
-    }
-
     /** The model, over the mapped file: its parameters can be read, not written. Lives as long as this. */
     public Stack model() {
         return model;

@@ -35,11 +35,6 @@ public record ModelState(List<State> states, long[] ages) {
         return ages.length;
     }
 
-    /** The most positions that any sequence has seen. */
-    public long oldest() {
-        return Arrays.stream(ages).max().orElse(0);
-    }
-
     /** The state {@code time} positions later, with these parts. */
     public ModelState next(List<State> later, int time) {
         return new ModelState(later, Arrays.stream(ages).map(age -> age + time).toArray());

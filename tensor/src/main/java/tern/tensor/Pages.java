@@ -1,14 +1,11 @@
 package tern.tensor;
 
-import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.Optional;
 
 /**
@@ -27,23 +24,9 @@ final class Pages {
     private static final int ADVISE_POPULATE = 23;
     // Smaller ones are not worth a second address; every page that Linux has is a multiple or divides it.
     static final long SMALLEST = 4L << 10;
-    private static final Path SETTING = Path.of("/sys/kernel/mm/transparent_hugepage/enabled");
     private static final Optional<LargePages> LARGE = LargePages.find();
 
     private Pages() {
-    }
-
-    /** Whether blocks are advised for huge pages and the system heeds that. */
-    static boolean offersHuge() {
-        if (LARGE.isEmpty()) {
-            return false;
-        }
-        try {
-            return !Files.readString(SETTING).contains("[never]");
-        } catch (IOException absent) {
-            // A kernel built without them has no such file.
-            return false;
-        }
     }
 
     static MemorySegment allocate(Arena arena, long bytes) {
