@@ -28,7 +28,11 @@ import tern.text.Tokenizer;
 
 /**
  * A model ready to run: network, tokenizer, fingerprint, and the engine it runs on. Safe for use by several threads; the
- * steps of its sequences take turns on the engine. Close it after its sequences.
+ * steps of its sequences take turns on the engine. Its weights are mapped from the file: they go with {@link #close}, after which
+ * sequences can only be saved and closed.
+ *
+ * <p>The file may be renamed, deleted or replaced by a rename while the model is open. One that is written over in place or cut
+ * off changes under it: a step that reads beyond its end throws {@link InternalError}.
  *
  * <pre>{@code
  * try (LanguageModel model = LanguageModel.open(Path.of("models/quickstart/distilled"));
@@ -38,7 +42,9 @@ import tern.text.Tokenizer;
  *     for (int i = 0; i < 100; i++) {
  *         logits = sequence.step(sampler.next(logits));
  *     }
- *     Snapshot here = sequence.snapshot();
+ *     try (Snapshot here = sequence.snapshot()) {
+ *         here.save(Path.of("romeo.state"));
+ *     }
  * }
  * }</pre>
  */
