@@ -30,10 +30,11 @@ import tern.sequence.MixerConfig;
 final class RwkvFamily implements Family {
     private static final double EPSILON = 1e-5;
     private static final int CONTEXT = 1024;
-    private static final Map<String, String> FOREIGN_VARIANTS = Map.of("blocks.0.ffn.s_emb.weight",
-            "RWKV-7a (embeddings of the channel mixing)", "blocks.0.qkv.weight", "RWKV-7b (with attention)",
-            "blocks.0.att.time_maa_rkvw_w1", "an experimental RWKV-6 (x060b or x060c)", "blocks.0.att.time_maa_v2",
-            "Finch-C2");
+    /** A beginning of names that tells of another model, and which; the first may have what the second is told by too. */
+    private static final List<Map.Entry<String, String>> FOREIGN_VARIANTS = List.of(
+            Map.entry("blocks.0.qkv.", "RWKV-7b (with attention)"),
+            Map.entry("blocks.0.ffn.s_emb.", "RWKV-7a (embeddings of the channel mixing)"),
+            Map.entry("blocks.0.att.time_maa_rkvw_w1", "an experimental RWKV-6 (x060b or x060c)"));
 
     /** Where the tensors of one naming are. */
     private record Places(String naming, String embedding, String time, String channel, String key) {
@@ -61,16 +62,15 @@ final class RwkvFamily implements Family {
     @Override
     public Optional<Blueprint> recognise(TensorFile file) throws MalformedFileException {
         Shapes shapes = new Shapes(file);
-        boolean foreign = FOREIGN_VARIANTS.keySet().stream().anyMatch(shapes::has);
         if (shapes.has("blocks.0.att.time_maa_v2") || shapes.any(name -> name.startsWith("w_kv_cache_"))) {
             return Optional.empty();
         }
-        if (foreign) {
-            String which = FOREIGN_VARIANTS.entrySet().stream().filter(variant -> shapes.has(variant.getKey()))
-                    .map(variant -> variant.getValue() + ", told by \"" + variant.getKey() + "\"").findFirst()
-                    .orElseThrow();
-            throw new MalformedFileException(file.path() + ": this is " + which
-                    + ": its mathematics differ from the released RWKV-4 to 7, so it is not opened as one of them");
+        for (Map.Entry<String, String> variant : FOREIGN_VARIANTS) {
+            if (shapes.any(name -> name.startsWith(variant.getKey()))) {
+                throw new MalformedFileException(file.path() + ": this is " + variant.getValue() + ", told by \""
+                        + variant.getKey()
+                        + "…\": its mathematics differ from the released RWKV-4 to 7, so it is not opened as one of them");
+            }
         }
         if (RwkvAttentionFamily.ARCHITECTURES.contains(file.text("general.architecture").orElse(""))) {
             return Optional.empty();

@@ -348,6 +348,19 @@ class RwkvNamingTest {
         assertThat(opened("{\"tie_word_embeddings\": true}").tiedHead()).isTrue();
     }
 
+    /** RWKV-7b has the embeddings of 7a too. */
+    @ParameterizedTest
+    @CsvSource({"ffn.s_emb.weight, RWKV-7a", "qkv.qq.weight, RWKV-7b", "att.time_maa_rkvw_w1, an experimental RWKV-6"})
+    void variantsAreRefusedByName(String name, String what) {
+        released(7, 2, false);
+        put("blocks.0." + name, WIDTH, WIDTH);
+        if (name.startsWith("qkv")) {
+            put("blocks.0.ffn.s_emb.weight", WIDTH, WIDTH);
+        }
+        assertThatExceptionOfType(MalformedFileException.class).isThrownBy(() -> opened(""))
+                .withMessageContaining("this is " + what).withMessageContaining("its mathematics differ");
+    }
+
     /** The mixtures of flash-linear-attention stand in another order, side by side in one matrix. */
     @Test
     void versionSixOfFlashLinearAttention() throws IOException {
