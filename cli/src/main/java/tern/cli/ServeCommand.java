@@ -98,6 +98,9 @@ final class ServeCommand implements Callable<Integer> {
             throw new UserError("--warm-seconds is " + warmSeconds + ", expected 0 to 600");
         }
         requireAddress();
+        if (stateFolder != null) {
+            Destination.requireFolder("--state-dir", stateFolder);
+        }
         Map<String, Path> paths = paths();
         ApiKeys keys = keys();
         Limits usual = Limits.USUAL;
@@ -113,10 +116,16 @@ final class ServeCommand implements Callable<Integer> {
         try (Interrupt interrupt = new Interrupt(); Engine engine = Engine.steady(cores)) {
             try {
                 for (Map.Entry<String, Path> entry : paths.entrySet()) {
+                    if (interrupt.isRequested()) {
+                        return Outcome.INTERRUPTED;
+                    }
                     opened.put(entry.getKey(), LanguageModel.open(entry.getValue(), engine));
                     templates.put(entry.getKey(), ChatTemplate.of(entry.getValue()));
                 }
-                opened.values().forEach(model -> WarmUp.run(model, warmSeconds));
+                opened.values().forEach(model -> WarmUp.run(model, warmSeconds, interrupt::isRequested));
+                if (interrupt.isRequested()) {
+                    return Outcome.INTERRUPTED;
+                }
                 try (TernServer server = TernServer.start(options, opened, templates)) {
                     greet(server, paths);
                     while (!interrupt.isRequested()) {

@@ -157,6 +157,18 @@ class LauncherTest {
         assertThat(run.out).contains("[-Xms32m]").contains("[-Xmx2g]\n[-Xlog:gc]\n[-m]");
     }
 
+    /** A server that answers "its log says what" logs what. */
+    @Test
+    void whatIsLoggedTellsTheCause() throws Exception {
+        Run run = tern("serve");
+        for (String property : List.of("java.util.logging.SimpleFormatter.format", "jdk.system.logger.format")) {
+            String format = run.out.lines().filter(line -> line.startsWith("[-D" + property + "=")).findFirst()
+                    .orElseThrow().replaceFirst("^[^=]*=", "").replaceFirst("]$", "");
+            assertThat(format.formatted("date", "source", "logger", "level", "a request failed", "\nwhy"))
+                    .isEqualToNormalizingNewlines("tern: a request failed\nwhy\n");
+        }
+    }
+
     /** What the JVM says when it cannot start is a line, and nothing is run. */
     @Test
     void flagsThatJavaDoesNotKnowAreToldInALine() throws Exception {

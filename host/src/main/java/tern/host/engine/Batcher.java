@@ -56,6 +56,8 @@ public final class Batcher implements AutoCloseable {
     private boolean running = true;
     private boolean woken;
     private boolean busy;
+    private boolean ended;
+    private volatile boolean broken;
 
     // The thread's own.
     private final Deque<Reading> readings = new ArrayDeque<>();
@@ -176,10 +178,19 @@ public final class Batcher implements AutoCloseable {
         this.model = model;
         this.tree = tree;
         this.settings = settings;
-        this.grows = model.network().stateLayouts().stream().anyMatch(layout -> layout.grows());
+        this.grows = grows(model);
         this.nursery = new Nursery(model, grows ? SMALLEST_CAPACITY : 0);
         this.thread = Thread.ofPlatform().name("tern-batcher").daemon().unstarted(this::run);
         thread.start();
+    }
+
+    private static boolean grows(LanguageModel model) {
+        return model.network().stateLayouts().stream().anyMatch(layout -> layout.grows());
+    }
+
+    /** Bytes that the state of the shortest stream takes: with fewer of {@link Settings#streamBytes}, no job is possible. */
+    public static long leastStreamBytes(LanguageModel model) {
+        return model.network().stateBytes(capacity(grows(model), 1));
     }
 
     /** The model. */
@@ -200,7 +211,7 @@ public final class Batcher implements AutoCloseable {
     /**
      * Takes a job. States on disk that it may go on from are read by the calling thread first.
      *
-     * @throws Refusal if it is impossible, too many wait, or the batcher is closing
+     * @throws Refusal if it is impossible, too many wait, or the batcher is closing or has broken down
      */
     public Ticket submit(Job job, Listener listener) {
         long total = (long) job.prompt().length + job.maxTokens();
@@ -229,6 +240,9 @@ public final class Batcher implements AutoCloseable {
         Ticket ticket = new Ticket(job, listener, this::wake);
         lock.lock();
         try {
+            if (broken) {
+                throw refuse(brokenDown());
+            }
             if (!accepting) {
                 throw refuse(new Refusal(Refusal.Kind.CLOSING, "the server is going down", 5));
             }
@@ -259,6 +273,10 @@ public final class Batcher implements AutoCloseable {
 
     /** Histories of a lane have room for a power of two of positions, so that few lanes serve all. */
     private int capacity(long tokens) {
+        return capacity(grows, tokens);
+    }
+
+    private static int capacity(boolean grows, long tokens) {
         return grows ? Math.max(SMALLEST_CAPACITY, Integer.highestOneBit(Math.toIntExact(tokens)) << 1) : 0;
     }
 
@@ -278,6 +296,11 @@ public final class Batcher implements AutoCloseable {
         }
     }
 
+    /** Whether it computes: false once something went wrong that did not concern one job alone. */
+    public boolean works() {
+        return !broken;
+    }
+
     /** What goes on and went on. */
     public Report report() {
         lock.lock();
@@ -290,22 +313,70 @@ public final class Batcher implements AutoCloseable {
     // ── the thread ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     private void run() {
-        while (awaitWork()) {
-            tick();
+        Refusal why = new Refusal(Refusal.Kind.CLOSING, "the server went down before this was done", 5);
+        try {
+            while (awaitWork()) {
+                tick();
+            }
+        } catch (RuntimeException | Error failure) {
+            // What concerns one job ended that job alone; after this nobody knows what jobs hold.
+            LOG.log(Level.ERROR, "a model has broken down: it answers nothing more until the server starts anew",
+                    failure);
+            why = brokenDown();
+            failWaiting(why);
+        } finally {
+            leave(why);
+            lock.lock();
+            try {
+                ended = true;
+                changed.signalAll();
+            } finally {
+                lock.unlock();
+            }
         }
-        Refusal closing = new Refusal(Refusal.Kind.CLOSING, "the server went down before this was done", 5);
+    }
+
+    private static Refusal brokenDown() {
+        return new Refusal(Refusal.Kind.FAULT,
+                "the model has broken down and answers nothing more; the server's log says why");
+    }
+
+    private void failWaiting(Refusal why) {
+        List<Work> left = new ArrayList<>();
+        lock.lock();
+        try {
+            broken = true;
+            waiting.values().forEach(left::addAll);
+            waiting.clear();
+            waitingCount = 0;
+        } finally {
+            lock.unlock();
+        }
+        left.forEach(work -> attempt(() -> fail(work, why)));
+    }
+
+    private void leave(Refusal why) {
         for (Reading reading : allReadings()) {
-            end(reading);
-            fail(reading.work, closing);
+            attempt(() -> end(reading));
+            attempt(() -> fail(reading.work, why));
         }
-        nursery.close();
+        attempt(nursery::close);
         for (Lane lane : lanes.values()) {
             for (Stream stream : List.copyOf(lane.streams())) {
-                failStream(lane, stream, closing);
+                attempt(() -> failStream(lane, stream, why));
             }
-            lane.close();
+            attempt(lane::close);
         }
         lanes.clear();
+    }
+
+    /** One that fails shall not keep the others from hearing of their end. */
+    private static void attempt(Runnable end) {
+        try {
+            end.run();
+        } catch (RuntimeException | Error failure) {
+            LOG.log(Level.ERROR, "a job could not be ended in order", failure);
+        }
     }
 
     /** Waits until there is something to do; false once the batcher is closed. */
@@ -444,7 +515,7 @@ public final class Batcher implements AutoCloseable {
             bytesTaken += work.bytes;
             try {
                 begin(work);
-            } catch (RuntimeException failure) {
+            } catch (RuntimeException | Error failure) {
                 release(work, work.job().streams());
                 fault(work, failure);
             }
@@ -546,8 +617,8 @@ public final class Batcher implements AutoCloseable {
             readings.addLast(reading);
             try {
                 budget -= readPiece(reading, budget);
-            } catch (RuntimeException failure) {
-                giveUp(reading, failure);
+            } catch (RuntimeException | Error failure) {
+                giveUp(reading, fault(failure));
             }
         }
         if (!alone) {
@@ -580,8 +651,9 @@ public final class Batcher implements AutoCloseable {
         int time = nursery.pace(Math.max(1, (most + most / 4) / rows));
         try {
             nursery.read(time);
-        } catch (RuntimeException failure) {
-            nursery.readings().forEach(reading -> giveUp(reading, failure));
+        } catch (RuntimeException | Error failure) {
+            Refusal why = fault(failure);
+            List.copyOf(nursery.readings()).forEach(reading -> giveUp(reading, why));
             return most;
         }
         tokensRead.add((long) rows * time);
@@ -595,18 +667,18 @@ public final class Batcher implements AutoCloseable {
             if (reading.position() == reading.nextStop()) {
                 try {
                     arrived(reading, reading.position(), logits.get(i));
-                } catch (RuntimeException failure) {
-                    giveUp(reading, failure);
+                } catch (RuntimeException | Error failure) {
+                    giveUp(reading, fault(failure));
                 }
             }
         }
         return rows * time;
     }
 
-    private void giveUp(Reading reading, RuntimeException failure) {
+    private void giveUp(Reading reading, Refusal why) {
         end(reading);
         release(reading.work, reading.work.job().streams());
-        fault(reading.work, failure);
+        fail(reading.work, why);
     }
 
     private int readPiece(Reading reading, int most) {
@@ -691,10 +763,9 @@ public final class Batcher implements AutoCloseable {
         }
         try {
             lane.step();
-        } catch (RuntimeException failure) {
-            for (Stream stream : List.copyOf(lane.streams())) {
-                failStream(lane, stream, fault(failure));
-            }
+        } catch (RuntimeException | Error failure) {
+            Refusal why = fault(failure);
+            List.copyOf(lane.streams()).forEach(stream -> failStream(lane, stream, why));
             return;
         }
         steps.increment();
@@ -703,17 +774,30 @@ public final class Batcher implements AutoCloseable {
                 failStream(lane, stream, stream.refusal().get());
                 continue;
             }
+            deliver(lane, stream);
+        }
+    }
+
+    /** Hands over a token; a stream that ends by it leaves its state and the lane. */
+    private void deliver(Lane lane, Stream stream) {
+        int position;
+        Snapshot snapshot;
+        try {
             tokensMade.increment();
-            if (!stream.deliver()) {
-                LiveBatch.Seat seat = stream.seat.orElseThrow();
-                int position = Math.toIntExact(seat.position());
-                Snapshot snapshot = seat.snapshot();
-                lane.leave(stream);
-                try (Lease lease = Lease.of(snapshot)) {
-                    tree.put(tokens(stream), position, lease);
-                    close(stream.work, stream.index, lease);
-                }
+            if (stream.deliver()) {
+                return;
             }
+            LiveBatch.Seat seat = stream.seat.orElseThrow();
+            position = Math.toIntExact(seat.position());
+            snapshot = seat.snapshot();
+        } catch (RuntimeException | Error failure) {
+            failStream(lane, stream, fault(failure));
+            return;
+        }
+        lane.leave(stream);
+        try (Lease lease = Lease.of(snapshot)) {
+            tree.put(tokens(stream), position, lease);
+            close(stream.work, stream.index, lease);
         }
     }
 
@@ -733,12 +817,12 @@ public final class Batcher implements AutoCloseable {
         }
     }
 
-    private static Refusal fault(RuntimeException failure) {
+    private static Refusal fault(Throwable failure) {
         LOG.log(Level.ERROR, "a job failed", failure);
         return new Refusal(Refusal.Kind.FAULT, "the model could not go on; the server's log says why");
     }
 
-    private void fault(Work work, RuntimeException failure) {
+    private void fault(Work work, Throwable failure) {
         fail(work, fault(failure));
     }
 
@@ -756,7 +840,7 @@ public final class Batcher implements AutoCloseable {
             accepting = false;
             woken = true;
             changed.signalAll();
-            while (busy || woken || waitingCount > 0) {
+            while (!ended && (busy || woken || waitingCount > 0)) {
                 long left = until - System.nanoTime();
                 if (left <= 0) {
                     return false;

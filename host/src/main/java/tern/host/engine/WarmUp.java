@@ -2,6 +2,7 @@ package tern.host.engine;
 
 import java.util.Arrays;
 import java.util.SplittableRandom;
+import java.util.function.BooleanSupplier;
 
 import tern.inference.LanguageModel;
 import tern.inference.LiveBatch;
@@ -21,20 +22,23 @@ public final class WarmUp {
     private final int vocabulary;
     private final SplittableRandom random = new SplittableRandom(1);
     private final long until;
+    private final BooleanSupplier stop;
 
-    private WarmUp(LanguageModel model, long until) {
+    private WarmUp(LanguageModel model, long until, BooleanSupplier stop) {
         this.model = model;
         this.vocabulary = model.network().config().vocabulary();
         this.until = until;
+        this.stop = stop;
     }
 
     /**
-     * Computes for at most about so long on the caller's thread; keeps nothing.
+     * Computes for at most about so long on the caller's thread, or until it is told to stop; keeps nothing.
      *
      * @param model one that generates, on the engine that it will be served by
+     * @param stop asked between steps
      */
-    public static void run(LanguageModel model, double seconds) {
-        WarmUp warm = new WarmUp(model, System.nanoTime() + Math.round(seconds * 1e9));
+    public static void run(LanguageModel model, double seconds, BooleanSupplier stop) {
+        WarmUp warm = new WarmUp(model, System.nanoTime() + Math.round(seconds * 1e9), stop);
         while (warm.goesOn()) {
             warm.alone();
             warm.together();
@@ -42,7 +46,7 @@ public final class WarmUp {
     }
 
     private boolean goesOn() {
-        return System.nanoTime() - until < 0;
+        return System.nanoTime() - until < 0 && !stop.getAsBoolean();
     }
 
     private int[] tokens(int count) {

@@ -3,17 +3,23 @@ package tern.host.engine;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.SplittableRandom;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 import tern.host.TinyModels;
+import tern.inference.Engine;
 import tern.inference.LanguageModel;
+import tern.model.SequenceModel;
 
 /** Jobs come and go: each gets what it would get alone, nobody starves, too much is refused, what is cancelled leaves. */
 class BatcherTest {
@@ -85,6 +91,101 @@ class BatcherTest {
                 .isGreaterThan(6000 / 512);
         close(batcher);
         assertThat(batcher.report().streams()).isLessThanOrEqualTo(1);
+    }
+
+    /** A model that throws what the system makes of memory that is gone, whenever it is told to. */
+    private static LanguageModel failing(LanguageModel sound, Engine engine, AtomicBoolean fails) {
+        SequenceModel network = (SequenceModel) Proxy.newProxyInstance(BatcherTest.class.getClassLoader(),
+                new Class<?>[] {SequenceModel.class}, (proxy, method, arguments) -> {
+                    if (method.getName().equals("forward") && fails.get()) {
+                        throw new InternalError("a fault occurred in an unsafe memory access operation");
+                    }
+                    try {
+                        return method.invoke(sound.network(), arguments);
+                    } catch (InvocationTargetException thrown) {
+                        throw thrown.getCause();
+                    }
+                });
+        return new LanguageModel(network, sound.tokenizer(), sound.fingerprint(), engine);
+    }
+
+    private static void assertFault(Collected collected) {
+        assertThatThrownBy(collected::await).cause().isInstanceOfSatisfying(Refusal.class,
+                refusal -> assertThat(refusal.kind()).isEqualTo(Refusal.Kind.FAULT));
+    }
+
+    /** Weights whose file was cut short, or no memory left: the jobs hear of it, and later ones are tried again. */
+    @Test
+    void anErrorEndsItsJobsAndNothingElse() {
+        AtomicBoolean fails = new AtomicBoolean();
+        try (Engine engine = Engine.steady(2);
+                LanguageModel model = failing(tiny.preset("rwkv7-nano"), engine, fails)) {
+            Batcher batcher = batcher(model, Batcher.Settings.usual(1L << 28));
+            List<Token> expected = Collected.run(batcher, new int[] {1, 2, 3}, 5).tokens;
+            Collected stream = new Collected();
+            batcher.submit(Collected.job("stream", text(10), 1_000_000, List.of()), stream);
+            while (batcher.report().streams() == 0) {
+                Thread.onSpinWait();
+            }
+            fails.set(true);
+            assertFault(stream);
+            Collected reader = new Collected();
+            batcher.submit(Collected.job("reader", text(600), 2, List.of()), reader);
+            assertFault(reader);
+            Collected shorter = new Collected();
+            batcher.submit(Collected.job("short", text(9), 2, List.of()), shorter);
+            assertFault(shorter);
+            fails.set(false);
+            assertThat(Collected.run(batcher, new int[] {1, 2, 3}, 5).tokens).isEqualTo(expected);
+            assertThat(batcher.works()).isTrue();
+            assertThat(batcher.report().streams()).isLessThanOrEqualTo(1);
+            close(batcher);
+        }
+    }
+
+    /** A listener that fails ends its own job; one that cannot even be told so ends all, and nobody waits for ever. */
+    @Test
+    void nobodyWaitsForAThreadThatHasEnded() {
+        LanguageModel model = tiny.preset("rwkv7-nano");
+        Batcher batcher = batcher(model, Batcher.Settings.usual(1L << 28));
+        Collected other = new Collected();
+        batcher.submit(Collected.job("other", text(10), 900_000, List.of()), other);
+        Collected clumsy = new Collected() {
+            @Override
+            public void token(int stream, Token token) {
+                throw new IllegalStateException("a listener's own fault");
+            }
+        };
+        batcher.submit(Collected.job("clumsy", text(10), 5, List.of()), clumsy);
+        assertFault(clumsy);
+        assertThat(batcher.works()).isTrue();
+        batcher.submit(Collected.job("hopeless", text(10), 5, List.of()), new Collected() {
+            @Override
+            public void token(int stream, Token token) {
+                throw new IllegalStateException("a listener's own fault");
+            }
+
+            @Override
+            public void failed(Refusal why) {
+                throw new IllegalStateException("and another");
+            }
+        });
+        assertFault(other);
+        assertThat(batcher.works()).isFalse();
+        assertThatThrownBy(() -> batcher.submit(Collected.job("late", text(3), 1, List.of()), new Collected()))
+                .isInstanceOfSatisfying(Refusal.class,
+                        refusal -> assertThat(refusal.kind()).isEqualTo(Refusal.Kind.FAULT));
+        assertThat(batcher.drain(Duration.ofMinutes(1))).isTrue();
+        close(batcher);
+    }
+
+    @Test
+    void warmingUpEndsWhenToldTo() {
+        AtomicInteger asked = new AtomicInteger();
+        long begun = System.nanoTime();
+        WarmUp.run(tiny.preset("rwkv7-nano"), 600, () -> asked.incrementAndGet() > 3);
+        assertThat(System.nanoTime() - begun).isLessThan(Duration.ofMinutes(1).toNanos());
+        assertThat(asked.get()).isGreaterThan(3);
     }
 
     @Test

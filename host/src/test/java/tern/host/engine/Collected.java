@@ -9,7 +9,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 
 /** What became of a job, waited for. */
-final class Collected implements Listener {
+class Collected implements Listener {
     static final Choosing TOLD = new Choosing(1, 0, 1, 0, 0, Map.of(), 3);
 
     final List<Token> tokens = new ArrayList<>();
