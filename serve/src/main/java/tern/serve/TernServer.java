@@ -122,6 +122,7 @@ public final class TernServer implements AutoCloseable {
      *
      * @param models by the names that requests use
      * @throws IOException if the address cannot be listened on or the folder cannot be used
+     * @throws IllegalArgumentException if the memory does not suffice for one stream of each model
      */
     public static TernServer start(Options options, Map<String, LanguageModel> models) throws IOException {
         return start(options, models, Map.of());
@@ -136,6 +137,7 @@ public final class TernServer implements AutoCloseable {
             Map<String, ChatTemplate> templates) throws IOException {
         JETTY.setLevel(java.util.logging.Level.WARNING);
         requireOwnFolders(options, models);
+        requireRoom(options, models);
         Optional<StateLock> lock = options.stateFolder().isEmpty() ? Optional.empty()
                 : Optional.of(StateLock.of(options.stateFolder().get()));
         try {
@@ -155,6 +157,20 @@ public final class TernServer implements AutoCloseable {
                 throw new IllegalArgumentException(
                         other + " and " + name + " are the same model, whose states would lie in"
                                 + " the same files; serve it under one name, or without a folder for states");
+            }
+        });
+    }
+
+    /** A server that would refuse every request need not start. */
+    private static void requireRoom(Options options, Map<String, LanguageModel> models) {
+        models.forEach((name, model) -> {
+            long has = options.memory() / models.size() / 2;
+            long needs = Batcher.leastStreamBytes(model);
+            if (has < needs) {
+                throw new IllegalArgumentException(name + ": the shortest stream needs " + needs
+                        + " bytes of state, but of " + options.memory() + " bytes of memory "
+                        + (models.size() > 1 ? "for " + models.size() + " models " : "") + has
+                        + " are for its streams; give at least " + 2 * needs * models.size());
             }
         });
     }
@@ -205,7 +221,7 @@ public final class TernServer implements AutoCloseable {
         server.addConnector(connector);
         TernServer made = new TernServer(options, all, connector, server, lock);
         boolean local = InetAddress.getByName(options.bind()).isLoopbackAddress();
-        server.setHandler(Access.router(all, options.limits(), options.keys(), local, () -> made.ready));
+        server.setHandler(Access.router(all, options.limits(), options.keys(), local, made::isReady));
         server.setErrorHandler(Access.errors(options.limits()));
         try {
             server.start();
@@ -217,6 +233,10 @@ public final class TernServer implements AutoCloseable {
                     + "; choose another --port or --bind", failed);
         }
         return made;
+    }
+
+    private boolean isReady() {
+        return ready && models.all().stream().allMatch(served -> served.batcher().works());
     }
 
     /** The port that it listens on. */

@@ -55,14 +55,16 @@ final class ChatApi {
                 .orElseGet(() -> Math.clamp((long) served.batcher().settings().maxTokens() - prompt.tokens().length, 1,
                         limits.defaultTokens()));
         OptionalInt end = Generating.end(fields, served);
+        boolean streamed = fields.flag("stream", false);
+        boolean usage = Generating.usageInStream(fields);
         Job job = new Job(exchange.client(), prompt.tokens(), prompt.boundaries(), Optional.empty(), streams, most,
                 choosing,
                 Generating.seed(fields), stops, end, false, Generating.deadline(limits));
         Shape shape = new ChatShape(Generating.id("chatcmpl"), Generating.now(), served.name(), served.fingerprint(),
                 served.texts(), told);
         Answer answer = new Answer(exchange, served.batcher(), List.of(job), shape, metrics, Answer.AfterDone.NOTHING);
-        if (fields.flag("stream", false)) {
-            answer.streamed(Generating.usageInStream(fields));
+        if (streamed) {
+            answer.streamed(usage);
         } else {
             answer.whole();
         }

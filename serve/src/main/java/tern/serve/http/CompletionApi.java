@@ -53,6 +53,8 @@ final class CompletionApi {
         int tokens = fields.integer("max_tokens", 0, MOST_TOKENS, USUAL_TOKENS);
         long seed = Generating.seed(fields);
         OptionalInt end = Generating.end(fields, served);
+        boolean streamed = fields.flag("stream", false);
+        boolean usage = Generating.usageInStream(fields);
         List<Job> jobs = new ArrayList<>();
         List<String> echoes = new ArrayList<>();
         for (int[] prompt : prompts) {
@@ -65,8 +67,8 @@ final class CompletionApi {
         Shape shape = new CompletionShape(Generating.id("cmpl"), Generating.now(), served.name(),
                 served.fingerprint(), served.texts(), echoes, logprobs >= 0);
         Answer answer = new Answer(exchange, served.batcher(), jobs, shape, metrics, Answer.AfterDone.NOTHING);
-        if (fields.flag("stream", false)) {
-            answer.streamed(Generating.usageInStream(fields));
+        if (streamed) {
+            answer.streamed(usage);
         } else {
             answer.whole();
         }

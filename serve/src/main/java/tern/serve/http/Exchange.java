@@ -51,7 +51,12 @@ final class Exchange {
     }
 
     Optional<String> query(String name) {
-        return Optional.ofNullable(Request.extractQueryParameters(request).getValue(name));
+        try {
+            return Optional.ofNullable(Request.extractQueryParameters(request).getValue(name));
+        } catch (IllegalArgumentException malformed) {
+            throw ApiError.invalid("what follows the question mark of the address is not encoded as it should be; "
+                    + "write a % as %25 and other characters in UTF-8, two digits a byte");
+        }
     }
 
     /** Who asks, for taking turns: the key if there is one, else the address. */
@@ -66,18 +71,34 @@ final class Exchange {
      * @throws ApiError if it is not said to be JSON, is too large, or is no object
      */
     Fields fields() throws IOException {
-        String type = header("Content-Type").orElse("");
-        // Insisting on the type also keeps pages of other origins from posting forms here.
-        if (!type.split(";", 2)[0].strip().equalsIgnoreCase("application/json")) {
-            throw ApiError.of(415, "unsupported_media_type",
-                    "the body must be JSON; send it with Content-Type: application/json");
-        }
+        String type = requireType("JSON", "application/json");
         String charset = CHARSET.matcher(type).results().map(found -> found.group(1)).findFirst().orElse("utf-8");
         if (!charset.equalsIgnoreCase("utf-8")) {
             throw ApiError.of(415, "unsupported_media_type", "the body must be UTF-8; send it with Content-Type: "
                     + "application/json and no other charset");
         }
         return new Fields(Json.read(body()));
+    }
+
+    /** Insisting on a type that no form has also keeps pages of other origins from posting here. */
+    private String requireType(String what, String expected) {
+        String type = header("Content-Type").orElse("");
+        if (!type.split(";", 2)[0].strip().equalsIgnoreCase(expected)) {
+            throw ApiError.of(415, "unsupported_media_type",
+                    "the body must be " + what + "; send it with Content-Type: " + expected);
+        }
+        return type;
+    }
+
+    /**
+     * Refuses a body that is not said to be bytes, or is longer than so many.
+     *
+     * @throws ApiError if so
+     */
+    void requireBytes(long most) throws IOException {
+        requireType("a saved state", "application/octet-stream");
+        requirePlain();
+        requireLength(most);
     }
 
     /** Refuses a body that is compressed: it would be taken for what it is not. */
@@ -99,7 +120,7 @@ final class Exchange {
     }
 
     /** Refuses a body that says that it is longer. */
-    void requireLength(long most) throws IOException {
+    private void requireLength(long most) throws IOException {
         if (request.getLength() > most) {
             // Who waits for a word before sending has sent nothing yet.
             if (!request.getHeaders().contains(HttpHeader.EXPECT)) {

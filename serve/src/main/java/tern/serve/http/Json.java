@@ -51,6 +51,9 @@ final class Json {
         try {
             node = MAPPER.readTree(text(body));
         } catch (MismatchedInputException twice) {
+            if (!String.valueOf(twice.getOriginalMessage()).startsWith("Duplicate")) {
+                throw ApiError.invalid("the body goes on after its end" + where(twice) + "; send one object");
+            }
             throw ApiError.invalid("the body names a field twice" + where(twice) + "; leave one of them out");
         } catch (StreamConstraintsException excessive) {
             throw ApiError.invalid("the body goes beyond what any field takes: it is nested deeper than "

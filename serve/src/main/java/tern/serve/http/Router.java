@@ -140,7 +140,7 @@ public final class Router extends Handler.Abstract {
             case "/readyz" -> {
                 require(exchange, "GET");
                 boolean yes = ready.getAsBoolean();
-                text(exchange, yes ? 200 : 503, "text/plain; charset=utf-8", yes ? "ready\n" : "going down\n");
+                text(exchange, yes ? 200 : 503, "text/plain; charset=utf-8", yes ? "ready\n" : "not ready\n");
             }
             case "/metrics" -> {
                 require(exchange, "GET");

@@ -202,6 +202,8 @@ final class SessionApi {
         List<String> stops = fields.stops();
         int tokens = fields.integer("max_tokens", 0, MOST_TOKENS, USUAL_TOKENS);
         long seed = Generating.seed(fields);
+        boolean streamed = fields.flag("stream", false);
+        boolean usage = Generating.usageInStream(fields);
         try (SessionStore.Turn turn = served.sessions().take(id)) {
             int[] before = turn.tokens();
             int[] fresh = text(fields, served, before.length == 0);
@@ -214,8 +216,8 @@ final class SessionApi {
                     Generating.end(fields, served));
             Answer answer = new Answer(exchange, served.batcher(), List.of(job), shape(served, logprobs >= 0), metrics,
                     after(turn, prompt));
-            if (fields.flag("stream", false)) {
-                answer.streamed(Generating.usageInStream(fields));
+            if (streamed) {
+                answer.streamed(usage);
             } else {
                 answer.whole();
             }
@@ -282,7 +284,7 @@ final class SessionApi {
     private void restore(Exchange exchange) throws IOException, SessionException {
         Served served = exchange.query("model").map(models::named)
                 .orElseGet(() -> models.all().iterator().next());
-        exchange.requireLength(limits.stateBytes());
+        exchange.requireBytes(limits.stateBytes());
         Path file = passing();
         try {
             try (OutputStream out = new Stored(Files.newOutputStream(file))) {

@@ -183,12 +183,20 @@ public final class SessionStore implements AutoCloseable {
 
     private SessionException unwritten(IOException full) {
         LOG.log(Level.WARNING, "a session could not be written: " + full.getMessage());
-        String where = folder.map(path -> path.toAbsolutePath().toString()).orElse("");
-        String why = String.valueOf(full.getMessage()).replaceFirst(Pattern.quote(where) + "\\S*: ", "").replace(where,
-                "the folder for states");
         return new SessionException(SessionException.Kind.UNWRITTEN,
                 "the session could not be written to the server's folder for states, so it stands where it stood: "
-                        + why);
+                        + withoutFolder(full));
+    }
+
+    /** What went wrong, without the folder's place, which is nobody's business. */
+    private String withoutFolder(IOException full) {
+        String why = String.valueOf(full.getMessage());
+        for (Path path : folder.stream().flatMap(path -> Stream.of(path.toAbsolutePath(), path)).toList()) {
+            String where = path.toString();
+            why = why.replaceFirst(Pattern.quote(where) + "\\S*: ", "").replaceAll(Pattern.quote(where) + "\\S*",
+                    "the folder for states");
+        }
+        return why;
     }
 
     private void keep(Session session, int[] tokens, Lease state, Optional<Path> written) {
@@ -230,6 +238,11 @@ public final class SessionStore implements AutoCloseable {
         synchronized (this) {
             session = add(new int[0]);
         }
+        return begun(session);
+    }
+
+    /** One before its first token, which a restart shall find too. */
+    private Session.Description begun(Session session) throws SessionException {
         if (folder.isPresent()) {
             try {
                 tell(folder.get(), session.id, session.created, 0);
@@ -272,7 +285,7 @@ public final class SessionStore implements AutoCloseable {
             session = find(id);
             if (session.busy) {
                 throw new SessionException(SessionException.Kind.BUSY,
-                        "the session is in the middle of a turn; wait for it, or fork the session");
+                        "the session is in the middle of a turn; wait for it");
             }
             if (session.state.isPresent() || session.file.isEmpty()) {
                 session.busy = true;
@@ -332,20 +345,23 @@ public final class SessionStore implements AutoCloseable {
     }
 
     /** A second session that goes on from where this one stands. */
-    public Session.Description fork(String id) throws SessionException, IOException {
+    public Session.Description fork(String id) throws SessionException {
         try (Turn turn = take(id)) {
             return place(turn.tokens(), turn.state());
         }
     }
 
-    private Session.Description place(int[] tokens, Optional<Lease> state) throws SessionException, IOException {
+    private Session.Description place(int[] tokens, Optional<Lease> state) throws SessionException {
+        if (state.isEmpty()) {
+            return create();
+        }
         Session session;
         synchronized (this) {
             session = add(tokens);
             session.busy = true;
         }
         try (Turn turn = new Turn(session, tokens, Optional.empty())) {
-            return state.isPresent() ? turn.advance(tokens, state.get()) : describe(session.id);
+            return turn.advance(tokens, state.get());
         } catch (SessionException failed) {
             delete(session.id);
             throw failed;
@@ -393,24 +409,40 @@ public final class SessionStore implements AutoCloseable {
         }
     }
 
-    /** Ends a session; its files go too. */
-    public void delete(String id) throws SessionException, IOException {
-        Optional<Path> file;
+    /**
+     * Ends a session; its files go too.
+     *
+     * @throws SessionException if there is none, it is taken, or its files cannot be deleted; it is then still there
+     */
+    public void delete(String id) throws SessionException {
+        Session session;
         synchronized (this) {
-            Session session = find(id);
+            session = find(id);
             if (session.busy) {
                 throw new SessionException(SessionException.Kind.BUSY,
                         "the session is in the middle of a turn; wait for it");
             }
+            session.busy = true;
+        }
+        try {
+            // The state first: without it, a restart does not find what is told about it.
+            if (session.file.isPresent()) {
+                Files.deleteIfExists(session.file.get());
+            }
+            if (folder.isPresent()) {
+                Files.deleteIfExists(folder.get().resolve(id + ABOUT));
+            }
+        } catch (IOException refused) {
+            synchronized (this) {
+                session.busy = false;
+            }
+            LOG.log(Level.WARNING, "a session could not be deleted: " + refused.getMessage());
+            throw new SessionException(SessionException.Kind.UNWRITTEN,
+                    "the session could not be deleted from the server's folder for states, so it is still there");
+        }
+        synchronized (this) {
             drop(session);
             sessions.remove(id);
-            file = session.file;
-        }
-        if (file.isPresent()) {
-            Files.deleteIfExists(file.get());
-        }
-        if (folder.isPresent()) {
-            Files.deleteIfExists(folder.get().resolve(id + ABOUT));
         }
     }
 

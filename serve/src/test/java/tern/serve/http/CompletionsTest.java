@@ -171,6 +171,10 @@ class CompletionsTest {
         assertThat(raw("\uFEFF" + good).status()).as("a mark of the byte order").isEqualTo(200);
         assertThat(raw("").body()).contains("the body is empty");
         assertThat(raw("{\"prompt\":\"a\",\"prompt\":\"b\"}").body()).contains("names a field twice");
+        assertThat(raw("{\"prompt\":\"a\"} {\"prompt\":\"b\"}").body()).contains("goes on after its end");
+        assertThat(raw("{\"prompt\":\"a\",\"stream_options\":7}").body()).contains("stream_options is 7");
+        assertThat(raw("{\"prompt\":\"a\",\"stream_options\":{\"include_usage\":1}}").body())
+                .contains("include_usage is 1");
         assertThat(raw("{\"prompt\":" + "[".repeat(9999)).body()).contains("nested deeper than 500");
         assertThat(raw("{\"prompt\":\"a\\ud800b\"}").body()).contains("half of a surrogate pair");
         assertThat(raw("{\"prompt\":\"a\",\"temperature\":1e999}").body()).contains("temperature is Infinity");

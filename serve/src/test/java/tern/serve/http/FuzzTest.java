@@ -26,7 +26,8 @@ class FuzzTest {
             "/v1/chat/completions", "/v1/chat/completions", "/v1/embeddings", "/v1/sessions", "/v1/sessions/restore",
             "/v1/sessions/x/continue", "/v1/sessions/%00/snapshot", "/v1/sessions/../fork", "/v1/models",
             "/v1/models/rwkv", "/v1/models/%ff", "/metrics", "/healthz", "/openapi.yaml", "/..%2f..%2fetc/passwd", "/%",
-            "/v1//completions", "/index.html?x=%zz", "/v1/sessions?model=%e2%82", "//", "/;a=b/v1");
+            "/v1//completions", "/index.html?x=%zz", "/v1/sessions?model=%e2%82", "/v1/sessions/restore?model=%zz",
+            "//", "/;a=b/v1");
     private static final List<String> NAMES = List.of("model", "prompt", "messages", "input", "max_tokens", "stream",
             "temperature", "top_p", "n", "best_of", "stop", "logprobs", "top_logprobs", "logit_bias", "seed", "echo",
             "presence_penalty", "frequency_penalty", "stream_options", "response_format", "tools", "suffix", "user",

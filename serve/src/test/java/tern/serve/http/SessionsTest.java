@@ -4,8 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.net.Socket;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -107,6 +109,107 @@ class SessionsTest {
         return client.send(client.request("/v1/sessions/restore?model=" + model)
                 .header("Content-Type", "application/octet-stream")
                 .POST(HttpRequest.BodyPublishers.ofByteArray(state)).build());
+    }
+
+    @Test
+    void aForkOfAnEmptySessionSurvivesARestart() throws Exception {
+        Map<String, LanguageModel> models = Map.of("rwkv", tiny.preset("rwkv7-nano"));
+        String fork;
+        try (TernServer server = server(models); Client client = new Client(server.port())) {
+            String empty = client.post("/v1/sessions", "{}").json().get("id").stringValue();
+            fork = client.post("/v1/sessions/" + empty + "/fork", "{}").json().get("id").stringValue();
+            assertThat(fork).isNotEqualTo(empty);
+        }
+        try (TernServer server = server(models); Client client = new Client(server.port())) {
+            assertThat(client.get("/v1/sessions/" + fork).status()).isEqualTo(200);
+            assertThat(text(client.post("/v1/sessions/" + fork + "/continue", "{\"prompt\":\"a\",\"max_tokens\":2}")))
+                    .isNotEmpty();
+        }
+    }
+
+    /** It would be back after a restart. */
+    @Test
+    void whatCannotBeDeletedIsSaidSoAndStays() throws Exception {
+        LanguageModel model = tiny.preset("rwkv7-nano");
+        try (TernServer server = server(Map.of("rwkv", model)); Client client = new Client(server.port())) {
+            String id = client.post("/v1/sessions", "{\"prompt\":\"abc\"}").json().get("id").stringValue();
+            Path state = folder.resolve(model.fingerprint()).resolve("sessions").resolve(id + ".state");
+            Path aside = state.resolveSibling("aside");
+            Files.move(state, aside);
+            // A folder that is not empty is deleted by nobody.
+            Files.createDirectories(state.resolve("inside"));
+            Client.Answer refused = client.delete("/v1/sessions/" + id);
+            assertThat(refused.status()).as(refused.body()).isEqualTo(507);
+            assertThat(refused.body()).contains("could not be deleted").doesNotContain(folder.toString());
+            Files.delete(state.resolve("inside"));
+            Files.delete(state);
+            Files.move(aside, state);
+            assertThat(text(client.post("/v1/sessions/" + id + "/continue", "{\"max_tokens\":2}"))).isNotEmpty();
+            assertThat(client.delete("/v1/sessions/" + id).status()).isEqualTo(200);
+            assertThat(state).doesNotExist();
+        }
+    }
+
+    @Test
+    void aRelativeFolderIsNotToldEither() throws Exception {
+        Path near = Files.createTempDirectory(Path.of("target"), "states");
+        Path relative = Path.of("").toAbsolutePath().relativize(near.toAbsolutePath());
+        assertThat(relative).isRelative();
+        LanguageModel model = tiny.preset("rwkv7-nano");
+        try (TernServer server = TernServer.start(TernServer.Options.local(0).withStateFolder(relative),
+                Map.of("rwkv", model)); Client client = new Client(server.port())) {
+            String id = client.post("/v1/sessions", "{\"prompt\":\"abc\"}").json().get("id").stringValue();
+            Path sessions = relative.resolve(model.fingerprint()).resolve("sessions");
+            Files.move(sessions, sessions.resolveSibling("aside"));
+            Client.Answer refused = client.post("/v1/sessions/" + id + "/continue", "{\"max_tokens\":2}");
+            assertThat(refused.status()).isEqualTo(507);
+            assertThat(refused.body()).contains("could not be written").doesNotContain(relative.toString())
+                    .doesNotContain(near.getFileName().toString()).doesNotContain(model.fingerprint());
+        }
+    }
+
+    /** Forms of other origins' pages have such types, and a page can send bytes without any. */
+    @Test
+    void aStateIsSaidToBeOneAndItsAddressIsReadable() throws Exception {
+        try (TernServer server = server(Map.of("rwkv", tiny.preset("rwkv7-nano")));
+                Client client = new Client(server.port())) {
+            String id = client.post("/v1/sessions", "{\"prompt\":\"abc\"}").json().get("id").stringValue();
+            byte[] saved = client.http().send(client.request("/v1/sessions/" + id + "/snapshot").build(),
+                    HttpResponse.BodyHandlers.ofByteArray()).body();
+            HttpRequest.BodyPublisher body = HttpRequest.BodyPublishers.ofByteArray(saved);
+            for (String type : List.of("text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "")) {
+                HttpRequest.Builder request = client.request("/v1/sessions/restore").POST(body);
+                Client.Answer refused = client
+                        .send((type.isEmpty() ? request : request.header("Content-Type", type)).build());
+                assertThat(refused.status()).as(type).isEqualTo(415);
+                assertThat(refused.body()).contains("application/octet-stream");
+            }
+            assertThat(restore(client, "rwkv", saved).status()).isEqualTo(200);
+            // java.net.URI refuses such an address, so it is sent by hand.
+            try (Socket socket = new Socket("127.0.0.1", server.port())) {
+                socket.getOutputStream().write(("POST /v1/sessions/restore?model=%zz HTTP/1.1\r\nHost: localhost\r\n"
+                        + "Content-Type: application/octet-stream\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx")
+                        .getBytes(StandardCharsets.US_ASCII));
+                String answer = new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+                assertThat(answer).startsWith("HTTP/1.1 400 ").contains("is not encoded as it should be");
+            }
+        }
+    }
+
+    /** Each request would be refused. */
+    @Test
+    void memoryForNotOneStreamIsRefusedAtOnce() throws Exception {
+        LanguageModel model = tiny.preset("transformer-nano");
+        long least = model.network().stateBytes(256);
+        TernServer.Options options = TernServer.Options.local(0);
+        assertThatThrownBy(() -> TernServer.start(options.withMemory(2 * least - 1), Map.of("t", model)))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("the shortest stream needs " + least + " bytes")
+                .hasMessageEndingWith("give at least " + 2 * least);
+        try (TernServer server = TernServer.start(options.withMemory(2 * least), Map.of("t", model));
+                Client client = new Client(server.port())) {
+            assertThat(text(client.post("/v1/completions", "{\"prompt\":\"a\",\"max_tokens\":3}"))).isNotEmpty();
+        }
     }
 
     @Test
