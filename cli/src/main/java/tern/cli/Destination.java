@@ -47,6 +47,10 @@ final class Destination {
      * @throws UserError if a part of the path is not a folder or may not be written
      */
     static void requireFolder(String option, Path path) {
+        // What a variable of a shell becomes that was never set.
+        if (path.toString().isEmpty()) {
+            throw new UserError(option + " is empty, expected a folder; . is this one");
+        }
         Path existing = path.toAbsolutePath().normalize();
         while (existing.getParent() != null && !Files.exists(existing)) {
             existing = existing.getParent();

@@ -51,6 +51,7 @@ import tern.train.TrainingRun;
 final class TrainCommand implements Callable<Integer> {
     private static final long USUAL_STEPS = 1000;
     private static final int HEAD_ROWS = 128;
+    private static final String TRAINING = "training.";
 
     @ParentCommand
     private Tern tern;
@@ -82,7 +83,7 @@ final class TrainCommand implements Callable<Integer> {
     @Option(names = "--seed", description = "Seed of weights and windows (1).")
     private Optional<Long> seed;
 
-    @Option(names = "--set", paramLabel = "KEY=VALUE", arity = "1..*", description = "Change the architecture (width=96, context=256, branches.*.heads=2 …) or the training (learningRate=1e-3, batch=16, accumulation=4, recompute=true …).")
+    @Option(names = "--set", paramLabel = "KEY=VALUE", arity = "1..*", description = "Change the architecture (width=96, context=256, branches.*.heads=2 …) or the training (learningRate=1e-3, batch=16, accumulation=4, recompute=true …); training.epsilon is AdamW's, epsilon alone that of norms.")
     private List<String> settings = new ArrayList<>();
 
     @Option(names = "--resume", description = "Go on with the run in DIR; what was said then need not be said again.")
@@ -189,12 +190,17 @@ final class TrainCommand implements Callable<Integer> {
         TrainingConfig usual = before.map(RunDescription::training)
                 .orElseGet(() -> TrainingConfig.usual(parameters, architecture.context()));
         TrainingConfig seeded = seed.isPresent() ? usual.with("seed", Long.toString(seed.get())) : usual;
-        return RecordJson.with(seeded, settings.stream().filter(setting -> !isOfArchitecture(setting)).toList());
+        return RecordJson.with(seeded, settings.stream().filter(setting -> !isOfArchitecture(setting))
+                .map(setting -> setting.startsWith(TRAINING) ? setting.substring(TRAINING.length()) : setting)
+                .toList());
     }
 
+    /** A key that both have, such as {@code epsilon}, is the architecture's unless it says otherwise. */
     private boolean isOfArchitecture(String setting) {
-        boolean architecture = RecordJson.knows(StackConfig.class, setting);
-        if (!architecture && !RecordJson.knows(TrainingConfig.class, setting)) {
+        boolean said = setting.startsWith(TRAINING)
+                && RecordJson.knows(TrainingConfig.class, setting.substring(TRAINING.length()));
+        boolean architecture = !said && RecordJson.knows(StackConfig.class, setting);
+        if (!said && !architecture && !RecordJson.knows(TrainingConfig.class, setting)) {
             List<String> keys = new ArrayList<>(TrainingConfig.keys());
             Arrays.stream(StackConfig.class.getRecordComponents()).forEach(key -> keys.add(key.getName()));
             String key = setting.split("[.=]", 2)[0];

@@ -88,6 +88,28 @@ class TrainCommandTest {
     }
 
     @Test
+    void anEmptyNameIsNoFolder() {
+        assertThat(tern("train", "--preset", "transformer-nano", "--data", text.toString(), "--out", ""))
+                .isEqualTo(2);
+        assertThat(err.toString(StandardCharsets.UTF_8)).contains("--out is empty");
+    }
+
+    /** Norms and AdamW both have one. */
+    @Test
+    void bothEpsilonsCanBeSet() throws IOException {
+        assertThat(tern(train("--steps", "1", "--set", "epsilon=1e-4", "training.epsilon=1e-7", "training.batch=3")))
+                .as(err::toString).isZero();
+        Path model = folder.resolve("model");
+        JsonNode training = new JsonMapper().readTree(Files.readString(model.resolve("training.json")))
+                .path("training");
+        assertThat(training.path("epsilon").asDouble()).isEqualTo(1e-7);
+        assertThat(training.path("batch").asInt()).isEqualTo(3);
+        try (Checkpoint checkpoint = Checkpoint.open(model)) {
+            assertThat(checkpoint.config().epsilon()).isEqualTo(1e-4);
+        }
+    }
+
+    @Test
     void goesOnWithWhatWasSaidBefore() throws IOException {
         assertThat(tern(train("--steps", "3"))).as(err::toString).isZero();
         String model = folder.resolve("model").toString();

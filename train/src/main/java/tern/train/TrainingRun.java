@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
@@ -118,6 +119,7 @@ public final class TrainingRun {
                 Files.createDirectories(last());
                 try (FolderLock _ = FolderLock.of(plan.folder())) {
                     Progress from = plan.resume() ? load(trainer, windows) : Progress.beginning(windows.save());
+                    requireLeft(from);
                     RunDescription.of(plan).write(plan.folder());
                     try (MetricsLog metrics = new MetricsLog(plan.folder().resolve("metrics.jsonl"), from.step())) {
                         Session session = new Session(model, trainer, windows, validation, metrics, sink);
@@ -183,55 +185,64 @@ public final class TrainingRun {
 
     // ── the loop ────────────────────────────────────────────────────────────────────────────────────────────────────
 
+    /** Before anything is written: what is refused leaves the run as it was. */
+    private void requireLeft(Progress from) {
+        if (plan.budget().isSpent(from.step(), from.tokens(), from.seconds())) {
+            throw new IllegalArgumentException(plan.folder() + ": the run has spent its budget of " + plan.budget()
+                    + " (" + from.step() + " steps made); give a larger one to go on");
+        }
+    }
+
     private TrainingEvent.Finished train(Session session, Progress from, BooleanSupplier stop) throws IOException {
         TrainingConfig training = plan.training();
         Schedule schedule = training.schedule();
         long perStep = training.tokensPerStep();
         Pace pace = new Pace(nanos, from.seconds(), perStep, session.trainer::bytes);
-        if (plan.budget().isSpent(from.step(), from.step() * perStep, from.seconds())) {
-            throw new IllegalArgumentException(plan.folder() + ": the run has spent its budget of " + plan.budget()
-                    + " (" + from.step() + " steps made); give a larger one to go on");
-        }
         Progress saved = from;
         boolean interrupted = false;
         long step = from.step();
-        while (!interrupted && !plan.budget().isSpent(step, step * perStep, pace.seconds())) {
-            double done = plan.budget().spent(step + 1, (step + 1) * perStep, pace.seconds() + pace.secondsPerStep());
+        // Steps before may have been of other sizes.
+        long tokens = from.tokens();
+        while (!interrupted && !plan.budget().isSpent(step, tokens, pace.seconds())) {
+            double done = plan.budget().spent(step + 1, tokens + perStep, pace.seconds() + pace.secondsPerStep());
             Trainer.Step made = session.trainer.step(session.windows, schedule.rate(Math.min(1, done)));
             step = made.number();
+            tokens += perStep;
             pace.stepMade();
-            double spent = plan.budget().spent(step, step * perStep, pace.seconds());
+            double spent = plan.budget().spent(step, tokens, pace.seconds());
             session.tell(new TrainingEvent.Stepped(step, made.loss(), made.bitsPerByte(), made.rate(),
-                    made.gradientNorm(), step * perStep, pace.tokensPerSecond(), pace.seconds(),
+                    made.gradientNorm(), tokens, pace.tokensPerSecond(), pace.seconds(),
                     pace.secondsLeft(spent), pace.memoryBytes()));
             interrupted = stop.getAsBoolean();
             if (!interrupted && training.validateEvery() > 0 && step % training.validateEvery() == 0) {
-                saved = validateAndSave(session, saved, step, pace);
+                saved = validateAndSave(session, at(session, saved, step, tokens, pace), pace);
             }
         }
         if (interrupted) {
-            save(session, at(session, saved, step, pace), session.validation.isEmpty() || saved.bestStep() == 0);
+            save(session, at(session, saved, step, tokens, pace),
+                    session.validation.isEmpty() || saved.bestStep() == 0);
         } else if (saved.step() < step || step == from.step()) {
-            validateAndSave(session, saved, step, pace);
+            validateAndSave(session, at(session, saved, step, tokens, pace), pace);
         }
-        TrainingEvent.Finished finished = new TrainingEvent.Finished(step, step * perStep, pace.seconds(), interrupted);
+        TrainingEvent.Finished finished = new TrainingEvent.Finished(step, tokens, pace.seconds(), interrupted);
         session.tell(finished);
         TrainingReport.write(plan.folder());
         return finished;
     }
 
-    private Progress at(Session session, Progress before, long step, Pace pace) {
-        return new Progress(step, pace.seconds(), session.windows.save(), before.bestBits(), before.bestStep());
+    private Progress at(Session session, Progress before, long step, long tokens, Pace pace) {
+        return new Progress(step, tokens, pace.seconds(), session.windows.save(), before.bestBits(), before.bestStep());
     }
 
-    private Progress validateAndSave(Session session, Progress before, long step, Pace pace) throws IOException {
-        Progress now = at(session, before, step, pace);
+    private Progress validateAndSave(Session session, Progress here, Pace pace) throws IOException {
+        Progress now = here;
+        long step = here.step();
         boolean best = session.validation.isEmpty();
         if (session.validation.isPresent()) {
             double bits = session.trainer.evaluate(session.validation.get()).bits();
-            best = bits < before.bestBits();
+            best = bits < here.bestBits();
             session.tell(new TrainingEvent.Validated(step, bits, best, pace.seconds()));
-            now = best ? new Progress(step, now.seconds(), now.windows(), bits, step) : now;
+            now = best ? new Progress(step, now.tokens(), now.seconds(), now.windows(), bits, step) : now;
         }
         save(session, now, best);
         if (plan.sampleTokens() > 0) {
@@ -271,7 +282,7 @@ public final class TrainingRun {
     private void saveModel(Session session, Path folder, Progress now) throws IOException {
         Map<String, String> notes = new LinkedHashMap<>();
         notes.put("trained_steps", Long.toString(now.step()));
-        notes.put("trained_tokens", Long.toString(now.step() * plan.training().tokensPerStep()));
+        notes.put("trained_tokens", Long.toString(now.tokens()));
         notes.put("trained_on", plan.data().data().name());
         notes.put("architecture", plan.name());
         if (now.bestStep() > 0) {
@@ -290,9 +301,17 @@ public final class TrainingRun {
         return continued(file, SavedState.read(file, trainer), trainer, windows);
     }
 
-    private static Progress continued(Path file, Map<String, String> metadata, Trainer trainer, Windows windows) {
+    private Progress continued(Path file, Map<String, String> metadata, Trainer trainer, Windows windows)
+            throws IOException {
+        TrainingConfig before = RunDescription.read(plan.folder()).training();
+        if (before.windows() != plan.training().windows()) {
+            throw new IllegalArgumentException(plan.folder() + ": the run was begun with windows="
+                    + before.windows().name().toLowerCase(Locale.ROOT)
+                    + ", which stand at a place that others have not;"
+                    + " leave windows out to go on with it, or begin a new run in another folder");
+        }
         try {
-            Progress progress = Progress.from(metadata);
+            Progress progress = Progress.from(metadata, before.tokensPerStep());
             trainer.optimiser().resumeAfter(progress.step());
             windows.restore(progress.windows());
             return progress;

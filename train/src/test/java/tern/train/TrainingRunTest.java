@@ -257,7 +257,56 @@ class TrainingRunTest {
         Session wider = new Session().resumed();
         wider.architecture = Tiny.config(16, 24, 2);
         assertThatThrownBy(() -> wider.run(folder)).hasMessageContaining("go on with the settings");
+        Session elsewhere = new Session().resumed();
+        elsewhere.training = TRAINING.with("windows", "contiguous");
+        assertThatThrownBy(() -> elsewhere.run(folder)).hasMessageContaining("was begun with windows=random");
         assertThatThrownBy(() -> new Session().resumed().run(folder)).hasMessageContaining("has spent its budget");
+    }
+
+    /** It would change the budget that a plain --resume goes on with, and the history. */
+    @Test
+    void whatIsRefusedLeavesTheRunAsItWas() throws IOException {
+        Session session = new Session();
+        session.stopAfter = 6;
+        session.run(folder);
+        byte[] description = Files.readAllBytes(folder.resolve(RunDescription.FILE));
+        byte[] metrics = Files.readAllBytes(folder.resolve("metrics.jsonl"));
+        Session less = new Session().resumed();
+        less.budget = new Budget.Steps(3);
+        assertThatThrownBy(() -> less.run(folder))
+                .hasMessageContaining("has spent its budget of 3 steps (6 steps made)");
+        assertThat(less.events).isEmpty();
+        assertThat(folder.resolve(RunDescription.FILE)).hasBinaryContent(description);
+        assertThat(folder.resolve("metrics.jsonl")).hasBinaryContent(metrics);
+    }
+
+    @Test
+    void tokensAreThoseThatWereReadThoughStepsGrow() throws IOException {
+        Session session = new Session();
+        session.budget = new Budget.Steps(5);
+        session.run(folder);
+        Session larger = new Session().resumed();
+        larger.training = TRAINING.with("batch", "4");
+        larger.budget = new Budget.Tokens(5 * 48 + 3 * 96);
+        TrainingEvent.Finished finished = larger.run(folder);
+        assertThat(larger.steps()).extracting(TrainingEvent.Stepped::tokens).containsExactly(5 * 48 + 96L,
+                5 * 48 + 2 * 96L, 5 * 48 + 3 * 96L);
+        assertThat(finished.step()).isEqualTo(8);
+        assertThat(finished.tokens()).isEqualTo(5 * 48 + 3 * 96);
+        try (Checkpoint stored = Checkpoint.open(folder.resolve("last"))) {
+            assertThat(stored.notes()).containsEntry("trained_tokens", Integer.toString(5 * 48 + 3 * 96));
+        }
+    }
+
+    /** As runs were saved before they counted. */
+    @Test
+    void tokensOfAnOlderCheckpointAreThoseOfItsSteps() {
+        Map<String, String> metadata = new Progress(7, 123, 1.5, new long[] {3}, 2.5, 4).toMetadata();
+        assertThat(Progress.from(metadata, 48)).isEqualTo(new Progress(7, 123, 1.5, new long[] {3}, 2.5, 4));
+        Map<String, String> older = Map.of("tern.progress",
+                metadata.getOrDefault("tern.progress", "").replaceFirst("\"tokens\":123,?", ""));
+        assertThat(older.toString()).doesNotContain("tokens");
+        assertThat(Progress.from(older, 48)).isEqualTo(new Progress(7, 7 * 48, 1.5, new long[] {3}, 2.5, 4));
     }
 
     @Test
