@@ -12,6 +12,7 @@ import java.util.function.DoubleSupplier;
 import java.util.stream.IntStream;
 import jdk.incubator.vector.FloatVector;
 
+import tern.tensor.Blocks;
 import tern.tensor.DType;
 import tern.tensor.Memory;
 import tern.tensor.Shape;
@@ -125,24 +126,12 @@ public final class KernelLaw implements AutoCloseable {
             data.set(ValueLayout.JAVA_BYTE, i, (byte) random.nextInt());
         }
         for (long block = 0; block < data.byteSize(); block += dtype.blockBytes()) {
-            for (int at : scales(dtype)) {
+            for (int at : Blocks.scales(dtype)) {
                 short half = Float.floatToFloat16((random.nextBoolean() ? 1 : -1) * (1 + 15 * random.nextFloat()) / 16);
                 data.set(ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN), block + at, half);
             }
         }
         return tensor;
-    }
-
-    private static int[] scales(DType dtype) {
-        return switch (dtype) {
-            case Q8_0, Q4_0, Q5_0 -> new int[] {0};
-            case Q4_1, Q5_1, Q4_K, Q5_K -> new int[] {0, 2};
-            case Q2_K -> new int[] {80, 82};
-            case Q3_K -> new int[] {108};
-            case Q6_K -> new int[] {208};
-            case F64, F32, BF16, F16, I64, I32, I16, I8, U8, BOOL -> throw new IllegalArgumentException(
-                    dtype + " has no scales");
-        };
     }
 
     /** A copy at another offset, with guards of its own. */

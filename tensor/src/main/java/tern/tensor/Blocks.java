@@ -129,6 +129,22 @@ public final class Blocks {
         }
     }
 
+    /**
+     * Where the halves stand that all codes of a block are multiplied or shifted by, in bytes from its beginning.
+     *
+     * @throws IllegalArgumentException if the type is not blocked
+     */
+    public static int[] scales(DType dtype) {
+        return switch (dtype) {
+            case Q8_0, Q4_0, Q5_0 -> new int[] {0};
+            case Q4_1, Q5_1, Q4_K, Q5_K -> new int[] {0, 2};
+            case Q2_K -> new int[] {80, 82};
+            case Q3_K -> new int[] {108};
+            case Q6_K -> new int[] {208};
+            case F64, F32, BF16, F16, I64, I32, I16, I8, U8, BOOL -> throw notBlocked(dtype);
+        };
+    }
+
     private static IllegalArgumentException notBlocked(DType dtype) {
         return new IllegalArgumentException(dtype + " is not a blocked type");
     }

@@ -461,7 +461,7 @@ public sealed interface Step {
             boolean exact = true;
             if (type.isBlocked()) {
                 for (long block = 0; block < scaled.bytes(); block += type.blockBytes()) {
-                    for (int at : halves(type)) {
+                    for (int at : tern.tensor.Blocks.scales(type)) {
                         short before = scaled.data().get(HALF, block + at);
                         short after = Float.floatToFloat16((float) (Float.float16ToFloat(before) * factor));
                         exact &= Float.float16ToFloat(after) == Float.float16ToFloat(before) * factor;
@@ -482,19 +482,6 @@ public sealed interface Step {
                 wide.set(i, wide.get(i) * factor);
             }
             return wide;
-        }
-
-        /** Where the scales of a block stand, in bytes. */
-        private static int[] halves(DType type) {
-            return switch (type) {
-                case Q8_0, Q4_0, Q5_0 -> new int[] {0};
-                case Q4_1, Q5_1, Q4_K, Q5_K -> new int[] {0, 2};
-                case Q2_K -> new int[] {80, 82};
-                case Q3_K -> new int[] {108};
-                case Q6_K -> new int[] {208};
-                case F64, F32, BF16, F16, I64, I32, I16, I8, U8, BOOL -> throw new IllegalArgumentException(
-                        type + " has no blocks");
-            };
         }
     }
 

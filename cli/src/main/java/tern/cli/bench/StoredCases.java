@@ -11,6 +11,7 @@ import java.util.SplittableRandom;
 import tern.cli.bench.KernelCase.Compared;
 import tern.cli.bench.KernelCase.Unit;
 import tern.kernels.EagerOps;
+import tern.tensor.Blocks;
 import tern.tensor.DType;
 import tern.tensor.Memory;
 import tern.tensor.Shape;
@@ -102,23 +103,11 @@ final class StoredCases {
         ValueLayout.OfShort half = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
         short scale = type == DType.BF16 ? Tensor.toBrain(1 / 64f) : Float.floatToFloat16(1 / 64f);
         for (long block = 0; block < data.byteSize(); block += step) {
-            for (int at : scales(type)) {
+            for (int at : type.isBlocked() ? Blocks.scales(type) : new int[] {0}) {
                 int fraction = data.get(half, block + at) & (type == DType.BF16 ? 0x7F : 0x3FF);
                 data.set(half, block + at, (short) (scale | fraction));
             }
         }
         return tensor;
-    }
-
-    /** Where a block has its scales. */
-    private static int[] scales(DType type) {
-        return switch (type) {
-            case BF16, F16, Q8_0, Q4_0, Q5_0 -> new int[] {0};
-            case Q4_1, Q5_1, Q4_K, Q5_K -> new int[] {0, 2};
-            case Q2_K -> new int[] {80, 82};
-            case Q3_K -> new int[] {108};
-            case Q6_K -> new int[] {208};
-            case F64, F32, I64, I32, I16, I8, U8, BOOL -> throw new AssertionError(type + " has no scales");
-        };
     }
 }
