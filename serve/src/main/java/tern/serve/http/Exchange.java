@@ -6,6 +6,7 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.Optional;
 import java.util.regex.Pattern;
 
@@ -21,14 +22,16 @@ import org.eclipse.jetty.util.BufferUtil;
 /** One request and its answer, with blocking reads and writes. Confined to the request's thread. */
 final class Exchange {
     private static final int BUFFER = 1 << 16;
-    // What is still read of a body that is too large.
+    // What is still read of the body of a request that is refused, and for how long.
     private static final long SWALLOWED = 64L << 20;
+    private static final long SWALLOWING_NANOS = Duration.ofSeconds(10).toNanos();
     private static final Pattern CHARSET = Pattern.compile(";\\s*charset\\s*=\\s*\"?([^\\s;\"]+)",
             Pattern.CASE_INSENSITIVE);
 
     private final Request request;
     private final Response response;
     private final int mostBytes;
+    private Optional<InputStream> in = Optional.empty();
     private Optional<OutputStream> out = Optional.empty();
     private final ByteBuffer early = BufferUtil.allocate(1);
 
@@ -95,7 +98,7 @@ final class Exchange {
      *
      * @throws ApiError if so
      */
-    void requireBytes(long most) throws IOException {
+    void requireBytes(long most) {
         requireType("a saved state", "application/octet-stream");
         requirePlain();
         requireLength(most);
@@ -120,28 +123,37 @@ final class Exchange {
     }
 
     /** Refuses a body that says that it is longer. */
-    private void requireLength(long most) throws IOException {
+    private void requireLength(long most) {
         if (request.getLength() > most) {
-            // Who waits for a word before sending has sent nothing yet.
-            if (!request.getHeaders().contains(HttpHeader.EXPECT)) {
-                swallow();
-            }
             throw tooLarge(most);
         }
     }
 
-    /** Reads a part of what was refused: many clients look for the answer only once they have sent everything. */
-    private void swallow() throws IOException {
-        try (InputStream in = Content.Source.asInputStream(request)) {
-            swallow(in);
-        }
+    private InputStream in() {
+        InputStream stream = in.orElseGet(() -> Content.Source.asInputStream(request));
+        in = Optional.of(stream);
+        return stream;
     }
 
-    private static void swallow(InputStream in) throws IOException {
-        byte[] buffer = new byte[BUFFER];
-        long total = 0;
-        for (int read = in.read(buffer); read >= 0 && total < SWALLOWED; read = in.read(buffer)) {
-            total += read;
+    /**
+     * Reads what is left of the body of a request that is refused, within bounds: a connection that is closed while its client
+     * still sends takes the answer with it.
+     */
+    void swallow() {
+        if (in.isEmpty() && request.getHeaders().contains(HttpHeader.EXPECT)) {
+            // Who waits for a word before sending has sent nothing yet.
+            return;
+        }
+        try {
+            byte[] buffer = new byte[BUFFER];
+            long begun = System.nanoTime();
+            long total = 0;
+            for (int read = in().read(buffer); read >= 0 && total < SWALLOWED
+                    && System.nanoTime() - begun < SWALLOWING_NANOS; read = in().read(buffer)) {
+                total += read;
+            }
+        } catch (IOException gone) {
+            set("Connection", "close");
         }
     }
 
@@ -151,17 +163,14 @@ final class Exchange {
 
     /** Copies the body; refuses more than so many bytes. */
     void copy(OutputStream to, long most) throws IOException {
-        try (InputStream in = Content.Source.asInputStream(request)) {
-            byte[] buffer = new byte[BUFFER];
-            long total = 0;
-            for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {
-                total += read;
-                if (total > most) {
-                    swallow(in);
-                    throw tooLarge(most);
-                }
-                to.write(buffer, 0, read);
+        byte[] buffer = new byte[BUFFER];
+        long total = 0;
+        for (int read = in().read(buffer); read >= 0; read = in().read(buffer)) {
+            total += read;
+            if (total > most) {
+                throw tooLarge(most);
             }
+            to.write(buffer, 0, read);
         }
     }
 

@@ -104,6 +104,9 @@ public final class Router extends Handler.Abstract {
             if (error.status() == 401) {
                 exchange.set("WWW-Authenticate", "Bearer");
             }
+            if (error.status() != 408) {
+                exchange.swallow();
+            }
             exchange.json(error.status(), error.body());
             callback.succeeded();
         } catch (IOException gone) {

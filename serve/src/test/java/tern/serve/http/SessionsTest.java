@@ -346,4 +346,25 @@ class SessionsTest {
             assertThat(served.batcher().report().streams()).isZero();
         }
     }
+
+    /** A connection that ends while its client still sends takes the answer with it. */
+    @Test
+    void whatIsRefusedUnreadIsAnsweredAllTheSame() throws Exception {
+        TernServer.Options options = TernServer.Options.local(0).withKeys(new ApiKeys(List.of("secret")));
+        try (TernServer server = TernServer.start(options, Map.of("rwkv", tiny.preset("rwkv7-nano")));
+                Client client = new Client(server.port())) {
+            HttpRequest.BodyPublisher long32 = HttpRequest.BodyPublishers.ofByteArray(new byte[32 << 20]);
+            Map<Integer, HttpRequest.Builder> refused = Map.of(401, client.request("/v1/completions").POST(long32),
+                    404, client.request("/v1/nothing").POST(long32), 405, client.request("/v1/completions").PUT(long32),
+                    413, client.request("/v1/completions").header("Content-Type", "application/json").POST(long32),
+                    415, client.request("/v1/sessions/restore").POST(long32));
+            for (Map.Entry<Integer, HttpRequest.Builder> each : refused.entrySet()) {
+                HttpRequest request = each.getKey() == 401 ? each.getValue().build()
+                        : each.getValue().header("Authorization", "Bearer secret").build();
+                for (int time = 0; time < 5; time++) {
+                    assertThat(client.send(request).status()).isEqualTo(each.getKey());
+                }
+            }
+        }
+    }
 }
