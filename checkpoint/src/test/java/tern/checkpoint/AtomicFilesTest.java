@@ -116,7 +116,7 @@ class AtomicFilesTest {
         Thread.ofVirtual().start(read);
         AtomicFiles.write(pipe, "through");
         assertThat(Files.isRegularFile(pipe)).isFalse();
-        assertThat(read.get(10, TimeUnit.SECONDS)).asString(StandardCharsets.UTF_8).isEqualTo("through");
+        assertThat(read.get(60, TimeUnit.SECONDS)).asString(StandardCharsets.UTF_8).isEqualTo("through");
         assertThat(names()).containsExactly("pipe");
         assertThat(AtomicFiles.isDevice(Path.of("/dev/null"))).isTrue();
         assertThat(AtomicFiles.isDevice(folder)).isFalse();

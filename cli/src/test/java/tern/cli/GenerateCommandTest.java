@@ -80,7 +80,7 @@ class GenerateCommandTest {
             Ran ran = tern("logits", model.toString(), "--ids", "1,2,3", "--all", "--out", pipe.toString());
             assertThat(ran.status()).as(ran.err()).isZero();
             reader.getOutputStream().close();
-            assertThat(read.get(10, TimeUnit.SECONDS)).isEqualTo(Files.readAllBytes(file));
+            assertThat(read.get(60, TimeUnit.SECONDS)).isEqualTo(Files.readAllBytes(file));
         } finally {
             reader.destroyForcibly();
         }
@@ -126,7 +126,7 @@ class GenerateCommandTest {
             }
             assertThat(new ProcessBuilder("kill", ignored ? "-TERM" : "-INT", Long.toString(generating.pid())).start()
                     .waitFor()).isZero();
-            assertThat(generating.waitFor(30, TimeUnit.SECONDS)).isTrue();
+            assertThat(generating.waitFor(120, TimeUnit.SECONDS)).isTrue();
         } finally {
             generating.destroyForcibly();
         }

@@ -199,7 +199,7 @@ class TrainCommandTest {
                 .redirectOutput(folder.resolve("log").toFile()).start();
         try {
             Path metrics = folder.resolve("model/metrics.jsonl");
-            long patience = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
+            long patience = System.nanoTime() + TimeUnit.SECONDS.toNanos(180);
             while (!(Files.exists(metrics) && Files.readString(metrics).contains("\"step\":4,"))
                     && System.nanoTime() < patience && process.isAlive()) {
                 Thread.sleep(20);

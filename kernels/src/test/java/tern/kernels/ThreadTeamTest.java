@@ -237,26 +237,6 @@ class ThreadTeamTest {
                 .hasMessageContaining("expected 1..1024");
     }
 
-    @Test
-    void anEmptyRegionIsCheap() {
-        int threads = Math.min(4, Runtime.getRuntime().availableProcessors());
-        ThreadTeam.Task nothing = (index, scratch) -> {
-        };
-        try (ThreadTeam team = new ThreadTeam(threads)) {
-            long best = Long.MAX_VALUE;
-            int regions = 2000;
-            for (int round = 0; round < 60; round++) {
-                long begin = System.nanoTime();
-                for (int i = 0; i < regions; i++) {
-                    team.run(threads, nothing);
-                }
-                best = Math.min(best, System.nanoTime() - begin);
-            }
-            // The bound leaves room for a busy machine; the benchmark states the figure.
-            assertThat(best / regions).as("nanoseconds per region").isLessThan(50_000);
-        }
-    }
-
     private static void await(CountDownLatch latch) {
         try {
             latch.await();

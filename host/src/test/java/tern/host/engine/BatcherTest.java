@@ -229,7 +229,7 @@ class BatcherTest {
         long steps = batcher.report().steps();
         tickets.forEach(Ticket::cancel);
         assertThat(batcher.drain(Duration.ofSeconds(60))).isTrue();
-        assertThat(batcher.report().steps() - steps).as("steps after all was cancelled").isLessThan(1000);
+        assertThat(batcher.report().steps() - steps).as("steps after all was cancelled, of 150,000").isLessThan(50_000);
         assertThat(batcher.report().cancelled()).isEqualTo(5);
         assertThatThrownBy(() -> batcher.submit(Collected.job("d", text(5), 10, List.of()), new Collected()))
                 .isInstanceOfSatisfying(Refusal.class,

@@ -4,6 +4,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.lang.System.Logger.Level;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -21,6 +22,7 @@ import org.eclipse.jetty.util.BufferUtil;
 
 /** One request and its answer, with blocking reads and writes. Confined to the request's thread. */
 final class Exchange {
+    private static final System.Logger LOG = System.getLogger("tern.serve");
     private static final int BUFFER = 1 << 16;
     // What is still read of the body of a request that is refused, and for how long.
     private static final long SWALLOWED = 64L << 20;
@@ -136,8 +138,8 @@ final class Exchange {
     }
 
     /**
-     * Reads what is left of the body of a request that is refused, within bounds: a connection that is closed while its client
-     * still sends takes the answer with it.
+     * Reads, within bounds, what is left of the body of a request whose refusal has been written: a connection that is closed
+     * while its client still sends takes the answer with it.
      */
     void swallow() {
         if (in.isEmpty() && request.getHeaders().contains(HttpHeader.EXPECT)) {
@@ -153,7 +155,7 @@ final class Exchange {
                 total += read;
             }
         } catch (IOException gone) {
-            set("Connection", "close");
+            LOG.log(Level.DEBUG, "a client went away before its refusal: " + gone.getMessage());
         }
     }
 

@@ -104,10 +104,10 @@ public final class Router extends Handler.Abstract {
             if (error.status() == 401) {
                 exchange.set("WWW-Authenticate", "Bearer");
             }
+            exchange.json(error.status(), error.body());
             if (error.status() != 408) {
                 exchange.swallow();
             }
-            exchange.json(error.status(), error.body());
             callback.succeeded();
         } catch (IOException gone) {
             callback.failed(gone);

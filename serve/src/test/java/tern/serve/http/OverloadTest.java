@@ -97,7 +97,7 @@ class OverloadTest {
         try (TernServer server = TernServer.start(TernServer.Options.local(0),
                 Map.of("rwkv", tiny.preset("rwkv7-nano")));
                 Socket socket = new Socket("127.0.0.1", server.port())) {
-            String body = "{\"prompt\":\"abc\",\"max_tokens\":300,\"ignore_eos\":true}";
+            String body = "{\"prompt\":\"abc\",\"max_tokens\":10000,\"ignore_eos\":true}";
             socket.getOutputStream().write(("POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
                     + "application/json\r\nContent-Length: " + body.length() + "\r\n\r\n" + body)
                     .getBytes(StandardCharsets.US_ASCII));
@@ -107,7 +107,7 @@ class OverloadTest {
             socket.setSoTimeout(60_000);
             String all = new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
             assertThat(all).startsWith("HTTP/1.1 200").containsIgnoringCase("connection: close")
-                    .contains("\"completion_tokens\":300");
+                    .contains("\"completion_tokens\":10000");
         }
     }
 
@@ -116,7 +116,7 @@ class OverloadTest {
         Limits usual = Limits.USUAL;
         TernServer.Options hasty = TernServer.Options.local(0).withLimits(
                 new Limits(usual.bodyBytes(), usual.stateBytes(), usual.headerBytes(), usual.time(),
-                        java.time.Duration.ofMillis(300), usual.choices(), usual.defaultTokens(), usual.embeddings()));
+                        java.time.Duration.ofSeconds(2), usual.choices(), usual.defaultTokens(), usual.embeddings()));
         try (TernServer server = TernServer.start(hasty, Map.of("rwkv", tiny.preset("rwkv7-nano")));
                 Socket socket = new Socket("127.0.0.1", server.port())) {
             socket.getOutputStream().write(("POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
@@ -133,14 +133,14 @@ class OverloadTest {
         try (Client client = new Client(server.port())) {
             List<CompletableFuture<HttpResponse<String>>> asked = new ArrayList<>();
             for (int i = 0; i < 8; i++) {
-                asked.add(ask(client, 400));
+                asked.add(ask(client, 1_000));
             }
             await(() -> batcher(server).report().streams() == 8, "all run");
             server.close();
             for (CompletableFuture<HttpResponse<String>> each : asked) {
                 assertThat(each.get().statusCode()).isEqualTo(200);
                 assertThat(Client.MAPPER.readTree(each.get().body()).get("usage").get("completion_tokens").intValue())
-                        .isEqualTo(400);
+                        .isEqualTo(1_000);
             }
         } finally {
             server.close();

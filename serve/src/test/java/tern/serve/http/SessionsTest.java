@@ -365,6 +365,14 @@ class SessionsTest {
                     assertThat(client.send(request).status()).isEqualTo(each.getKey());
                 }
             }
+            // A refusal does not wait for a body that does not come.
+            try (Socket socket = new Socket("127.0.0.1", server.port())) {
+                socket.setSoTimeout(60_000);
+                socket.getOutputStream().write(("POST /v1/nothing HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n"
+                        + "Authorization: Bearer secret\r\n\r\nx").getBytes(StandardCharsets.US_ASCII));
+                assertThat(new String(socket.getInputStream().readNBytes(12), StandardCharsets.UTF_8))
+                        .isEqualTo("HTTP/1.1 404");
+            }
         }
     }
 }
