@@ -3,6 +3,7 @@ package tern.cli;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.regex.Pattern;
 
 import tern.checkpoint.AtomicFiles;
@@ -102,6 +103,40 @@ final class Destination {
         if (same && !AtomicFiles.isDevice(path)) {
             throw new UserError(
                     option + " " + path + ": is " + what + " too, which would be lost; choose another name");
+        }
+    }
+
+    /**
+     * Refuses a file that takes the place of a part of the model that goes into a folder first.
+     *
+     * @param option the option that gave it
+     * @param model where a model is to go: a folder, or a file
+     */
+    static void requireBesides(String option, Path path, Path model) {
+        Path parent = path.toAbsolutePath().normalize().getParent();
+        if (model.toAbsolutePath().normalize().equals(parent)
+                && OF_A_MODEL.matcher(String.valueOf(path.getFileName())).matches()) {
+            throw new UserError(option + " " + path + ": is the name of a part of the model that goes into " + model
+                    + ", which would be lost; choose another name");
+        }
+    }
+
+    /**
+     * Refuses a file that data are read from.
+     *
+     * @param option the option that gave it
+     * @param data files and folders
+     */
+    static void requireUnread(String option, Path path, List<Path> data) throws IOException {
+        if (!Files.exists(path) || AtomicFiles.isDevice(path)) {
+            return;
+        }
+        for (Path read : data) {
+            if (Files.exists(read) && path.toRealPath().startsWith(read.toRealPath())) {
+                throw new UserError(option + " " + path + ": is " + (Files.isDirectory(read) ? "a part of " : "")
+                        + "the data" + (Files.isDirectory(read) ? " in " + read : "")
+                        + ", which would be lost; choose another name");
+            }
         }
     }
 

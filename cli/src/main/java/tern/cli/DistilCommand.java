@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 
@@ -15,6 +16,7 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
 import picocli.CommandLine.ParentCommand;
 
 import tern.checkpoint.AtomicFiles;
@@ -50,6 +52,7 @@ import tern.model.Stack;
 import tern.tensor.DType;
 import tern.tensor.Memory;
 import tern.tensor.Workspace;
+import tern.text.Split;
 import tern.text.Tokenizer;
 
 /** {@code tern distil}: long convolutions become recurrences. */
@@ -57,12 +60,16 @@ import tern.text.Tokenizer;
 final class DistilCommand implements Callable<Integer> {
     private static final List<String> METHODS = List.of("hankel", "gradient", "modal", "balanced", "prony");
     private static final String AUTOMATIC = "auto";
+    private static final long WINDOWS = 128;
 
     @ParentCommand
     private Tern tern;
 
+    @Parameters(index = "0", paramLabel = "MODEL", description = "A model's folder, or a file that was published: safetensors, .pth, GGUF, rwkv.cpp's .bin; or a safetensors file of filters.")
+    private Path model;
+
     @Mixin
-    private RunOptions run;
+    private ThreadOptions threads;
 
     @Option(names = "--out", required = true, paramLabel = "MODEL2", description = "Where the distilled model goes: a folder, or a file if it ends in .safetensors. For filters, a file.")
     private Path out;
@@ -88,11 +95,11 @@ final class DistilCommand implements Callable<Integer> {
     @Option(names = "--data", paramLabel = "FILE", arity = "1..*", description = "Text to compare predictions on before and after; for a model trained on the text that comes with Tern, that text.")
     private List<Path> data = List.of();
 
-    @Option(names = "--split", defaultValue = "validation", description = "Part of the text: all, train, validation or test (${DEFAULT-VALUE}).")
-    private String split;
+    @Option(names = "--split", description = "Part of the text: all, train, validation or test (validation).")
+    private @Nullable String split;
 
-    @Option(names = "--windows", defaultValue = "128", description = "Compare on so many windows of the model's context at most (${DEFAULT-VALUE}).")
-    private long windows;
+    @Option(names = "--windows", paramLabel = "N", description = "Compare on so many windows of the model's context at most (128).")
+    private @Nullable Long windows;
 
     @Option(names = "--report", paramLabel = "FILE", description = "Write a page (HTML) with spectra, orders, errors and poles.")
     private @Nullable Path report;
@@ -103,16 +110,22 @@ final class DistilCommand implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         Target target = target();
-        OrderChoice how = new OrderChoice(method(), largestOrder(target), run.threads.count());
+        OrderChoice how = new OrderChoice(method(), largestOrder(target), threads.count());
+        if (windows != null && windows < 1) {
+            throw new UserError("--windows is " + windows + ", expected 1 or more");
+        }
+        Split.parse(split());
         Destination.requireFolder("--out", out);
         if (report != null) {
             Destination.requireFile("--report", report);
-            Destination.requireApart("--report", report, run.model);
+            Destination.requireApart("--report", report, model);
             Destination.requireOther("--report", report, "--out", out);
+            Destination.requireBesides("--report", report, out);
+            Destination.requireUnread("--report", report, data);
         }
-        try (TensorFile file = TensorFile.open(run.model)) {
+        try (TensorFile file = TensorFile.open(model)) {
             if (ModalFile.is(file)) {
-                throw new UserError(run.model + ": holds distilled filters already");
+                throw new UserError(model + ": holds distilled filters already");
             }
             if (FilterFile.is(file)) {
                 distilFilters(FilterFile.read(file), how, target);
@@ -145,6 +158,10 @@ final class DistilCommand implements Callable<Integer> {
         }
     }
 
+    private String split() {
+        return split == null ? Split.VALIDATION.label() : split;
+    }
+
     private FilterMethod method() {
         return switch (method.toLowerCase(Locale.ROOT)) {
             case "hankel" -> new HankelFit(polish);
@@ -173,7 +190,7 @@ final class DistilCommand implements Callable<Integer> {
         if (!Files.exists(out)) {
             return;
         }
-        if (Files.isSameFile(out, run.model)) {
+        if (Files.isSameFile(out, model)) {
             throw new UserError("--out " + out + ": is the model itself; choose another name");
         }
         if (!wantsFile && !Files.isDirectory(out)) {
@@ -215,8 +232,9 @@ final class DistilCommand implements Callable<Integer> {
                         + unreadable.getMessage() + "); choose another name", unreadable);
             }
         }
-        if (!data.isEmpty()) {
-            throw new UserError("--data: filters alone predict nothing; leave it out, or give a model");
+        if (!data.isEmpty() || split != null || windows != null) {
+            throw new UserError((data.isEmpty() ? split != null ? "--split" : "--windows" : "--data")
+                    + ": filters alone predict nothing; leave it out, or give a model");
         }
         long begun = System.nanoTime();
         List<Choice> choices;
@@ -225,27 +243,31 @@ final class DistilCommand implements Callable<Integer> {
         }
         double seconds = (System.nanoTime() - begun) * 1e-9;
         Map<String, String> notes = new LinkedHashMap<>();
-        notes.put(Distillation.TEACHER_NOTE, run.model.getFileName() + " " + file.tensor());
+        notes.put(Distillation.TEACHER_NOTE, model.getFileName() + " " + file.tensor());
         notes.put("distilled_by", how.method().name() + ", " + target.words());
         ModalFile.write(out, choices, file.dtype(), notes);
         int taps = file.filters().getFirst().taps().length;
         Layer layer = new Layer(file.tensor(), "filters", (long) file.filters().size() * taps,
                 choices.stream().mapToLong(Distillation::stateFloats).sum(), false, choices);
-        finish(new DistillationResult(run.model.toString(), out.toString(), "", "", how.method().name(), target, taps,
-                List.of(layer), Optional.empty(), seconds));
+        finish(new DistillationResult(model.toString(), out.toString(), "", "", how.method().name(), target, taps,
+                List.of(layer), OptionalDouble.empty(), Optional.empty(), seconds));
     }
 
     // ── models ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     private void distilModel(OrderChoice how, Target target) throws IOException {
-        try (Checkpoint checkpoint = Checkpoint.open(run.model);
+        try (Checkpoint checkpoint = Checkpoint.open(model);
                 Memory memory = new Memory();
-                ThreadTeam team = new ThreadTeam(run.threads.count())) {
+                ThreadTeam team = new ThreadTeam(threads.count())) {
             requireFreeOrDistilled();
             Tokenizer tokenizer = LanguageModel.tokenizerOf(checkpoint);
             Stack teacher = checkpoint.load(DType.F32, memory);
             int context = teacher.config().context();
-            try (HeldOut text = HeldOut.open(data, split, checkpoint.notes(), tokenizer, context)) {
+            try (HeldOut text = HeldOut.open(data, split(), checkpoint.notes(), tokenizer, context)) {
+                if (text.windows().isEmpty() && (split != null || windows != null)) {
+                    throw new UserError((split != null ? "--split" : "--windows")
+                            + ": there is no text to compare predictions on; give --data");
+                }
                 long begun = System.nanoTime();
                 Distillation made;
                 try (Workspace scratch = new Workspace();
@@ -254,16 +276,30 @@ final class DistilCommand implements Callable<Integer> {
                     made = Distillation.of(teacher, ops, how, target, memory, progress);
                 }
                 double seconds = (System.nanoTime() - begun) * 1e-9;
+                long most = windows == null ? WINDOWS : windows;
                 Optional<Measured> quality = text.windows().map(found -> new Measured(text.name(),
-                        Quality.of(teacher, made.student(), tokenizer, found, context, windows, KernelSet.fastest(),
+                        Quality.of(teacher, made.student(), tokenizer, found, context, most, KernelSet.fastest(),
                                 team)));
+                quality.ifPresent(measured -> requireNumbers(measured.quality()));
                 ModelFiles.write(out, tokenizer.files());
                 String fingerprint = Checkpoint.save(out, made.student(), checkpoint.tokenizer(),
                         made.notes(checkpoint.notes(), checkpoint.fingerprint(), how.method().name(), target));
-                finish(new DistillationResult(run.model.toString(), out.toString(), fingerprint,
+                finish(new DistillationResult(model.toString(), out.toString(), fingerprint,
                         checkpoint.fingerprint(),
-                        how.method().name(), target, context, made.layers(teacher), quality, seconds));
+                        how.method().name(), target, context, made.layers(teacher), made.bitsOnOwnText(), quality,
+                        seconds));
             }
+        }
+    }
+
+    private void requireNumbers(Quality quality) {
+        if (Double.isNaN(quality.bitsBefore())) {
+            throw new UserError(model + ": the model's predictions are not numbers; its weights are damaged, check"
+                    + " them with inspect --check");
+        }
+        if (Double.isNaN(quality.bitsAfter())) {
+            throw new UserError("the distilled model's predictions are not numbers, though those of " + model
+                    + " are; take another method or other orders");
         }
     }
 
@@ -275,12 +311,19 @@ final class DistilCommand implements Callable<Integer> {
                     + " filters stay above the relative error that automatic orders aim at; the worst is "
                     + result.worst().summary());
         }
+        if (result.tooDear()) {
+            tern.err().printf(Locale.ROOT,
+                    "tern: the distilled model costs %.3g bits a symbol of text that %s wrote, more"
+                            + " than the %s that automatic orders aim at; raise --max-order (%d)%s%n",
+                    result.bitsOnOwnText().orElseThrow(), model, Target.Automatic.BITS_PER_SYMBOL, maxOrder,
+                    method.equalsIgnoreCase("hankel") ? "" : ", or take --method hankel");
+        }
         if (report != null) {
             List<MethodComparison> comparison;
             try (ProgressLine progress = new ProgressLine(tern)) {
-                comparison = MethodComparison.of(result.choices(), run.threads.count(), progress);
+                comparison = MethodComparison.of(result.choices(), threads.count(), progress);
             }
-            AtomicFiles.write(report, DistillationPage.of(result, comparison, run.threads.count()));
+            AtomicFiles.write(report, DistillationPage.of(result, comparison, threads.count()));
         }
         if (json) {
             tern.out().println(Json.line(DistilSummary.of(result)));

@@ -25,13 +25,15 @@ import tern.distil.filter.OrderChoice.Choice;
  * @param squaredError Σ‖e‖² over all filters
  * @param relativeError root of {@code squaredError} over Σ‖h‖²
  * @param worstRatio largest ratio of a filter's Hankel error to the bound
+ * @param bitsOnOwnText what the student costs in bits a symbol of text that its teacher wrote; null if nobody had to look
  * @param quality null if there was no text to compare on
  */
 record DistilSummary(String model, String out, String fingerprint, String teacherFingerprint, String method,
         String target, int context, int filters, long stateFloatsBefore, long stateFloatsAfter,
         boolean stateGrows, long filterStateFloats, double squaredError, double relativeError,
         double worstRelativeError, double worstRatio,
-        List<LayerLine> layers, List<FilterLine> perFilter, @Nullable QualityLine quality, double seconds) {
+        List<LayerLine> layers, List<FilterLine> perFilter, @Nullable Double bitsOnOwnText,
+        @Nullable QualityLine quality, double seconds) {
     /** One layer. */
     record LayerLine(String name, String kind, int filters, long stateFloatsBefore, long stateFloatsAfter,
             boolean stateGrows, int smallestOrder, double meanOrder, int largestOrder, double worstRelativeError) {
@@ -84,6 +86,7 @@ record DistilSummary(String model, String out, String fingerprint, String teache
                 result.squaredError(), result.relativeError(), result.worst().fit().relativeL2(),
                 choices.stream().mapToDouble(choice -> choice.fit().ratioToBound()).max().orElse(0),
                 result.layers().stream().map(LayerLine::of).toList(), choices.stream().map(FilterLine::of).toList(),
+                result.bitsOnOwnText().isPresent() ? Double.valueOf(result.bitsOnOwnText().getAsDouble()) : null,
                 quality.isPresent() ? quality.get() : null, result.seconds());
     }
 
@@ -104,6 +107,9 @@ record DistilSummary(String model, String out, String fingerprint, String teache
                 stateFloatsBefore, stateFloatsAfter, stateGrows ? ", which still grows" : ", at any length"));
         lines.add(line("relative error %.3g over all filters, %.3g of the worst; Hankel error at most %.3g times the"
                 + " theoretical bound", relativeError, worstRelativeError, worstRatio));
+        if (bitsOnOwnText != null) {
+            lines.add(line("costs %.2g bits a symbol of text that the model wrote itself", bitsOnOwnText));
+        }
         if (quality != null) {
             lines.add(line("bits per byte %.4f → %.4f (%+.4f); logits change by at most %.3g, mean KL %.2g nats, same"
                     + " first choice %.2f %% over %,d tokens of %s", quality.bitsPerByteBefore,

@@ -180,7 +180,8 @@ final class QuickstartCommand implements Callable<Integer> {
                     COMPARED_WINDOWS, KernelSet.fastest(), team);
             DistillationResult result = new DistillationResult(from.toString(), to.toString(), fingerprint,
                     checkpoint.fingerprint(), how.method().name(), target, context, made.layers(teacher),
-                    Optional.of(new Measured("the validation part of " + text.name(), quality)), seconds);
+                    made.bitsOnOwnText(), Optional.of(new Measured("the validation part of " + text.name(), quality)),
+                    seconds);
             AtomicFiles.write(to.resolve(REPORT), DistillationPage.of(result,
                     MethodComparison.of(result.choices(), threadCount, progress), threadCount));
             return seconds;

@@ -266,6 +266,64 @@ class DistilCommandTest {
         assertThat(refused("distil", filters, "--out", file("no/where"))).contains("there is no folder");
     }
 
+    /** A report takes the place of nothing that was read or is written. */
+    @Test
+    void aReportIsWrittenBesideEverythingElse() throws IOException {
+        Path teacher = smoothModel();
+        String text = Files.readString(file("text"));
+        assertThat(refused("distil", teacher, "--order", 2, "--data", file("text"), "--report", file("text")))
+                .contains("is the data, which would be lost");
+        Files.createDirectory(file("texts"));
+        Files.writeString(file("texts").resolve("one"), text);
+        assertThat(refused("distil", teacher, "--order", 2, "--data", file("texts"), "--report",
+                file("texts").resolve("one"))).contains("is a part of the data in");
+        assertThat(file("text")).hasContent(text);
+        assertThat(file("texts").resolve("one")).hasContent(text);
+        Files.createDirectory(file("student"));
+        assertThat(tern("distil", teacher, "--order", 2, "--out", file("student"), "--report",
+                file("student").resolve("model.safetensors"))).isEqualTo(2);
+        assertThat(error()).contains("is the name of a part of the model").hasLineCount(1);
+        assertThat(file("student")).isEmptyDirectory();
+        assertThat(tern("distil", teacher, "--order", 2, "--out", file("student"), "--report",
+                file("student").resolve("report.html"))).as(error()).isZero();
+    }
+
+    /** What would change nothing is not taken for said. */
+    @Test
+    void optionsThatNothingWouldComeOfAreRefused() throws IOException {
+        Path teacher = smoothModel();
+        for (int windows : new int[] {0, -4}) {
+            assertThat(refused("distil", teacher, "--order", 2, "--data", file("text"), "--windows", windows))
+                    .contains("--windows is " + windows + ", expected 1 or more");
+        }
+        assertThat(refused("distil", teacher, "--order", 2, "--split", "test")).contains("--split: there is no text");
+        assertThat(refused("distil", teacher, "--order", 2, "--windows", 3)).contains("--windows: there is no text");
+        assertThat(refused("distil", teacher, "--order", 2, "--activations", "q8")).contains("--activations");
+        assertThat(refused("distil", teacher, "--order", 2, "--huge-pages", "yes")).contains("--huge-pages");
+        Path filters = filters("f.safetensors", DType.F32, taps());
+        assertThat(refused("distil", filters, "--split", "test")).contains("--split: filters alone predict nothing");
+    }
+
+    @Test
+    void automaticOrdersThatAreNotLargeEnoughAreTold() throws IOException {
+        Path model = model("rough", HyenaConfig.of(2, ImplicitFilterConfig.published()));
+        try (Memory memory = new Memory(); Checkpoint checkpoint = Checkpoint.open(model)) {
+            Stack stack = checkpoint.load(DType.F32, memory);
+            // Predictions that depend on what the filters remember, as those of a trained model do.
+            Map.of("embedding.table", 30, "branches.0.mixer.output.weight", 1000).forEach((name, louder) -> {
+                Tensor tensor = stack.parameters().find(name).orElseThrow().tensor();
+                for (long i = 0; i < tensor.elements(); i++) {
+                    tensor.set(i, louder * tensor.get(i));
+                }
+            });
+            Checkpoint.save(file("loud"), stack, ByteTokenizer.ALL.descriptor(), Map.of());
+        }
+        assertThat(tern("distil", file("loud"), "--out", file("student"), "--max-order", 1, "--json")).as(error())
+                .isZero();
+        assertThat(json().get("bits_on_own_text").asDouble()).isGreaterThan(0.005);
+        assertThat(error()).contains("more than the 0.005 that automatic orders aim at; raise --max-order (1)");
+    }
+
     @Test
     void whatCannotBeMetIsRefusedWithWhatWouldDo() throws IOException {
         Path rough = model("rough", HyenaConfig.of(2, ImplicitFilterConfig.published()));
@@ -330,5 +388,13 @@ class DistilCommandTest {
         Files.writeString(folder.resolve("text"), "text ".repeat(TIME));
         assertThat(tern("eval", file("teacher"), "--data", file("text"))).as(error()).isEqualTo(2);
         assertThat(error()).contains("its weights are damaged").hasLineCount(1);
+        try (Memory memory = new Memory(); Checkpoint checkpoint = Checkpoint.open(smoothModel())) {
+            Stack stack = checkpoint.load(DType.F32, memory);
+            stack.parameters().find("branches.1.mixer.gate.weight").orElseThrow().tensor().set(3, Double.NaN);
+            Checkpoint.save(file("deaf"), stack, ByteTokenizer.ALL.descriptor(), Map.of());
+        }
+        assertThat(refused("distil", file("deaf"))).contains("predictions are not numbers");
+        assertThat(refused("distil", file("deaf"), "--order", 2, "--data", file("text")))
+                .contains("predictions are not numbers");
     }
 }

@@ -1,5 +1,6 @@
 package tern.distil;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 
@@ -7,6 +8,7 @@ import tern.distil.Distillation.Place;
 import tern.distil.filter.FilterLadder;
 import tern.distil.filter.ModalFilter;
 import tern.distil.filter.OrderChoice;
+import tern.distil.filter.OrderChoice.Choice;
 import tern.distil.filter.OrderChoice.Filter;
 import tern.kernels.EagerOps;
 import tern.model.Stack;
@@ -27,6 +29,10 @@ final class AutomaticOrders {
     private static final double ROOM = 0.5;
     /** The price is sought to within this factor. */
     private static final double CLOSE = 1.12;
+    /** By what a price that proved too high falls at most, whatever the fits at it cost. */
+    private static final double STEEPEST = 1.0 / 16;
+    /** By what it falls at least. */
+    private static final double SLIGHTEST = 0.9;
     private static final long SEED = 1;
 
     private final Stack teacher;
@@ -37,6 +43,8 @@ final class AutomaticOrders {
     private final FitProgress progress;
     private final List<FilterLadder> ladders;
     private final int[][] text;
+    /** How far the ladders have grown. */
+    private int limit = FIRST_ORDERS;
 
     /** Has the teacher write, and looks at every filter at small orders. */
     AutomaticOrders(Stack teacher, EagerOps ops, OrderChoice how, List<Place> places, List<Filter> filters,
@@ -50,7 +58,7 @@ final class AutomaticOrders {
         progress.at("letting the teacher write", 0, filters.size());
         int time = Math.min(teacher.config().context(), OwnText.longest(teacher));
         this.text = OwnText.of(teacher, ops, Math.clamp(SYMBOLS / time, FEWEST_ROWS, MOST_ROWS), time, SEED);
-        grow(filters, FIRST_ORDERS);
+        grow(filters);
         this.filters = new Sensitivity(teacher, ops, places, ladders, text, progress).weighted(filters);
     }
 
@@ -59,17 +67,38 @@ final class AutomaticOrders {
         return filters;
     }
 
-    /** One order a filter. */
-    int[] find() {
-        int limit = FIRST_ORDERS;
+    /**
+     * The filters at their orders, fitted by the method. Orders come from the Hankel factors' own fits; where those of the
+     * method, or an unlucky few of better ones, cost more than is allowed, the price falls until they do not, or until every
+     * filter has the largest order that brings anything.
+     */
+    List<Choice> fitted() {
+        double price = find();
+        while (true) {
+            int[] orders = orders(price);
+            List<Choice> choices = Fitting.at(orders, filters, how, progress);
+            double cost = cost(choices.stream().map(choice -> choice.fit().filter()).toList());
+            while (cost > Target.Automatic.BITS_PER_SYMBOL && Arrays.equals(orders, orders(0))
+                    && limit < how.maxOrder()) {
+                growFurther();
+            }
+            if (cost <= Target.Automatic.BITS_PER_SYMBOL || Arrays.equals(orders, orders(0))) {
+                return choices;
+            }
+            price *= Math.clamp(SLIGHTEST * Target.Automatic.BITS_PER_SYMBOL / cost, STEEPEST, SLIGHTEST);
+            price = price < lowestPrice() ? 0 : price;
+        }
+    }
+
+    /** The highest price that the Hankel factors' fits bear; 0 if there is none. */
+    private double find() {
         while (limit < how.maxOrder() && cost(0) > ROOM * Target.Automatic.BITS_PER_SYMBOL) {
-            limit *= 2;
-            grow(filters, limit);
+            growFurther();
         }
         double low = lowestPrice();
         double high = highestPrice();
-        if (!(high > low) || cost(low) > Target.Automatic.BITS_PER_SYMBOL) {
-            return orders(0);
+        if (!(low > 0 && high > low) || cost(low) > Target.Automatic.BITS_PER_SYMBOL) {
+            return 0;
         }
         while (high > CLOSE * low) {
             double price = Math.sqrt(low * high);
@@ -79,12 +108,18 @@ final class AutomaticOrders {
                 high = price;
             }
         }
-        return orders(low);
+        return low;
     }
 
-    private void grow(List<Filter> all, int limit) {
+    private void growFurther() {
+        limit *= 2;
+        grow(filters);
+    }
+
+    private void grow(List<Filter> all) {
+        int most = Math.min(limit, how.maxOrder());
         Fitting.each(all, how.threads(), (doing, done, total) -> progress.at("weighing", done, total), f -> {
-            ladders.get(f).growTo(Math.min(limit, how.maxOrder()));
+            ladders.get(f).growTo(most);
             return f;
         });
     }
@@ -125,10 +160,15 @@ final class AutomaticOrders {
 
     /** What a student at this price costs, in bits a symbol. */
     private double cost(double price) {
-        List<ModalFilter> chosen = IntStream.range(0, filters.size()).mapToObj(f -> rung(f, price).filter()).toList();
+        return cost(IntStream.range(0, filters.size()).mapToObj(f -> rung(f, price).filter()).toList());
+    }
+
+    /** What the student with these filters costs, in bits a symbol of the text that the teacher wrote. */
+    double cost(List<ModalFilter> chosen) {
         try (Memory memory = new Memory()) {
             Stack student = Distillation.assembled(teacher, places, chosen, memory, ops);
-            return Quality.of(teacher, student, text, ops).meanKl() / Math.log(2);
+            double bits = Quality.of(teacher, student, text, ops).meanKl() / Math.log(2);
+            return Double.isNaN(bits) ? Double.POSITIVE_INFINITY : bits;
         }
     }
 }

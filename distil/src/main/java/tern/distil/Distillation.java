@@ -7,6 +7,7 @@ import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalDouble;
 import java.util.Set;
 import java.util.stream.Collectors;
 
@@ -39,10 +40,12 @@ import tern.tensor.Tensor;
  * Hyena end and contribute nothing, modes go on as they decay.
  *
  * @param student the recurrent model
- * @param choices what became of each filter, in the order of {@link Place#index}
+ * @param choices what became of each filter, in the order of the places
  * @param places where each filter stands
+ * @param bitsOnOwnText what the student costs in bits a symbol of text that the teacher wrote itself, the mean
+ *            Kullback–Leibler divergence of its predictions; empty where nobody had to look, at a given order or tolerance
  */
-public record Distillation(Stack student, List<Choice> choices, List<Place> places) {
+public record Distillation(Stack student, List<Choice> choices, List<Place> places, OptionalDouble bitsOnOwnText) {
     /** The note of a saved student that holds its teacher's fingerprint. */
     public static final String TEACHER_NOTE = "distilled_from";
 
@@ -74,7 +77,8 @@ public record Distillation(Stack student, List<Choice> choices, List<Place> plac
      * @param memory where the student's parameters live
      * @param progress hears how far it is
      * @throws IllegalArgumentException if the model has no long convolution, taps are not finite numbers, or the target cannot
-     *             be met; names the filter and what would do
+     *             be met, which names the filter and what would do; or if what the model predicts is not finite where the
+     *             target asks for it
      */
     public static Distillation of(Stack teacher, EagerOps ops, OrderChoice how, Target target, Allocator memory,
             FitProgress progress) {
@@ -87,22 +91,35 @@ public record Distillation(Stack student, List<Choice> choices, List<Place> plac
                     + "; hyena, multihyena, s4d, lssl, lmu and long convolution branches are distilled, and mega over a linear mover");
         }
         Fitting.requireSound(filters);
-        List<Choice> choices = switch (target) {
+        return switch (target) {
             case Target.Automatic automatic -> {
                 AutomaticOrders orders = new AutomaticOrders(teacher, ops, how, places, filters, progress);
-                yield Fitting.at(orders.find(), orders.weighted(), how, progress);
+                yield asked(teacher, places, orders, orders.fitted(), memory, ops);
             }
             case Target.Budget budget -> {
                 Fitting.requireEnough(filters, budget.floats());
                 AutomaticOrders orders = new AutomaticOrders(teacher, ops, how, places, filters, progress);
-                yield Fitting.of(orders.weighted(), how, target, progress);
+                yield asked(teacher, places, orders, Fitting.of(orders.weighted(), how, target, progress), memory, ops);
             }
-            case Target.Order order -> Fitting.of(filters, how, target, progress);
-            case Target.Tolerance tolerance -> Fitting.of(filters, how, target, progress);
+            case Target.Order order ->
+                unasked(teacher, places, Fitting.of(filters, how, target, progress), memory, ops);
+            case Target.Tolerance tolerance ->
+                unasked(teacher, places, Fitting.of(filters, how, target, progress), memory, ops);
         };
-        Stack student = assembled(teacher, places, choices.stream().map(choice -> choice.fit().filter()).toList(),
-                memory, ops);
-        return new Distillation(student, choices, places);
+    }
+
+    private static Distillation asked(Stack teacher, List<Place> places, AutomaticOrders orders, List<Choice> choices,
+            Allocator memory, Ops ops) {
+        List<ModalFilter> filters = choices.stream().map(choice -> choice.fit().filter()).toList();
+        return new Distillation(assembled(teacher, places, filters, memory, ops), choices, places,
+                OptionalDouble.of(orders.cost(filters)));
+    }
+
+    private static Distillation unasked(Stack teacher, List<Place> places, List<Choice> choices, Allocator memory,
+            Ops ops) {
+        List<ModalFilter> filters = choices.stream().map(choice -> choice.fit().filter()).toList();
+        return new Distillation(assembled(teacher, places, filters, memory, ops), choices, places,
+                OptionalDouble.empty());
     }
 
     /** The student that these filters make; a branch without any stays a convolution. */

@@ -3,6 +3,7 @@ package tern.distil;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalDouble;
 
 import tern.distil.filter.OrderChoice.Choice;
 
@@ -17,11 +18,13 @@ import tern.distil.filter.OrderChoice.Choice;
  * @param target what was asked for
  * @param context positions that the teacher was trained on, the length of its filters
  * @param layers everything that has a state, from the bottom
+ * @param bitsOnOwnText as {@link Distillation#bitsOnOwnText}; empty for bare filters too
  * @param measured predictions before and after, if there was text
  * @param seconds that the fits took
  */
 public record DistillationResult(String model, String out, String fingerprint, String teacherFingerprint,
-        String method, Target target, int context, List<Layer> layers, Optional<Measured> measured, double seconds) {
+        String method, Target target, int context, List<Layer> layers, OptionalDouble bitsOnOwnText,
+        Optional<Measured> measured, double seconds) {
     /** Copies the list. */
     public DistillationResult {
         layers = List.copyOf(layers);
@@ -99,6 +102,12 @@ public record DistillationResult(String model, String out, String fingerprint, S
     /** The filter with the largest relative error. */
     public Choice worst() {
         return choices().stream().max(Comparator.comparingDouble(choice -> choice.fit().relativeL2())).orElseThrow();
+    }
+
+    /** Whether automatic orders of a model end above what they may cost, because the largest order is too small. */
+    public boolean tooDear() {
+        return target instanceof Target.Automatic
+                && bitsOnOwnText.orElse(0) > Target.Automatic.BITS_PER_SYMBOL;
     }
 
     /** The filters that are not within the tolerance of automatic orders, because the largest order is too small. */

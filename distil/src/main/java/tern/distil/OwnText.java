@@ -33,7 +33,11 @@ final class OwnText {
         return Math.min(WARM, model.limit() / 4);
     }
 
-    /** {@code rows} texts of {@code time} + 1 symbols, {@code time} at most {@link #longest}. */
+    /**
+     * {@code rows} texts of {@code time} + 1 symbols, {@code time} at most {@link #longest}.
+     *
+     * @throws IllegalArgumentException if a prediction is not made of numbers
+     */
     static int[][] of(SequenceModel model, EagerOps ops, int rows, int time, long seed) {
         int warm = warm(model);
         int[][] text = new int[rows][time + 1];
@@ -76,6 +80,11 @@ final class OwnText {
         double sum = 0;
         for (double logit : logits) {
             sum += Math.exp(logit - most);
+        }
+        if (!(sum > 0)) {
+            throw new IllegalArgumentException(
+                    "distil: the model's predictions are not numbers, so that no text shows what"
+                            + " its filters matter; its weights are damaged, check them with inspect --check");
         }
         double left = at * sum;
         for (int v = 0; v < logits.length; v++) {

@@ -73,7 +73,12 @@ final class Sensitivity {
                 asked += some.size();
             }
         }
-        double least = LEAST * Arrays.stream(divergence).average().orElse(0);
+        double mean = Arrays.stream(divergence).average().orElse(0);
+        if (mean == 0) {
+            // Nothing behind the filters listens to them yet, as where a matrix starts at zero: all count alike.
+            return filters;
+        }
+        double least = LEAST * mean;
         List<Filter> weighted = new ArrayList<>();
         for (int f = 0; f < filters.size(); f++) {
             Filter filter = filters.get(f);

@@ -10,8 +10,9 @@ public sealed interface Target {
      *
      * <p>
      * For a model: the teacher writes about 4,096 symbols itself, and the student may cost at most {@value #BITS_PER_SYMBOL}
-     * bits a symbol on them, which is the mean Kullback–Leibler divergence of its predictions from the teacher's; or the largest
-     * order allowed, if that is not enough. No data is needed: the divergence on a model's own text is what the change costs
+     * bits a symbol on them, which is the mean Kullback–Leibler divergence of its predictions from the teacher's, whatever
+     * method fits the filters; or the largest order allowed, if that is not enough, as {@link Distillation#bitsOnOwnText} then
+     * tells. No data is needed: the divergence on a model's own text is what the change costs
      * if the world is as the model expects it. Every filter's error is weighted by how much it matters there, all filters
      * share one price for a float of state, each gets the order at which its error and its state cost least together, and the
      * highest price is taken that predictions bear.

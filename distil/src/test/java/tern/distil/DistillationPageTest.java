@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalDouble;
 
 import org.junit.jupiter.api.Test;
 import tools.jackson.databind.JsonNode;
@@ -38,7 +39,8 @@ class DistillationPageTest {
         Layer attention = new Layer("branch 2", "attention", 500, 500, true, List.of());
         Quality quality = new Quality(100, 100, 2.5, 2.501, 0.25, 0.01, 1e-3, 0.99, 1);
         return new DistillationResult(TRICKY, "out", "", "", "hankel", new Target.Order(3), time,
-                List.of(convolutions, attention), Optional.of(new Measured("text", quality)), 1.5);
+                List.of(convolutions, attention), OptionalDouble.empty(), Optional.of(new Measured("text", quality)),
+                1.5);
     }
 
     private static JsonNode data(String page) {

@@ -8,12 +8,20 @@ import java.util.List;
 import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
 
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
+import tern.distil.filter.BalancedTruncation;
+import tern.distil.filter.FilterMethod;
+import tern.distil.filter.GradientFit;
 import tern.distil.filter.HankelFit;
+import tern.distil.filter.ModalTruncation;
 import tern.distil.filter.OrderChoice;
+import tern.distil.filter.PronyFit;
 import tern.kernels.EagerOps;
 import tern.kernels.KernelSet;
 import tern.kernels.ThreadTeam;
@@ -249,6 +257,78 @@ class DistillationTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> Distillation.of(teacher, ops, how, new Target.Order(2), memory))
                 .withMessageContaining("no long convolution").withMessageContaining("[mega]");
+    }
+
+    static Stream<FilterMethod> methods() {
+        return Stream.of(new HankelFit(), new HankelFit(false), new GradientFit(), new ModalTruncation(),
+                new BalancedTruncation(), new PronyFit());
+    }
+
+    /** Orders come from quick fits; what the method makes of them is what has to predict as the teacher does. */
+    @ParameterizedTest
+    @MethodSource("methods")
+    void automaticOrdersKeepTheirPromiseWithEveryMethod(FilterMethod method) {
+        Stack teacher = loud(teacher(HyenaConfig.of(2, SMOOTH), GatedMlpConfig.gated(16, Activation.SILU),
+                HyenaConfig.of(2, SMOOTH)));
+        Distillation distillation = Distillation.of(teacher, ops, new OrderChoice(method, 40, 2),
+                new Target.Automatic(), memory);
+        assertThat(distillation.stateFloats()).as("state of %s", method).isPositive();
+        assertThat(distillation.bitsOnOwnText().orElseThrow()).as("bits of %s", method)
+                .isLessThanOrEqualTo(Target.Automatic.BITS_PER_SYMBOL);
+    }
+
+    /** The cost is that of the student that comes out, also where no order allowed is large enough. */
+    @Test
+    void whatAutomaticOrdersCostIsTold() {
+        Stack teacher = loud(teacher(HyenaConfig.of(2, SMOOTH)));
+        Distillation small = Distillation.of(teacher, ops, new OrderChoice(new HankelFit(), 1, 2),
+                new Target.Automatic(), memory);
+        Distillation spread = Distillation.of(teacher, ops, how, new Target.Budget(8), memory);
+        int[][] text = OwnText.of(teacher, ops, 43, TIME, 1);
+        for (Distillation one : List.of(small, spread)) {
+            double bits = Quality.of(teacher, one.student(), text, ops).meanKl() / Math.log(2);
+            assertThat(one.bitsOnOwnText().orElseThrow()).isGreaterThan(Target.Automatic.BITS_PER_SYMBOL)
+                    .isCloseTo(bits, within(0.2 * bits));
+        }
+        assertThat(Distillation.of(teacher, ops, how, new Target.Order(2), memory).bitsOnOwnText()).isEmpty();
+    }
+
+    /** Where what stands behind the filters is zero, as at the start of training, none of them matters more than another. */
+    @Test
+    void filtersThatNothingListensToAreDistilled() {
+        Stack teacher = teacher(HyenaConfig.of(2, SMOOTH), HyenaConfig.of(2, SMOOTH));
+        for (int branch = 0; branch < 2; branch++) {
+            teacher.parameters().find("branches." + branch + ".mixer.output.weight").orElseThrow().tensor().fill(0);
+        }
+        assertThat(Distillation.of(teacher, ops, how, new Target.Automatic(), memory).bitsOnOwnText()).hasValue(0);
+        assertThat(Distillation.of(teacher, ops, how, new Target.Budget(64), memory).stateFloats())
+                .isBetween(48L, 64L);
+    }
+
+    @Test
+    void aModelThatPredictsNoNumbersIsRefused() {
+        for (double damage : new double[] {Double.NaN, Double.POSITIVE_INFINITY}) {
+            Stack teacher = teacher(HyenaConfig.of(2, SMOOTH), GatedMlpConfig.gated(16, Activation.SILU));
+            teacher.parameters().find("branches.1.mixer.gate.weight").orElseThrow().tensor().set(3, damage);
+            for (Target target : List.of(new Target.Automatic(), new Target.Budget(64))) {
+                assertThatIllegalArgumentException()
+                        .isThrownBy(() -> Distillation.of(teacher, ops, how, target, memory))
+                        .withMessageContaining("predictions are not numbers");
+            }
+        }
+    }
+
+    /** Predictions that depend on what the filters remember, as those of a trained model do. */
+    private static Stack loud(Stack teacher) {
+        for (Parameters.Parameter parameter : teacher.parameters().all()) {
+            double louder = parameter.name().equals("embedding.table") ? 30
+                    : parameter.name().endsWith("mixer.output.weight") ? 1000 : 1;
+            Tensor tensor = parameter.tensor();
+            for (long i = 0; i < tensor.elements(); i++) {
+                tensor.set(i, tensor.get(i) * louder);
+            }
+        }
+        return teacher;
     }
 
     private static double error(Distillation distillation) {
