@@ -88,7 +88,7 @@ public record Distillation(Stack student, List<Choice> choices, List<Place> plac
         if (filters.isEmpty()) {
             throw new IllegalArgumentException("distil: the model has no long convolution; its branches are "
                     + teacher.config().branches().stream().map(MixerCatalog::kind).distinct().toList()
-                    + "; hyena, multihyena, s4d, lssl, lmu and long convolution branches are distilled, and mega over a linear mover");
+                    + "; hyena, multihyena, s4d, lssl, lmu and long convolution branches are distilled, and mega and tcnca-simple over a linear mover");
         }
         Fitting.requireSound(filters);
         return switch (target) {

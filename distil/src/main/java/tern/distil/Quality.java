@@ -31,6 +31,8 @@ import tern.text.Tokenizer;
 public record Quality(long tokens, long bytes, double bitsBefore, double bitsAfter, double maxLogitChange,
         double meanLogitChange, double meanKl, double sameFirst, double seconds) {
     private static final int POSITIONS_AT_ONCE = 4096;
+    /** Logits of one model that are held at a time, 64 MiB: of a large vocabulary those of all positions would be gigabytes. */
+    private static final int LOGITS_AT_ONCE = 1 << 24;
 
     /** How many bits a byte more the student needs. */
     public double bitsChange() {
@@ -101,22 +103,31 @@ public record Quality(long tokens, long bytes, double bitsBefore, double bitsAft
     private static void compare(EagerOps ops, SequenceModel teacher, SequenceModel student, int[] inputs,
             int[] targets, int[] lengths, int time, Sums sums) {
         Workspace.Mark mark = ops.results().mark();
-        Tensor before = logits(ops, teacher, inputs, lengths.length, time);
-        Tensor after = logits(ops, student, inputs, lengths.length, time);
-        for (int row = 0; row < lengths.length; row++) {
-            for (int at = row * time; at < row * time + lengths[row]; at++) {
-                sums.add(before, after, at, targets[at]);
+        Tensor before = hidden(ops, teacher, inputs, lengths.length, time);
+        Tensor after = hidden(ops, student, inputs, lengths.length, time);
+        int positions = lengths.length * time;
+        int piece = Math.clamp(LOGITS_AT_ONCE / teacher.config().vocabulary(), 1, positions);
+        for (int from = 0; from < positions; from += piece) {
+            Workspace.Mark logits = ops.results().mark();
+            int to = Math.min(positions, from + piece);
+            Tensor teachers = teacher.outputs(ops, ops.slice(before, 0, from, to));
+            Tensor students = student.outputs(ops, ops.slice(after, 0, from, to));
+            for (int at = from; at < to; at++) {
+                if (at % time < lengths[at / time]) {
+                    sums.add(teachers, students, at - from, targets[at]);
+                }
             }
+            ops.results().release(logits);
         }
         ops.results().release(mark);
     }
 
-    private static Tensor logits(EagerOps ops, SequenceModel model, int[] inputs, int rows, int time) {
+    private static Tensor hidden(EagerOps ops, SequenceModel model, int[] inputs, int rows, int time) {
         ModelState empty = ModelState.empty(model.stateLayouts(), DType.F32, rows, 0, ops.results());
         Tensor ids = ops.results().allocate(DType.I32, Shape.of(rows, time));
         MemorySegment.copy(inputs, 0, ids.data(), Tensor.INT, 0, rows * time);
         Tensor hidden = model.forward(Form.PARALLEL, ops, ids, empty).hidden();
-        return model.outputs(ops, hidden.reshape(rows * time, hidden.dim(2)));
+        return hidden.reshape(rows * time, hidden.dim(2));
     }
 
     /** Running sums over positions. */

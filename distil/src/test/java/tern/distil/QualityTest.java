@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.within;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.SplittableRandom;
+import java.util.stream.IntStream;
 
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -16,11 +18,13 @@ import tern.kernels.ThreadTeam;
 import tern.mixers.channel.GatedMlpConfig;
 import tern.mixers.hyena.HyenaConfig;
 import tern.mixers.hyena.ImplicitFilterConfig;
+import tern.model.ModelState;
 import tern.model.NormKind;
 import tern.model.Parameters;
 import tern.model.Stack;
 import tern.model.StackConfig;
 import tern.ops.Activation;
+import tern.sequence.Form;
 import tern.sequence.MixerConfig;
 import tern.tensor.DType;
 import tern.tensor.Memory;
@@ -91,6 +95,64 @@ class QualityTest {
         assertThat(quality.meanKl()).isPositive();
         assertThat(quality.maxLogitChange()).isGreaterThanOrEqualTo(quality.meanLogitChange()).isPositive();
         assertThat(quality.bitsBefore()).isNotEqualTo(quality.bitsAfter());
+    }
+
+    /** The logits of a large vocabulary are never held all at once, and nothing of them is lost. */
+    @Test
+    void aLargeVocabularyIsComparedInPieces() {
+        int vocabulary = 1 << 16;
+        int rows = 9;
+        Stack model = model(vocabulary, 1, MIXER);
+        Stack other = model(vocabulary, 2, MIXER);
+        int[][] text = new SplittableRandom(4).ints(rows, 0, 1 << 30).mapToObj(
+                seed -> new SplittableRandom(seed).ints(TIME + 1, 0, vocabulary).toArray()).toArray(int[][]::new);
+        try (Workspace small = new Workspace();
+                EagerOps own = new EagerOps(KernelSet.fastest(), team, small)) {
+            Quality quality = Quality.of(model, other, text, own);
+            // Two models' logits of 16 million each, and some room for what leads to them.
+            assertThat(small.peak()).isLessThan(2L * 4 * (rows * TIME - 20) * vocabulary);
+            double nats = 0;
+            double kl = 0;
+            double largest = 0;
+            for (int[] row : text) {
+                Tensor ids = memory.zeros(DType.I32, 1, TIME);
+                IntStream.range(0, TIME).forEach(t -> ids.set(t, row[t]));
+                double[] before = logits(model, own, ids);
+                double[] after = logits(other, own, ids);
+                for (int t = 0; t < TIME; t++) {
+                    double[] p = logProbabilities(before, t * vocabulary, vocabulary);
+                    double[] q = logProbabilities(after, t * vocabulary, vocabulary);
+                    nats -= q[row[t + 1]];
+                    for (int v = 0; v < vocabulary; v++) {
+                        kl += Math.exp(p[v]) * (p[v] - q[v]);
+                        largest = Math.max(largest,
+                                Math.abs(before[t * vocabulary + v] - after[t * vocabulary + v]));
+                    }
+                }
+            }
+            assertThat(quality.tokens()).isEqualTo(rows * TIME);
+            assertThat(quality.bitsAfter()).isCloseTo(nats / Math.log(2) / rows / TIME, within(1e-5));
+            assertThat(quality.meanKl()).isCloseTo(kl / rows / TIME, within(1e-5));
+            assertThat(quality.maxLogitChange()).isCloseTo(largest, within(1e-4));
+        }
+    }
+
+    private double[] logits(Stack model, EagerOps own, Tensor ids) {
+        Workspace.Mark mark = own.results().mark();
+        Tensor hidden = model.forward(Form.PARALLEL, own, ids,
+                ModelState.empty(model.stateLayouts(), DType.F32, 1, 0, memory)).hidden();
+        double[] logits = model.outputs(own, hidden.reshape(TIME, WIDTH)).toDoubles();
+        own.results().release(mark);
+        return logits;
+    }
+
+    private static double[] logProbabilities(double[] logits, int from, int count) {
+        double sum = 0;
+        for (int v = 0; v < count; v++) {
+            sum += Math.exp(logits[from + v]);
+        }
+        double log = Math.log(sum);
+        return IntStream.range(0, count).mapToDouble(v -> logits[from + v] - log).toArray();
     }
 
     @Test
