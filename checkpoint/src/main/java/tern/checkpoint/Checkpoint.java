@@ -20,6 +20,7 @@ import java.util.TreeMap;
 
 import org.jspecify.annotations.Nullable;
 
+import tern.checkpoint.mapped.Narrowed;
 import tern.checkpoint.mapped.Quoted;
 import tern.checkpoint.naming.Blueprint;
 import tern.checkpoint.naming.Families;
@@ -110,6 +111,7 @@ public final class Checkpoint implements AutoCloseable {
      * @param model over the checkpoint's parameters: {@link #model()}, or what {@link Stack#with} made of it
      * @param matrices how matrices are stored: F32, BF16 or F16; everything else is F32
      * @param tokenizer what the model's tokenizer calls its descriptor
+     * @throws IllegalArgumentException if a number is too large for the type; names the tensor
      */
     public static void convert(Path path, Checkpoint open, Stack model, DType matrices, Map<String, String> tokenizer)
             throws IOException {
@@ -118,10 +120,19 @@ public final class Checkpoint implements AutoCloseable {
             Stack stored = new Stack(model.config(), (name, shape, role, initialiser) -> {
                 Tensor tensor = Objects.requireNonNull(tensors.get(name), name);
                 DType type = role == Role.MATRIX && isMap(shape) ? matrices : DType.F32;
-                return tensor.dtype() == type ? tensor : converted.allocate(type, shape).copyFrom(tensor);
+                return tensor.dtype() == type ? tensor : narrowed(name, tensor, converted.allocate(type, shape));
             });
             save(path, stored, tokenizer, open.notes());
         }
+    }
+
+    private static Tensor narrowed(String name, Tensor tensor, Tensor into) {
+        try {
+            Narrowed.require(tensor, 0, into.copyFrom(tensor));
+        } catch (IllegalArgumentException unfit) {
+            throw new IllegalArgumentException("tensor " + Quoted.name(name) + ": " + unfit.getMessage(), unfit);
+        }
+        return into;
     }
 
     private static void createFolder(Path path) throws IOException {

@@ -18,6 +18,11 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
+import tern.checkpoint.Checkpoint;
+import tern.model.Stack;
+import tern.tensor.DType;
+import tern.tensor.Memory;
+
 /** A model says the same in whatever format it is written, there and back. */
 class ConvertCommandTest {
     private static final String PROMPT = "0,1,2,34,105,110,255,7,7,7,64,3";
@@ -144,6 +149,25 @@ class ConvertCommandTest {
         Path out = folder.resolve("narrow." + ending);
         convert(in, out, dtype);
         assertThat(largestDifference(logits(out, PROMPT), logits(in, PROMPT))).isBetween(1e-5, limit);
+    }
+
+    /** A number that a type cannot hold would be infinite, and every prediction after it no number. */
+    @ParameterizedTest
+    @CsvSource({"f16, safetensors, 7e4", "f16, gguf, 7e4", "bf16, gguf, 3.4e38", "bf16, safetensors, 3.4e38",
+        "q8_0, gguf, 1e7"})
+    void weightsTooLargeForTheTypeAreRefused(String dtype, String ending, double large) throws IOException {
+        Path in = folder.resolve("in.safetensors");
+        convert(shared("rwkv-tiny/tiny-rwkv-6v0-3m-Q5_1.bin"), in, "f32");
+        try (Memory memory = new Memory(); Checkpoint checkpoint = Checkpoint.open(in)) {
+            Stack stack = checkpoint.load(DType.F32, memory);
+            stack.parameters().find("branches.1.mixer.key.weight").orElseThrow().tensor().set(7, large);
+            Checkpoint.save(in, stack, checkpoint.tokenizer(), checkpoint.notes());
+        }
+        Path out = folder.resolve("out." + ending);
+        Ran ran = tern("convert", in.toString(), out.toString(), "--dtype", dtype);
+        assertThat(ran.status()).as(ran.err()).isEqualTo(2);
+        assertThat(ran.err()).hasLineCount(1).contains("tensor \"").contains("; ");
+        assertThat(out).doesNotExist();
     }
 
     /** Where matrices lie changes no bit of what is computed. */

@@ -367,6 +367,9 @@ class DistilCommandTest {
         taps[1][7] = Double.NaN;
         assertThat(refused("distil", filters("nan.safetensors", DType.F32, taps)))
                 .contains("tap 7 of filter any.name[1] is NaN");
+        taps[1][7] = 1e300;
+        assertThat(refused("distil", filters("large.safetensors", DType.F64, taps), "--order", 4))
+                .contains("tap 7 of filter any.name[1] is 1.0E300, beyond what recurrences in float32 can follow");
         assertThat(refused("distil", filters("half.safetensors", DType.F16, taps()))).contains("expected F32 or F64");
         assertThat(refused("distil", filters("short.safetensors", DType.F32, new double[] {1, 2})))
                 .contains("has 2 taps, expected 3 or more");

@@ -25,6 +25,8 @@ import tern.distil.filter.OrderChoice.Filter;
  */
 public final class Fitting {
     private static final int FEWEST_TAPS = 3;
+    /** Leaves room for residues, which may be larger than the taps that they make. */
+    private static final double LARGEST = Float.MAX_VALUE / 1e6;
 
     private Fitting() {
     }
@@ -79,6 +81,12 @@ public final class Fitting {
             if (!Double.isFinite(taps[t])) {
                 throw new IllegalArgumentException("distil: tap " + t + " of filter " + filter.name() + " is "
                         + taps[t] + ", expected a finite number; go back to an earlier checkpoint, or repair the file");
+            }
+            if (Math.abs(taps[t]) > LARGEST) {
+                throw new IllegalArgumentException("distil: tap " + t + " of filter " + filter.name() + " is "
+                        + taps[t]
+                        + ", beyond what recurrences in float32 can follow; divide the filters by a number and"
+                        + " multiply what they are used on by it");
             }
         }
     }

@@ -19,6 +19,7 @@ import tern.checkpoint.AtomicFiles;
 import tern.checkpoint.Metadatum;
 import tern.checkpoint.StorageType;
 import tern.checkpoint.mapped.MappedFile;
+import tern.checkpoint.mapped.Narrowed;
 import tern.checkpoint.mapped.Quoted;
 import tern.tensor.DType;
 import tern.tensor.Shape;
@@ -233,8 +234,8 @@ public final class GgufWriter {
                 int from = piece * CONVERTED_TOGETHER;
                 float[] values = new float[Math.min(CONVERTED_TOGETHER, count - from)];
                 entry.tensor.read(at + from, values, 0, values.length);
-                into.slice(from, from + values.length).copyFrom(Tensor.over(DType.F32, Shape.of(values.length),
-                        MemorySegment.ofArray(values)));
+                Tensor part = Tensor.over(DType.F32, Shape.of(values.length), MemorySegment.ofArray(values));
+                Narrowed.require(part, 0, into.slice(from, from + values.length).copyFrom(part));
             });
         } catch (IllegalArgumentException unfit) {
             Throwable first = unfit;

@@ -15,7 +15,8 @@ import tern.distil.linear.Fourier;
  * @param hankelBound σ_{d+1}(Γ_h): no recurrence of this real order d has a smaller {@code hankel}
  * @param l2Bound what the Hankel spectrum says that ‖e‖₂ of this order can at best be
  * @param ratioToBound hankel / hankelBound: 1 would be a perfect reduction in the Hankel norm; 1 too where the error is
- *            rounding, i.e. below {@code 1e-14} of the filter's own Hankel norm, which is also the least divisor
+ *            rounding, i.e. below {@code 1e-14} of the filter's own Hankel norm, {@code 2^-23} of it if the filter was rounded to
+ *            float32, which is also the least divisor
  * @param maxRadius largest |λ|
  * @param residueSum Σ|R|
  */
@@ -24,6 +25,8 @@ public record FilterFit(ModalFilter filter, String method, double l2, double rel
 
     /** Below this share of ‖Γ_h‖ an error is rounding, and its ratio to a bound says nothing. */
     private static final double ROUNDING = 1e-14;
+    /** The same of a filter whose numbers are float32. */
+    private static final double FLOAT_ROUNDING = 0x1p-23;
 
     /** Measures a filter against the taps that it is to follow (at least 3). */
     public static FilterFit measure(ModalFilter filter, String method, double[] taps) {
@@ -31,6 +34,16 @@ public record FilterFit(ModalFilter filter, String method, double l2, double rel
     }
 
     static FilterFit measure(ModalFilter filter, String method, double[] taps, HankelSpectrum spectrum) {
+        return measure(filter, method, taps, spectrum, ROUNDING);
+    }
+
+    /** Measures a filter that is rounded to float32. */
+    static FilterFit measureRounded(ModalFilter filter, String method, double[] taps, HankelSpectrum spectrum) {
+        return measure(filter, method, taps, spectrum, FLOAT_ROUNDING);
+    }
+
+    private static FilterFit measure(ModalFilter filter, String method, double[] taps, HankelSpectrum spectrum,
+            double unseen) {
         double[] error = filter.taps(taps.length);
         double peak = 0;
         double own = 0;
@@ -54,7 +67,7 @@ public record FilterFit(ModalFilter filter, String method, double l2, double rel
         int order = Math.min(filter.order(), spectrum.size());
         double hankel = HankelSpectrum.norm(error);
         double bound = spectrum.hankelBound(order);
-        double rounding = ROUNDING * spectrum.sigma(1);
+        double rounding = unseen * spectrum.sigma(1);
         double ratio = hankel <= rounding ? 1 : hankel / Math.max(bound, rounding);
         return new FilterFit(filter, method, l2, l2 == 0 ? 0 : of == 0 ? Double.POSITIVE_INFINITY : l2 / of, l1,
                 maxFrequency(error), hankel, bound, spectrum.l2Bound(order), ratio, filter.maxRadius(),
@@ -68,7 +81,8 @@ public record FilterFit(ModalFilter filter, String method, double l2, double rel
 
     /** This fit with its filter {@link ModalFilter#rounded rounded} to float32, and the error that is left then. */
     public FilterFit rounded(double[] taps) {
-        return measure(filter.rounded(taps), method, taps);
+        ModalFilter rounded = filter.rounded(taps);
+        return measureRounded(rounded, method, taps, HankelSpectrum.of(taps, rounded.order() + 1));
     }
 
     private static double maxFrequency(double[] error) {

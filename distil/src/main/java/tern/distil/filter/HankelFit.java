@@ -61,7 +61,7 @@ public record HankelFit(boolean polished) implements FilterMethod {
     /** The same with a search that may know parts of the answer already. */
     FilterFit fitRounded(PoleSearch search, double[] taps, int order) {
         ModalFilter filter = ResidueFit.rounded(search.search(order).poles(), taps);
-        return FilterFit.measure(filter, name(), taps, search.spectrum(order + 1));
+        return FilterFit.measureRounded(filter, name(), taps, search.spectrum(order + 1));
     }
 
     @Override
