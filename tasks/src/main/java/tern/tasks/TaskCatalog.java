@@ -60,6 +60,7 @@ public final class TaskCatalog {
         ALL.put("group-a4xz5", new WordProblem(Group.A4XZ5, false, 16, FURTHER));
         ALL.put("group-z60", new WordProblem(Group.Z60, false, 16, FURTHER));
         ALL.put("passkey", new Needle(256, List.of(2, 4, 16)));
+        ALL.put("passkey-512", new Needle(512, List.of(2, 4, 8)));
         ALL.put("listops-small", new ListOps(4, 5, 10, 60, 20_000));
         ALL.put("listops-medium", new ListOps(5, 5, 20, 120, 20_000));
         ALL.put("listops-large", new ListOps(6, 5, 20, 200, 20_000));

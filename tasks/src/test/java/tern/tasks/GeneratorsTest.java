@@ -13,6 +13,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.stream.Stream;
 
 import org.junit.jupiter.api.Test;
@@ -288,5 +289,25 @@ class GeneratorsTest {
                 .withMessageContaining("Z60 has no transpositions");
         assertThatIllegalArgumentException().isThrownBy(() -> new Parity(4, List.of()).open("parity", NO_DATA))
                 .withMessageContaining("too few different ones");
+    }
+
+    /** Further lengths are multiples, each once; nothing else can be drawn or stand in a table. */
+    @Test
+    void lengthsThatAreNoneAreRefused() {
+        for (List<Integer> none : List.of(List.of(0), List.of(2, -1), List.of(1), List.of(1 << 27))) {
+            int wrong = none.getLast();
+            for (Function<List<Integer>, Generator> task : List.<Function<List<Integer>, Generator>>of(
+                    longer -> new Parity(32, longer), longer -> new AssociativeRecall(10, 32, 1, longer),
+                    longer -> new QueryRecall(64, 32, 4, 0.01, true, longer),
+                    longer -> new InductionHeads(16, 32, 1, longer),
+                    longer -> new SelectiveCopying(10, 32, 6, false, longer),
+                    longer -> new AddingProblem(32, false, longer),
+                    longer -> new WordProblem(Group.S3, false, 32, longer), longer -> new Needle(32, longer))) {
+                assertThatIllegalArgumentException().isThrownBy(() -> task.apply(none)).withMessageEndingWith(
+                        ": longer is " + wrong + ", expected multiples of the length 32 from 2 to 67108863");
+            }
+        }
+        assertThatIllegalArgumentException().isThrownBy(() -> new Parity(32, List.of(2, 4, 2)))
+                .withMessage("parity: longer is [2, 4, 2], expected each multiple once");
     }
 }

@@ -91,4 +91,17 @@ class ListOpsTest {
         assertThatIllegalArgumentException().isThrownBy(() -> ListOps.value(ListOps.parse("[MAX ]")))
                 .withMessageContaining("is empty");
     }
+
+    /** Two levels of two arguments make four symbols at most, twenty of twenty mostly far too many. */
+    @ParameterizedTest
+    @CsvSource({"2, 2, 10, 60", "20, 20, 10, 12"})
+    void lengthsThatNoListHasAreToldInsteadOfDrawnForEver(int depth, int args, int shortest, int longest) {
+        ListOps task = new ListOps(depth, args, shortest, longest, 0);
+        assertThatIllegalArgumentException().isThrownBy(() -> {
+            for (int seed = 0; seed < 100; seed++) {
+                task.draw(new Draws(seed), longest, false);
+            }
+        }).withMessageContaining("no list of " + (shortest + 1) + " to " + (longest - 1) + " symbols came up")
+                .withMessageContaining("maxDepth " + depth + " and maxArgs " + args);
+    }
 }

@@ -30,11 +30,16 @@ final class DataFiles {
     /** All bytes, unpacked. */
     static byte[] read(Path data, String key, String file) throws IOException {
         try (TextData text = TextData.open(find(data, key, file))) {
-            if (text.size() > Integer.MAX_VALUE - SHOWN) {
-                throw new IOException(text.name() + ": has " + text.size() + " bytes, at most "
-                        + (Integer.MAX_VALUE - SHOWN) + " can be read");
-            }
+            requireReadable(text);
             return text.bytes(0, (int) text.size());
+        }
+    }
+
+    /** Refuses what an array cannot hold. */
+    static void requireReadable(TextData text) throws IOException {
+        if (text.size() > Integer.MAX_VALUE - SHOWN) {
+            throw new IOException(text.name() + ": has " + text.size() + " bytes, at most "
+                    + (Integer.MAX_VALUE - SHOWN) + " can be read");
         }
     }
 

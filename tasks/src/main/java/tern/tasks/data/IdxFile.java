@@ -48,6 +48,11 @@ record IdxFile(String name, int[] lengths, byte[] bytes) {
         return lengths[0];
     }
 
+    /** Height and width of images, for people. */
+    String edges() {
+        return lengths[1] + "×" + lengths[2];
+    }
+
     @Override
     public boolean equals(Object other) {
         return this == other;

@@ -77,6 +77,19 @@ public record ImageTask(String trainImages, String trainLabels, String testImage
                     + " images, expected more than the " + training
                     + " to train on, so that some are left to validate; set task.training");
         }
+        if (!judged.images.edges().equals(known.images.edges())) {
+            throw new IOException(judged.images.name() + ": holds images of " + judged.images.edges()
+                    + " pixels, but " + known.images.name() + " of " + known.images.edges()
+                    + "; what is trained on and what is judged must be of one size");
+        }
+        if (known.pixels == 0) {
+            throw new IllegalArgumentException(
+                    "task " + name + ": pool is " + pool + ", expected at most the edge of an"
+                            + " image of " + known.images.edges() + " pixels");
+        }
+        if (judged.count() == 0) {
+            throw new IOException(judged.images.name() + ": holds no images to judge by");
+        }
         if (known.pixels % perStep != 0) {
             throw new IllegalArgumentException("task " + name + ": perStep is " + perStep + ", expected a divisor of "
                     + known.pixels + " pixels");

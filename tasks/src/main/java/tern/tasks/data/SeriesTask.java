@@ -17,7 +17,8 @@ import tern.tasks.TaskConfig;
 
 /**
  * Forecasts of a table of measurements, one row a step: the rows before are read, those to come asked for, all columns or the
- * last alone. Columns are standardised by the training rows' mean and deviation (Zhou et al. 2021, arXiv 2012.07436: ETT).
+ * last alone. Columns are standardised by the training rows' mean and deviation (Zhou et al. 2021, arXiv 2012.07436: ETT);
+ * one that does not vary there is told less its value.
  *
  * @param file a table with a line of names and a first column of dates; in the folder of data sets, or a path
  * @param length rows that are read
@@ -36,7 +37,9 @@ public record SeriesTask(String file, int length, int horizon, boolean lastColum
 
     /** Checks ranges. */
     public SeriesTask {
-        if (length < 1 || horizon < 1 || training < length + horizon || validation < horizon || test < horizon) {
+        boolean fits = length >= 1 && horizon >= 1 && training >= (long) length + horizon && validation >= horizon
+                && test >= horizon;
+        if (!fits) {
             throw new IllegalArgumentException("series: length " + length + " and horizon " + horizon
                     + " do not fit parts of " + training + ", " + validation + " and " + test
                     + " rows; expected windows that lie within the parts");
@@ -73,10 +76,11 @@ public record SeriesTask(String file, int length, int horizon, boolean lastColum
 
     Series series(Path data) throws IOException {
         double[][] rows = parse(DataFiles.find(data, "file", file).toString(), DataFiles.read(data, "file", file));
-        if (rows.length < training + validation + test) {
+        long wanted = (long) training + validation + test;
+        if (rows.length < wanted) {
             throw new IOException(
                     DataFiles.find(data, "file", file) + ": has " + rows.length + " rows, expected at least "
-                            + (training + validation + test) + "; set task.training, task.validation and task.test");
+                            + wanted + "; set task.training, task.validation and task.test");
         }
         return new Series(standardised(rows));
     }
@@ -120,14 +124,17 @@ public record SeriesTask(String file, int length, int horizon, boolean lastColum
         for (int column = first; column < all; column++) {
             double sum = 0;
             double squares = 0;
+            boolean same = true;
             for (int row = 0; row < training; row++) {
                 sum += rows[row][column];
+                same &= rows[row][column] == rows[0][column];
             }
-            double mean = sum / training;
+            double mean = same ? rows[0][column] : sum / training;
             for (int row = 0; row < training; row++) {
                 squares += (rows[row][column] - mean) * (rows[row][column] - mean);
             }
-            double deviation = Math.max(1e-12, Math.sqrt(squares / training));
+            // What does not vary in training has no deviation to be told by, and may vary later.
+            double deviation = same ? 1 : Math.sqrt(squares / training);
             for (int row = 0; row < rows.length; row++) {
                 values[row][column - first] = (float) ((rows[row][column] - mean) / deviation);
             }

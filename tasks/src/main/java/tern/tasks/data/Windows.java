@@ -25,17 +25,18 @@ record Windows(byte[] symbols, int alphabet, int trainEnd, int validationEnd) {
         if (shortest < length + 1) {
             throw new IllegalArgumentException("task " + name + ": its shortest part has " + shortest
                     + " symbols, expected at least " + (length + 1) + " for windows of " + length
-                    + "; set a smaller task.length");
+                    + (shortest < 2 ? "; give more data" : "; set a smaller task.length"));
         }
         tests.put(length, windows(validationEnd, symbols.length, length, MOST_TEST));
         for (int times : longer) {
-            int further = Math.multiplyExact(times, length);
+            long further = (long) times * length;
             if (times < 2 || symbols.length - validationEnd < further + 1) {
                 throw new IllegalArgumentException("task " + name + ": longer has " + times
                         + ", expected multiples of the length " + length + " from 2 up to "
                         + (symbols.length - validationEnd - 1) / length + ", which its test part has room for");
             }
-            tests.put(further, windows(validationEnd, symbols.length, further, Math.max(1, MOST_TEST / times)));
+            tests.put((int) further,
+                    windows(validationEnd, symbols.length, (int) further, Math.max(1, MOST_TEST / times)));
         }
         return new FixedTask(name, new FixedTask.Kind(description, new Input.Tokens(alphabet),
                 new Answer.Symbols(alphabet), Metric.BITS, length, true), trainEnd - length,

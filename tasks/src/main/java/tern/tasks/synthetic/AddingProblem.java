@@ -21,7 +21,7 @@ public record AddingProblem(int length, boolean halves, List<Integer> longer) im
     /** Checks ranges. */
     public AddingProblem {
         Guesses.require("adding", "length", length, length >= 2, "2 or more steps");
-        longer = List.copyOf(longer);
+        longer = Lengths.multiples("adding", length, longer);
     }
 
     @Override

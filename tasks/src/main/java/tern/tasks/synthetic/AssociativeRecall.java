@@ -35,7 +35,7 @@ public record AssociativeRecall(int vocabulary, int length, int keySymbols, List
                 + (vocabulary - 2) / 2 + " symbols of keys make at most " + MOST_KEYS + " different ones");
         Guesses.require("recall", "length", length, length >= keySymbols + 1 && length % (keySymbols + 1) == 0,
                 "a multiple of " + (keySymbols + 1) + ", a key and a value each");
-        longer = List.copyOf(longer);
+        longer = Lengths.multiples("recall", length, longer);
     }
 
     private int keys() {

@@ -47,7 +47,7 @@ final class Guesses {
         return new Baseline(what, (double) right / Math.max(1, test.size()));
     }
 
-    static void require(String task, String name, Number value, boolean fits, String expected) {
+    static void require(String task, String name, Object value, boolean fits, String expected) {
         if (!fits) {
             throw new IllegalArgumentException(task + ": " + name + " is " + value + ", expected " + expected);
         }

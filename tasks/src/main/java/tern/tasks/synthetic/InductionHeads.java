@@ -25,7 +25,7 @@ public record InductionHeads(int vocabulary, int length, int copied, List<Intege
         Guesses.require("induction", "copied", copied, copied >= 1, "1 or more symbols");
         Guesses.require("induction", "length", length, length >= 2 * copied + 2,
                 "at least " + (2L * copied + 2) + ", so that the copied symbols fit twice");
-        longer = List.copyOf(longer);
+        longer = Lengths.multiples("induction", length, longer);
     }
 
     @Override

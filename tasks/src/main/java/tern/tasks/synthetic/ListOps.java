@@ -35,6 +35,8 @@ public record ListOps(int maxDepth, int maxArgs, int shortest, int length, int t
     private static final int DIGIT = 5;
     private static final int CLOSE = 15;
     private static final int VALUES = 10;
+    /** Symbols of trees that do not fit after which no more are drawn; those published take some thousands. */
+    private static final int PATIENCE = 1 << 25;
     private static final List<String> OPERATORS = List.of("[MIN", "[MAX", "[MED", "[SM");
 
     /** Checks ranges. */
@@ -75,12 +77,14 @@ public record ListOps(int maxDepth, int maxArgs, int shortest, int length, int t
     @Override
     public Example draw(Draws draws, int bound, boolean training) {
         int[] into = new int[bound];
+        int left = PATIENCE;
         while (true) {
-            Tree tree = new Tree(draws, into);
+            Tree tree = new Tree(draws, into, left);
             int value = tree.grow(1);
             if (tree.length > shortest && tree.length < bound) {
                 return Example.ofTokens(Arrays.copyOf(into, tree.length), value);
             }
+            left -= tree.length;
         }
     }
 
@@ -88,14 +92,22 @@ public record ListOps(int maxDepth, int maxArgs, int shortest, int length, int t
     private final class Tree {
         private final Draws draws;
         private final int[] into;
+        private final int most;
         private int length;
 
-        private Tree(Draws draws, int[] into) {
+        private Tree(Draws draws, int[] into, int most) {
             this.draws = draws;
             this.into = into;
+            this.most = most;
         }
 
         private void put(int token) {
+            if (length == most) {
+                throw new IllegalArgumentException("listops: no list of " + (shortest + 1) + " to "
+                        + (into.length - 1) + " symbols came up among " + PATIENCE + " drawn; with maxDepth " + maxDepth
+                        + " and maxArgs " + maxArgs + " they are hardly ever as long, or mostly longer: set other"
+                        + " bounds");
+            }
             if (length < into.length) {
                 into[length] = token;
             }

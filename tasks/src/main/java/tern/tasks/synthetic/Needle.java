@@ -34,7 +34,7 @@ public record Needle(int length, List<Integer> longer) implements Generator {
     public Needle {
         Guesses.require("passkey", "length", length, length >= 2 * (NEEDLE + QUESTION.length()),
                 "at least " + 2 * (NEEDLE + QUESTION.length()) + " bytes");
-        longer = List.copyOf(longer);
+        longer = Lengths.multiples("passkey", length, longer);
     }
 
     @Override

@@ -20,7 +20,7 @@ public record Parity(int length, List<Integer> longer) implements Generator {
     /** Checks ranges. */
     public Parity {
         Guesses.require("parity", "length", length, length >= 1, "1 or more bits");
-        longer = List.copyOf(longer);
+        longer = Lengths.multiples("parity", length, longer);
     }
 
     @Override

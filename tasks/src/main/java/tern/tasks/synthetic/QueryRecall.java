@@ -31,7 +31,7 @@ public record QueryRecall(int vocabulary, int length, int pairs, double power, b
         Guesses.require("mqar", "vocabulary", vocabulary, vocabulary % 2 == 0 && vocabulary / 2 - 1 >= pairs,
                 "an even number of at least " + (2L * pairs + 2) + ", so that the pairs have different keys");
         Guesses.require("mqar", "power", power, power > 0 && power <= 100, "a number above 0, such as 0.01");
-        longer = List.copyOf(longer);
+        longer = Lengths.multiples("mqar", length, longer);
     }
 
     /** As published, with random symbols between. */

@@ -36,7 +36,7 @@ public record SelectiveCopying(int vocabulary, int length, int symbols, boolean 
         int least = mad ? 2 * symbols + 1 : symbols;
         Guesses.require("selective-copy", "length", length, length >= least,
                 "at least " + least + ", so that the symbols fit");
-        longer = List.copyOf(longer);
+        longer = Lengths.multiples("selective-copy", length, longer);
     }
 
     @Override

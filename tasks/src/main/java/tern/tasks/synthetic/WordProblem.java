@@ -25,7 +25,7 @@ public record WordProblem(Group group, boolean transpositions, int length, List<
         if (transpositions && group.transpositions().isEmpty()) {
             throw new IllegalArgumentException("group: " + group + " has no transpositions, expected s3 or s5");
         }
-        longer = List.copyOf(longer);
+        longer = Lengths.multiples("group", length, longer);
     }
 
     @Override

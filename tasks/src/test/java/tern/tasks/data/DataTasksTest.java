@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.within;
 
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -97,7 +98,7 @@ class DataTasksTest {
         assertThat(task.test(20).get(1).ids()).containsExactly(Arrays.copyOfRange(task.test(40).getFirst().ids(), 20,
                 40));
         assertThat(task.length()).isEqualTo(10);
-        for (int times : new int[] {1, 5}) {
+        for (int times : new int[] {1, 5, Integer.MAX_VALUE}) {
             assertThatIllegalArgumentException().isThrownBy(
                     () -> new TextTask("t.txt", Optional.empty(), 10, 5, Optional.of(List.of(times))).open("t", folder))
                     .withMessageContaining("longer has " + times).withMessageContaining("from 2 up to 4");
@@ -219,6 +220,44 @@ class DataTasksTest {
                 .withMessageContaining("is not a table with commas: it begins with 7f 45 4c 46");
     }
 
+    /** A column that stands still in training is told less its value, so that a later change is no million deviations. */
+    @Test
+    void columnsThatDoNotVaryInTrainingAreNotBlownUp() throws IOException {
+        StringBuilder rows = new StringBuilder("date,a,b,c\n");
+        for (int row = 0; row < 60; row++) {
+            rows.append(row).append(',').append(row % 7).append(",1234567.1,").append(row < 40 ? "0.1" : "0.35")
+                    .append('\n');
+        }
+        Files.writeString(folder.resolve("still.csv"), rows);
+        Task task = new SeriesTask("still.csv", 4, 2, false, false, 40, 10, 10).open("still", folder);
+        assertThat(task.test(4)).hasSize(9).allSatisfy(example -> {
+            assertThat(example.targets()[1]).isZero();
+            assertThat(example.targets()[2]).isCloseTo(0.25f, within(1e-6f));
+            assertThat(Math.abs(example.targets()[0])).isLessThan(2);
+        });
+        assertThat(task.baselines(4).getLast().value()).as("the training mean").isBetween(0.1, 1.5);
+    }
+
+    @Test
+    void partsThatAreNotThereAreTold() throws IOException {
+        assertThatIllegalArgumentException().isThrownBy(
+                () -> new SeriesTask("x.csv", Integer.MAX_VALUE, 2, false, false, 40, 10, 10))
+                .withMessageContaining("do not fit parts of 40, 10 and 10 rows");
+        Files.writeString(folder.resolve("few.csv"), "date,a\n1,2\n2,3\n");
+        SeriesTask large = new SeriesTask("few.csv", 4, 2, false, false, 2_000_000_000, 10, 2_000_000_000);
+        assertThatIOException().isThrownBy(() -> large.open("x", folder))
+                .withMessageContaining("few.csv: has 2 rows, expected at least 4000000010");
+        Files.writeString(folder.resolve("few.txt"), "abc");
+        assertThatIllegalArgumentException().isThrownBy(() -> TextTask.of("few.txt", 32).open("x", folder))
+                .withMessageEndingWith("its shortest part has 0 symbols, expected at least 33 for windows of 32;"
+                        + " give more data");
+        try (RandomAccessFile sparse = new RandomAccessFile(folder.resolve("large").toFile(), "rw")) {
+            sparse.setLength(3L << 30);
+        }
+        assertThatIOException().isThrownBy(() -> TextTask.of("large", 32).open("x", folder))
+                .withMessageContaining("large: has 3221225472 bytes, at most 2147483639 can be read");
+    }
+
     private static double[][] table(String text) throws IOException {
         return SeriesTask.parse("t.csv", text.getBytes(StandardCharsets.UTF_8));
     }
@@ -258,6 +297,26 @@ class DataTasksTest {
         Files.write(folder.resolve("short"), new byte[] {0, 0, 8, 1, 0, 0, 0, 3, 3, 1});
         assertThatIOException().isThrownBy(() -> images("images", "short").open("x", folder))
                 .withMessageContaining("says that it holds [3] bytes, but has 2");
+    }
+
+    /** Images that are judged are as large as those that are learnt from, and large enough to be averaged. */
+    @Test
+    void imagesOfTwoSizesAreTold() throws IOException {
+        Files.write(folder.resolve("labels"), new byte[] {0, 0, 8, 1, 0, 0, 0, 2, 3, 1});
+        Files.write(folder.resolve("images"), new byte[] {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2, 1, 2, 3, 4});
+        Files.write(folder.resolve("high"), new byte[] {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 1, 1, 2, 3, 4});
+        Files.write(folder.resolve("none"), new byte[] {0, 0, 8, 3, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2});
+        Files.write(folder.resolve("unlabelled"), new byte[] {0, 0, 8, 1, 0, 0, 0, 0});
+        assertThat(images("images", "labels").open("x", folder).test(2)).hasSize(1);
+        assertThatIOException().isThrownBy(
+                () -> new ImageTask("images", "labels", "high", "labels", 1, 0, 1, 1, false, 1, 1).open("x", folder))
+                .withMessage(folder.resolve("high") + ": holds images of 2×1 pixels, but " + folder.resolve("images")
+                        + " of 1×2; what is trained on and what is judged must be of one size");
+        assertThatIOException().isThrownBy(() -> new ImageTask("images", "labels", "none", "unlabelled", 1, 0, 1, 1,
+                false, 1, 1).open("x", folder)).withMessage(folder.resolve("none") + ": holds no images to judge by");
+        assertThatIllegalArgumentException().isThrownBy(
+                () -> new ImageTask("images", "labels", "images", "labels", 1, 0, 1, 2, false, 1, 1).open("x", folder))
+                .withMessage("task x: pool is 2, expected at most the edge of an image of 1×2 pixels");
     }
 
     private static ImageTask images(String images, String labels) {
