@@ -11,6 +11,7 @@ import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 
 import tools.jackson.core.JacksonException;
+import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 
 import tern.checkpoint.Checkpoint;
@@ -25,13 +26,15 @@ import tern.tensor.Memory;
 
 /**
  * Trains one model on one task and judges it. Its folder holds {@code state.safetensors} while the run is under way, and
- * the model afterwards. A run that was broken off goes on from the last time it was looked at; with a budget of steps to the
- * very same numbers. Confined to one thread.
+ * the model afterwards. A run that was asked to stop goes on from there, one that was killed from the last time it was looked
+ * at; with a budget of steps to the very same numbers. Confined to one thread.
  */
 public final class TaskRun {
     private static final String STATE_FILE = "state.safetensors";
     private static final String KEY = "tern.task-run";
-    private static final JsonMapper JSON = new JsonMapper();
+    // States that were saved by an earlier version lack some of the numbers, which are 0 then.
+    private static final JsonMapper JSON = JsonMapper.builder()
+            .disable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES).build();
 
     private final TaskPlan plan;
     private final KernelSet kernels;
@@ -65,7 +68,7 @@ public final class TaskRun {
      * @param causal whether the model can read step by step
      * @param positions read in training
      * @param seconds of {@link RunClock} spent on training
-     * @param cost of a step since the run was last gone on with
+     * @param cost of a step since the run was last gone on with, or of those before if none was left to make
      * @param looks in order
      * @param tests the trained length first
      */
@@ -87,8 +90,16 @@ public final class TaskRun {
     public record Cost(double forwardNanos, double backwardNanos, long bytes) {
     }
 
-    /** Where a run stands, besides its tensors. */
-    record Standing(long step, double seconds, long positions, List<Look> looks) {
+    /**
+     * Where a run stands, besides its tensors.
+     *
+     * @param losses of the updates since the last look, added
+     * @param since number of these
+     * @param forwardNanos median of the steps before this was written
+     * @param backwardNanos likewise
+     */
+    record Standing(long step, double seconds, long positions, List<Look> looks, double losses, int since,
+            double forwardNanos, double backwardNanos) {
     }
 
     /**
@@ -133,9 +144,8 @@ public final class TaskRun {
             MemoryNeed.without(model.parameters().count(parameter -> true), model.parameters().count())
                     .requireAtMost(MemoryNeed.available());
             try (Trainer trainer = new Trainer(model, plan.training(), kernels, team)) {
-                List<double[]> took = new ArrayList<>();
-                Standing end = train(trainer, begin(trainer), took, sink, stop);
-                Cost cost = new Cost(median(took, 0), median(took, 1), memory.bytes() + trainer.bytes());
+                Standing end = train(trainer, begin(trainer), sink, stop);
+                Cost cost = new Cost(end.forwardNanos, end.backwardNanos, memory.bytes() + trainer.bytes());
                 List<AtLength> tests = new ArrayList<>();
                 for (int length : plan.task().testLengths()) {
                     tests.add(new AtLength(length, trainer.evaluate(plan.task(), plan.task().test(length)),
@@ -167,38 +177,39 @@ public final class TaskRun {
 
     private Standing begin(Trainer trainer) throws IOException {
         if (!Files.exists(state())) {
-            return new Standing(0, 0, 0, List.of());
+            return new Standing(0, 0, 0, List.of(), 0, 0, 0, 0);
         }
-        String text = SavedState.read(state(), trainer).getOrDefault(KEY, "");
         try {
-            Standing standing = JSON.readValue(text, Standing.class);
+            Standing standing = JSON.readValue(SavedState.read(state(), trainer).getOrDefault(KEY, ""), Standing.class);
             trainer.optimiser().resumeAfter(standing.step);
             return standing;
         } catch (JacksonException damaged) {
             throw new IOException(state() + ": \"" + KEY + "\" cannot be read: " + damaged.getOriginalMessage()
                     + "; remove the folder to begin again", damaged);
+        } catch (IOException damaged) {
+            throw new IOException(damaged.getMessage() + "; remove the folder to begin this run again", damaged);
         }
     }
 
-    private static double median(List<double[]> took, int which) {
+    private static double median(List<double[]> took, int which, double before) {
         double[] sorted = took.stream().mapToDouble(times -> times[which]).sorted().toArray();
-        return sorted.length == 0 ? 0 : sorted[sorted.length / 2];
+        return sorted.length == 0 ? before : sorted[sorted.length / 2];
     }
 
-    private Standing train(Trainer trainer, Standing from, List<double[]> took, Consumer<Look> sink,
-            BooleanSupplier stop)
+    private Standing train(Trainer trainer, Standing from, Consumer<Look> sink, BooleanSupplier stop)
             throws IOException, Stopped {
         Task task = plan.task();
         TrainingConfig training = plan.training();
         Schedule schedule = training.schedule();
         Objective objective = Objective.of(task);
         List<Look> looks = new ArrayList<>(from.looks);
+        List<double[]> took = new ArrayList<>();
         long step = from.step;
         long positions = from.positions;
         double seconds = from.seconds;
         double perStep = 0;
-        double losses = 0;
-        int since = 0;
+        double losses = from.losses;
+        int since = from.since;
         while (!plan.budget().isSpent(step, positions, seconds)) {
             long begun = nanos.getAsLong();
             double done = Math.min(1, plan.budget().spent(step + 1, positions, seconds + perStep));
@@ -221,14 +232,19 @@ public final class TaskRun {
                 sink.accept(look);
                 losses = 0;
                 since = 0;
-                Standing now = new Standing(step, seconds, positions, List.copyOf(looks));
+            }
+            boolean stopped = !over && stop.getAsBoolean();
+            if (over || due || stopped) {
+                Standing now = new Standing(step, seconds, positions, List.copyOf(looks), losses, since,
+                        median(took, 0, 0), median(took, 1, 0));
                 SavedState.write(state(), trainer, Map.of(KEY, JSON.writeValueAsString(now)));
             }
-            if (!over && stop.getAsBoolean()) {
+            if (stopped) {
                 throw new Stopped(plan.name() + " on " + task.name() + ": stopped after step " + step);
             }
         }
-        return new Standing(step, seconds, positions, List.copyOf(looks));
+        return new Standing(step, seconds, positions, List.copyOf(looks), losses, since,
+                median(took, 0, from.forwardNanos), median(took, 1, from.backwardNanos));
     }
 
     private List<Batch> batches(Task task, long step) {

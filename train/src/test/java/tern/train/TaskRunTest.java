@@ -1,17 +1,24 @@
 package tern.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIOException;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.within;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import tern.checkpoint.Checkpoint;
 import tern.kernels.EagerOps;
@@ -28,9 +35,13 @@ import tern.model.Stack;
 import tern.model.StackConfig;
 import tern.ops.Activation;
 import tern.sequence.Form;
+import tern.tasks.Answer;
+import tern.tasks.Baseline;
 import tern.tasks.Batch;
+import tern.tasks.Draws;
 import tern.tasks.Example;
 import tern.tasks.Generator;
+import tern.tasks.Input;
 import tern.tasks.Task;
 import tern.tasks.synthetic.AddingProblem;
 import tern.tasks.synthetic.InductionHeads;
@@ -140,6 +151,92 @@ class TaskRunTest {
         assertThat(resumed.looks()).extracting(TaskRun.Look::score)
                 .isEqualTo(whole.looks().stream().map(TaskRun.Look::score).toList());
         assertThat(resumed.positions()).isEqualTo(whole.positions());
+    }
+
+    /** What was asked to stop loses no step: not between two looks, nor where there is none before the end. */
+    @ParameterizedTest
+    @ValueSource(ints = {0, 4})
+    void aRunThatStopsGoesOnFromThere(int every) throws Exception {
+        Task task = task(new Parity(12, List.of(2)));
+        String[] settings = {"steps=10", "validateEvery=" + every};
+        TaskRun.Result whole = run(plan(task, "whole", settings));
+        TaskPlan broken = plan(task, "broken", settings);
+        AtomicInteger asked = new AtomicInteger();
+        assertThatExceptionOfType(TaskRun.Stopped.class)
+                .isThrownBy(() -> new TaskRun(broken, KernelSet.fastest(), team).run(look -> {
+                }, () -> asked.incrementAndGet() == 7)).withMessageContaining("stopped after step 7");
+        AtomicInteger more = new AtomicInteger();
+        TaskRun.Result resumed = new TaskRun(broken, KernelSet.fastest(), team).run(look -> {
+        }, () -> {
+            more.incrementAndGet();
+            return false;
+        });
+        assertThat(more).as("asked after each step but the last").hasValue(2);
+        assertThat(resumed.tests()).isEqualTo(whole.tests());
+        assertThat(resumed.looks()).extracting(TaskRun.Look::trainingLoss)
+                .isEqualTo(whole.looks().stream().map(TaskRun.Look::trainingLoss).toList());
+        assertThat(resumed.positions()).isEqualTo(whole.positions());
+    }
+
+    /** Broken off while it was judged, a run has no step left to make; what its steps took is known all the same. */
+    @Test
+    void whatStepsTookOutlivesThem() throws Exception {
+        AtomicBoolean breaks = new AtomicBoolean(true);
+        TaskPlan plan = plan(task(new Breaking(breaks)), "judged", "steps=3", "validateEvery=1");
+        assertThatIllegalStateException().isThrownBy(() -> run(plan)).withMessage("broken off");
+        assertThat(folder.resolve("judged/state.safetensors")).exists();
+        breaks.set(false);
+        TaskRun.Result again = run(plan);
+        assertThat(again.steps()).isEqualTo(3);
+        assertThat(again.looks()).hasSize(3);
+        assertThat(again.cost().forwardNanos()).isPositive();
+        assertThat(again.cost().backwardNanos()).isPositive();
+        Files.write(folder.resolve("judged/state.safetensors"), new byte[] {1, 2, 3});
+        assertThatIOException().isThrownBy(() -> run(plan)).withMessageContaining("judged/state.safetensors: ")
+                .withMessageEndingWith("; remove the folder to begin this run again");
+    }
+
+    /** Parity of 12 bits that can be learnt, but not be tested at 24 while it breaks. */
+    private record Breaking(AtomicBoolean breaks) implements Generator {
+        private static final Parity BITS = new Parity(12, List.of(2));
+
+        @Override
+        public String description() {
+            return BITS.description();
+        }
+
+        @Override
+        public Input input() {
+            return BITS.input();
+        }
+
+        @Override
+        public Answer answer() {
+            return BITS.answer();
+        }
+
+        @Override
+        public int length() {
+            return BITS.length();
+        }
+
+        @Override
+        public List<Integer> testLengths() {
+            return BITS.testLengths();
+        }
+
+        @Override
+        public Example draw(Draws draws, int length, boolean training) {
+            if (length > BITS.length() && breaks.get()) {
+                throw new IllegalStateException("broken off");
+            }
+            return BITS.draw(draws, length, training);
+        }
+
+        @Override
+        public List<Baseline> baselines(List<Example> test) {
+            return BITS.baselines(test);
+        }
     }
 
     /** Scores against a count made one sequence at a time. */
