@@ -60,7 +60,7 @@ final class CompareCommand implements Callable<Integer> {
     @Option(names = "--overview", description = "Train nothing: write the overview of all comparisons in DIR's folders, whatever their architectures and budgets.")
     private boolean overview;
 
-    @Option(names = "--set", paramLabel = "KEY=VALUE", arity = "1..*", description = "Change the task (task.length=64 …), all architectures (width=96 …) or the training (learningRate=1e-3, batch=32 …); @LABEL.KEY=VALUE changes the architectures of that label alone.")
+    @Option(names = "--set", paramLabel = "KEY=VALUE", arity = "1..*", description = "Change the task (task.length=64 …), all architectures (width=96 …) or the training (learningRate=1e-3, batch=32 …; training.epsilon is AdamW's, epsilon alone that of norms); @LABEL.KEY=VALUE changes the architectures of that label alone.")
     private List<String> settings = new ArrayList<>();
 
     @Option(names = "--data", paramLabel = "DIR", description = "Folder with the data sets of tasks that read files (../shared/data beside Tern).")
@@ -107,6 +107,14 @@ final class CompareCommand implements Callable<Integer> {
                 comparisons.add(new Comparison(one.plan, one.task,
                         tasks.size() == 1 ? out : out.resolve(one.plan.task()), team));
             }
+            return run(opened, comparisons, interrupt);
+        } catch (TrainingDiverged diverged) {
+            throw new UserError(diverged.getMessage() + "; finished runs stay in " + out, diverged);
+        }
+    }
+
+    private int run(List<Opened> opened, List<Comparison> comparisons, Interrupt interrupt) throws IOException {
+        try {
             for (int i = 0; i < comparisons.size(); i++) {
                 if (tasks.size() > 1) {
                     tern.err().println(opened.get(i).plan.task() + ":");
@@ -118,10 +126,9 @@ final class CompareCommand implements Callable<Integer> {
             }
             return said();
         } catch (TaskRun.Stopped stopped) {
+            // Said before the interrupt is closed: the JVM may end at once then.
             tern.err().println("interrupted: " + stopped.getMessage() + "; the same command goes on");
             return Outcome.INTERRUPTED;
-        } catch (TrainingDiverged diverged) {
-            throw new UserError(diverged.getMessage() + "; finished runs stay in " + out, diverged);
         }
     }
 

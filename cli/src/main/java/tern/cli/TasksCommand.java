@@ -1,6 +1,7 @@
 package tern.cli;
 
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -9,6 +10,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.ParentCommand;
+import tools.jackson.databind.json.JsonMapper;
 
 import tern.checkpoint.RecordJson;
 import tern.mixers.NearestName;
@@ -18,6 +20,8 @@ import tern.tasks.TaskConfig;
 /** {@code tern tasks}: what models can be compared on. */
 @Command(name = "tasks", description = "List the tasks that models can be compared on, or explain one.", mixinStandardHelpOptions = true, sortOptions = false)
 final class TasksCommand implements Callable<Integer> {
+    private static final JsonMapper JSON = new JsonMapper();
+
     @ParentCommand
     private Tern tern;
 
@@ -39,8 +43,17 @@ final class TasksCommand implements Callable<Integer> {
             TaskConfig task = TaskCatalog.find(name.get())
                     .orElseThrow(() -> new UserError("unknown task \"" + name.get() + "\"; "
                             + NearestName.advice(name.get(), TaskCatalog.all().keySet())));
+            if (json) {
+                Map<String, Object> explained = new LinkedHashMap<>(described(name.get(), task));
+                if (task instanceof Record settings) {
+                    // With names as --set takes them.
+                    explained.put("settings", JSON.readTree(RecordJson.line(settings)));
+                }
+                tern.out().println(Json.line(explained));
+                return Outcome.OK;
+            }
             show(name.get(), task);
-            if (!json && task instanceof Record record) {
+            if (task instanceof Record record) {
                 tern.out().println("settings (--set task.KEY=VALUE): " + RecordJson.line(record));
             }
             return Outcome.OK;
@@ -52,7 +65,14 @@ final class TasksCommand implements Callable<Integer> {
     }
 
     private void show(String called, TaskConfig task) {
-        tern.out().println(json ? Json.line(Map.of("name", called, "description", task.description()))
+        tern.out().println(json ? Json.line(described(called, task))
                 : String.format("%-22s %s", called, task.description()));
+    }
+
+    private static Map<String, Object> described(String called, TaskConfig task) {
+        Map<String, Object> description = new LinkedHashMap<>();
+        description.put("name", called);
+        description.put("description", task.description());
+        return description;
     }
 }

@@ -232,12 +232,42 @@ class CompareCommandTest {
         "compare --task mqar --presets mamba2@a/b --out x | the label is \"a/b\", expected letters, digits and dashes",
         "compare --task mqar --presets mamba2@a --out x --set @b.width=32 | no architecture has the label b; give one as --presets PRESET@b",
         "compare --task mqar --presets mamba2@a --out x --set @a | there is no key after the label",
+        "compare --task mqar --presets hyena --out x --set seed=5 | --set seed=5: runs have the seeds 1, 2, …, so that they differ; say by --seeds how many",
+        "compare --task mqar --presets hyena@a --out x --set @a.training.seed=5 | --set @a.training.seed=5: runs have the seeds 1, 2",
+        "compare --task mqar --presets hyena --out x --set time=8 | tasks say how long sequences are; set task.length",
+        "compare --task mqar --presets hyena --out x --set windows=contiguous | tasks draw their sequences themselves",
+        "compare --task mqar --presets hyena --out x --set validationWindows=8 | validation sequences of their own",
+        "compare --task mqar --presets hyena --out x --set training.widht=8 | unknown key \"widht\"",
+        "compare --task mqar --presets hyena --out x --set batch=0 | batch is 0, expected 1 or more sequences",
+        "compare --task mqar --presets hyena --out x --set learningRate=fast | learningRate: expected a number, found \"fast\"",
+        "compare --task mqar --presets hyena --out x --set vocabulary=3 | task mqar gives tokens of 64",
+        "compare --task mqar --presets hyena --out x --set task.longer=[0] | longer is 0, expected multiples of the length 32 from 2",
+        "compare --task mqar --presets hyena --out x --budget-minutes NaN | minutes is NaN",
+        "compare --task mqar --presets mega,mega@wide --out x --set @wide.branches.*.inner=200 | mega@wide gets as many parameters as mega by the width of its channel mixing (inner), which therefore cannot be set",
         "tasks parrity | did you mean \"parity\"?"})
     void mistakesAreOneLine(String command, String message) {
         assertThat(tern(command.strip().replace("--out x", "--out " + folder.resolve("x")).split(" ")))
                 .isEqualTo(2);
         assertThat(said()).contains(message.strip());
         assertThat(said().lines().count()).isEqualTo(1);
+        assertThat(folder.resolve("x")).as("is free for the same without the mistake").doesNotExist();
+    }
+
+    /** What the first architecture is given it has, whatever it is; AdamW's epsilon is not that of norms. */
+    @Test
+    void theFirstArchitectureIsAsItWasAskedFor() throws IOException {
+        Path all = folder.resolve("f");
+        assertThat(tern("compare", "--task", "parity", "--presets", "mega@odd,mega", "--seeds", "1", "--steps", "1",
+                "--threads", "1", "--out", all.toString(), "--set", "task.length=12", "task.longer=[2]", "width=16",
+                "batch=4", "branches.*.keyWidth=4", "branches.*.valueWidth=8", "@odd.branches.1.inner=10",
+                "training.epsilon=1e-3")).as(err::toString).isZero();
+        JsonNode config = JSON.readTree(Files.readString(all.resolve("runs/mega@odd-1/config.json")));
+        List<Integer> inner = new ArrayList<>();
+        List<Double> epsilon = new ArrayList<>();
+        config.findValues("inner").forEach(value -> inner.add(value.asInt()));
+        config.findValues("epsilon").forEach(value -> epsilon.add(value.asDouble()));
+        assertThat(inner).startsWith(10).doesNotHaveDuplicates();
+        assertThat(epsilon).doesNotContain(1e-3);
     }
 
     @Test
@@ -248,6 +278,10 @@ class CompareCommandTest {
         TaskCatalog.all().keySet().forEach(name -> assertThat(list).contains(name));
         assertThat(tern("tasks", "mqar")).isZero();
         assertThat(out.toString(StandardCharsets.UTF_8)).contains("\"vocabulary\":64");
+        assertThat(tern("tasks", "mqar", "--json")).isZero();
+        assertThat(
+                JSON.readTree(out.toString(StandardCharsets.UTF_8)).path("settings").path("randomFiller").asBoolean())
+                .isTrue();
         assertThat(tern("tasks", "--json")).isZero();
         assertThat(JSON.readTree(out.toString(StandardCharsets.UTF_8).lines().findFirst().orElseThrow()).path("name")
                 .asString()).isEqualTo("recall");

@@ -44,6 +44,13 @@ public final class Comparison {
     private static final String RUNS = "runs";
     private static final String USUAL_SIZE = "-micro";
     private static final String LABEL = "@";
+    private static final String TRAINING = "training.";
+    /** Keys of a training that a comparison has in another way, or has no use for, with what to say. */
+    private static final Map<String, String> NOT_HERE = Map.of("seed",
+            "runs have the seeds 1, 2, …, so that they differ; say by --seeds how many", "time",
+            "tasks say how long sequences are; set task.length where there is such a key", "windows",
+            "tasks draw their sequences themselves", "validationWindows",
+            "tasks have validation sequences of their own");
     private static final JsonMapper JSON = new JsonMapper();
 
     private final ComparePlan plan;
@@ -86,11 +93,35 @@ public final class Comparison {
         for (String preset : plan.presets()) {
             StackConfig config = architecture(preset);
             TaskPlan.requireFit(task, preset, built(preset, config));
-            if (architectures.isEmpty()) {
+            boolean first = architectures.isEmpty();
+            if (first) {
                 parameters = EqualParameters.count(config);
             }
-            architectures.put(preset, EqualParameters.fitted(config, parameters));
+            StackConfig fitted = first ? config : EqualParameters.fitted(config, parameters);
+            requireKept(preset, fitted);
+            architectures.put(preset, fitted);
+            // What cannot be trained is told now, before the folder is this comparison's.
+            Object unusedBecauseOnlyChecked = taskPlan(preset, 1);
         }
+    }
+
+    /** What a label asks for must not be undone by making parameters equal. */
+    private void requireKept(String preset, StackConfig fitted) {
+        List<String> own = settings(preset).stream()
+                .filter(setting -> !setting.label.isEmpty() && isOfArchitecture(setting)).map(Setting::text).toList();
+        if (!RecordJson.with(fitted, own).equals(fitted)) {
+            throw new UserError("--set " + LABEL + label(preset) + "." + String.join(" ", own) + ": " + preset
+                    + " gets as many parameters as " + plan.presets().getFirst() + " by the width of its channel mixing"
+                    + " (inner), which therefore cannot be set; set another key, or name " + preset + " first");
+        }
+    }
+
+    private TaskPlan taskPlan(String preset, long seed) {
+        Budget budget = plan.steps() > 0 ? new Budget.Steps(plan.steps()) : new Budget.Minutes(plan.minutes());
+        TrainingConfig training = RecordJson.with(TaskPlan.usual(task, budget, seed), settings(preset).stream()
+                .filter(setting -> !isOfArchitecture(setting)).map(Setting::ofTraining).toList());
+        return new TaskPlan(task, preset, architectures.getOrDefault(preset, architecture(preset)), training, budget,
+                at(preset, seed));
     }
 
     private Stack built(String preset, StackConfig config) {
@@ -101,18 +132,23 @@ public final class Comparison {
         }
     }
 
-    /** Settings of architectures; the others are of the training. */
+    /** Settings of architectures; the others are of the training. What both know is the architecture's unless it says so. */
     private static boolean isOfArchitecture(Setting given) {
         String setting = given.text;
-        boolean architecture = RecordJson.knows(StackConfig.class, setting);
-        if (!architecture && !RecordJson.knows(TrainingConfig.class, setting)) {
+        boolean said = setting.startsWith(TRAINING);
+        boolean architecture = !said && RecordJson.knows(StackConfig.class, setting);
+        if (!architecture && !RecordJson.knows(TrainingConfig.class, given.ofTraining())) {
             List<String> keys = new ArrayList<>(TrainingConfig.keys());
             for (var component : StackConfig.class.getRecordComponents()) {
                 keys.add(component.getName());
             }
-            String key = setting.split("[.=]", 2)[0];
+            String key = given.ofTraining().split("[.=]", 2)[0];
             throw new UserError("--set " + given + ": unknown key \"" + key + "\"; "
                     + NearestName.advice(key, keys) + "; settings of the task begin with task.");
+        }
+        String name = given.ofTraining().split("=", 2)[0].strip();
+        if (!architecture && NOT_HERE.containsKey(name)) {
+            throw new UserError("--set " + given + ": " + NOT_HERE.get(name));
         }
         return architecture;
     }
@@ -133,6 +169,11 @@ public final class Comparison {
                         + "@LABEL.KEY=VALUE");
             }
             return new Setting(setting.substring(1, end), setting.substring(end + 1));
+        }
+
+        /** As the training's configuration knows it. */
+        String ofTraining() {
+            return text.startsWith(TRAINING) ? text.substring(TRAINING.length()) : text;
         }
 
         boolean isFor(String preset) {
@@ -357,12 +398,10 @@ public final class Comparison {
 
     private RunRecord one(String preset, long seed, Sink sink, BooleanSupplier stop)
             throws IOException, TaskRun.Stopped {
-        StackConfig config = architectures.getOrDefault(preset, architecture(preset));
-        Budget budget = plan.steps() > 0 ? new Budget.Steps(plan.steps()) : new Budget.Minutes(plan.minutes());
-        TrainingConfig training = RecordJson.with(TaskPlan.usual(task, budget, seed),
-                settings(preset).stream().filter(setting -> !isOfArchitecture(setting)).map(Setting::text).toList());
-        TaskRun.Result result = new TaskRun(new TaskPlan(task, preset, config, training, budget, at(preset, seed)),
-                KernelSet.fastest(), team).run(look -> sink.look(preset, seed, look), stop);
+        TaskPlan run = taskPlan(preset, seed);
+        StackConfig config = run.architecture();
+        TaskRun.Result result = new TaskRun(run, KernelSet.fastest(), team)
+                .run(look -> sink.look(preset, seed, look), stop);
         Stack shapes = new Stack(config, Parameters.Source.shapesOnly());
         double micros = result.causal()
                 ? decodeMicros.computeIfAbsent(preset, key -> DecodeProbe.micros(config, task.length(),
