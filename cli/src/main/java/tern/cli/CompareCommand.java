@@ -96,9 +96,10 @@ final class CompareCommand implements Callable<Integer> {
         List<Opened> opened = new ArrayList<>();
         for (String task : tasks) {
             List<String> own = ofTask.stream().filter(setting -> knows(task, setting)).toList();
-            opened.add(new Opened(config(task, own).open(task, data.orElse(TasksCommand.usualData())),
+            Task ready = config(task, own).open(task, data.orElse(TasksCommand.usualData()));
+            opened.add(new Opened(ready,
                     new ComparePlan(task, own, presets, seeds, minutes.isPresent() ? 0 : steps.orElse(USUAL_STEPS),
-                            minutes.orElse(0.0), others)));
+                            minutes.orElse(0.0), others, Optional.of(ComparePlan.checkSum(ready)))));
         }
         try (ThreadTeam team = new ThreadTeam(threads.count()); Interrupt interrupt = new Interrupt()) {
             // All of them before any is run: what cannot be done is said at once.

@@ -253,6 +253,33 @@ class CompareCommandTest {
         assertThat(folder.resolve("x")).as("is free for the same without the mistake").doesNotExist();
     }
 
+    /** Runs on one text are not put beside runs on another that came to lie in its place. */
+    @Test
+    void otherSequencesAreAnotherComparison() throws IOException {
+        Path text = folder.resolve("t.txt");
+        Path plan = folder.resolve("s/compare.json");
+        Files.writeString(text, "abcdefghij".repeat(100));
+        String[] twoSeeds = {"compare", "--task", "text", "--presets", "hyena", "--seeds", "2", "--steps", "1",
+            "--threads", "1", "--out", folder.resolve("s").toString(), "--set", "task.file=" + text, "task.length=8",
+            "width=16", "batch=2"};
+        String[] oneSeed = twoSeeds.clone();
+        oneSeed[6] = "1";
+        assertThat(tern(oneSeed)).as(err::toString).isZero();
+        String kept = Files.readString(plan);
+        Files.writeString(text, "abcdefghik".repeat(100));
+        assertThat(tern(twoSeeds)).isEqualTo(2);
+        assertThat(said()).contains("was made of other sequences of text than there are now");
+        assertThat(plan).hasContent(kept);
+        Files.writeString(text, "abcdefghij".repeat(100));
+        assertThat(tern(twoSeeds)).as(err::toString).isZero();
+        assertThat(said()).contains("hyena, seed 1: done before").contains("hyena, seed 2: bits a symbol");
+        // One that was begun before check sums were kept goes on, and has one from then on.
+        Files.writeString(plan, kept.replaceFirst(",\\s*\"judgedBy\" : \"[0-9a-f]{16}\"", ""));
+        assertThat(Files.readString(plan)).doesNotContain("judgedBy");
+        assertThat(tern(twoSeeds)).as(err::toString).isZero();
+        assertThat(Files.readString(plan)).contains("judgedBy");
+    }
+
     /** What the first architecture is given it has, whatever it is; AdamW's epsilon is not that of norms. */
     @Test
     void theFirstArchitectureIsAsItWasAskedFor() throws IOException {

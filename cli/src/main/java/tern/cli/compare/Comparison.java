@@ -342,6 +342,11 @@ public final class Comparison {
                         + "); say the same to go on with it, perhaps with more"
                         + " seeds or with more architectures after the first, or choose another folder");
             }
+            if (plan.judgesOtherwise(before)) {
+                throw new UserError(folder + ": was made of other sequences of " + plan.task()
+                        + " than there are now, from another file or drawn by another version of Tern; what is in it"
+                        + " cannot be compared with new runs, choose another folder");
+            }
         }
         AtomicFiles.write(file, RecordJson.write(plan) + "\n");
         for (RunRecord run : published()) {

@@ -25,7 +25,7 @@ final class Canvas {
 
     private static double lanczos(double x) {
         return x == 0 ? 1 : Math.abs(x) >= 3 ? 0
-                : 3 * Math.sin(Math.PI * x) * Math.sin(Math.PI * x / 3) / (Math.PI * Math.PI * x * x);
+                : 3 * StrictMath.sin(Math.PI * x) * StrictMath.sin(Math.PI * x / 3) / (Math.PI * Math.PI * x * x);
     }
 
     private static double triangle(double x) {
@@ -53,7 +53,7 @@ final class Canvas {
 
     /** Coverage [size·size] of a stroke with flat ends between two points, in pixels; only what it can reach is looked at. */
     double[] stroke(double y0, double x0, double y1, double x1, double thickness) {
-        double length = Math.hypot(y1 - y0, x1 - x0);
+        double length = StrictMath.hypot(y1 - y0, x1 - x0);
         double along = length * scale;
         double half = thickness * scale / 2;
         double dy = (y1 - y0) / length;
@@ -74,7 +74,7 @@ final class Canvas {
     /** Coverage of a disc. */
     double[] disc(double y0, double x0, double radius) {
         return drawn(y0 - radius, y0 + radius, x0 - radius, x0 + radius,
-                (y, x) -> Math.hypot(y - y0 * scale, x - x0 * scale) <= radius * scale);
+                (y, x) -> StrictMath.hypot(y - y0 * scale, x - x0 * scale) <= radius * scale);
     }
 
     @FunctionalInterface

@@ -145,9 +145,9 @@ public record Pathfinder(int size, int antialias, boolean lanczos, List<Integer>
     private static Place[] circle(int radius) {
         Map<Integer, Place> places = new LinkedHashMap<>();
         for (int degree = 0; degree < DEGREES; degree++) {
-            int y = (int) Math.ceil(radius * Math.sin(Math.toRadians(degree)));
-            int x = (int) Math.ceil(radius * Math.cos(Math.toRadians(degree)));
-            places.putIfAbsent(y * 4 * (radius + 1) + x, new Place(y, x, Math.atan2(y, x)));
+            int y = (int) Math.ceil(radius * StrictMath.sin(Math.toRadians(degree)));
+            int x = (int) Math.ceil(radius * StrictMath.cos(Math.toRadians(degree)));
+            places.putIfAbsent(y * 4 * (radius + 1) + x, new Place(y, x, StrictMath.atan2(y, x)));
         }
         return places.values().toArray(Place[]::new);
     }
@@ -189,8 +189,8 @@ public record Pathfinder(int size, int antialias, boolean lanczos, List<Integer>
             second = new Snake();
             double direction = angle();
             if (!begin(first, y, x, angle(), new boolean[0])
-                    || !begin(second, (int) Math.rint(y + seedDistance * Math.sin(direction)),
-                            (int) Math.rint(x + seedDistance * Math.cos(direction)), angle(), first.pending)) {
+                    || !begin(second, (int) Math.rint(y + seedDistance * StrictMath.sin(direction)),
+                            (int) Math.rint(x + seedDistance * StrictMath.cos(direction)), angle(), first.pending)) {
                 return false;
             }
             for (int i = 1; i < contour; i++) {
@@ -246,8 +246,8 @@ public record Pathfinder(int size, int antialias, boolean lanczos, List<Integer>
         private int[] free(double orientation) {
             // A dash covers the same pixels wherever it begins.
             int middle = size / 2;
-            int headY = along(middle, dash * Math.sin(orientation));
-            int headX = along(middle, dash * Math.cos(orientation));
+            int headY = along(middle, dash * StrictMath.sin(orientation));
+            int headX = along(middle, dash * StrictMath.cos(orientation));
             double[] stroke = stroke(middle, middle, headY, headX);
             int[] covered = IntStream.range(0, stroke.length).filter(i -> stroke[i] > FOOTPRINT).toArray();
             int[] free = new int[size * size];
@@ -286,8 +286,8 @@ public record Pathfinder(int size, int antialias, boolean lanczos, List<Integer>
         }
 
         private boolean begin(Snake snake, int tailY, int tailX, double orientation, boolean... other) {
-            int headY = along(tailY, dash * Math.sin(orientation));
-            int headX = along(tailX, dash * Math.cos(orientation));
+            int headY = along(tailY, dash * StrictMath.sin(orientation));
+            int headX = along(tailX, dash * StrictMath.cos(orientation));
             if (!isInside(tailY, tailX) || !isInside(headY, headX)
                     || !place(snake, tailY, tailX, headY, headX, other)) {
                 return false;
@@ -295,15 +295,15 @@ public record Pathfinder(int size, int antialias, boolean lanczos, List<Integer>
             snake.originY = tailY + 0.5;
             snake.originX = tailX + 0.5;
             snake.orientation = orientation;
-            snake.pivotY = along(tailY, -margin * Math.sin(orientation));
-            snake.pivotX = along(tailX, -margin * Math.cos(orientation));
+            snake.pivotY = along(tailY, -margin * StrictMath.sin(orientation));
+            snake.pivotX = along(tailX, -margin * StrictMath.cos(orientation));
             return true;
         }
 
         /** Draws one more dash; what it must keep off besides what is taken is the other curve's last one. */
         private boolean extend(Snake snake, boolean[] other) {
-            int pivotY = along(snake.pivotY, (dash + 2 * margin) * Math.sin(snake.orientation));
-            int pivotX = along(snake.pivotX, (dash + 2 * margin) * Math.cos(snake.orientation));
+            int pivotY = along(snake.pivotY, (dash + 2 * margin) * StrictMath.sin(snake.orientation));
+            int pivotX = along(snake.pivotX, (dash + 2 * margin) * StrictMath.cos(snake.orientation));
             double[] weights = new double[circle.length];
             double sum = 0;
             for (int i = 0; i < circle.length; i++) {
@@ -312,7 +312,7 @@ public record Pathfinder(int size, int antialias, boolean lanczos, List<Integer>
                 if (isInside(y, x) && !isNear(y, x)) {
                     double turned = Math.abs(
                             Math.IEEEremainder(circle[i].orientation - snake.orientation, 2 * Math.PI));
-                    double cosine = Math.cos(Math.min(turned * continuity, Math.PI / 2));
+                    double cosine = StrictMath.cos(Math.min(turned * continuity, Math.PI / 2));
                     weights[i] = cosine * cosine;
                     sum += weights[i];
                 }
@@ -325,8 +325,8 @@ public record Pathfinder(int size, int antialias, boolean lanczos, List<Integer>
                 double orientation = head.orientation;
                 int headY = pivotY + head.y;
                 int headX = pivotX + head.x;
-                int tailY = along(headY, -dash * Math.sin(orientation));
-                int tailX = along(headX, -dash * Math.cos(orientation));
+                int tailY = along(headY, -dash * StrictMath.sin(orientation));
+                int tailX = along(headX, -dash * StrictMath.cos(orientation));
                 boolean[] before = snake.pending;
                 if (isInside(tailY, tailX) && place(snake, tailY, tailX, headY, headX, other)) {
                     take(before);

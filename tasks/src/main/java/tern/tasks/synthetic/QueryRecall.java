@@ -71,7 +71,7 @@ public record QueryRecall(int vocabulary, int length, int pairs, double power, b
         }
         double[] weights = new double[(time - 2 * pairs) / 2];
         for (int slot = 0; slot < weights.length; slot++) {
-            weights[slot] = power * Math.pow(slot + 1, power - 1);
+            weights[slot] = power * StrictMath.pow(slot + 1, power - 1);
         }
         for (int pair = 0; pair < pairs; pair++) {
             int slot = draws.weighted(weights);
