@@ -95,7 +95,7 @@ final class DistilCommand implements Callable<Integer> {
     @Option(names = "--data", paramLabel = "FILE", arity = "1..*", description = "Text to compare predictions on before and after; for a model trained on the text that comes with Tern, that text.")
     private List<Path> data = List.of();
 
-    @Option(names = "--split", description = "Part of the text: all, train, validation or test (validation).")
+    @Option(names = "--split", description = "Part of the text: all, train, validation or test (validation); cut as it was to train the model, if it is the text that the model was trained on.")
     private @Nullable String split;
 
     @Option(names = "--windows", paramLabel = "N", description = "Compare on so many windows of the model's context at most (128).")

@@ -1,8 +1,10 @@
 package tern.cli;
 
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 
@@ -11,6 +13,7 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParentCommand;
 
+import tern.checkpoint.Checkpoint;
 import tern.inference.Engine;
 import tern.inference.Evaluation;
 import tern.inference.LanguageModel;
@@ -36,7 +39,7 @@ final class EvalCommand implements Callable<Integer> {
     @Option(names = "--data", paramLabel = "FILE", required = true, arity = "1..*", description = "Text or any bytes, also .gz and .zst.")
     private List<Path> data;
 
-    @Option(names = "--split", defaultValue = "all", description = "all, train, validation or test (${DEFAULT-VALUE}).")
+    @Option(names = "--split", defaultValue = "all", description = "all, train, validation or test (${DEFAULT-VALUE}); cut as it was to train the model, if it is the text that the model was trained on.")
     private String split;
 
     @Option(names = "--form", defaultValue = "parallel", description = "parallel, chunk or step: the same result at another speed (${DEFAULT-VALUE}).")
@@ -66,7 +69,7 @@ final class EvalCommand implements Callable<Integer> {
         try (Engine engine = run.engine();
                 LanguageModel opened = run.open(engine);
                 TextData text = TextData.open(data)) {
-            SplitData parts = text.split();
+            SplitData parts = part == Split.ALL ? text.split() : HeldOut.cut(text, notes());
             TokenStore tokens = parts.tokens(part, opened.tokenizer());
             int time = window == 0 ? opened.network().config().context() : window;
             LanguageModel model = cache.apply(opened, time);
@@ -92,6 +95,12 @@ final class EvalCommand implements Callable<Integer> {
             }
         }
         return Outcome.OK;
+    }
+
+    private Map<String, String> notes() throws IOException {
+        try (Checkpoint checkpoint = Checkpoint.open(run.model)) {
+            return checkpoint.notes();
+        }
     }
 
     /** A line for each name, with the means of all layers that have it, in their order. */

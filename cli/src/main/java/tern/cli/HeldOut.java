@@ -9,8 +9,10 @@ import java.util.Optional;
 import tern.text.EvaluationWindows;
 import tern.text.SampleText;
 import tern.text.Split;
+import tern.text.SplitData;
 import tern.text.TextData;
 import tern.text.Tokenizer;
+import tern.train.TrainingRun;
 
 /**
  * Text on which a model is compared with what became of it: what the user gives, or the text that comes with Tern if the
@@ -41,7 +43,7 @@ record HeldOut(Optional<TextData> text, Optional<EvaluationWindows> windows, Str
         boolean opened = false;
         try {
             HeldOut heldOut = new HeldOut(Optional.of(text),
-                    Optional.of(new EvaluationWindows(text.split().tokens(part, tokenizer), time)),
+                    Optional.of(new EvaluationWindows(cut(text, notes).tokens(part, tokenizer), time)),
                     part == Split.ALL ? text.name() : "the " + part.label() + " part of " + text.name());
             opened = true;
             return heldOut;
@@ -50,6 +52,11 @@ record HeldOut(Optional<TextData> text, Optional<EvaluationWindows> windows, Str
                 text.close();
             }
         }
+    }
+
+    /** The text cut as it was to train the model, if it is the text that the model was trained on. */
+    static SplitData cut(TextData text, Map<String, String> notes) {
+        return text.splitAs(Optional.ofNullable(notes.get(TrainingRun.CUT_NOTE)));
     }
 
     /** Whether a model's notes say that it was trained on the text that comes with Tern, packed or not. */

@@ -94,6 +94,41 @@ class TrainCommandTest {
         assertThat(err.toString(StandardCharsets.UTF_8)).contains("--out is empty");
     }
 
+    /** What a model learned from is not held out when it is evaluated, however its text was cut, distilled or converted too. */
+    @Test
+    void theTextIsCutAsItWasToTrain() throws IOException {
+        List<String> args = new ArrayList<>(List.of("train", "--preset", "hyena-nano", "--split", "60/30/10", "--steps",
+                "1", "--data", text.toString(), "--out", folder.resolve("model").toString()));
+        args.addAll(List.of(SMALL));
+        assertThat(tern(args.toArray(String[]::new))).as(err::toString).isZero();
+        String model = folder.resolve("model").toString();
+        String student = folder.resolve("student").toString();
+        String narrow = folder.resolve("narrow").toString();
+        assertThat(tern("convert", model, narrow, "--dtype", "bf16")).as(err::toString).isZero();
+        assertThat(tern("distil", model, "--out", student, "--order", "2", "--data", text.toString(), "--json"))
+                .as(err::toString).isZero();
+        assertThat(json().path("quality").path("tokens").asLong()).isEqualTo(954 - 1);
+        for (String one : List.of(model, narrow, student)) {
+            for (String part : List.of("train", "validation", "test", "all")) {
+                assertThat(tern("eval", one, "--data", text.toString(), "--split", part, "--json")).as(err::toString)
+                        .isZero();
+                assertThat(json().path("tokens").asLong()).as(part).isEqualTo(switch (part) {
+                    case "train" -> 1908;
+                    case "validation" -> 954;
+                    case "test" -> 318;
+                    default -> 3180;
+                } - 1);
+            }
+        }
+        Path other = Files.writeString(folder.resolve("other.txt"), TEXT + "more");
+        assertThat(tern("eval", model, "--data", other.toString(), "--split", "validation", "--json")).isZero();
+        assertThat(json().path("tokens").asLong()).isEqualTo(159 - 1);
+    }
+
+    private JsonNode json() {
+        return new JsonMapper().readTree(out.toString(StandardCharsets.UTF_8));
+    }
+
     /** Norms and AdamW both have one. */
     @Test
     void bothEpsilonsCanBeSet() throws IOException {

@@ -70,6 +70,11 @@ public record SplitData(TextData data, SplitRule rule, long trainEnd, long valid
         return TokenStore.of(this, part, tokenizer);
     }
 
+    /** Where the data is cut and how much it is, for {@link TextData#splitAs}. */
+    public String cut() {
+        return "@" + trainEnd + "," + validationEnd + " of " + data.size();
+    }
+
     /** One line a part: its name, its bytes and where they lie. */
     public List<String> describe() {
         return Stream.of(Split.TRAIN, Split.VALIDATION, Split.TEST).map(part -> String.format(Locale.ROOT,

@@ -17,6 +17,9 @@ import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
@@ -26,6 +29,7 @@ import java.util.stream.Stream;
  */
 public final class TextData implements AutoCloseable {
     private static final long MAP_FROM = 1L << 20;
+    private static final Pattern CUT = Pattern.compile("(@\\d{1,18},\\d{1,18}) of (\\d{1,18})");
 
     private final Arena arena = Arena.ofShared();
     private final Pieces pieces = new Pieces(arena);
@@ -109,6 +113,11 @@ public final class TextData implements AutoCloseable {
         }
 
         void add(Path path) throws IOException {
+            // What a variable of a shell becomes that was never set.
+            if (path.toString().isEmpty()) {
+                throw new IOException(
+                        "the name of a file of data is empty, expected a file or a folder; . is this one");
+            }
             try {
                 if (Files.isDirectory(path)) {
                     addFolder(path);
@@ -116,7 +125,8 @@ public final class TextData implements AutoCloseable {
                     addFile(path, false);
                 }
             } catch (NoSuchFileException missing) {
-                throw new IOException(path + ": no such file or folder; check the name", missing);
+                throw new IOException((missing.getFile() == null ? path : missing.getFile())
+                        + ": no such file or folder; check the name", missing);
             } catch (AccessDeniedException denied) {
                 throw new IOException(denied.getFile() + ": permission denied; the file cannot be read", denied);
             }
@@ -273,6 +283,18 @@ public final class TextData implements AutoCloseable {
      */
     public SplitData split(SplitRule rule) {
         return SplitData.cut(this, rule);
+    }
+
+    /**
+     * This data cut as it was cut before, so that nothing that was learned from counts as held out; as is usual for it, if
+     * nothing is known of that, or it was other data.
+     *
+     * @param cut what {@link SplitData#cut} said then; data of another size is other data
+     */
+    public SplitData splitAs(Optional<String> cut) {
+        Matcher known = CUT.matcher(cut.orElse(""));
+        return known.matches() && known.group(2).equals(Long.toString(size())) ? split(SplitRule.parse(known.group(1)))
+                : split();
     }
 
     Pieces pieces() {

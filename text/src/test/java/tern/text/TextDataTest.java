@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.zip.GZIPOutputStream;
 
@@ -50,6 +51,8 @@ class TextDataTest {
 
     @Test
     void whatCannotBeReadIsNamed() throws IOException {
+        assertThatThrownBy(() -> TextData.open(Path.of(""))).isInstanceOf(IOException.class)
+                .hasMessageContaining("is empty");
         Path absent = folder.resolve("absent.txt");
         assertThatThrownBy(() -> TextData.open(absent)).isInstanceOf(IOException.class)
                 .hasMessage(absent + ": no such file or folder; check the name");
@@ -209,6 +212,22 @@ class TextDataTest {
         assertThatIllegalArgumentException().isThrownBy(() -> Split.parse("tset"))
                 .withMessage("split \"tset\" is unknown, expected train, validation, test, all");
         assertThat(Split.parse("Validation")).isEqualTo(Split.VALIDATION);
+    }
+
+    @Test
+    void dataIsCutAsItWasBefore() {
+        try (TextData data = TextData.of("ten", new byte[10]); TextData other = TextData.of("more", new byte[20])) {
+            String cut = data.split(SplitRule.parse("50/30/20")).cut();
+            SplitData again = data.splitAs(Optional.of(cut));
+            assertThat(List.of(again.trainEnd(), again.validationEnd())).containsExactly(5L, 8L);
+            assertThat(again.cut()).isEqualTo(cut);
+            for (Optional<String> none : List.of(Optional.of("@5,8 of 9"), Optional.of("nonsense"),
+                    Optional.<String>empty())) {
+                assertThat(data.splitAs(none)).isEqualTo(data.split());
+            }
+            assertThat(other.splitAs(Optional.of(cut))).isEqualTo(other.split());
+            assertThatIllegalArgumentException().isThrownBy(() -> data.splitAs(Optional.of("@5,11 of 10")));
+        }
     }
 
     @Test

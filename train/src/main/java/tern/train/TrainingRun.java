@@ -45,6 +45,8 @@ import tern.text.Windows;
  * or tokens a run is exactly reproducible, interrupted or not. Confined to one thread.
  */
 public final class TrainingRun {
+    /** The note of a saved model that holds where its data was cut, as {@link tern.text.SplitData#cut} says it. */
+    public static final String CUT_NOTE = "trained_cut";
     private static final String STATE_FILE = "training.safetensors";
     private static final int PROMPT_BYTES = 48;
 
@@ -284,6 +286,7 @@ public final class TrainingRun {
         notes.put("trained_steps", Long.toString(now.step()));
         notes.put("trained_tokens", Long.toString(now.tokens()));
         notes.put("trained_on", plan.data().data().name());
+        notes.put(CUT_NOTE, plan.data().cut());
         notes.put("architecture", plan.name());
         if (now.bestStep() > 0) {
             notes.put("best_validation_bits_per_byte", Double.toString(now.bestBits()));
