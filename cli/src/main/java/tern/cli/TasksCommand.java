@@ -1,7 +1,10 @@
 package tern.cli;
 
+import java.lang.reflect.RecordComponent;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -10,6 +13,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.ParentCommand;
+import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 import tern.checkpoint.RecordJson;
@@ -48,6 +52,7 @@ final class TasksCommand implements Callable<Integer> {
                 if (task instanceof Record settings) {
                     // With names as --set takes them.
                     explained.put("settings", JSON.readTree(RecordJson.line(settings)));
+                    explained.put("unset", unset(settings));
                 }
                 tern.out().println(Json.line(explained));
                 return Outcome.OK;
@@ -55,6 +60,9 @@ final class TasksCommand implements Callable<Integer> {
             show(name.get(), task);
             if (task instanceof Record record) {
                 tern.out().println("settings (--set task.KEY=VALUE): " + RecordJson.line(record));
+                if (!unset(record).isEmpty()) {
+                    tern.out().println("may be set too: " + String.join(", ", unset(record)));
+                }
             }
             return Outcome.OK;
         }
@@ -67,6 +75,18 @@ final class TasksCommand implements Callable<Integer> {
     private void show(String called, TaskConfig task) {
         tern.out().println(json ? Json.line(described(called, task))
                 : String.format("%-22s %s", called, task.description()));
+    }
+
+    /** Keys that a task knows and has no value for. */
+    private static List<String> unset(Record task) {
+        List<String> keys = new ArrayList<>();
+        JsonNode set = JSON.readTree(RecordJson.line(task));
+        for (RecordComponent component : task.getClass().getRecordComponents()) {
+            if (!set.has(component.getName())) {
+                keys.add(component.getName());
+            }
+        }
+        return keys;
     }
 
     private static Map<String, Object> described(String called, TaskConfig task) {

@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -150,7 +151,16 @@ class CompareCommandTest {
                 .contains("| rwkv4 | 100 | **").contains("accuracy; 1 steps, 1 of 1 seeds");
         assertThat(Files.readString(all.resolve("report.html"))).contains("\"name\":\"adding\"")
                 .doesNotContain("/*DATA*/");
-        assertThat(Files.readString(all.resolve("adding/table.md"))).contains("| rwkv4 |");
+        List<String> sums = Files.readString(all.resolve("adding/table.md")).lines()
+                .filter(line -> line.startsWith("|")).toList();
+        assertThat(sums.getFirst())
+                .startsWith("| model | parameters | validation | at 12 | at 24 | absolute error at 12 |");
+        double absolute = JSON.readTree(Files.readAllLines(all.resolve("adding/results.jsonl")).getFirst())
+                .path("tests").path(0).path("scores").path("absoluteError").asDouble();
+        assertThat(sums.get(2)).startsWith("| rwkv4 |")
+                .contains("| " + String.format(Locale.ROOT, "%.4f", absolute) + " |");
+        assertThat(sums).allSatisfy(row -> assertThat(row.chars().filter(c -> c == '|').count()).as(row)
+                .isEqualTo(sums.getFirst().chars().filter(c -> c == '|').count()));
         args = new ArrayList<>(List.of("compare", "--task", "parity", "--seeds", "2", "--out",
                 all.resolve("parity").toString()));
         args.addAll(rest);
@@ -304,7 +314,9 @@ class CompareCommandTest {
         assertThat(list.lines().count()).isEqualTo(TaskCatalog.all().size());
         TaskCatalog.all().keySet().forEach(name -> assertThat(list).contains(name));
         assertThat(tern("tasks", "mqar")).isZero();
-        assertThat(out.toString(StandardCharsets.UTF_8)).contains("\"vocabulary\":64");
+        assertThat(out.toString(StandardCharsets.UTF_8)).contains("\"vocabulary\":64").doesNotContain("may be set");
+        assertThat(tern("tasks", "text")).isZero();
+        assertThat(out.toString(StandardCharsets.UTF_8)).contains("may be set too: split, longer");
         assertThat(tern("tasks", "mqar", "--json")).isZero();
         assertThat(
                 JSON.readTree(out.toString(StandardCharsets.UTF_8)).path("settings").path("randomFiller").asBoolean())

@@ -50,10 +50,14 @@ final class CompareTable {
         if (task.metric() == Metric.ACCURACY) {
             text.append(" steps to 99 % |");
         }
+        boolean numbers = task.answer() instanceof Answer.Numbers;
+        if (numbers) {
+            text.append(" absolute error at ").append(lengths.getFirst()).append(" |");
+        }
         text.append(
                 " positions/s | forward ns | backward ns | training MiB | decode µs | state floats |\n|---|---|---|");
         int columns = lengths.size() + 6 + (symbols ? lengths.size() > 1 ? 2 : 1 : 0)
-                + (task.metric() == Metric.ACCURACY ? 1 : 0);
+                + (task.metric() == Metric.ACCURACY ? 1 : 0) + (numbers ? 1 : 0);
         text.append("---|".repeat(columns)).append('\n');
         for (String preset : plan.presets()) {
             List<RunRecord> own = of(preset, runs);
@@ -118,6 +122,9 @@ final class CompareTable {
         }
         if (task.metric() == Metric.ACCURACY) {
             text.append(' ').append(solved(own)).append(" |");
+        }
+        if (task.answer() instanceof Answer.Numbers) {
+            text.append(' ').append(span(own, run -> run.tests().getFirst().scores().absoluteError())).append(" |");
         }
         text.append(String.format(Locale.ROOT, " %,.0f |",
                 own.stream().mapToDouble(RunRecord::positionsPerSecond).average().orElse(0)));
