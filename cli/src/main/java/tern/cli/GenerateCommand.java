@@ -70,7 +70,7 @@ final class GenerateCommand implements Callable<Integer> {
     @Option(names = "--save-state", paramLabel = "FILE", description = "Write the state after the last token.")
     private @Nullable Path saveState;
 
-    @Option(names = "--load-state", paramLabel = "FILE", description = "Go on from a saved state.")
+    @Option(names = "--load-state", paramLabel = "FILE", description = "Go on from a saved state; or begin with one tuned for this RWKV model (a .pth of blocks.N.att.time_state).")
     private @Nullable Path loadState;
 
     @Option(names = "--json", description = "Print one JSON object; with --stream, one line a piece before it.")

@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 
@@ -25,11 +26,15 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 import tern.checkpoint.Checkpoint;
+import tern.checkpoint.Safetensors;
 import tern.model.Parameters;
 import tern.model.Presets;
 import tern.model.Stack;
+import tern.sequence.Slot;
+import tern.sequence.StateLayout;
 import tern.tensor.DType;
 import tern.tensor.Memory;
+import tern.tensor.Tensor;
 
 /** What generating and reading write, and where. */
 class GenerateCommandTest {
@@ -54,9 +59,13 @@ class GenerateCommandTest {
     }
 
     private Path save(String name, float weight) throws IOException {
+        return save(name, "transformer-nano", weight);
+    }
+
+    private Path save(String name, String preset, float weight) throws IOException {
         Path path = folder.resolve(name);
         try (Memory memory = new Memory()) {
-            Stack stack = new Stack(Presets.named("transformer-nano"),
+            Stack stack = new Stack(Presets.named(preset),
                     Parameters.Source.initialised(1, DType.F32, memory));
             stack.parameters().all().stream().filter(parameter -> parameter.name().endsWith("output.weight"))
                     .forEach(parameter -> parameter.tensor().fill(weight));
@@ -99,6 +108,37 @@ class GenerateCommandTest {
         Ran refused = tern("generate", model.toString(), "--load-state", state.toString(), "--tokens", "2");
         assertThat(refused.status()).isEqualTo(2);
         assertThat(refused.err()).startsWith("tern: " + state + ": ").contains("checksum").hasLineCount(1);
+    }
+
+    @Test
+    void aTunedStateIsBegunWith() throws IOException {
+        Path rwkv = save("rwkv", "rwkv7-nano", 0.02f);
+        Path tuned = folder.resolve("tuned.safetensors");
+        try (Memory memory = new Memory(); Checkpoint open = Checkpoint.open(rwkv)) {
+            Map<String, Tensor> states = new TreeMap<>();
+            for (StateLayout layout : open.model().stateLayouts()) {
+                layout.slots().stream().filter(slot -> slot.name().equals("heads")).forEach(slot -> {
+                    Tensor state = memory.zeros(DType.F32, ((Slot.Fixed) slot).shape());
+                    state.fill(0.5f);
+                    states.put("blocks." + states.size() + ".att.time_state", state);
+                });
+            }
+            assertThat(states).isNotEmpty();
+            Safetensors.write(tuned, states, Map.of());
+        }
+        String[] command = {"generate", rwkv.toString(), "--prompt", "abc", "--tokens", "20", "--load-state",
+            tuned.toString()};
+        Ran begun = tern(command);
+        assertThat(begun.status()).as(begun.err()).isZero();
+        assertThat(begun.err()).contains("at position 23");
+        Ran nothing = tern("generate", rwkv.toString(), "--load-state", tuned.toString());
+        assertThat(nothing.status()).isEqualTo(2);
+        assertThat(nothing.err()).contains("give at least one symbol to continue").hasLineCount(1);
+        command[1] = model.toString();
+        Ran other = tern(command);
+        assertThat(other.status()).isEqualTo(2);
+        assertThat(other.err()).startsWith("tern: " + tuned + ": ").contains("belongs to another model")
+                .hasLineCount(1);
     }
 
     @Test

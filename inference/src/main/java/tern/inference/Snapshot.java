@@ -163,6 +163,12 @@ public final class Snapshot implements AutoCloseable {
         return history;
     }
 
+    /** What a slot that does not grow holds, [1,…]; to be written only until others see the snapshot. */
+    Tensor slot(int branch, int slot) {
+        List<Slot> before = layouts.get(branch).slots().subList(0, slot);
+        return slots.get(branch).get((int) before.stream().filter(one -> !(one instanceof Slot.Growing)).count());
+    }
+
     /** The logits after the last token read; empty if nothing was read or the sequence was part of a batch. */
     public float[] logits() {
         return logits.clone();
@@ -271,12 +277,13 @@ public final class Snapshot implements AutoCloseable {
     }
 
     /**
-     * Reads a snapshot of this model.
+     * Reads a snapshot of this model; or a state that was tuned for it and published as RWKV's authors do (tensors
+     * {@code blocks.N.att.time_state} in a file of any format), which is that of a sequence that has read nothing.
      *
      * @throws IOException if the file cannot be read, is damaged, or belongs to another model (both fingerprints are named)
      */
     public static Snapshot load(Path path, LanguageModel model) throws IOException {
-        return loadSaved(path, model).snapshot();
+        return TunedState.is(path) ? TunedState.load(path, model) : loadSaved(path, model).snapshot();
     }
 
     /**
@@ -288,7 +295,7 @@ public final class Snapshot implements AutoCloseable {
         return loaded("state in memory", memory -> StateFile.of(bytes, model.fingerprint(), memory), model).snapshot();
     }
 
-    /** {@link #load} with what was saved beside the state. */
+    /** {@link #load} of what {@link #save} wrote, with what was saved beside the state. */
     public static Saved loadSaved(Path path, LanguageModel model) throws IOException {
         return loaded(path.toString(), memory -> StateFile.load(path, model.fingerprint(), memory), model);
     }
@@ -355,18 +362,21 @@ public final class Snapshot implements AutoCloseable {
         }
     }
 
-    /** Number of tokens that a saved state has read. */
+    /** Number of tokens that a state which {@link #load} reads has read. */
     public static long positionIn(Path path) throws IOException {
-        return StateFile.positionIn(path);
+        return TunedState.is(path) ? 0 : StateFile.positionIn(path);
     }
 
     /**
      * Whether a saved state holds what the model remembers, as this one was opened: every slot in its type and shape. Looks at the
-     * file's header alone.
+     * file's header alone. A tuned state holds no cache, and so does not tell.
      *
      * @throws IOException if it is not a state or cannot be read
      */
     public static boolean fits(Path path, LanguageModel model) throws IOException {
+        if (TunedState.is(path)) {
+            return false;
+        }
         long position = StateFile.positionIn(path);
         try (TensorFile file = TensorFile.open(path)) {
             List<StateLayout> layouts = model.network().stateLayouts();
