@@ -110,6 +110,11 @@ final class ServeCommand implements Callable<Integer> {
         TernServer.Options options = new TernServer.Options(bind, port, Optional.ofNullable(stateFolder), keys,
                 memory == null ? Machine.usableMemory() / 4 : size("--max-memory", memory), size("--max-disk", disk),
                 limits, batch, Duration.ofSeconds(drainSeconds));
+        TernServer.requireFree(options);
+        if (options.memory() > Machine.usableMemory()) {
+            tern.err().println("tern: --max-memory " + memory + " is more than the " + (Machine.usableMemory() >> 20)
+                    + " MiB of this machine; states may fill it before requests are refused");
+        }
         int cores = threads.count();
         Map<String, LanguageModel> opened = new LinkedHashMap<>();
         Map<String, ChatTemplate> templates = new LinkedHashMap<>();

@@ -190,9 +190,15 @@ final class TrainCommand implements Callable<Integer> {
         TrainingConfig usual = before.map(RunDescription::training)
                 .orElseGet(() -> TrainingConfig.usual(parameters, architecture.context()));
         TrainingConfig seeded = seed.isPresent() ? usual.with("seed", Long.toString(seed.get())) : usual;
-        return RecordJson.with(seeded, settings.stream().filter(setting -> !isOfArchitecture(setting))
+        TrainingConfig training = RecordJson.with(seeded, settings.stream()
+                .filter(setting -> !isOfArchitecture(setting))
                 .map(setting -> setting.startsWith(TRAINING) ? setting.substring(TRAINING.length()) : setting)
                 .toList());
+        before.map(run -> run.training().seed()).filter(known -> known != training.seed()).ifPresent(known -> {
+            throw new UserError("the run in " + out + " has the seed " + known + ", not " + training.seed()
+                    + ", and goes on where its windows stand; leave the seed out, or choose another folder");
+        });
+        return training;
     }
 
     /** A key that both have, such as {@code epsilon}, is the architecture's unless it says otherwise. */

@@ -150,6 +150,10 @@ class TrainCommandTest {
         String model = folder.resolve("model").toString();
         assertThat(tern("train", "--out", model, "--resume")).isEqualTo(2);
         assertThat(err.toString(StandardCharsets.UTF_8)).contains("has spent its budget of 3 steps");
+        for (String[] other : new String[][] {{"--seed", "9"}, {"--set", "seed=9"}}) {
+            assertThat(tern("train", "--out", model, "--resume", "--steps", "5", other[0], other[1])).isEqualTo(2);
+            assertThat(err.toString(StandardCharsets.UTF_8)).contains("has the seed 1, not 9");
+        }
         // As where the disk was full after the state was written and before the model was.
         Files.delete(folder.resolve("model/last/model.safetensors"));
         assertThat(tern("train", "--out", model, "--resume", "--steps", "5")).as(err::toString).isZero();

@@ -3,6 +3,8 @@ package tern.serve;
 import java.io.IOException;
 import java.lang.System.Logger.Level;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -18,6 +20,7 @@ import org.eclipse.jetty.server.HttpConnectionFactory;
 import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.ServerConnector;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
+import org.jspecify.annotations.Nullable;
 
 import tern.host.chat.ChatTemplate;
 import tern.host.engine.Batcher;
@@ -148,6 +151,29 @@ public final class TernServer implements AutoCloseable {
         }
     }
 
+    /**
+     * Tries the folder for states and the address, and leaves both as they were: what {@link #start} would refuse can be told
+     * before models are read.
+     *
+     * @throws IOException if the address cannot be listened on or the folder cannot be used
+     */
+    public static void requireFree(Options options) throws IOException {
+        if (options.stateFolder().isPresent()) {
+            StateLock.of(options.stateFolder().get()).close();
+        }
+        try (ServerSocket tried = new ServerSocket()) {
+            tried.setReuseAddress(true);
+            tried.bind(new InetSocketAddress(options.bind(), options.port()));
+        } catch (IOException refused) {
+            throw notListening(options, refused.getMessage(), refused);
+        }
+    }
+
+    private static IOException notListening(Options options, @Nullable String why, Exception cause) {
+        return new IOException("cannot listen on " + options.bind() + ":" + options.port() + ": " + why
+                + "; choose another --port or --bind", cause);
+    }
+
     /** Sessions lie under the fingerprint of their model, so that two names for one would write the same files. */
     private static void requireOwnFolders(Options options, Map<String, LanguageModel> models) {
         Map<String, String> names = new HashMap<>();
@@ -229,8 +255,7 @@ public final class TernServer implements AutoCloseable {
             made.ready = false;
             made.closeModels();
             String why = failed.getCause() == null ? failed.getMessage() : failed.getCause().getMessage();
-            throw new IOException("cannot listen on " + options.bind() + ":" + options.port() + ": " + why
-                    + "; choose another --port or --bind", failed);
+            throw notListening(options, why, failed);
         }
         return made;
     }

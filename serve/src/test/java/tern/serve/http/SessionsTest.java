@@ -219,6 +219,12 @@ class SessionsTest {
         try (TernServer server = server(Map.of("rwkv", model)); Client client = new Client(server.port())) {
             assertThatThrownBy(() -> server(Map.of("modal", tiny.preset("modal-nano")))).isInstanceOf(IOException.class)
                     .hasMessageContaining("is in use by another server (process " + ProcessHandle.current().pid());
+            assertThatThrownBy(() -> TernServer.requireFree(TernServer.Options.local(0).withStateFolder(folder)))
+                    .isInstanceOf(IOException.class).hasMessageContaining("is in use by another server (process ");
+            assertThatThrownBy(() -> TernServer.requireFree(TernServer.Options.local(server.port())))
+                    .isInstanceOf(IOException.class)
+                    .hasMessageStartingWith("cannot listen on 127.0.0.1:" + server.port() + ": ")
+                    .hasMessageEndingWith("; choose another --port or --bind");
             String id = client.post("/v1/sessions", "{\"prompt\":\"abc\"}").json().get("id").stringValue();
             String path = "/v1/sessions/" + id;
             // The turn has ended by the time that its client hears of it, however it hears.
@@ -246,6 +252,7 @@ class SessionsTest {
             assertThat(client.get(path).json().get("tokens").intValue()).as("where it stood").isEqualTo(tokens);
             assertThat(client.post(path + "/continue", "{\"max_tokens\":2}").status()).isEqualTo(200);
         }
+        TernServer.requireFree(TernServer.Options.local(0).withStateFolder(folder));
         try (TernServer server = server(Map.of("rwkv", model)); Client client = new Client(server.port())) {
             assertThat(client.get("/v1/sessions").json().get("data")).hasSize(3);
             assertThat(client.get("/v1/sessions/" + empty).json().get("tokens").intValue()).isZero();
