@@ -46,6 +46,14 @@ final class AutomaticOrders {
     /** How far the ladders have grown. */
     private int limit = FIRST_ORDERS;
 
+    /**
+     * Filters at their orders.
+     *
+     * @param bits what the student with these filters costs a symbol of the text that the teacher wrote
+     */
+    record Fitted(List<Choice> choices, double bits) {
+    }
+
     /** Has the teacher write, and looks at every filter at small orders. */
     AutomaticOrders(Stack teacher, EagerOps ops, OrderChoice how, List<Place> places, List<Filter> filters,
             FitProgress progress) {
@@ -72,18 +80,18 @@ final class AutomaticOrders {
      * method, or an unlucky few of better ones, cost more than is allowed, the price falls until they do not, or until every
      * filter has the largest order that brings anything.
      */
-    List<Choice> fitted() {
+    Fitted fitted() {
         double price = find();
         while (true) {
             int[] orders = orders(price);
             List<Choice> choices = Fitting.at(orders, filters, how, progress);
-            double cost = cost(choices.stream().map(choice -> choice.fit().filter()).toList());
+            double cost = costOf(choices);
             while (cost > Target.Automatic.BITS_PER_SYMBOL && Arrays.equals(orders, orders(0))
                     && limit < how.maxOrder()) {
                 growFurther();
             }
             if (cost <= Target.Automatic.BITS_PER_SYMBOL || Arrays.equals(orders, orders(0))) {
-                return choices;
+                return new Fitted(choices, cost);
             }
             price *= Math.clamp(SLIGHTEST * Target.Automatic.BITS_PER_SYMBOL / cost, STEEPEST, SLIGHTEST);
             price = price < lowestPrice() ? 0 : price;
@@ -164,7 +172,11 @@ final class AutomaticOrders {
     }
 
     /** What the student with these filters costs, in bits a symbol of the text that the teacher wrote. */
-    double cost(List<ModalFilter> chosen) {
+    double costOf(List<Choice> choices) {
+        return cost(choices.stream().map(choice -> choice.fit().filter()).toList());
+    }
+
+    private double cost(List<ModalFilter> chosen) {
         try (Memory memory = new Memory()) {
             Stack student = Distillation.assembled(teacher, places, chosen, memory, ops);
             double bits = Quality.of(teacher, student, text, ops).meanKl() / Math.log(2);

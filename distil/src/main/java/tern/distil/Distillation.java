@@ -91,35 +91,27 @@ public record Distillation(Stack student, List<Choice> choices, List<Place> plac
                     + "; hyena, multihyena, s4d, lssl, lmu and long convolution branches are distilled, and mega and tcnca-simple over a linear mover");
         }
         Fitting.requireSound(filters);
-        return switch (target) {
+        OptionalDouble bits = OptionalDouble.empty();
+        List<Choice> choices = switch (target) {
             case Target.Automatic automatic -> {
-                AutomaticOrders orders = new AutomaticOrders(teacher, ops, how, places, filters, progress);
-                yield asked(teacher, places, orders, orders.fitted(), memory, ops);
+                AutomaticOrders.Fitted fitted = new AutomaticOrders(teacher, ops, how, places, filters, progress)
+                        .fitted();
+                bits = OptionalDouble.of(fitted.bits());
+                yield fitted.choices();
             }
             case Target.Budget budget -> {
                 Fitting.requireEnough(filters, budget.floats());
                 AutomaticOrders orders = new AutomaticOrders(teacher, ops, how, places, filters, progress);
-                yield asked(teacher, places, orders, Fitting.of(orders.weighted(), how, target, progress), memory, ops);
+                List<Choice> fitted = Fitting.of(orders.weighted(), how, target, progress);
+                bits = OptionalDouble.of(orders.costOf(fitted));
+                yield fitted;
             }
-            case Target.Order order ->
-                unasked(teacher, places, Fitting.of(filters, how, target, progress), memory, ops);
-            case Target.Tolerance tolerance ->
-                unasked(teacher, places, Fitting.of(filters, how, target, progress), memory, ops);
+            case Target.Order order -> Fitting.of(filters, how, target, progress);
+            case Target.Tolerance tolerance -> Fitting.of(filters, how, target, progress);
         };
-    }
-
-    private static Distillation asked(Stack teacher, List<Place> places, AutomaticOrders orders, List<Choice> choices,
-            Allocator memory, Ops ops) {
-        List<ModalFilter> filters = choices.stream().map(choice -> choice.fit().filter()).toList();
-        return new Distillation(assembled(teacher, places, filters, memory, ops), choices, places,
-                OptionalDouble.of(orders.cost(filters)));
-    }
-
-    private static Distillation unasked(Stack teacher, List<Place> places, List<Choice> choices, Allocator memory,
-            Ops ops) {
-        List<ModalFilter> filters = choices.stream().map(choice -> choice.fit().filter()).toList();
-        return new Distillation(assembled(teacher, places, filters, memory, ops), choices, places,
-                OptionalDouble.empty());
+        Stack student = assembled(teacher, places, choices.stream().map(choice -> choice.fit().filter()).toList(),
+                memory, ops);
+        return new Distillation(student, choices, places, bits);
     }
 
     /** The student that these filters make; a branch without any stays a convolution. */

@@ -2,6 +2,7 @@ package tern.kernels;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.time.Duration;
 import java.util.Arrays;
@@ -235,6 +236,28 @@ class ThreadTeamTest {
     void aTeamOfNoThreadsIsRefused() {
         assertThatThrownBy(() -> new ThreadTeam(0)).isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("expected 1..1024");
+    }
+
+    @Test
+    void anEmptyRegionIsCheap() {
+        assumeTrue(Boolean.getBoolean("tern.proofs"),
+                "a figure of an idle machine: -Dtern.proofs=true; ThreadTeamBenchmark states it");
+        int threads = Math.min(4, Runtime.getRuntime().availableProcessors());
+        ThreadTeam.Task nothing = (index, scratch) -> {
+        };
+        try (ThreadTeam team = new ThreadTeam(threads)) {
+            long best = Long.MAX_VALUE;
+            int regions = 2000;
+            for (int round = 0; round < 60; round++) {
+                long begin = System.nanoTime();
+                for (int i = 0; i < regions; i++) {
+                    team.run(threads, nothing);
+                }
+                best = Math.min(best, System.nanoTime() - begin);
+            }
+            // The bound leaves room for a busy machine; the benchmark states the figure.
+            assertThat(best / regions).as("nanoseconds per region").isLessThan(50_000);
+        }
     }
 
     private static void await(CountDownLatch latch) {

@@ -152,8 +152,8 @@ public final class TernServer implements AutoCloseable {
     }
 
     /**
-     * Tries the folder for states and the address, and leaves both as they were: what {@link #start} would refuse can be told
-     * before models are read.
+     * Tries the folder for states, which is made if it is not there, and the address, and keeps neither: what {@link #start}
+     * would refuse can be told before models are read.
      *
      * @throws IOException if the address cannot be listened on or the folder cannot be used
      */

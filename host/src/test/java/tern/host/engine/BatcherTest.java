@@ -226,10 +226,11 @@ class BatcherTest {
         assertThatThrownBy(() -> batcher.submit(Collected.job("d", text(5), 250_000, List.of()), new Collected()))
                 .isInstanceOfSatisfying(Refusal.class,
                         refusal -> assertThat(refusal.kind()).isEqualTo(Refusal.Kind.IMPOSSIBLE));
-        long steps = batcher.report().steps();
         tickets.forEach(Ticket::cancel);
+        // Read behind the last cancel: what was done before does not count, however long this thread had to wait.
+        long steps = batcher.report().steps();
         assertThat(batcher.drain(Duration.ofSeconds(60))).isTrue();
-        assertThat(batcher.report().steps() - steps).as("steps after all was cancelled, of 150,000").isLessThan(50_000);
+        assertThat(batcher.report().steps() - steps).as("steps after all was cancelled").isLessThan(1000);
         assertThat(batcher.report().cancelled()).isEqualTo(5);
         assertThatThrownBy(() -> batcher.submit(Collected.job("d", text(5), 10, List.of()), new Collected()))
                 .isInstanceOfSatisfying(Refusal.class,
