@@ -1567,7 +1567,7 @@ public final class TapeOps implements Ops, AutoCloseable {
     // ── losses ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     @Override
-    public Tensor crossEntropy(Tensor hidden, Tensor head, Tensor targets, double cap) {
+    public Tensor crossEntropy(Tensor hidden, Tensor head, Tensor targets, double cap, double wrap) {
         EagerOps.requireCrossEntropy(hidden, head, targets);
         requireTrainable("crossEntropy", "head", head);
         Tensor losses = results.allocate(hidden.dtype(), targets.shape());
@@ -1576,8 +1576,8 @@ public final class TapeOps implements Ops, AutoCloseable {
         record(List.of(hidden, head), List.of(losses), List.of(hidden, head, targets, logSum), () -> {
             Tensor dHidden = like(hidden);
             Tensor dHead = target(head);
-            set(hidden).crossEntropy().backward(team, hidden, head, targets, cap, logSum, given(losses), dHidden,
-                    dHead);
+            set(hidden).crossEntropy().backward(team, hidden, head, targets, cap, wrap, logSum, given(losses),
+                    dHidden, dHead);
             contribute(hidden, dHidden);
             settle(head, dHead);
         });

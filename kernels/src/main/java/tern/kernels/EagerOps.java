@@ -1309,7 +1309,7 @@ public final class EagerOps implements Ops, AutoCloseable {
     // ── losses ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     @Override
-    public Tensor crossEntropy(Tensor hidden, Tensor head, Tensor targets, double cap) {
+    public Tensor crossEntropy(Tensor hidden, Tensor head, Tensor targets, double cap, double wrap) {
         requireCrossEntropy(hidden, head, targets);
         Tensor losses = results.allocate(hidden.dtype(), targets.shape());
         Workspace.Mark kept = scratch.mark();

@@ -83,7 +83,12 @@ public interface SequenceModel {
 
     /** {@link Ops#crossEntropy} of the logits that {@link #outputs} would give for these rows [R,D]. */
     default Tensor crossEntropy(Ops ops, Tensor rows, Tensor targets) {
-        return ops.crossEntropy(rows, head(), targets, config().logitCap().orElse(0.0));
+        return crossEntropy(ops, rows, targets, 0);
+    }
+
+    /** {@link #crossEntropy(Ops, Tensor, Tensor)}, trained as {@link Ops#crossEntropy(Tensor, Tensor, Tensor, double, double)} says. */
+    default Tensor crossEntropy(Ops ops, Tensor rows, Tensor targets, double wrap) {
+        return ops.crossEntropy(rows, head(), targets, config().logitCap().orElse(0.0), wrap);
     }
 
     /** Bytes of state per sequence after {@code time} positions. */

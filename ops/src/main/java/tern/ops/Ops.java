@@ -723,7 +723,16 @@ public interface Ops {
     }
 
     /** {@link #crossEntropy(Tensor, Tensor, Tensor)} of logits that pass cap·tanh(·/cap); 0 for none. */
-    Tensor crossEntropy(Tensor hidden, Tensor head, Tensor targets, double cap);
+    default Tensor crossEntropy(Tensor hidden, Tensor head, Tensor targets, double cap) {
+        return crossEntropy(hidden, head, targets, cap, 0);
+    }
+
+    /**
+     * {@link #crossEntropy(Tensor, Tensor, Tensor, double)}, while a tape goes backward as if every loss held
+     * ½·wrap·(largest logit)² too, which keeps logits from growing without need (RWKV's L2Wrap, 1e-4 there). The losses do
+     * not show it, and a row that does not count does not pay it.
+     */
+    Tensor crossEntropy(Tensor hidden, Tensor head, Tensor targets, double cap, double wrap);
 
     /**
      * y, while what is trained also pays for something that y does not show, such as experts that are used unevenly: a tape adds

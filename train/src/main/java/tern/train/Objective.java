@@ -12,14 +12,14 @@ public enum Objective {
     /** Negative log-likelihood of symbols or classes, those that are ignored left out. */
     CROSS_ENTROPY {
         @Override
-        Tensor losses(Ops ops, SequenceModel model, Tensor rows, Tensor answers) {
-            return model.crossEntropy(ops, rows, answers);
+        Tensor losses(Ops ops, SequenceModel model, Tensor rows, Tensor answers, double wrap) {
+            return model.crossEntropy(ops, rows, answers, wrap);
         }
     },
     /** Squared differences from numbers. */
     SQUARED_ERROR {
         @Override
-        Tensor losses(Ops ops, SequenceModel model, Tensor rows, Tensor answers) {
+        Tensor losses(Ops ops, SequenceModel model, Tensor rows, Tensor answers, double wrap) {
             Tensor said = model.outputs(ops, rows);
             if (!said.shape().equals(answers.shape())) {
                 throw new IllegalArgumentException("objective: the head says " + said.shape() + " where "
@@ -44,6 +44,7 @@ public enum Objective {
      *
      * @param rows what the head's matrix reads [R,·]
      * @param answers {@link DType#I32} [R], negative where nothing is scored; or numbers [R,outputs]
+     * @param wrap see {@link TrainingConfig#l2Wrap}; nothing for numbers
      */
-    abstract Tensor losses(Ops ops, SequenceModel model, Tensor rows, Tensor answers);
+    abstract Tensor losses(Ops ops, SequenceModel model, Tensor rows, Tensor answers, double wrap);
 }

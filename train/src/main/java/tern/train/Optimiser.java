@@ -38,10 +38,11 @@ public final class Optimiser implements AutoCloseable {
      * @param beta2 decay of the second moment, within [0, 1)
      * @param epsilon added to the root of the second moment, above 0
      * @param decay weight decay of matrices, multiplied by the rate; 0 or more
+     * @param filterRate the rate of {@link Role#FILTER} as a multiple of that of everything else; above 0
      */
-    public record Settings(double beta1, double beta2, double epsilon, double decay) {
+    public record Settings(double beta1, double beta2, double epsilon, double decay, double filterRate) {
         /** What small models train well with. */
-        public static final Settings USUAL = new Settings(0.9, 0.98, 1e-8, 0.1);
+        public static final Settings USUAL = new Settings(0.9, 0.98, 1e-8, 0.1, 1);
 
         /** Checks ranges. */
         public Settings {
@@ -49,6 +50,7 @@ public final class Optimiser implements AutoCloseable {
             require("beta2", beta2, beta2 >= 0 && beta2 < 1, "a number in [0, 1)");
             require("epsilon", epsilon, epsilon > 0 && epsilon < 1, "a small number above 0, such as 1e-8");
             require("weight decay", decay, decay >= 0 && decay <= 10, "a number in [0, 10]");
+            require("filterRate", filterRate, filterRate > 0 && filterRate <= 100, "a number in (0, 100], such as 0.1");
         }
 
         private static void require(String name, double value, boolean fits, String expected) {
@@ -122,14 +124,16 @@ public final class Optimiser implements AutoCloseable {
     /**
      * One update of every parameter.
      *
-     * @param rate learning rate now
+     * @param rate learning rate now, of everything but filters
      * @param gradientScale every gradient is multiplied by this first
      */
     public void update(Gradients gradients, double rate, double gradientScale) {
         steps++;
         for (Slot slot : slots) {
-            double decay = slot.parameter.role() == Role.MATRIX ? settings.decay : 0;
-            AdamWStep.Settings now = new AdamWStep.Settings(rate, settings.beta1, settings.beta2, settings.epsilon,
+            Role role = slot.parameter.role();
+            double decay = role == Role.MATRIX ? settings.decay : 0;
+            double own = role == Role.FILTER ? rate * settings.filterRate : rate;
+            AdamWStep.Settings now = new AdamWStep.Settings(own, settings.beta1, settings.beta2, settings.epsilon,
                     decay, steps, gradientScale);
             Tensor value = slot.parameter.tensor();
             bodies(value).adamW().update(team, value, of(gradients, slot.parameter), slot.first, slot.second, now);

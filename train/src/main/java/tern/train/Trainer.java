@@ -165,7 +165,11 @@ public final class Trainer implements AutoCloseable {
     }
 
     private Tensor losses(Ops ops, Objective objective, Batch batch) {
-        return objective.losses(ops, model, read(ops, batch), answers(batch));
+        return objective.losses(ops, model, read(ops, batch), answers(batch), wrap());
+    }
+
+    private double wrap() {
+        return config.l2Wrap().orElse(0.0);
     }
 
     /** The rows that the head's matrix reads of a batch. */
@@ -233,7 +237,7 @@ public final class Trainer implements AutoCloseable {
 
     private void count(ScoreCount count, Objective objective, Batch batch) {
         Tensor read = read(tape, batch);
-        count.addLosses(tape.mean(objective.losses(tape, model, read, answers(batch)), 1).get(0), batch.scored());
+        count.addLosses(tape.mean(objective.losses(tape, model, read, answers(batch), 0), 1).get(0), batch.scored());
         if (batch.labels().length == 0) {
             count.addNumbers(batch, model.outputs(tape, read));
         } else if (batch.scored() > 0) {
@@ -340,7 +344,7 @@ public final class Trainer implements AutoCloseable {
         Tensor hidden = model.forward(Form.PARALLEL, ops, inputs, fresh).hidden();
         int rows = hidden.shape().rows();
         Tensor flat = ops.reshape(hidden, Shape.of(rows, hidden.shape().last()));
-        Tensor losses = model.crossEntropy(ops, flat, predict.reshape(rows));
+        Tensor losses = model.crossEntropy(ops, flat, predict.reshape(rows), wrap());
         return ops.mean(losses, count);
     }
 

@@ -4,6 +4,7 @@ import java.lang.reflect.RecordComponent;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 
 import tern.checkpoint.RecordJson;
 
@@ -29,21 +30,31 @@ import tern.checkpoint.RecordJson;
  * @param validateEvery steps between validations, which also save; 0 for one at the end only
  * @param validationWindows windows of a validation
  * @param seed of windows and noise
+ * @param filterRate rate of {@linkplain tern.sequence.Role#FILTER parameters of filters and recurrences} as a multiple of
+ *            {@code learningRate}; 1 where absent. State-space models are often trained with less than 1 (S5), RWKV's decays
+ *            with 2
+ * @param l2Wrap RWKV's pull on every position's largest logit, 1e-4 there
+ *            ({@link tern.ops.Ops#crossEntropy(tern.tensor.Tensor, tern.tensor.Tensor, tern.tensor.Tensor, double, double)});
+ *            none where absent
  */
 public record TrainingConfig(double learningRate, double beta1, double beta2, double epsilon, double weightDecay,
         double warmup, double floor, double clip, int batch, int time, int accumulation, boolean recompute,
         double noise,
-        double noiseDecay, WindowOrder windows, int validateEvery, int validationWindows, long seed) {
+        double noiseDecay, WindowOrder windows, int validateEvery, int validationWindows, long seed,
+        Optional<Double> filterRate, Optional<Double> l2Wrap) {
     /** Checks ranges. */
     public TrainingConfig {
         Object unusedBecauseOnlyChecked = List.of(new Schedule(learningRate, warmup, floor),
-                new Optimiser.Settings(beta1, beta2, epsilon, weightDecay), new GradientNoise(noise, noiseDecay));
+                new Optimiser.Settings(beta1, beta2, epsilon, weightDecay, filterRate.orElse(1.0)),
+                new GradientNoise(noise, noiseDecay));
         require("clip", clip, clip >= 0 && clip <= 1e6, "a norm above 0, or 0 for no clipping");
         require("batch", batch, batch >= 1, "1 or more sequences");
         require("time", time, time >= 1, "1 or more positions");
         require("accumulation", accumulation, accumulation >= 1, "1 or more batches an update");
         require("validateEvery", validateEvery, validateEvery >= 0, "a number of steps, or 0 for the end only");
         require("validationWindows", validationWindows, validationWindows >= 1, "1 or more windows");
+        l2Wrap.ifPresent(wrap -> require("l2Wrap", wrap, wrap > 0 && wrap <= 1,
+                "a number in (0, 1], such as 1e-4; leave it out for none"));
         require("batch times time", (double) batch * time, (long) batch * time <= 1 << 28, "at most 2^28 tokens");
     }
 
@@ -63,7 +74,7 @@ public record TrainingConfig(double learningRate, double beta1, double beta2, do
         double rate = Math.clamp(2.5e-3 * Math.pow(parameters / 1e6, -0.3), 2e-4, 4e-3);
         double rounded = Double.parseDouble(String.format(Locale.ROOT, "%.1e", rate));
         return new TrainingConfig(rounded, 0.9, 0.98, 1e-8, 0.1, 0.03, 0.05, 1, 8, context, 1, false, 0, 0.55,
-                WindowOrder.RANDOM, 100, 32, 1);
+                WindowOrder.RANDOM, 100, 32, 1, Optional.empty(), Optional.empty());
     }
 
     /** The learning rate over a run. */
@@ -73,7 +84,7 @@ public record TrainingConfig(double learningRate, double beta1, double beta2, do
 
     /** The settings of the optimiser. */
     public Optimiser.Settings adamW() {
-        return new Optimiser.Settings(beta1, beta2, epsilon, weightDecay);
+        return new Optimiser.Settings(beta1, beta2, epsilon, weightDecay, filterRate.orElse(1.0));
     }
 
     /** Tokens read for one update. */

@@ -311,5 +311,7 @@ class TaskRunTest {
                 .isThrownBy(() -> new TaskPlan(numbers, "mine", small(symbols), TaskPlan.usual(numbers,
                         new Budget.Steps(1), 1), new Budget.Steps(1), folder))
                 .withMessageContaining("gives 2 values a position and asks for 1 number, which mine does not take");
+        assertThatIllegalArgumentException().isThrownBy(() -> plan(numbers, "mine", "l2Wrap=1e-4"))
+                .withMessageContaining("l2Wrap pulls at logits, and this task asks for numbers; leave it out");
     }
 }

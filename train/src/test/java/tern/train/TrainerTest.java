@@ -117,6 +117,44 @@ class TrainerTest {
         }
     }
 
+    /** Adam's first update is as long as its rate, whatever the gradient is. */
+    @Test
+    void filtersMoveAtARateOfTheirOwn() {
+        TrainingConfig usual = Tiny.training(2, 16).with("weightDecay", "0").with("epsilon", "1e-30");
+        try (Memory memory = new Memory(); ThreadTeam team = new ThreadTeam(1)) {
+            List<List<double[]>> after = new ArrayList<>();
+            Stack before = Tiny.model(Tiny.config(16, 16, 2), DType.F64, memory);
+            for (TrainingConfig config : List.of(usual, usual.with("filterRate", "0.25"))) {
+                Stack model = Tiny.model(Tiny.config(16, 16, 2), DType.F64, memory);
+                try (Trainer trainer = new Trainer(model, config, FAST, team)) {
+                    trainer.step(Tiny.windows(config), 1e-3);
+                }
+                after.add(values(model));
+            }
+            int filters = 0;
+            for (int i = 0; i < after.getFirst().size(); i++) {
+                Parameter parameter = before.parameters().all().get(i);
+                boolean own = parameter.role() == Role.FILTER;
+                for (int j = 0; j < after.getFirst().get(i).length; j++) {
+                    double start = parameter.tensor().get(j), moved = after.getFirst().get(i)[j] - start;
+                    filters += own && moved != 0 ? 1 : 0;
+                    assertThat(after.getLast().get(i)[j] - start).as(parameter.name())
+                            .isCloseTo((own ? 0.25 : 1) * moved, within(1e-12));
+                }
+            }
+            assertThat(filters).isGreaterThan(100);
+        }
+    }
+
+    /** It changes what is learnt and not what is told. */
+    @Test
+    void theWrapIsInTheGradientAndNotInTheLoss() {
+        TrainingConfig usual = Tiny.training(2, 16), wrapped = usual.with("l2Wrap", "0.1");
+        assertThat(gradients(wrapped, DType.F64)).isNotEqualTo(gradients(usual, DType.F64));
+        assertThat(run(1, wrapped, DType.F64, 16, 1).losses).containsExactly(run(1, usual, DType.F64, 16, 1).losses);
+        assertThat(run(1, wrapped, DType.F64, 16, 4).losses).isNotEqualTo(run(1, usual, DType.F64, 16, 4).losses);
+    }
+
     @Test
     void onlyMatricesDecay() {
         TrainingConfig config = Tiny.training(2, 16).with("weightDecay", "0.1");

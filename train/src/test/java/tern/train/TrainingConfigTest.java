@@ -40,6 +40,9 @@ class TrainingConfigTest {
         assertThatThrownBy(() -> USUAL.with("learningRate", "NaN")).hasMessageContaining("learningRate");
         assertThatThrownBy(() -> USUAL.with("clip", "-1")).hasMessageContaining("clip is -1.0");
         assertThatThrownBy(() -> USUAL.with("noise", "-1")).hasMessageContaining("eta is -1.0");
+        assertThatThrownBy(() -> USUAL.with("filterRate", "0")).hasMessageContaining("filterRate is 0.0, expected");
+        assertThatThrownBy(() -> USUAL.with("l2Wrap", "-1e-4")).hasMessageContaining("l2Wrap is -1.0E-4, expected");
+        assertThatThrownBy(() -> USUAL.with("l2Wrap", "NaN")).hasMessageContaining("l2Wrap");
         assertThatThrownBy(() -> USUAL.with("warmpu", "1")).hasMessageContaining("did you mean \"warmup\"");
     }
 }

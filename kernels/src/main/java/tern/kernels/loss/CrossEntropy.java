@@ -10,10 +10,10 @@ public interface CrossEntropy {
         forward(team, hidden, head, targets, 0, losses, logSum);
     }
 
-    /** {@link #backward(ThreadTeam, Tensor, Tensor, Tensor, double, Tensor, Tensor, Tensor, Tensor)} of logits as they are. */
+    /** {@link #backward(ThreadTeam, Tensor, Tensor, Tensor, double, double, Tensor, Tensor, Tensor, Tensor)} of logits as they are. */
     default void backward(ThreadTeam team, Tensor hidden, Tensor head, Tensor targets, Tensor logSum, Tensor dLosses,
             Tensor dHidden, Tensor dHead) {
-        backward(team, hidden, head, targets, 0, logSum, dLosses, dHidden, dHead);
+        backward(team, hidden, head, targets, 0, 0, logSum, dLosses, dHidden, dHead);
     }
 
     /**
@@ -29,7 +29,11 @@ public interface CrossEntropy {
     void forward(ThreadTeam team, Tensor hidden, Tensor head, Tensor targets, double cap, Tensor losses,
             Tensor logSum);
 
-    /** dHidden written, dHead += in an order fixed by the shape; dLosses [R]. */
-    void backward(ThreadTeam team, Tensor hidden, Tensor head, Tensor targets, double cap, Tensor logSum,
+    /**
+     * dHidden written, dHead += in an order fixed by the shape; dLosses [R].
+     *
+     * @param wrap as if every loss held ½·wrap·(largest logit)² too, of the first that is largest; 0 for none
+     */
+    void backward(ThreadTeam team, Tensor hidden, Tensor head, Tensor targets, double cap, double wrap, Tensor logSum,
             Tensor dLosses, Tensor dHidden, Tensor dHead);
 }

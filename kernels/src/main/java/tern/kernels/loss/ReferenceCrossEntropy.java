@@ -41,8 +41,8 @@ public final class ReferenceCrossEntropy implements CrossEntropy {
     }
 
     @Override
-    public void backward(ThreadTeam team, Tensor hidden, Tensor head, Tensor targets, double cap, Tensor logSum,
-            Tensor dLosses, Tensor dHidden, Tensor dHead) {
+    public void backward(ThreadTeam team, Tensor hidden, Tensor head, Tensor targets, double cap, double wrap,
+            Tensor logSum, Tensor dLosses, Tensor dHidden, Tensor dHead) {
         LossShape shape = LossShape.ofBackward(hidden, head, targets, logSum, dLosses, dHidden, dHead);
         int width = shape.width();
         double[] dRow = new double[width];
@@ -50,10 +50,12 @@ public final class ReferenceCrossEntropy implements CrossEntropy {
             Arrays.fill(dRow, 0);
             int target = targets.getInt(r);
             double dLoss = target < 0 ? 0 : dLosses.get(r);
+            int wrapped = wrap == 0 ? -1 : largest(hidden, r, head, shape);
             for (int v = 0; v < shape.vocabulary() && dLoss != 0; v++) {
                 double logit = capped(logit(hidden, r, head, v, width), cap);
                 double slope = cap == 0 ? 1 : 1 - logit / cap * (logit / cap);
-                double dLogit = dLoss * slope * (Math.exp(logit - logSum.get(r)) - (v == target ? 1 : 0));
+                double dLogit = dLoss * slope * (Math.exp(logit - logSum.get(r)) - (v == target ? 1 : 0)
+                        + (v == wrapped ? wrap * logit : 0));
                 for (int d = 0; d < width; d++) {
                     dRow[d] += dLogit * head.get((long) v * width + d);
                     long at = (long) v * width + d;
@@ -64,6 +66,20 @@ public final class ReferenceCrossEntropy implements CrossEntropy {
                 dHidden.set((long) r * width + d, dRow[d]);
             }
         }
+    }
+
+    /** The first word of the largest logit; capping changes no order. */
+    private static int largest(Tensor hidden, int row, Tensor head, LossShape shape) {
+        int at = 0;
+        double largest = Double.NEGATIVE_INFINITY;
+        for (int v = 0; v < shape.vocabulary(); v++) {
+            double logit = logit(hidden, row, head, v, shape.width());
+            if (logit > largest) {
+                at = v;
+                largest = logit;
+            }
+        }
+        return at;
     }
 
     private static Tensor wide(Tensor x) {

@@ -72,11 +72,11 @@ public final class VectorCrossEntropy implements CrossEntropy {
     }
 
     @Override
-    public void backward(ThreadTeam team, Tensor hidden, Tensor head, Tensor targets, double cap, Tensor logSum,
-            Tensor dLosses, Tensor dHidden, Tensor dHead) {
+    public void backward(ThreadTeam team, Tensor hidden, Tensor head, Tensor targets, double cap, double wrap,
+            Tensor logSum, Tensor dLosses, Tensor dHidden, Tensor dHead) {
         LossShape shape = LossShape.ofBackward(hidden, head, targets, logSum, dLosses, dHidden, dHead);
         if (!isSingle(hidden, dLosses, logSum) || shape.vocabulary() == 0) {
-            plain.backward(team, hidden, head, targets, cap, logSum, dLosses, dHidden, dHead);
+            plain.backward(team, hidden, head, targets, cap, wrap, logSum, dLosses, dHidden, dHead);
             return;
         }
         int vocabulary = shape.vocabulary(), width = shape.width(), most = tileRows(shape), each = taskRows(shape);
@@ -96,6 +96,8 @@ public final class VectorCrossEntropy implements CrossEntropy {
                         long hit = at + 4L * target;
                         capRow(vocabulary, tile, at, (float) cap);
                         float slope = slope(tile.get(Tensor.FLOAT, hit), (float) cap);
+                        float largest = wrap == 0 ? 0 : largest(vocabulary, tile, at);
+                        long wrapped = wrap == 0 ? at : placeOf(largest, vocabulary, tile, at);
                         float log = logSum.data().get(Tensor.FLOAT, one);
                         if (cap == 0) {
                             gradientOfRow(vocabulary, tile, at, log, dLoss);
@@ -103,6 +105,10 @@ public final class VectorCrossEntropy implements CrossEntropy {
                             gradientOfCappedRow(vocabulary, tile, at, log, dLoss, (float) cap);
                         }
                         tile.set(Tensor.FLOAT, hit, tile.get(Tensor.FLOAT, hit) - slope * dLoss);
+                        if (wrap != 0) {
+                            tile.set(Tensor.FLOAT, wrapped, tile.get(Tensor.FLOAT, wrapped)
+                                    + (float) wrap * largest * slope(largest, (float) cap) * dLoss);
+                        }
                     }
                 }
             });
@@ -207,6 +213,16 @@ public final class VectorCrossEntropy implements CrossEntropy {
             even = even.lanewise(VectorOperators.MAX, last, mask);
         }
         return even.max(odd).reduceLanes(VectorOperators.MAX);
+    }
+
+    /** Where a row first holds a value; at its beginning if nowhere, as when it is not a number. */
+    private static long placeOf(float value, int n, MemorySegment row, long at) {
+        for (int i = 0; i < n; i++) {
+            if (row.get(Tensor.FLOAT, at + 4L * i) == value) {
+                return at + 4L * i;
+            }
+        }
+        return at;
     }
 
     /** Logits become dLoss·exp(logit − logSum). */

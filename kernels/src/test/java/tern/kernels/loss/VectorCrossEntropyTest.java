@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 import tern.kernels.KernelLaw;
@@ -51,9 +52,10 @@ class VectorCrossEntropyTest {
         }
     }
 
-    /** Capped logits: the plain loops' values and gradients, for every remainder of the vocabulary. */
-    @Test
-    void cappedLogitsEqualThePlainLoops() {
+    /** Capped and wrapped logits: the plain loops' values and gradients, for every remainder of the vocabulary. */
+    @ParameterizedTest
+    @CsvSource({"1.5,0", "1.5,0.4", "0,0.4"})
+    void cappedAndWrappedLogitsEqualThePlainLoops(double cap, double wrap) {
         KernelLaw.lengths().filter(words -> words > 1).forEach(words -> {
             try (KernelLaw law = new KernelLaw(700 + words)) {
                 ThreadTeam team = law.team(2);
@@ -66,19 +68,46 @@ class VectorCrossEntropyTest {
                     CrossEntropy body = i == 0 ? plain : vector;
                     got[i] = new Tensor[] {law.blank(DType.F32, 7), law.blank(DType.F32, 7),
                         law.blank(DType.F32, 7, 5), law.zeros(DType.F32, words, 5)};
-                    body.forward(team, hidden, head, targets, 1.5, got[i][0], got[i][1]);
-                    body.backward(team, hidden, head, targets, 1.5, got[i][1], dLosses, got[i][2], got[i][3]);
+                    body.forward(team, hidden, head, targets, cap, got[i][0], got[i][1]);
+                    body.backward(team, hidden, head, targets, cap, wrap, got[i][1], dLosses, got[i][2],
+                            got[i][3]);
                 }
                 for (int o = 0; o < 4; o++) {
                     law.assertClose("output " + o + " of " + words + " words", got[1][o], got[0][o]);
                 }
                 // No logit lies beyond the cap, so no word is less likely than e^-3 of the likeliest.
-                for (double loss : got[1][0].toDoubles()) {
+                for (double loss : cap == 0 ? new double[0] : got[1][0].toDoubles()) {
                     assertThat(loss).isBetween(0.0, 3 + Math.log(words));
                 }
                 law.assertGuardsUntouched();
             }
         });
+    }
+
+    /** What the wrap adds to gradients is that of ½·wrap·(largest logit)², and nothing where no target counts. */
+    @Test
+    void theWrapPullsAtTheLargestLogit() {
+        try (KernelLaw law = new KernelLaw(5)) {
+            ThreadTeam team = law.team(1);
+            Tensor hidden = law.zeros(DType.F64, 2, 2).setAll(3, -1, 2, 2);
+            Tensor head = law.zeros(DType.F64, 3, 2).setAll(1, 0, 2, 1, 0, 4);
+            Tensor targets = law.zeros(DType.I32, 2).setAll(0, -1), dLosses = law.zeros(DType.F64, 2).fill(0.5);
+            Tensor losses = law.blank(DType.F64, 2), logSum = law.blank(DType.F64, 2);
+            plain.forward(team, hidden, head, targets, 0, losses, logSum);
+            Tensor[][] got = new Tensor[2][];
+            for (int i = 0; i < 2; i++) {
+                got[i] = new Tensor[] {law.blank(DType.F64, 2, 2), law.zeros(DType.F64, 3, 2)};
+                plain.backward(team, hidden, head, targets, 0, i * 0.1, logSum, dLosses, got[i][0], got[i][1]);
+            }
+            // Logits of the first row are 3, 5, -4: 0.5 · 0.1 · 5 flows to word 1. The second row does not count.
+            double[] ofHidden = {0.25 * 2, 0.25, 0, 0}, ofHead = {0, 0, 0.25 * 3, -0.25, 0, 0};
+            for (int i = 0; i < 4; i++) {
+                assertThat(got[1][0].get(i) - got[0][0].get(i)).isCloseTo(ofHidden[i], within(1e-12));
+            }
+            for (int i = 0; i < 6; i++) {
+                assertThat(got[1][1].get(i) - got[0][1].get(i)).isCloseTo(ofHead[i], within(1e-12));
+            }
+        }
     }
 
     @Test
