@@ -53,13 +53,19 @@ final class TokenizeBenchCommand implements Callable<Integer> {
         Map<String, byte[]> texts = texts();
         shown.table("%-26s %-22s %12s %12s %12s %12s %12s".formatted("tokenizer", "text", "bytes", "tokens",
                 "bytes/token", "encode MB/s", "decode MB/s"));
+        List<Loaded> loaded = new ArrayList<>();
         for (String name : tokenizers) {
             long begun = System.nanoTime();
             Tokenizer tokenizer = Tokenizer.open(name);
-            double loaded = (System.nanoTime() - begun) * 1e-9;
-            texts.forEach((text, bytes) -> tell(row(tokenizer, text, bytes, loaded)));
+            loaded.add(new Loaded(tokenizer, (System.nanoTime() - begun) * 1e-9));
+        }
+        for (Loaded one : loaded) {
+            texts.forEach((text, bytes) -> tell(row(one, text, bytes)));
         }
         return Outcome.OK;
+    }
+
+    private record Loaded(Tokenizer tokenizer, double seconds) {
     }
 
     private Map<String, byte[]> texts() throws IOException {
@@ -78,7 +84,8 @@ final class TokenizeBenchCommand implements Callable<Integer> {
         return texts;
     }
 
-    private Row row(Tokenizer tokenizer, String text, byte[] bytes, double loaded) {
+    private Row row(Loaded loaded, String text, byte[] bytes) {
+        Tokenizer tokenizer = loaded.tokenizer;
         double encode = Double.POSITIVE_INFINITY;
         double decode = Double.POSITIVE_INFINITY;
         int[] ids = new int[0];
@@ -92,7 +99,7 @@ final class TokenizeBenchCommand implements Callable<Integer> {
             decode = Math.min(decode, (System.nanoTime() - encoded) * 1e-9);
         } while (System.nanoTime() < until);
         return new Row(tokenizer.name(), text, bytes.length, ids.length, (double) bytes.length / ids.length,
-                bytes.length / 1e6 / encode, bytes.length / 1e6 / decode, loaded);
+                bytes.length / 1e6 / encode, bytes.length / 1e6 / decode, loaded.seconds);
     }
 
     private void tell(Row row) {

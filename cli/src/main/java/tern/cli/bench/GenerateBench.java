@@ -41,6 +41,7 @@ import tern.model.GoldCaches;
 import tern.model.GoldFinches;
 import tern.model.NormKind;
 import tern.model.Parameters;
+import tern.model.Parameters.Parameter;
 import tern.model.SequenceModel;
 import tern.model.Stack;
 import tern.model.StackConfig;
@@ -129,9 +130,7 @@ public final class GenerateBench {
                         LanguageModel model = LanguageModel.open(file, engine, placement)) {
                     SequenceModel network = model.network();
                     long all = network.parameters().all().stream().mapToLong(one -> one.tensor().bytes()).sum();
-                    long looked = network.parameters().all().stream()
-                            .filter(one -> one.name().startsWith("embedding.") && one.tensor() != network.head())
-                            .mapToLong(one -> one.tensor().bytes()).sum();
+                    long looked = lookedUp(network).mapToLong(one -> one.tensor().bytes()).sum();
                     StackConfig config = network.config();
                     measure(new Case(Objects.requireNonNull(file.getFileName(), "file").toString(),
                             config.branches().size() / 2 + "x" + config.width(), network.head().dtype(), threads,
@@ -192,14 +191,25 @@ public final class GenerateBench {
         Row row(String pass, int count, double tokensPerSecond, double passesPerSecond, double limit,
                 Memories memories) {
             double gigabytes = weightBytes * passesPerSecond * 1e-9;
-            long parameters = network.parameters().count(), table = network.head().elements();
-            long met = parameters - table - (pass.equals("decode") ? 0 : table);
-            boolean reading = pass.equals("decode") && count == 1;
-            double rate = reading ? gigabytes : 2e-9 * met * tokensPerSecond;
-            return new Row(model, shape, type.name().toLowerCase(Locale.ROOT), threads, pass, count, parameters,
-                    weightBytes, tokensPerSecond, gigabytes, rate / limit, modelBytes, memories.state,
+            boolean decoding = pass.equals("decode"), reading = decoding && count == 1;
+            double rate = reading ? gigabytes : 2e-9 * weightsMet(network, decoding) * tokensPerSecond;
+            return new Row(model, shape, type.name().toLowerCase(Locale.ROOT), threads, pass, count,
+                    network.parameters().count(), weightBytes, tokensPerSecond, gigabytes, rate / limit, modelBytes,
+                    memories.state,
                     memories.resident, memories.peak);
         }
+    }
+
+    /** Parameters of which a token reads its own row only: an embedding that is not the head's matrix too. */
+    private static Stream<Parameter> lookedUp(SequenceModel network) {
+        return network.parameters().all().stream()
+                .filter(one -> one.name().startsWith("embedding.") && one.tensor() != network.head());
+    }
+
+    /** How many weights every token is multiplied with; those of the head where tokens are generated. */
+    static long weightsMet(SequenceModel network, boolean decoding) {
+        return network.parameters().count() - lookedUp(network).mapToLong(one -> one.tensor().elements()).sum()
+                - (decoding ? 0 : network.head().elements());
     }
 
     /** Bytes, and in how many seconds what needed them was done. */
