@@ -51,6 +51,8 @@ class InspectCommandTest {
         "llama/qwen3-5.gguf | Qwen3.5, naming of llama.cpp | 3 delta-net, 4 mlp, 1 grouped-attention",
         "llama/nemotron-h.gguf | Nemotron-H, a mixture of experts | 3 mamba2, 2 mlp, 1 grouped-attention, 1 experts",
         "falcon-h1 | Falcon-H1 | 2 parallel, 2 mlp", "bamba | Bamba | 2 mamba2, 3 mlp, 1 grouped-attention",
+        "jamba | Jamba, a mixture of experts | 3 mamba, 2 mlp, 1 grouped-attention, 2 experts",
+        "llama/jamba.gguf | Jamba, a mixture of experts, naming of llama.cpp | 3 mamba, 2 mlp, 1 grouped-attention, 2 experts",
         "granite-h-moe | Granite 4.0-H, a mixture of experts | 4 parallel",
         "llama/granite-h-moe.gguf | Granite 4.0-H, a mixture of experts, naming of llama.cpp | 4 parallel"})
     void hybrids(String name, String family, String branches) throws IOException {

@@ -154,7 +154,8 @@ class PublishedModelsTest {
     /** Tiny hybrids in the layouts of Hugging Face, whose README says how their logits, up to 8, were computed. */
     @ParameterizedTest
     @ValueSource(strings = {"striped-hyena", "lfm2", "qwen3-next", "qwen3-5", "qwen3-5-moe", "nemotron-h", "falcon-h1",
-        "falcon-h1-normed", "granite-h", "granite-h-moe", "granite", "bamba"})
+        "falcon-h1-normed", "granite-h", "granite-h-moe", "granite", "bamba",
+        "jamba"})
     void hybrids(String name) throws IOException {
         Path folder = Path.of("../checkpoint/src/test/resources/tern/checkpoint/hybrids").resolve(name);
         check(folder, tokens(folder), floats(folder.resolve("logits.f32")), false, 4e-4, 0);

@@ -13,8 +13,7 @@ public final class Families {
             new MambaFamily(),
             new Mamba2Family(), new GriffinFamily(), new XlstmFamily(), new StripedHyenaFamily(), new LfmFamily(),
             new QwenHybridFamily(), new NemotronFamily(), new FalconHybridFamily(), new GraniteFamily(),
-            new LlamaHybridFamily(),
-            new DigitReversal());
+            new JambaFamily(), new LlamaHybridFamily(), new DigitReversal());
     private static final int NAMED = 8;
 
     private Families() {

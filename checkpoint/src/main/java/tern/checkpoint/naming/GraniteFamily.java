@@ -44,7 +44,7 @@ final class GraniteFamily implements Family {
         boolean mamba = shapes.any(name -> name.endsWith(".mamba.A_log"));
         boolean granite = shapes.has("model.layers.0.shared_mlp.input_linear.weight")
                 && (mamba || told.word("model_type", "").equals("granitemoehybrid"));
-        boolean bamba = mamba && shapes.has("model.layers.0.feed_forward.gate_proj.weight")
+        boolean bamba = mamba && !JambaFamily.is(shapes) && shapes.has("model.layers.0.feed_forward.gate_proj.weight")
                 && shapes.has("model.layers.0.pre_ff_layernorm.weight")
                 && !shapes.has("model.layers.0.self_attn.q_proj.weight");
         if (!shapes.has(TABLE) || !granite && !bamba) {

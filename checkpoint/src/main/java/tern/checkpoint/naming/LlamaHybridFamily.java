@@ -23,6 +23,8 @@ import tern.mixers.experts.ExpertsConfig;
 import tern.mixers.experts.SharedExpert;
 import tern.mixers.mamba.Mamba2Config;
 import tern.mixers.mamba.Mamba2Variation;
+import tern.mixers.mamba.MambaConfig;
+import tern.mixers.mamba.MambaVariation;
 import tern.mixers.parallel.ParallelConfig;
 import tern.mixers.parallel.ParallelPart;
 import tern.mixers.shortconv.GatedShortConvConfig;
@@ -32,7 +34,7 @@ import tern.ops.Activation;
 import tern.sequence.MixerConfig;
 
 /**
- * Hybrids as llama.cpp names them: LFM2, Qwen3-Next, Qwen3.5, Falcon-H1, Nemotron-H and Granite, told by {@code general.architecture}.
+ * Hybrids as llama.cpp names them: LFM2, Qwen3-Next, Qwen3.5, Falcon-H1, Nemotron-H, Granite and Jamba, told by {@code general.architecture}.
  * Which layer is which follows from names, most numbers from shapes. Norms hold their 1, decays are exponentials, experts lie in stacks,
  * Falcon-H1's multipliers are in its matrices and Granite's in the metadata, value heads of Qwen3.5 lie by turns, the first of every key
  * head, then the second, and so do the two rows of Granite's queries and keys that turn together.
@@ -40,13 +42,14 @@ import tern.sequence.MixerConfig;
 final class LlamaHybridFamily implements Family {
     private static final double EPSILON = 1e-5;
     private static final double ROPE_BASE = 10_000;
+    private static final String JAMBA = "jamba";
     private static final Map<String, String> KNOWN = Map.ofEntries(Map.entry("lfm2", "LFM2"),
             Map.entry("lfm2moe", "LFM2, a mixture of experts"),
             Map.entry("qwen3next", "Qwen3-Next, a mixture of experts"), Map.entry("qwen35", "Qwen3.5"),
             Map.entry("qwen35moe", "Qwen3.5, a mixture of experts"), Map.entry("falcon-h1", "Falcon-H1"),
             Map.entry("nemotron_h", "Nemotron-H"), Map.entry("nemotron_h_moe", "Nemotron-H, a mixture of experts"),
             Map.entry("granite", "Granite"), Map.entry("granitemoe", "Granite, a mixture of experts"),
-            Map.entry("granitehybrid", "Granite 4.0-H"));
+            Map.entry("granitehybrid", "Granite 4.0-H"), Map.entry(JAMBA, "Jamba"));
 
     @Override
     public String name() {
@@ -93,7 +96,8 @@ final class LlamaHybridFamily implements Family {
             NamingTable names = NamingTable.read("hybrids-gguf",
                     NamingTable.Layers.of(layers, single ? 1 : 2, words(layers, branches)).withExperts(experts),
                     (word, layer) -> has("blk." + layer + ".", word));
-            String mixture = experts > 0 && architecture.equals("granitehybrid") ? ", a mixture of experts" : "";
+            boolean both = architecture.equals("granitehybrid") || architecture.equals(JAMBA);
+            String mixture = experts > 0 && both ? ", a mixture of experts" : "";
             return new Blueprint(KNOWN.get(architecture) + mixture + ", naming of llama.cpp", config, names, 0,
                     Map.of());
         }
@@ -149,7 +153,7 @@ final class LlamaHybridFamily implements Family {
         private boolean turned() {
             boolean switched = granite() && file.metadata()
                     .get(architecture + ".rope.scaling.finetuned") instanceof Metadatum.Flag(boolean told) && !told;
-            return !switched && !architecture.startsWith("nemotron_h");
+            return !switched && !architecture.startsWith("nemotron_h") && !architecture.equals(JAMBA);
         }
 
         private boolean has(String own, String word) {
@@ -158,7 +162,9 @@ final class LlamaHybridFamily implements Family {
                 case "untied" -> shapes.has("output.weight");
                 case "second" -> pair;
                 case "conv" -> shapes.has(own + "shortconv.conv.weight");
-                case "mamba" -> shapes.has(own + "ssm_d");
+                case "mamba" -> shapes.has(own + "ssm_d") && !shapes.has(own + "ssm_x.weight");
+                case "selective" -> shapes.has(own + "ssm_x.weight");
+                case "anyMamba" -> shapes.has(own + "ssm_d");
                 case "mambaNorm" -> shapes.has(own + "ssm_d") && shapes.has(own + "ssm_norm.weight");
                 case "mambaBias" -> shapes.has(own + "ssm_conv1d.bias");
                 case "delta" -> shapes.has(own + "ssm_a") && !shapes.has(own + "ssm_d");
@@ -196,7 +202,9 @@ final class LlamaHybridFamily implements Family {
             if (shapes.has(own + "shortconv.conv.weight")) {
                 time.add(new GatedShortConvConfig(shapes.length(own + "shortconv.conv.weight", -1), false));
             }
-            if (shapes.has(own + "ssm_d")) {
+            if (shapes.has(own + "ssm_x.weight")) {
+                time.add(selective(own, epsilon));
+            } else if (shapes.has(own + "ssm_d")) {
                 time.add(mamba(own, epsilon));
             } else if (shapes.has(own + "ssm_a")) {
                 time.add(delta(own, epsilon));
@@ -231,6 +239,14 @@ final class LlamaHybridFamily implements Family {
                     true, false, epsilon, 0, Double.MAX_VALUE,
                     shapes.has(own + "ssm_conv1d.bias"), false,
                     normed ? Optional.empty() : Optional.of(new Mamba2Variation(false, 1, 1)));
+        }
+
+        private MixerConfig selective(String own, double epsilon) throws MalformedFileException {
+            int inner = shapes.length(own + "ssm_a", 0);
+            return new MambaConfig(inner, shapes.elements(own + "ssm_a") / inner,
+                    shapes.elements(own + "ssm_dt_norm.weight"), shapes.elements(own + "ssm_conv1d.weight") / inner,
+                    true, epsilon, 1, shapes.has(own + "ssm_conv1d.bias"), false,
+                    Optional.of(new MambaVariation(true)));
         }
 
         private MixerConfig delta(String own, double epsilon) throws MalformedFileException {
@@ -347,7 +363,8 @@ final class LlamaHybridFamily implements Family {
                         + ", in " + number("expert_group_count", 1) + " groups, expected 1 to the " + count
                         + " experts of \"" + own + "ffn_gate_inp.weight\", in one group");
             }
-            boolean soft = architecture.startsWith("qwen3") || granite();
+            boolean jamba = architecture.equals(JAMBA);
+            boolean soft = architecture.startsWith("qwen3") || granite() || jamba;
             boolean gated = !architecture.startsWith("nemotron_h");
             String shared = own + "ffn_up_shexp.weight";
             boolean normed = !(file.metadata()
@@ -356,7 +373,8 @@ final class LlamaHybridFamily implements Family {
                     gated ? Activation.SILU : Activation.RELU_SQUARED, gated,
                     soft ? ExpertsConfig.Scoring.SOFTMAX : ExpertsConfig.Scoring.SIGMOID,
                     shapes.has(own + "exp_probs_b.bias"),
-                    normed ? Optional.of(soft ? 0.0 : 1e-20) : Optional.empty(), real("expert_weights_scale", 1),
+                    normed && !jamba ? Optional.of(soft ? 0.0 : 1e-20) : Optional.empty(),
+                    real("expert_weights_scale", 1),
                     shapes.has(shared) ? Optional.of(new SharedExpert(shapes.length(shared, 0),
                             shapes.has(own + "ffn_gate_inp_shexp.weight"))) : Optional.empty());
         }

@@ -52,8 +52,8 @@ record LlamaMamba(SequenceModel model) {
         switch (mixer()) {
             case MambaConfig one -> {
                 require(one.inner() == 2 * config.width(), "an inner width of twice the width", "" + one.inner());
-                require(one.insertion() == 1 && !one.bias(), "mixers as trained, without biases of projections",
-                        one.toString());
+                require(one.insertion() == 1 && !one.bias() && one.variation().isEmpty(),
+                        "mixers as trained, without biases of projections and gains of norms", one.toString());
             }
             case Mamba2Config two -> {
                 require(two.heads() * two.headWidth() == 2 * config.width(), "an inner width of twice the width",

@@ -47,6 +47,9 @@ final class MambaFamily implements Family {
     public Optional<Blueprint> recognise(TensorFile file) throws MalformedFileException {
         Shapes shapes = new Shapes(file);
         for (Places places : List.of(RELEASED, HUGGING_FACE, LLAMA)) {
+            if (places == LLAMA && file.text("general.architecture").orElse("").equals("jamba")) {
+                continue;
+            }
             if (shapes.has(places.embedding) && shapes.has(places.steps + ".weight") && shapes.has(places.rates)) {
                 return Optional.of(found(file, shapes, places));
             }

@@ -59,7 +59,7 @@ class HybridGoldenTest {
         "nemotron-h, 'Nemotron-H, a mixture of experts'", "falcon-h1, Falcon-H1",
         "falcon-h1-normed, Falcon-H1", "lfm2-yarn, LFM2", "lfm2-linear, LFM2", "lfm2-llama3, LFM2",
         "lfm2-longrope, LFM2", "granite-h, Granite 4.0-H", "granite-h-moe, 'Granite 4.0-H, a mixture of experts'",
-        "granite, Granite 4.0", "bamba, Bamba"})
+        "granite, Granite 4.0", "bamba, Bamba", "jamba, 'Jamba, a mixture of experts'"})
     void logits(String name, String family) throws IOException {
         Path folder = FOLDER.resolve(name);
         JsonNode tokens = JsonMapper.shared().readTree(Files.readString(folder.resolve("expected.json"))).get("tokens");
@@ -82,7 +82,7 @@ class HybridGoldenTest {
     /** The same models under the names of llama.cpp: products and exponentials that it stores are rounded once. */
     @ParameterizedTest
     @CsvSource({"lfm2", "qwen3-next", "qwen3-5", "qwen3-5-moe", "nemotron-h", "falcon-h1", "falcon-h1-normed",
-        "lfm2-yarn", "lfm2-linear", "lfm2-llama3", "lfm2-longrope", "granite-h", "granite-h-moe", "granite"})
+        "lfm2-yarn", "lfm2-linear", "lfm2-llama3", "lfm2-longrope", "granite-h", "granite-h-moe", "granite", "jamba"})
     void filesOfLlama(String name) throws IOException {
         Path folder = FOLDER.resolve(name);
         JsonNode tokens = JsonMapper.shared().readTree(Files.readString(folder.resolve("expected.json"))).get("tokens");
@@ -100,8 +100,8 @@ class HybridGoldenTest {
     /** Whether they lie as they are stored, in stacks of experts, or fused and taken apart. */
     @ParameterizedTest
     @ValueSource(strings = {"striped-hyena", "lfm2", "qwen3-next", "qwen3-5", "qwen3-5-moe", "nemotron-h", "falcon-h1",
-        "granite-h", "granite-h-moe", "granite", "bamba", "llama/qwen3-5-moe.gguf", "llama/nemotron-h.gguf",
-        "llama/granite.gguf"})
+        "granite-h", "granite-h-moe", "granite", "bamba", "jamba", "llama/qwen3-5-moe.gguf",
+        "llama/nemotron-h.gguf", "llama/granite.gguf", "llama/jamba.gguf"})
     void matricesStayInTheirStoredType(String name) throws IOException {
         try (Checkpoint checkpoint = Checkpoint.open(FOLDER.resolve(name))) {
             assertThat(checkpoint.model().parameters().all()).allSatisfy(parameter -> {
@@ -117,7 +117,7 @@ class HybridGoldenTest {
 
     @Test
     void whatShapesDoNotTellIsAskedFor(@TempDir Path folder) throws IOException {
-        for (String name : List.of("qwen3-next", "nemotron-h", "falcon-h1", "granite-h", "bamba")) {
+        for (String name : List.of("qwen3-next", "nemotron-h", "falcon-h1", "granite-h", "bamba", "jamba")) {
             Path alone = Files.copy(FOLDER.resolve(name).resolve("model.safetensors"),
                     folder.resolve(name + ".safetensors"));
             assertThatThrownBy(() -> Checkpoint.open(alone)).isInstanceOf(MalformedFileException.class)
@@ -200,7 +200,7 @@ class HybridGoldenTest {
     /** Every parameter has a line, every line a parameter, and every stored tensor is read or known to be of no use. */
     @ParameterizedTest
     @CsvSource({"striped-hyena", "lfm2", "qwen3-next", "qwen3-5", "qwen3-5-moe", "nemotron-h", "falcon-h1",
-        "falcon-h1-normed", "granite-h", "granite-h-moe", "granite", "bamba"})
+        "falcon-h1-normed", "granite-h", "granite-h-moe", "granite", "bamba", "jamba"})
     void tablesCoverEveryTensorOnce(String name) throws IOException {
         try (TensorFile file = TensorFile.open(FOLDER.resolve(name))) {
             coversEveryTensorOnce(file);

@@ -780,6 +780,89 @@ def bamba():
     m.save(x @ m.matrix("lm_head.weight", V, D, 2).T, ids)
 
 
+def jamba():
+    D, H, G, K, V, F, E, N, R, EPS = 16, 2, 1, 8, 40, 24, 32, 6, 3, 1e-6
+    attention, experts = (1,), (1, 3)
+    config = {"architectures": ["JambaForCausalLM"], "model_type": "jamba", "attention_dropout": 0.0,
+              "attn_layer_offset": 1, "attn_layer_period": 4, "expert_layer_offset": 1, "expert_layer_period": 2,
+              "hidden_act": "silu", "hidden_size": D, "intermediate_size": F, "mamba_conv_bias": True,
+              "mamba_d_conv": 4, "mamba_d_state": N, "mamba_dt_rank": R, "mamba_expand": 2, "mamba_proj_bias": False,
+              "max_position_embeddings": 128, "num_attention_heads": H, "num_experts": 4, "num_experts_per_tok": 2,
+              "num_hidden_layers": 4, "num_key_value_heads": G, "num_logits_to_keep": 1, "output_router_logits": False,
+              "rms_norm_eps": EPS, "sliding_window": None, "tie_word_embeddings": False, "use_mamba_kernels": True,
+              "vocab_size": V}
+    m, ids = Model("jamba", 18, config), tokens(18, V)
+    x = m.matrix("model.embed_tokens.weight", V, D, 2)[ids]
+    for i in range(4):
+        p = f"model.layers.{i}."
+        n = rms(x, m.draw(p + "input_layernorm.weight", D, .5, 1.5), EPS)
+        if i in attention:
+            q = (n @ m.matrix(p + "self_attn.q_proj.weight", H * K, D, 2).T).reshape(TIME, H, K)
+            k = (n @ m.matrix(p + "self_attn.k_proj.weight", G * K, D, 2).T).reshape(TIME, G, K)
+            v = (n @ m.matrix(p + "self_attn.v_proj.weight", G * K, D).T).reshape(TIME, G, K)
+            x = x + attend(q, k, v) @ m.matrix(p + "self_attn.o_proj.weight", D, H * K).T
+        else:
+            o = p + "mamba."
+            both = n @ m.matrix(o + "in_proj.weight", 2 * E, D, 2).T
+            u = silu(conv(both[:, :E], m.draw(o + "conv1d.weight", (E, 1, 4), -.5, .5), m.draw(o + "conv1d.bias", E, -.3, .3)))
+            low, write, read = np.split(u @ m.matrix(o + "x_proj.weight", R + 2 * N, E).T, [R, R + N], -1)
+            low = rms(low, m.draw(o + "dt_layernorm.weight", R, .5, 1.5), EPS)
+            write = rms(write, m.draw(o + "b_layernorm.weight", N, .5, 1.5), EPS)
+            read = rms(read, m.draw(o + "c_layernorm.weight", N, .5, 1.5), EPS)
+            step = softplus(low @ m.matrix(o + "dt_proj.weight", E, R).T + m.draw(o + "dt_proj.bias", E, -4, -1))
+            rates = -np.exp(m.draw(o + "A_log", (E, N), 0, 2))
+            skip, states, y = m.draw(o + "D", E, .5, 1.5), np.zeros((E, N)), np.zeros((TIME, E))
+            for t in range(TIME):
+                states = np.exp(step[t][:, None] * rates) * states + (step[t] * u[t])[:, None] * write[t]
+                y[t] = states @ read[t] + skip * u[t]
+            x = x + (y * silu(both[:, E:])) @ m.matrix(o + "out_proj.weight", D, E).T
+        n = rms(x, m.draw(p + "pre_ff_layernorm.weight", D, .5, 1.5), EPS)
+        p += "feed_forward."
+        if i in experts:
+            scores = n @ m.matrix(p + "router.weight", 4, D, 2).T
+            weights = np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)
+            three = [[m.matrix(p + f"experts.{e}.{which}_proj.weight", *shape) for which, shape in
+                      (("gate", (F, D)), ("up", (F, D)), ("down", (D, F)))] for e in range(4)]
+            added = np.zeros_like(x)
+            for t in range(TIME):
+                for e in np.argsort(-weights[t])[:2]:
+                    added[t] += weights[t, e] * mlp(n[t], *three[e])
+            x = x + added
+        else:
+            x = x + mlp(n, m.matrix(p + "gate_proj.weight", F, D), m.matrix(p + "up_proj.weight", F, D),
+                        m.matrix(p + "down_proj.weight", D, F))
+    x = rms(x, m.draw("model.final_layernorm.weight", D, .5, 1.5), EPS)
+    m.save(x @ m.matrix("lm_head.weight", V, D, 2).T, ids)
+
+    p, b = "model.layers.{i}.", "blk.{i}."
+    llama(m, "jamba", {
+        "context_length": 128, "embedding_length": D, "block_count": 4, "vocab_size": V, "feed_forward_length": F,
+        "attention.head_count": H, "attention.head_count_kv": [G if i in attention else 0 for i in range(4)],
+        "attention.layer_norm_rms_epsilon": EPS, "ssm.conv_kernel": 4, "ssm.inner_size": E, "ssm.state_size": N,
+        "ssm.time_step_rank": R, "expert_count": 4, "expert_used_count": 2}, [
+        ("model.embed_tokens.weight", "token_embd.weight"), ("model.final_layernorm.weight", "output_norm.weight"),
+        ("lm_head.weight", "output.weight"), (p + "input_layernorm.weight", b + "attn_norm.weight"),
+        (p + "mamba.in_proj.weight", b + "ssm_in.weight"), (p + "mamba.conv1d.weight", b + "ssm_conv1d.weight"),
+        (p + "mamba.conv1d.bias", b + "ssm_conv1d.bias"), (p + "mamba.x_proj.weight", b + "ssm_x.weight"),
+        (p + "mamba.dt_layernorm.weight", b + "ssm_dt_norm.weight"),
+        (p + "mamba.b_layernorm.weight", b + "ssm_b_norm.weight"),
+        (p + "mamba.c_layernorm.weight", b + "ssm_c_norm.weight"),
+        (p + "mamba.dt_proj.weight", b + "ssm_dt.weight"), (p + "mamba.dt_proj.bias", b + "ssm_dt.bias"),
+        (p + "mamba.A_log", b + "ssm_a"), (p + "mamba.D", b + "ssm_d"),
+        (p + "mamba.out_proj.weight", b + "ssm_out.weight"),
+        (p + "self_attn.q_proj.weight", b + "attn_q.weight"), (p + "self_attn.k_proj.weight", b + "attn_k.weight"),
+        (p + "self_attn.v_proj.weight", b + "attn_v.weight"), (p + "self_attn.o_proj.weight", b + "attn_output.weight"),
+        (p + "pre_ff_layernorm.weight", b + "ffn_norm.weight"),
+        (p + "feed_forward.gate_proj.weight", b + "ffn_gate.weight"),
+        (p + "feed_forward.up_proj.weight", b + "ffn_up.weight"),
+        (p + "feed_forward.down_proj.weight", b + "ffn_down.weight"),
+        (p + "feed_forward.router.weight", b + "ffn_gate_inp.weight"),
+        (p + "feed_forward.experts.{e}.gate_proj.weight", b + "ffn_gate_exps.weight"),
+        (p + "feed_forward.experts.{e}.up_proj.weight", b + "ffn_up_exps.weight"),
+        (p + "feed_forward.experts.{e}.down_proj.weight", b + "ffn_down_exps.weight")],
+        lambda name, values: -np.exp(values) if name.endswith("A_log") else values)
+
+
 if __name__ == "__main__":
     striped_hyena()
     lfm2()
@@ -795,3 +878,4 @@ if __name__ == "__main__":
     granite("granite-h-moe", 14, ["mamba", "attention"], True, False)
     bamba()
     granite("granite", 16, ["attention", "attention"], False, True)
+    jamba()

@@ -1,6 +1,7 @@
 package tern.mixers.mamba;
 
 import java.util.List;
+import java.util.Optional;
 
 import tern.mixers.parts.DecayStart;
 import tern.mixers.parts.Heads;
@@ -29,7 +30,8 @@ import tern.tensor.Tensor;
  *
  * <p>State: the last inputs of the short filter and h [N,E]. Parameters: {@code projection.weight} [2E,D], rows of x, z;
  * {@code short.weight} [E,taps], {@code short.bias}; {@code select.weight} [R + 2N,E], rows of δ, B, C; {@code step.weight} [E,R],
- * {@code step.bias} [E]; {@code speed} [N,E]; {@code skip} [E]; {@code output.weight} [D,E]. Immutable.
+ * {@code step.bias} [E]; {@code speed} [N,E]; {@code skip} [E]; {@code output.weight} [D,E]; in Jamba the gains of δ, B and C,
+ * {@code stepNorm.gain} [R], {@code writeNorm.gain} and {@code readNorm.gain} [N]. Immutable.
  */
 public final class Mamba implements SequenceMixer {
     private final MambaConfig config;
@@ -40,6 +42,8 @@ public final class Mamba implements SequenceMixer {
     private final Tensor speed;
     private final Tensor skip;
     private final Projection output;
+    /** Gains of the norms of δ, B and C; none where these have none. */
+    private final Optional<List<Tensor>> gains;
     private final StateLayout layout;
 
     Mamba(MambaConfig config, BranchContext at, ParameterScope scope) {
@@ -56,7 +60,15 @@ public final class Mamba implements SequenceMixer {
         this.speed = scope.parameter("speed", states, Role.FILTER, Initialiser.of(i -> Math.log(1 + i / inner)));
         this.skip = scope.parameter("skip", Shape.of(inner), Role.FILTER, Initialiser.constant(1));
         this.output = Projection.outOf(scope.child("output"), inner, config.bias(), at);
+        this.gains = config.variation().filter(MambaVariation::normGains)
+                .map(own -> List.of(gain(scope, "stepNorm", config.rank()),
+                        gain(scope, "writeNorm", config.stateWidth()),
+                        gain(scope, "readNorm", config.stateWidth())));
         this.layout = StateLayout.of(filter.slot(), new Slot.Fixed("states", states));
+    }
+
+    private static Tensor gain(ParameterScope scope, String norm, int width) {
+        return scope.child(norm).parameter("gain", Shape.of(width), Role.VECTOR, Initialiser.constant(1));
     }
 
     @Override
@@ -77,19 +89,23 @@ public final class Mamba implements SequenceMixer {
         Tensor x = filtered.y();
         List<Tensor> selected = Heads.cut(ops, select.apply(ops, x), config.rank(), config.stateWidth(),
                 config.stateWidth());
-        Tensor step = ops.activate(steps.apply(ops, normalised(ops, selected.get(0))), Activation.SOFTPLUS);
-        Tensor write = normalised(ops, selected.get(1));
+        Tensor step = ops.activate(steps.apply(ops, normalised(ops, selected, 0)), Activation.SOFTPLUS);
+        Tensor write = normalised(ops, selected, 1);
         Tensor rate = ops.derived(this, "rate", () -> ops.scale(ops.activate(speed, Activation.EXP), -1));
         Scanned scanned = ops.selectiveScan(new Selection(x, step, rate,
                 config.insertion() < 1 ? ops.scale(write, config.insertion()) : write,
-                normalised(ops, selected.get(2)), skip), state.slot("states"));
+                normalised(ops, selected, 2), skip), state.slot("states"));
         Tensor y = output.apply(ops, ops.gate(both.get(1), scanned.y(), Activation.SILU));
         return new Mixed(y, state.next(filtered.state(), scanned.state()));
     }
 
-    private Tensor normalised(Ops ops, Tensor x) {
-        return config.normalised()
-                ? ops.rmsNorm(x, Heads.constant(ops, this, x.dtype(), Shape.of(x.shape().last()), 1), config.epsilon())
-                : x;
+    private Tensor normalised(Ops ops, List<Tensor> selected, int which) {
+        Tensor x = selected.get(which);
+        if (!config.normalised()) {
+            return x;
+        }
+        Tensor gain = gains.isPresent() ? gains.get().get(which)
+                : Heads.constant(ops, this, x.dtype(), Shape.of(x.shape().last()), 1);
+        return ops.rmsNorm(x, gain, config.epsilon());
     }
 }

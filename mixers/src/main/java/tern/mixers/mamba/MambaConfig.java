@@ -1,5 +1,7 @@
 package tern.mixers.mamba;
 
+import java.util.Optional;
+
 import tern.mixers.parts.Expect;
 import tern.sequence.BranchContext;
 import tern.sequence.MixerConfig;
@@ -13,15 +15,18 @@ import tern.sequence.SequenceMixer;
  * @param stateWidth N, states of a channel, 16 in released models
  * @param rank R of the map to steps, width/16 in released models
  * @param shortFilter taps of the convolution, 4 in released models
- * @param normalised whether steps (before their map), B and C are normalised by their root mean squares, as Falcon's are
+ * @param normalised whether steps (before their map), B and C are normalised by their root mean squares, as Falcon's and Jamba's are
  * @param epsilon of that normalisation
  * @param insertion what B is multiplied with besides, 1 as trained; 0.75 keeps a state from filling up on sequences longer than
  *            those trained on (Stuffed Mamba, arXiv 2410.07145, section 5)
  * @param shortBias whether the short filter has a bias
  * @param bias whether the projections in and out have biases
+ * @param variation what Jamba does otherwise, if anything
  */
 public record MambaConfig(int inner, int stateWidth, int rank, int shortFilter, boolean normalised, double epsilon,
-        double insertion, boolean shortBias, boolean bias) implements MixerConfig {
+        double insertion, boolean shortBias, boolean bias, Optional<MambaVariation> variation)
+        implements
+            MixerConfig {
     /** Checks the numbers. */
     public MambaConfig {
         Expect.atLeast("mamba", "inner", inner, 1, "twice the width is usual");
@@ -30,6 +35,14 @@ public record MambaConfig(int inner, int stateWidth, int rank, int shortFilter, 
         Expect.atLeast("mamba", "shortFilter", shortFilter, 1, "4 in released models, 1 = no memory");
         Expect.within("mamba", "epsilon", epsilon, 0, 1, "1e-6 in released models");
         Expect.within("mamba", "insertion", insertion, 0, 1, "1 = as trained");
+        Expect.that(normalised || variation.stream().noneMatch(MambaVariation::normGains),
+                "mamba: variation.normGains is true, but normalised is false, expected norms that have the gains");
+    }
+
+    /** Without Jamba's variation. */
+    public MambaConfig(int inner, int stateWidth, int rank, int shortFilter, boolean normalised, double epsilon,
+            double insertion, boolean shortBias, boolean bias) {
+        this(inner, stateWidth, rank, shortFilter, normalised, epsilon, insertion, shortBias, bias, Optional.empty());
     }
 
     /** As released: twice the width, 16 states. */

@@ -3,6 +3,7 @@ package tern.mixers.mamba;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import java.util.List;
+import java.util.Optional;
 
 import org.junit.jupiter.api.Test;
 
@@ -22,6 +23,8 @@ import tern.testkit.Tensors;
 /** The laws, and the equations written out. */
 class MambaTest extends MixerContract {
     private static final int TIME = 9;
+    private static final MambaConfig JAMBA = new MambaConfig(10, 3, 2, 4, true, 1e-6, 1, false, false,
+            Optional.of(new MambaVariation(true)));
 
     @Override
     protected OpsUnderTest ops() {
@@ -32,22 +35,23 @@ class MambaTest extends MixerContract {
     protected List<MixerCase> cases() {
         return List.of(MixerCase.of("mamba", MambaConfig.of(4), 4, 8, 30),
                 MixerCase.of("falcon", new MambaConfig(10, 3, 2, 3, true, 1e-6, 0.75, false, true), 6, 8, 30),
+                MixerCase.of("jamba", JAMBA, 6, 8, 30),
                 MixerCase.of("long", new MambaConfig(9, 3, 1, 2, false, 1e-6, 1, true, false), 3, 8, 70));
     }
 
     @Test
     void equalsItsEquations() {
-        for (boolean falcon : new boolean[] {false, true}) {
-            MambaConfig config = new MambaConfig(10, 3, 2, 4, falcon, 1e-6, falcon ? 0.75 : 1, false, false);
+        for (MambaConfig config : List.of(new MambaConfig(10, 3, 2, 4, false, 1e-6, 1, false, false),
+                new MambaConfig(10, 3, 2, 4, true, 1e-6, 0.75, false, false), JAMBA)) {
             try (Bench bench = new Bench(config, 6, 8, 3)) {
                 SeededParameters p = bench.parameters;
                 Tensor in = Tensors.normal(DType.F64, Seeds.random(5), bench.memory, 1, TIME, 6);
                 double[][] both = Matrices.map(Plain.rows(in), p.get("projection.weight"));
                 double[][] x = Matrices.filtered(Matrices.columns(both, 0, 10), p.get("short.weight"));
                 double[][] selected = Matrices.map(x, p.get("select.weight"));
-                double[][] low = normalised(Matrices.columns(selected, 0, 2), falcon);
-                double[][] write = normalised(Matrices.columns(selected, 2, 5), falcon);
-                double[][] read = normalised(Matrices.columns(selected, 5, 8), falcon);
+                double[][] low = normalised(Matrices.columns(selected, 0, 2), config, p, "step");
+                double[][] write = normalised(Matrices.columns(selected, 2, 5), config, p, "write");
+                double[][] read = normalised(Matrices.columns(selected, 5, 8), config, p, "read");
                 double[][] delta = Matrices.each(Plain.linear(low, p, "step"), Matrices::softplus);
                 double[][] h = new double[3][10];
                 double[][] y = new double[TIME][10];
@@ -69,8 +73,14 @@ class MambaTest extends MixerContract {
         }
     }
 
-    private static double[][] normalised(double[][] x, boolean falcon) {
-        return falcon ? Matrices.normalise(x, 1, false, 1e-6) : x;
+    private static double[][] normalised(double[][] x, MambaConfig config, SeededParameters p, String which) {
+        double[][] y = config.normalised() ? Matrices.normalise(x, 1, false, 1e-6) : x;
+        for (int t = 0; t < TIME && config.variation().isPresent(); t++) {
+            for (int n = 0; n < y[t].length; n++) {
+                y[t][n] *= p.get(which + "Norm.gain").get(n);
+            }
+        }
+        return y;
     }
 
     @Test
@@ -79,5 +89,7 @@ class MambaTest extends MixerContract {
                 .withMessageContaining("stateWidth is 0").withMessageContaining("16 in released models");
         assertThatIllegalArgumentException().isThrownBy(() -> new MambaConfig(4, 2, 1, 4, false, 1e-6, 2, true, true))
                 .withMessageContaining("insertion is 2.0");
+        assertThatIllegalArgumentException().isThrownBy(() -> new MambaConfig(4, 2, 1, 4, false, 1e-6, 1, true, true,
+                Optional.of(new MambaVariation(true)))).withMessageContaining("expected norms that have the gains");
     }
 }
