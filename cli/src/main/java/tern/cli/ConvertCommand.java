@@ -163,6 +163,9 @@ final class ConvertCommand implements Callable<Integer> {
                 new Metadatum.Texts(list.stream().map(String.class::cast).toList());
             case List<?> list when list.stream().allMatch(Integer.class::isInstance) -> new Metadatum.Wholes(Width.I32,
                     list.stream().map(number -> Long.valueOf((Integer) number)).toList());
+            case List<?> list when list.stream().allMatch(Float.class::isInstance) ->
+                new Metadatum.Reals(Metadatum.Precision.F32,
+                        list.stream().map(number -> ((Float) number).doubleValue()).toList());
             default -> throw new IllegalStateException(key + " has a value of " + value.getClass());
         };
     }

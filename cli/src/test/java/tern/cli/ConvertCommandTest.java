@@ -266,6 +266,24 @@ class ConvertCommandTest {
         assertThat(folder.resolve("model.safetensors")).doesNotExist();
     }
 
+    /** SentencePiece's tokenizer goes into a GGUF and from there into a folder. */
+    @Test
+    void sentencePieceIsCarriedAlong() throws IOException {
+        Path pieces = Files.writeString(Files.createDirectory(folder.resolve("from")).resolve("sentencepiece.json"),
+                """
+                        {"tokenizer.ggml.model": "llama", "tokenizer.ggml.tokens": ["<unk>", "<s>", "</s>", "\u2581", "a", "\u2581a"],
+                         "tokenizer.ggml.scores": [0, 0, 0, -1, -2, -0.5], "tokenizer.ggml.token_type": [2, 3, 3, 1, 1, 1]}
+                        """);
+        Path gguf = folder.resolve("told.gguf"), out = folder.resolve("out");
+        assertThat(tern("convert", shared("rwkv-tiny/tiny-rwkv6-from-Q5_1-q8_0.gguf").toString(), gguf.toString(),
+                "--tokenizer", pieces.toString()).status()).isZero();
+        assertThat(tern("convert", gguf.toString(), out.toString(), "--dtype", "f32").status()).isZero();
+        assertThat(out.resolve("sentencepiece.json")).exists();
+        for (Path model : List.of(gguf, out)) {
+            assertThat(tern("tokenize", model.toString(), "--text", "a aa", "--json").out()).contains("[5,5,4]");
+        }
+    }
+
     /** What is wrong with a GGUF's tokenizer is said with the file's name. */
     @Test
     void aDamagedTokenizerNamesItsFile() throws IOException {

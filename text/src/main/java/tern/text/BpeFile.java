@@ -13,6 +13,7 @@ import tools.jackson.core.StreamReadConstraints;
 import tools.jackson.core.StreamReadFeature;
 import tools.jackson.core.TokenStreamFactory;
 import tools.jackson.core.json.JsonFactory;
+import tools.jackson.core.type.TypeReference;
 import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -46,6 +47,28 @@ final class BpeFile {
 
     /** Reads a file that is in memory. */
     static BpeTokenizer parse(String name, byte[] file) throws IOException {
+        JsonNode root = object(name, file, "a tokenizer.json");
+        BpeFile reader = new BpeFile(root);
+        try {
+            reader.read();
+            return new BpeTokenizer(reader.definition, file.clone(), BpeTokenizer.usualEnd(reader.definition));
+        } catch (IllegalArgumentException bad) {
+            throw new IOException(name + ": " + bad.getMessage(), bad);
+        }
+    }
+
+    /** Texts, numbers, truths and lists of them by name, as one JSON object. */
+    static byte[] json(Map<String, ?> entries) {
+        return JSON.writeValueAsBytes(entries);
+    }
+
+    /** What {@link #json} wrote. */
+    static Map<String, Object> entries(String name, byte[] file) throws IOException {
+        return JSON.convertValue(object(name, file, "a tokenizer"), new TypeReference<>() {
+        });
+    }
+
+    private static JsonNode object(String name, byte[] file, String expected) throws IOException {
         JsonNode root;
         try {
             root = JSON.readTree(file);
@@ -55,15 +78,9 @@ final class BpeFile {
                     + (line >= 0 ? " (line " + line + ", column " + bad.getLocation().getColumnNr() + ")" : ""), bad);
         }
         if (!root.isObject()) {
-            throw new IOException(name + ": is not a JSON object, expected a tokenizer.json");
+            throw new IOException(name + ": is not a JSON object, expected " + expected);
         }
-        BpeFile reader = new BpeFile(root);
-        try {
-            reader.read();
-            return new BpeTokenizer(reader.definition, file.clone(), BpeTokenizer.usualEnd(reader.definition));
-        } catch (IllegalArgumentException bad) {
-            throw new IOException(name + ": " + bad.getMessage(), bad);
-        }
+        return root;
     }
 
     private static String firstLine(String message) {

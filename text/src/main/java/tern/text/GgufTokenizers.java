@@ -10,6 +10,9 @@ import java.util.Optional;
 import java.util.OptionalInt;
 
 import tern.text.AddedTokens.AddedToken;
+import tern.text.SentencePieceTokenizer.Piece;
+import tern.text.SentencePieceTokenizer.Type;
+import tern.text.SentencePieceTokenizer.Vocabulary;
 
 /**
  * Tokenizers as GGUF files hold them, from the file's metadata and back: texts are {@link String}s, numbers {@link Number}s,
@@ -25,6 +28,7 @@ public final class GgufTokenizers {
     private static final String TOKENS = "tokenizer.ggml.tokens";
     private static final String TYPES = "tokenizer.ggml.token_type";
     private static final String MERGES = "tokenizer.ggml.merges";
+    private static final String SCORES = "tokenizer.ggml.scores";
     private static final String SPLITTER = "tokenizer.ggml.pre";
     private static final String BEGIN = "tokenizer.ggml.bos_token_id";
     private static final String END = "tokenizer.ggml.eos_token_id";
@@ -39,6 +43,7 @@ public final class GgufTokenizers {
 
     private static final String WORLD = "rwkv";
     private static final String BYTE_LEVEL = "gpt2";
+    private static final String SCORED = "llama";
     private static final String USUAL_SPLITTER = "default";
 
     private GgufTokenizers() {
@@ -47,8 +52,8 @@ public final class GgufTokenizers {
     // ── from a file ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     /**
-     * The tokenizer that a file holds: {@code rwkv} (World, or bytes where every symbol is one) or {@code gpt2} (byte-level
-     * BPE, with a splitter that is known here).
+     * The tokenizer that a file holds: {@code rwkv} (World, or bytes where every symbol is one), {@code gpt2} (byte-level
+     * BPE, with a splitter that is known here) or {@code llama} (SentencePiece's BPE).
      *
      * @param metadata of the file; other keys are passed over
      * @throws IllegalArgumentException if the kind or the splitter is not known here, or an entry is missing or not what it
@@ -59,7 +64,11 @@ public final class GgufTokenizers {
         if (unknown.isPresent()) {
             throw new IllegalArgumentException(unknown.get());
         }
-        return text(metadata, MODEL, "").equals(WORLD) ? world(metadata) : byteLevel(metadata);
+        return switch (text(metadata, MODEL, "")) {
+            case WORLD -> world(metadata);
+            case SCORED -> scored(metadata);
+            default -> byteLevel(metadata);
+        };
     }
 
     /**
@@ -71,15 +80,15 @@ public final class GgufTokenizers {
     public static Optional<String> unknown(Map<String, ?> metadata) {
         String model = text(metadata, MODEL, "");
         return switch (model) {
-            case WORLD -> Optional.empty();
+            case WORLD, SCORED -> Optional.empty();
             case BYTE_LEVEL -> {
                 String splitter = text(metadata, SPLITTER, USUAL_SPLITTER);
                 yield WordRule.NAMED.containsKey(splitter) ? Optional.empty()
                         : Optional.of(SPLITTER + ": expected one of " + String.join(", ", WordRule.NAMED.keySet())
                                 + ", the splitters known here, found " + Shown.text(splitter));
             }
-            default -> Optional.of(MODEL + ": expected \"" + WORLD + "\" or \"" + BYTE_LEVEL
-                    + "\", the kinds of tokenizers known here, found "
+            default -> Optional.of(MODEL + ": expected \"" + WORLD + "\", \"" + BYTE_LEVEL
+                    + "\" or \"" + SCORED + "\", the kinds of tokenizers known here, found "
                     + (model.isEmpty() ? "nothing" : Shown.text(model)));
         };
     }
@@ -154,6 +163,38 @@ public final class GgufTokenizers {
                 ends ? end.stream().toArray() : new int[0]);
         try {
             return new BpeTokenizer(definition, new byte[0], end);
+        } catch (IllegalArgumentException bad) {
+            throw new IllegalArgumentException(TOKENS + ": " + bad.getMessage(), bad);
+        }
+    }
+
+    private static Tokenizer scored(Map<String, ?> metadata) {
+        List<String> tokens = texts(metadata, TOKENS);
+        int[] types = types(metadata, tokens.size());
+        List<Piece> pieces = new ArrayList<>(tokens.size());
+        if (!(metadata.get(SCORES) instanceof List<?> scores) || scores.size() != tokens.size()) {
+            throw new IllegalArgumentException(SCORES + ": expected " + tokens.size() + " numbers, one a token, found "
+                    + (metadata.get(SCORES) instanceof List<?> other ? other.size() + " entries" : "none"));
+        }
+        for (int id = 0; id < tokens.size(); id++) {
+            if (!(scores.get(id) instanceof Number score) || Float.isNaN(score.floatValue())) {
+                throw wrong(SCORES + "[" + id + "]", "a number", scores.get(id));
+            }
+            int type = types[id];
+            pieces.add(new Piece(tokens.get(id), score.floatValue(), Type.of(type)
+                    .orElseThrow(() -> wrong(TYPES + "[" + pieces.size() + "]", "1 to 6", type))));
+        }
+        // Where a file does not say it, symbols 1 and 2 are around a text.
+        OptionalInt begin = metadata.containsKey(BEGIN) || tokens.size() < 2 ? id(metadata, BEGIN, tokens.size())
+                : OptionalInt.of(1);
+        OptionalInt end = metadata.containsKey(END) || tokens.size() < 3 ? id(metadata, END, tokens.size())
+                : OptionalInt.of(2);
+        boolean begins = flag(metadata, ADD_BEGIN, true), ends = flag(metadata, ADD_END, false);
+        try {
+            return new SentencePieceTokenizer(new Vocabulary(pieces, flag(metadata, ADD_SPACE, true),
+                    begins ? begin.stream().boxed().toList() : List.of(),
+                    ends ? end.stream().boxed().toList() : List.of(),
+                    end));
         } catch (IllegalArgumentException bad) {
             throw new IllegalArgumentException(TOKENS + ": " + bad.getMessage(), bad);
         }
@@ -254,14 +295,18 @@ public final class GgufTokenizers {
             throw new IllegalArgumentException("tokenizer: " + tokenizer.name() + " has " + tokenizer.vocabulary()
                     + " symbols, but the model has " + rows + " rows");
         }
-        return tokenizer instanceof BpeTokenizer bpe ? byteLevel(bpe, rows) : world(tokenizer, rows);
+        return switch (tokenizer) {
+            case BpeTokenizer bpe -> byteLevel(bpe, rows);
+            case SentencePieceTokenizer scored -> scored(scored.pieces(), rows);
+            default -> world(tokenizer, rows);
+        };
     }
 
     private static Map<String, Object> world(Tokenizer tokenizer, int rows) {
         boolean all = tokenizer instanceof WorldTokenizer || tokenizer.equals(ByteTokenizer.ALL);
         if (!all) {
             throw new IllegalArgumentException("tokenizer: GGUF has no form for " + tokenizer.name()
-                    + "; only World vocabularies, all 256 bytes and byte-level BPE can be written");
+                    + "; only World vocabularies, all 256 bytes, byte-level BPE and SentencePiece's can be written");
         }
         List<String> tokens = new ArrayList<>(rows);
         List<Integer> types = new ArrayList<>(rows);
@@ -312,6 +357,29 @@ public final class GgufTokenizers {
         if (definition.prefixSpace()) {
             metadata.put(ADD_SPACE, true);
         }
+        return metadata;
+    }
+
+    private static Map<String, Object> scored(Vocabulary vocabulary, int rows) {
+        List<String> tokens = new ArrayList<>(rows);
+        List<Float> scores = new ArrayList<>(rows);
+        List<Integer> types = new ArrayList<>(rows);
+        for (int id = 0; id < rows; id++) {
+            boolean padding = id >= vocabulary.pieces().size();
+            Piece piece = padding ? new Piece("[PAD" + id + "]", 0, Type.UNUSED) : vocabulary.pieces().get(id);
+            tokens.add(piece.text());
+            scores.add(piece.score());
+            types.add(piece.type().number());
+        }
+        Map<String, Object> metadata = new LinkedHashMap<>();
+        metadata.put(MODEL, SCORED);
+        metadata.put(TOKENS, tokens);
+        metadata.put(SCORES, scores);
+        metadata.put(TYPES, types);
+        vocabulary.end().ifPresent(id -> metadata.put(END, id));
+        around(vocabulary.before().stream().mapToInt(Integer::intValue).toArray(), ADD_BEGIN, BEGIN, metadata);
+        around(vocabulary.after().stream().mapToInt(Integer::intValue).toArray(), ADD_END, END, metadata);
+        metadata.put(ADD_SPACE, vocabulary.spaceAhead());
         return metadata;
     }
 

@@ -141,7 +141,7 @@ public interface Tokenizer {
 
     /**
      * A tokenizer as users name it: {@code bytes}, {@code world} (the vocabulary that ships with Tern), a file
-     * {@code tokenizer.json} or a World vocabulary, or a folder with a {@code tokenizer.json}.
+     * {@code tokenizer.json} or a World vocabulary, or a folder with a {@code tokenizer.json} or a {@code sentencepiece.json}.
      *
      * @throws IOException if the file cannot be read or is no tokenizer; names the place, what was expected and what was
      *     found

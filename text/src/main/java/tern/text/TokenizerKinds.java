@@ -20,6 +20,7 @@ final class TokenizerKinds {
             case ByteTokenizer.KIND -> bytes(descriptor);
             case WorldTokenizer.KIND -> WorldTokenizer.from(descriptor, folder);
             case BpeTokenizer.KIND -> BpeTokenizer.from(descriptor, folder);
+            case SentencePieceTokenizer.KIND -> SentencePieceTokenizer.from(descriptor, folder);
             case UnknownTokenizer.KIND -> unknown(descriptor);
             default -> other(kind, descriptor, folder);
         };
@@ -32,7 +33,8 @@ final class TokenizerKinds {
             return TokenizerFiles.load(descriptor, folder, reader.get()::read);
         }
         throw new IllegalArgumentException("tokenizer: kind is " + (kind.isEmpty() ? "missing" : Shown.text(kind))
-                + ", expected \"" + ByteTokenizer.KIND + "\", \"" + WorldTokenizer.KIND + "\" or \"" + BpeTokenizer.KIND
+                + ", expected \"" + ByteTokenizer.KIND + "\", \"" + WorldTokenizer.KIND + "\", \"" + BpeTokenizer.KIND
+                + "\" or \"" + SentencePieceTokenizer.KIND
                 + "\"; the model was written by another version, or with a room that is not here"
                 + " (TERN_ROOMS=huggingface adds the Hugging Face library)");
     }
@@ -79,8 +81,12 @@ final class TokenizerKinds {
                     + "\" and \"" + WorldTokenizer.KIND
                     + "\"; give one of these, a tokenizer.json or a World vocabulary");
         }
-        Path file = Files.isDirectory(path) ? path.resolve(BpeTokenizer.FILE) : path;
+        Path scored = path.resolve(SentencePieceTokenizer.FILE);
+        Path file = !Files.isDirectory(path) ? path : Files.exists(scored) ? scored : path.resolve(BpeTokenizer.FILE);
         byte[] content = TokenizerFiles.read(file);
+        if (file.endsWith(SentencePieceTokenizer.FILE)) {
+            return SentencePieceTokenizer.parse(file.toString(), content);
+        }
         int first = 0;
         while (first < content.length && content[first] <= ' ' && content[first] >= 0) {
             first++;

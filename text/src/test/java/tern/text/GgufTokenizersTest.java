@@ -112,8 +112,9 @@ class GgufTokenizersTest {
 
     @Test
     void whatIsWrongIsNamed() {
-        refused("tokenizer.ggml.model", "llama",
-                "tokenizer.ggml.model: expected \"rwkv\" or \"gpt2\", the kinds of tokenizers known here, found \"llama\"");
+        refused("tokenizer.ggml.model", "bert",
+                "tokenizer.ggml.model: expected \"rwkv\", \"gpt2\" or \"llama\", the kinds of tokenizers known here,"
+                        + " found \"bert\"");
         refused("tokenizer.ggml.model", 7, "tokenizer.ggml.model: expected a text, found \"7\"");
         refused("tokenizer.ggml.pre", "viking",
                 "tokenizer.ggml.pre: expected one of default, gpt-2, mpt, olmo, llama-bpe, lfm2, falcon-h1, dbrx, qwen2,"

@@ -57,7 +57,8 @@ class TokenizerTest {
         assertThatIllegalArgumentException().isThrownBy(() -> Tokenizer.from(Map.of()))
                 .withMessageContaining("kind is missing");
         assertThatIllegalArgumentException().isThrownBy(() -> Tokenizer.from(Map.of("kind", "words")))
-                .withMessageContaining("kind is \"words\", expected \"bytes\", \"world\" or \"bpe\"");
+                .withMessageContaining(
+                        "kind is \"words\", expected \"bytes\", \"world\", \"bpe\" or \"sentencepiece\"");
         assertThatIllegalArgumentException().isThrownBy(() -> Tokenizer.from(Map.of("kind", "bytes", "alphabet", "4Z")))
                 .withMessageContaining("alphabet is \"4Z\"");
     }
