@@ -84,33 +84,48 @@ public final class RecordJson {
      *
      * @param settings {@code key=value} each; dots lead into inner records, numbers into lists, {@code *} to all entries of
      *            a list that know the key: {@code width=128}, {@code branches.0.heads=4}, {@code branches.*.filter.width=16}.
-     *            Values are words or JSON
+     *            Values are words or JSON. What two settings say together counts, in whatever order they stand
      * @throws IllegalArgumentException if a key is unknown (the nearest known one is named) or a value impossible; names
      *             the setting
      */
     public static <R extends Record> R with(R record, List<String> settings) {
+        @SuppressWarnings("unchecked")
+        Class<R> type = (Class<R>) record.getClass();
         R changed = record;
+        ObjectNode tree = tree(record);
+        List<Refused> refused = new ArrayList<>();
         for (String setting : settings) {
             int equals = setting.indexOf('=');
             if (equals < 1) {
                 throw new IllegalArgumentException("setting \"" + setting + "\" is not understood, expected key=value");
             }
             String key = setting.substring(0, equals).strip();
-            changed = with(changed, key, setting.substring(equals + 1).strip());
+            String value = setting.substring(equals + 1).strip();
+            String where = "setting " + key + "=" + value;
+            List<String> path = List.of(key.split("\\.", -1));
+            if (set(type, tree, path, value, where, false) == 0) {
+                throw new IllegalArgumentException(where + ": no entry has this key" + nearest(tree, path));
+            }
+            try {
+                changed = read(type, tree, where);
+                tree = tree(changed);
+                refused.clear();
+            } catch (IllegalArgumentException impossible) {
+                refused.add(new Refused(where, impossible));
+            }
+        }
+        if (!refused.isEmpty()) {
+            String left = refused.getLast().complaint();
+            throw refused.stream().filter(one -> one.complaint().equals(left)).findFirst().orElseThrow().why;
         }
         return changed;
     }
 
-    private static <R extends Record> R with(R record, String key, String value) {
-        ObjectNode tree = tree(record);
-        String where = "setting " + key + "=" + value;
-        List<String> path = List.of(key.split("\\.", -1));
-        if (set(record.getClass(), tree, path, value, where, false) == 0) {
-            throw new IllegalArgumentException(where + ": no entry has this key" + nearest(tree, path));
+    /** A setting that makes no record of what it changes: a later one may. */
+    private record Refused(String setting, IllegalArgumentException why) {
+        String complaint() {
+            return why.getMessage().substring(setting.length());
         }
-        @SuppressWarnings("unchecked")
-        Class<R> type = (Class<R>) record.getClass();
-        return read(type, tree, where);
     }
 
     /** The key of any entry that the last part of a path was meant to be. */

@@ -15,6 +15,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 import tern.mixers.attention.AttentionConfig;
 import tern.mixers.channel.GatedMlpConfig;
 import tern.mixers.hyena.MultiHyenaConfig;
+import tern.mixers.linear.FeatureMapConfig;
+import tern.mixers.linear.LinearAttentionConfig;
 import tern.mixers.modal.ModalRecurrenceConfig;
 import tern.model.NormKind;
 import tern.model.Presets;
@@ -140,6 +142,27 @@ class RecordJsonTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> RecordJson.with(Presets.named("multihyena-nano"), List.of(setting)))
                 .withMessageStartingWith(message);
+    }
+
+    /** Signed features have no normaliser: neither setting is possible without the other, and both orders are the same. */
+    @Test
+    void settingsThatBelongTogetherMayStandInAnyOrder() {
+        StackConfig config = Presets.named("linear-attention-nano");
+        String features = "branches.*.features.kind=identity";
+        String normaliser = "branches.*.normaliser=none";
+        StackConfig changed = RecordJson.with(config, List.of(features, "width=96", normaliser));
+        assertThat(changed).isEqualTo(RecordJson.with(config, List.of(normaliser, features, "width=96")));
+        assertThat(((LinearAttentionConfig) changed.branches().get(2)).features().kind())
+                .isEqualTo(FeatureMapConfig.Kind.IDENTITY);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> RecordJson.with(config, List.of("context=32", features, "width=96")))
+                .withMessageStartingWith("setting " + features + ": branches[0]: linear-attention: features IDENTITY");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> RecordJson.with(config, List.of(features, normaliser, "branches.*.keyWidth=0")))
+                .withMessageStartingWith("setting branches.*.keyWidth=0: branches[0]: linear-attention: keyWidth is 0");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> RecordJson.with(config, List.of(features, "branches.*.normalizer=none")))
+                .withMessageContaining("did you mean \"normaliser\"?");
     }
 
     @Test

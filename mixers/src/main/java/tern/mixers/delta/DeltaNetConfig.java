@@ -37,6 +37,8 @@ public record DeltaNetConfig(int heads, int keyWidth, int valueWidth, int shortF
         Expect.atLeast("delta-net", "heads", heads, 1, "width/128 is usual");
         Expect.atLeast("delta-net", "keyWidth", keyWidth, 1, "128 is usual");
         Expect.atLeast("delta-net", "valueWidth", valueWidth, 1, "that of keys is usual, twice as much if gated");
+        Expect.product("delta-net", "keyWidth", keyWidth, "heads", heads);
+        Expect.product("delta-net", "valueWidth", valueWidth, "heads", heads);
         Expect.atLeast("delta-net", "shortFilter", shortFilter, 1, "4 in released models, 1 = no memory");
         int all = heads;
         shared.ifPresent(keys -> Expect.divides("delta-net", "shared.heads", keys.heads(), "number of heads", all));

@@ -19,6 +19,7 @@ public record GlaConfig(int heads, int keyWidth, int rank, double patience) impl
     public GlaConfig {
         Expect.atLeast("gla", "heads", heads, 1, "4 in the paper");
         Expect.atLeast("gla", "keyWidth", keyWidth, 1, "half of width/heads in the paper");
+        Expect.product("gla", "keyWidth", keyWidth, "heads", heads);
         Expect.atLeast("gla", "rank", rank, 1, "16 in the paper");
         Expect.within("gla", "patience", patience, 0, 1e6, "16 in the paper");
     }

@@ -45,14 +45,18 @@ public record FeatureMapConfig(Kind kind, int width, boolean tied) {
         return new FeatureMapConfig(kind, width, false);
     }
 
-    /** Number of features of a head whose queries and keys have K channels. */
+    /**
+     * Number of features of a head whose queries and keys have K channels.
+     *
+     * @throws IllegalArgumentException if they are too many to be counted
+     */
     public int features(int keyWidth) {
         return switch (kind) {
             case ELU_PLUS_ONE, RELU, IDENTITY -> keyWidth;
             case HADAMARD, LEARNED_RELU -> width;
-            case DPFP -> 2 * keyWidth * width;
-            case TAYLOR -> 1 + keyWidth + keyWidth * keyWidth;
-            case HEDGEHOG -> 2 * width;
+            case DPFP -> 2 * Expect.product("feature map", "width", width, "keyWidth", keyWidth);
+            case TAYLOR -> 1 + keyWidth + Expect.product("feature map", "keyWidth", keyWidth, "keyWidth", keyWidth);
+            case HEDGEHOG -> Expect.product("feature map", "width", width, "signs", 2);
         };
     }
 

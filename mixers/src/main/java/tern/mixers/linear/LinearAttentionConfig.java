@@ -21,6 +21,8 @@ public record LinearAttentionConfig(int heads, int keyWidth, FeatureMapConfig fe
     public LinearAttentionConfig {
         Expect.atLeast("linear-attention", "heads", heads, 1, "1 = a single head as wide as the stack");
         Expect.atLeast("linear-attention", "keyWidth", keyWidth, 1, "width/heads is usual, 16 for TAYLOR");
+        Expect.product("linear-attention", "keyWidth", keyWidth, "heads", heads);
+        Expect.product("linear-attention", "number of features", features.features(keyWidth), "heads", heads);
         Expect.atLeast("linear-attention", "residual", residual, 0, "0 = none");
         Expect.that(normaliser == Normaliser.NONE || !features.signed(), "linear-attention: features "
                 + features.kind() + " may be negative, so that what normaliser " + normaliser

@@ -22,6 +22,8 @@ public record PrefixLinearAttentionConfig(int heads, int keyWidth, FeatureMapCon
     public PrefixLinearAttentionConfig {
         Expect.atLeast("prefix-linear-attention", "heads", heads, 1, "1 = a single head as wide as the stack");
         Expect.atLeast("prefix-linear-attention", "keyWidth", keyWidth, 1, "16 in released models");
+        Expect.product("prefix-linear-attention", "keyWidth", keyWidth, "heads", heads);
+        Expect.product("prefix-linear-attention", "number of features", features.features(keyWidth), "heads", heads);
         Expect.atLeast("prefix-linear-attention", "prefix", prefix, 1, "half of the context in released models");
         Expect.that(!features.signed(), "prefix-linear-attention: features " + features.kind()
                 + " may be negative, so that what values are divided by may come near 0; choose others");

@@ -36,6 +36,8 @@ public record Mamba2Config(int heads, int headWidth, int stateWidth, int groups,
         Expect.atLeast("mamba2", "headWidth", headWidth, 1, "64 in released models");
         Expect.atLeast("mamba2", "stateWidth", stateWidth, 1, "128 in released models");
         Expect.divides("mamba2", "groups", groups, "number of heads", heads);
+        Expect.product("mamba2", "headWidth", headWidth, "heads", heads);
+        Expect.product("mamba2", "stateWidth", stateWidth, "groups", groups);
         Expect.atLeast("mamba2", "shortFilter", shortFilter, 1, "4 in released models, 1 = no memory");
         Expect.within("mamba2", "epsilon", epsilon, 0, 1, "1e-5 in released models");
         Expect.that(shortest >= 0 && longest > shortest, "mamba2: steps lie between shortest " + shortest

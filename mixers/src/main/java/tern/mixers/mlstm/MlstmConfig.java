@@ -30,6 +30,7 @@ public record MlstmConfig(int heads, int keyWidth, Gate inputGate, boolean norma
     public MlstmConfig {
         Expect.atLeast("mlstm", "heads", heads, 1, "width/512 is usual");
         Expect.atLeast("mlstm", "keyWidth", keyWidth, 1, "half of width/heads in released models");
+        Expect.product("mlstm", "keyWidth", keyWidth, "heads", heads);
         Expect.that(cap == 0 || cap > 0 && Double.isFinite(cap), "mlstm: cap is " + cap
                 + ", expected more than 0 (15 in released models), or 0 for none");
         Expect.within("mlstm", "epsilon", epsilon, 0, 1, "1e-6 in released models");

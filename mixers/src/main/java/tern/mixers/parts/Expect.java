@@ -2,6 +2,8 @@ package tern.mixers.parts;
 
 /** Checks that a config makes of its own numbers, with messages that name the kind, the component and what to do. */
 public final class Expect {
+    private static final int MOST_CHANNELS = 1 << 28;
+
     private Expect() {
     }
 
@@ -46,6 +48,21 @@ public final class Expect {
                             .formatted(kind, component, divisor, what, number));
         }
         return number / divisor;
+    }
+
+    /**
+     * Checks that so many times so many are channels that can be counted, and a few times as many too.
+     *
+     * @return the product
+     * @throws IllegalArgumentException if they are more than 2²⁸
+     */
+    public static int product(String kind, String component, int number, String what, int times) {
+        long product = (long) number * times;
+        if (product > MOST_CHANNELS) {
+            throw new IllegalArgumentException("%s: %s is %d, times %s %d that is %d channels, expected %d or fewer"
+                    .formatted(kind, component, number, what, times, product, MOST_CHANNELS));
+        }
+        return (int) product;
     }
 
     /**

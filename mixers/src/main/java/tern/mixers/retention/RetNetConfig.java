@@ -24,6 +24,7 @@ public record RetNetConfig(int heads, int valueFactor) implements MixerConfig {
         int keyWidth = Expect.divides("retnet", "heads", heads, "width", at.width());
         Expect.that(keyWidth % 2 == 0, "retnet: a head is " + keyWidth
                 + " wide, but pairs of channels turn; choose heads so that it is even");
+        Expect.product("retnet", "valueFactor", valueFactor, "width", at.width());
         return new RetNet(this, keyWidth, at, scope);
     }
 }
