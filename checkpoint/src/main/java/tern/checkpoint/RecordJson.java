@@ -124,7 +124,7 @@ public final class RecordJson {
     /** A setting that makes no record of what it changes: a later one may. */
     private record Refused(String setting, IllegalArgumentException why) {
         String complaint() {
-            return why.getMessage().substring(setting.length());
+            return String.valueOf(why.getMessage()).substring(setting.length());
         }
     }
 

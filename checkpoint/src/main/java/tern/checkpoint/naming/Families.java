@@ -12,7 +12,8 @@ public final class Families {
     private static final List<Family> ALL = List.of(new RwkvFamily(), new RwkvAttentionFamily(), new GoldFinchFamily(),
             new MambaFamily(),
             new Mamba2Family(), new GriffinFamily(), new XlstmFamily(), new StripedHyenaFamily(), new LfmFamily(),
-            new QwenHybridFamily(), new NemotronFamily(), new FalconHybridFamily(), new GraniteFamily(),
+            new QwenHybridFamily(), new FlashFamily(), new NemotronFamily(), new FalconHybridFamily(),
+            new GraniteFamily(),
             new JambaFamily(), new LlamaHybridFamily(), new DigitReversal());
     private static final int NAMED = 8;
 

@@ -112,6 +112,18 @@ record HuggingFaceConfig(TensorFile file) {
     }
 
     /**
+     * Checks that an option is not used.
+     *
+     * @throws MalformedFileException if the configuration says anything but null or false
+     */
+    void requireNothing(String key) throws MalformedFileException {
+        Optional<JsonNode> found = find(key);
+        if (found.isPresent() && !(found.get().isBoolean() && !found.get().booleanValue())) {
+            throw unexpected(key, found.get(), "null, as in every model of this kind that was released");
+        }
+    }
+
+    /**
      * Base of rotary positions.
      *
      * @throws MalformedFileException if angles are more than a power of the base times the position

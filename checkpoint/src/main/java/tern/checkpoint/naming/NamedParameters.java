@@ -49,9 +49,16 @@ public final class NamedParameters {
             used.add(naming.theirs());
             Optional<StoredTensor> stored = file.find(naming.theirs());
             if (stored.isEmpty()) {
-                missing.add(naming.theirs() + " (for " + parameter.getKey() + " " + parameter.getValue() + ")");
+                missing.add(missing(naming.theirs(), parameter));
             } else if (naming.asIs() && !fits(stored.get(), parameter.getValue())) {
                 wrong.add(stored.get() + " where " + parameter.getValue() + " is expected");
+            }
+            for (Step step : naming.steps()) {
+                if (step instanceof Step.Below below) {
+                    used.addAll(below.others());
+                    below.others().stream().filter(other -> file.find(other).isEmpty())
+                            .forEach(other -> missing.add(missing(other, parameter)));
+                }
             }
         }
         List<String> unexpected = file.tensors().stream().map(StoredTensor::name)
@@ -65,6 +72,10 @@ public final class NamedParameters {
             throw new MalformedFileException(file.path() + ": looks like " + blueprint.family()
                     + ", but its tensors do not make one: " + String.join("; ", complaints));
         }
+    }
+
+    private static String missing(String stored, Map.Entry<String, Shape> parameter) {
+        return stored + " (for " + parameter.getKey() + " " + parameter.getValue() + ")";
     }
 
     private static void complain(List<String> complaints, String what, List<String> names) {
@@ -104,6 +115,11 @@ public final class NamedParameters {
             stored = rows.moved(stored, memory);
             steps = steps.subList(1, steps.size());
         }
+        if (!steps.isEmpty() && steps.getFirst() instanceof Step.Below below) {
+            Optional<Tensor> together = together(parameter, naming, stored, below, memory);
+            stored = together.orElse(stored);
+            steps = together.isPresent() ? steps.subList(1, steps.size()) : steps;
+        }
         int halvings = blueprint.rescaleEvery() == 0 ? 0 : naming.layer() / blueprint.rescaleEvery();
         if (steps.equals(List.of(new Step.Rescale())) && (halvings == 0 || keep.test(stored.dtype()))) {
             stored = Step.Rescale.scaled(stored, halvings, memory);
@@ -123,14 +139,31 @@ public final class NamedParameters {
                 numbers = step.apply(numbers, context);
             }
         } catch (IllegalArgumentException impossible) {
-            throw new MalformedFileException(file.path() + ": \"" + naming.theirs() + "\" cannot become " + parameter
-                    + ": " + impossible.getMessage(), impossible);
+            throw impossible(parameter, naming, impossible);
         }
         if (!Arrays.equals(numbers.shape(), shape.toArray())) {
             throw new MalformedFileException(
                     unlike(parameter, shape, naming, stored, Arrays.toString(numbers.shape())));
         }
         return memory.allocate(computed, shape).setAll(numbers.values());
+    }
+
+    private Optional<Tensor> together(String parameter, Naming naming, Tensor stored, Step.Below below,
+            Allocator memory) throws MalformedFileException {
+        List<Tensor> all = new ArrayList<>(List.of(stored));
+        for (String other : below.others()) {
+            all.add(file.tensor(other));
+        }
+        try {
+            return below.together(all, memory);
+        } catch (IllegalArgumentException unlike) {
+            throw impossible(parameter, naming, unlike);
+        }
+    }
+
+    private MalformedFileException impossible(String parameter, Naming naming, IllegalArgumentException why) {
+        return new MalformedFileException(file.path() + ": \"" + naming.theirs() + "\" cannot become " + parameter
+                + ": " + why.getMessage(), why);
     }
 
     private String unlike(String parameter, Shape shape, Naming naming, Tensor stored, String becomes) {

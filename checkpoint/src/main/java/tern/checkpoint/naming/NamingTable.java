@@ -5,6 +5,7 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -131,7 +132,8 @@ public final class NamingTable {
         if (words.length < 3) {
             throw new IllegalArgumentException("expected our name, theirs, and steps or as-is, found \"" + line + "\"");
         }
-        boolean everyLayer = words[1].contains("{i}") || words[1].contains("{n}");
+        boolean everyLayer = Arrays.stream(words, 1, words.length)
+                .anyMatch(word -> word.contains("{i}") || word.contains("{n}"));
         boolean everyExpert = words[0].contains("{e}");
         for (int layer = 0; layer < (everyLayer ? layers.count : 1); layer++) {
             if (condition.isEmpty() || having.has(condition, layer)) {
@@ -159,6 +161,8 @@ public final class NamingTable {
             throw new IllegalArgumentException("parameter " + own + " stands here a second time");
         }
         theirs.add(stored);
+        steps.stream().filter(Step.Below.class::isInstance)
+                .forEach(step -> theirs.addAll(((Step.Below) step).others()));
     }
 
     private String filled(String pattern, int layer, int expert) {

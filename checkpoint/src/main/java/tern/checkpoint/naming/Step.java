@@ -5,6 +5,7 @@ import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.function.DoubleUnaryOperator;
 import java.util.function.Function;
 import java.util.stream.IntStream;
@@ -71,7 +72,7 @@ public sealed interface Step {
      * The step that a word of a table names: {@code flatten}, {@code transpose}, {@code part:N}, {@code spread}, {@code rescale},
      * {@code absorb:WEIGHT:BIAS}, {@code one-minus}, {@code plus-one}, {@code negate}, {@code exp}, {@code log}, {@code times:X},
      * {@code times-each:X,Y…:N,M…}, {@code rows:FROM:TO}, {@code ungroup:GROUPS:N,M…:FROM:TO}, {@code unpair:HEADS},
-     * {@code blocks:N,M…}, {@code columns:N:PARTS}; and of modal
+     * {@code blocks:N,M…}, {@code columns:N:PARTS}, {@code below:NAME,NAME…}, {@code bound:LAYER}; and of modal
      * filters {@code pole-decay}, {@code pole-phase}, {@code residue-real:POLES}, {@code residue-imaginary:POLES},
      * {@code pass-through:RESIDUES}.
      *
@@ -104,6 +105,12 @@ public sealed interface Step {
                 }
                 if (parts[0].equals("blocks") && parts.length == 2) {
                     yield new Blocks(whole(parts[1]));
+                }
+                if (parts[0].equals("below") && parts.length == 2) {
+                    yield new Below(List.of(parts[1].split(",")));
+                }
+                if (parts[0].equals("bound") && parts.length == 2) {
+                    yield new Bound(Integer.parseInt(parts[1]));
                 }
                 if (parts[0].equals("columns") && parts.length == 3) {
                     yield new Columns(Integer.parseInt(parts[1]), Integer.parseInt(parts[2]));
@@ -313,6 +320,93 @@ public sealed interface Step {
                 }
             }
             return new Numbers(stored.shape(), changed);
+        }
+    }
+
+    /**
+     * Further stored tensors below, along the outermost axis.
+     *
+     * @param others their names, from the top
+     */
+    record Below(List<String> others) implements Step {
+        @Override
+        public Numbers apply(Numbers stored, Context context) {
+            int[] shape = stored.shape().clone();
+            double[] values = stored.values();
+            for (String other : others) {
+                Numbers more = context.others().apply(other);
+                requireSameRows(shape, more.shape(), other);
+                int before = values.length;
+                values = Arrays.copyOf(values, before + more.values().length);
+                System.arraycopy(more.values(), 0, values, before, more.values().length);
+                shape[0] += more.shape()[0];
+            }
+            return new Numbers(shape, values);
+        }
+
+        /** All of them in their type, if they have one type; else nothing. */
+        Optional<Tensor> together(List<Tensor> all, Allocator memory) {
+            Tensor first = all.getFirst();
+            int[] shape = first.shape().toArray();
+            shape[0] = 0;
+            for (int i = 0; i < all.size(); i++) {
+                if (all.get(i).dtype() != first.dtype()) {
+                    return Optional.empty();
+                }
+                requireSameRows(first.shape().toArray(), all.get(i).shape().toArray(),
+                        i == 0 ? "" : others.get(i - 1));
+                shape[0] += all.get(i).dim(0);
+            }
+            Tensor together = memory.allocate(first.dtype(), Shape.of(shape));
+            int at = 0;
+            for (Tensor one : all) {
+                together.slice(at, at + one.dim(0)).copyFrom(one);
+                at += one.dim(0);
+            }
+            return Optional.of(together);
+        }
+
+        private static void requireSameRows(int[] above, int[] below, String other) {
+            if (above.length != below.length
+                    || !Arrays.equals(above, 1, above.length, below, 1, below.length)) {
+                throw new IllegalArgumentException("rows of \"" + other + "\" " + Arrays.toString(below)
+                        + " do not fit below " + Arrays.toString(above));
+            }
+        }
+    }
+
+    /**
+     * The bound of a layer's forget gates, before its sigmoid, from what all layers learn together [L,D]: softmax over layers,
+     * summed up to the layer without the first (HGRN2).
+     *
+     * @param layer from 1 on
+     */
+    record Bound(int layer) implements Step {
+        @Override
+        public Numbers apply(Numbers stored, Context context) {
+            int[] shape = stored.shape();
+            if (shape.length != 2 || layer < 1 || layer >= shape[0]) {
+                return stored;
+            }
+            double[] bounds = new double[shape[1]];
+            for (int i = 0; i < bounds.length; i++) {
+                double largest = Double.NEGATIVE_INFINITY;
+                for (int row = 0; row < shape[0]; row++) {
+                    largest = Math.max(largest, stored.values()[row * bounds.length + i]);
+                }
+                double within = 0;
+                double outside = 0;
+                for (int row = 0; row < shape[0]; row++) {
+                    double weight = Math.exp(stored.values()[row * bounds.length + i] - largest);
+                    if (row >= 1 && row <= layer) {
+                        within += weight;
+                    } else {
+                        outside += weight;
+                    }
+                }
+                bounds[i] = Math.log(within / outside);
+            }
+            return new Numbers(new int[] {bounds.length}, bounds);
         }
     }
 

@@ -59,7 +59,13 @@ class HybridGoldenTest {
         "nemotron-h, 'Nemotron-H, a mixture of experts'", "falcon-h1, Falcon-H1",
         "falcon-h1-normed, Falcon-H1", "lfm2-yarn, LFM2", "lfm2-linear, LFM2", "lfm2-llama3, LFM2",
         "lfm2-longrope, LFM2", "granite-h, Granite 4.0-H", "granite-h-moe, 'Granite 4.0-H, a mixture of experts'",
-        "granite, Granite 4.0", "bamba, Bamba", "jamba, 'Jamba, a mixture of experts'"})
+        "granite, Granite 4.0", "bamba, Bamba", "jamba, 'Jamba, a mixture of experts'",
+        "flash-gla, 'GLA, naming of flash-linear-attention'",
+        "flash-delta-net, 'DeltaNet, naming of flash-linear-attention'",
+        "flash-gated-deltanet, 'Gated DeltaNet, naming of flash-linear-attention'",
+        "flash-gated-deltaproduct, 'Gated DeltaProduct, naming of flash-linear-attention'",
+        "flash-hgrn2, 'HGRN2, naming of flash-linear-attention'",
+        "flash-retnet, 'RetNet, naming of flash-linear-attention'", "xlstm-fused, xLSTM"})
     void logits(String name, String family) throws IOException {
         Path folder = FOLDER.resolve(name);
         JsonNode tokens = JsonMapper.shared().readTree(Files.readString(folder.resolve("expected.json"))).get("tokens");
@@ -100,8 +106,11 @@ class HybridGoldenTest {
     /** Whether they lie as they are stored, in stacks of experts, or fused and taken apart. */
     @ParameterizedTest
     @ValueSource(strings = {"striped-hyena", "lfm2", "qwen3-next", "qwen3-5", "qwen3-5-moe", "nemotron-h", "falcon-h1",
-        "granite-h", "granite-h-moe", "granite", "bamba", "jamba", "llama/qwen3-5-moe.gguf",
-        "llama/nemotron-h.gguf", "llama/granite.gguf", "llama/jamba.gguf"})
+        "granite-h", "granite-h-moe", "granite", "bamba", "jamba", "flash-gla", "flash-delta-net",
+        "flash-gated-deltanet",
+        "flash-gated-deltaproduct",
+        "flash-hgrn2", "flash-retnet", "xlstm-fused", "llama/qwen3-5-moe.gguf", "llama/nemotron-h.gguf",
+        "llama/granite.gguf", "llama/jamba.gguf"})
     void matricesStayInTheirStoredType(String name) throws IOException {
         try (Checkpoint checkpoint = Checkpoint.open(FOLDER.resolve(name))) {
             assertThat(checkpoint.model().parameters().all()).allSatisfy(parameter -> {
@@ -200,7 +209,8 @@ class HybridGoldenTest {
     /** Every parameter has a line, every line a parameter, and every stored tensor is read or known to be of no use. */
     @ParameterizedTest
     @CsvSource({"striped-hyena", "lfm2", "qwen3-next", "qwen3-5", "qwen3-5-moe", "nemotron-h", "falcon-h1",
-        "falcon-h1-normed", "granite-h", "granite-h-moe", "granite", "bamba", "jamba"})
+        "falcon-h1-normed", "granite-h", "granite-h-moe", "granite", "bamba", "jamba", "flash-gla", "flash-delta-net",
+        "flash-gated-deltanet", "flash-gated-deltaproduct", "flash-hgrn2", "flash-retnet", "xlstm-fused"})
     void tablesCoverEveryTensorOnce(String name) throws IOException {
         try (TensorFile file = TensorFile.open(FOLDER.resolve(name))) {
             coversEveryTensorOnce(file);

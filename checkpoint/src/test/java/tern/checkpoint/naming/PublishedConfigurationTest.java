@@ -17,6 +17,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 import tern.checkpoint.Checkpoint;
 import tern.checkpoint.MalformedFileException;
 import tern.checkpoint.Safetensors;
+import tern.checkpoint.StoredTensor;
+import tern.checkpoint.TensorFile;
 import tern.mixers.mamba.Mamba2Config;
 import tern.mixers.mamba.MambaConfig;
 import tern.model.StackConfig;
@@ -109,6 +111,40 @@ class PublishedConfigurationTest {
                 .replaceFirst("\\{", "{\"" + key + "\": \"gelu\",");
         assertThatThrownBy(() -> opened(config)).isInstanceOf(MalformedFileException.class)
                 .hasMessageContaining("\"" + key + "\" is \"gelu\", expected \"" + usual + "\"");
+    }
+
+    /** Options of flash-linear-attention that shapes do not tell, and that no mixer here has. */
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '\0', value = {
+        "flash-gla | \"clamp_min\": -3.5 | \"clamp_min\" is -3.5, expected null",
+        "flash-gla | \"feature_map\": \"elu\" | \"feature_map\" is \"elu\", expected null",
+        "flash-retnet | \"attn\": {\"layers\": [1]} | \"attn\" is {\"layers\":[1]}, expected null",
+        "flash-hgrn2 | \"hidden_act\": \"gelu\" | \"hidden_act\" is \"gelu\", expected \"swish\"",
+        "flash-delta-net | \"qk_norm\": \"sum\" | \"qk_norm\" is \"sum\", expected \"l2\"",
+        "flash-delta-net | \"qk_activation\": \"elu\" | \"qk_activation\" is \"elu\", expected \"silu\"",
+        "flash-gated-deltanet | \"num_v_heads\": 4, \"num_heads\": 5 | 5 does not divide the 12 rows of",
+        "flash-gla | \"model_type\": \"abc\" | belong to no family that is known",
+        "flash-gla | \"num_hidden_layers\": 4 | \"num_hidden_layers\" is 4, but the tensors are 3 layers deep"})
+    void otherOptionsOfFlashLinearAttentionAreRefused(String name, String option, String message) throws IOException {
+        Files.copy(HYBRIDS.resolve(name).resolve("model.safetensors"), folder.resolve("model.safetensors"));
+        assertThatThrownBy(() -> opened("{" + option + "}")).isInstanceOf(MalformedFileException.class)
+                .hasMessageContaining(message);
+    }
+
+    /** One tensor of the three that make a projection is not enough. */
+    @Test
+    void partsOfAProjectionAreMissedByName() throws IOException {
+        try (TensorFile file = TensorFile.open(HYBRIDS.resolve("flash-delta-net"))) {
+            Map<String, Tensor> tensors = new LinkedHashMap<>();
+            for (StoredTensor stored : file.tensors()) {
+                if (!stored.name().equals("model.layers.1.attn.k_proj.weight")) {
+                    tensors.put(stored.name(), file.tensor(stored.name()));
+                }
+            }
+            Safetensors.write(folder.resolve("model.safetensors"), tensors, Map.of());
+        }
+        assertThatThrownBy(() -> opened("{}")).isInstanceOf(MalformedFileException.class).hasMessageContaining(
+                "1 missing: model.layers.1.attn.k_proj.weight (for branches.2.mixer.projection.weight [48, 16])");
     }
 
     private static Map<String, Shape> mamba2() {

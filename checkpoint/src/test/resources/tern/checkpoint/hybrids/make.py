@@ -863,6 +863,142 @@ def jamba():
         lambda name, values: -np.exp(values) if name.endswith("A_log") else values)
 
 
+def unit(x):
+    return x / np.sqrt(np.sum(x * x, -1, keepdims=True) + 1e-6)
+
+
+def scan(q, k, v, g, beta=None):
+    """S <- e^g S, then S + k v^T, or with a rate S + k (beta (v - S^T k))^T; reads S^T q. g [T,H,K or 1]."""
+    state, read = np.zeros((q.shape[1], q.shape[2], v.shape[2])), np.zeros_like(v)
+    for t in range(len(q)):
+        state = np.exp(g[t])[:, :, None] * state
+        written = v[t] if beta is None else beta[t][:, None] * (v[t] - np.einsum("hkv,hk->hv", state, k[t]))
+        state = state + k[t][:, :, None] * written[:, None, :]
+        read[t] = np.einsum("hkv,hk->hv", state, q[t])
+    return read
+
+
+def heads_of(x, heads):
+    return x.reshape(len(x), heads, -1)
+
+
+def flash_delta(m, a, n, D, H, G, K, V, eps, gated, decays, products=1):
+    streams = []
+    for name, width in (("q", G * K), ("k", products * G * K), ("v", products * H * V)):
+        rows = n @ m.matrix(a + name + "_proj.weight", width, D, 2).T
+        streams.append(silu(conv(rows, m.draw(a + name + "_conv1d.weight", (width, 1, 4), -.6, .6))))
+    turn = TIME * products
+    q, k = (np.repeat(unit(x.reshape(-1, G, K)), H // G, 1) for x in streams[:2])
+    beta = sigmoid(n @ m.matrix(a + "b_proj.weight", products * H, D, 2).T) * (2 if not decays or products > 1 else 1)
+    g = np.zeros((TIME, H, 1))
+    if decays:
+        rate = np.exp(m.draw(a + "A_log", H, -1, 1))
+        step = softplus(n @ m.matrix(a + "a_proj.weight", H, D, 2).T + m.draw(a + "dt_bias", H, -4, -1))
+        g = (-rate * step)[:, :, None]
+    # A position decays before its first write and reads after its last.
+    asked, lost = np.zeros((turn, H, K)), np.zeros((turn, H, 1))
+    asked[products - 1::products], lost[::products] = q / np.sqrt(K), g
+    y = scan(asked, k, streams[2].reshape(turn, H, V), lost, beta.reshape(turn, H))[products - 1::products]
+    y = rms(y, m.draw(a + "o_norm.weight", V, .5, 1.5), eps).reshape(TIME, H * V)
+    if gated:
+        y = y * silu(n @ m.matrix(a + "g_proj.weight", H * V, D).T)
+    return y
+
+
+def flash(kind, seed, fused=False, **options):
+    """The models of flash-linear-attention: a mixer and a SwiGLU layer, norms in front of both."""
+    D, V, F, EPS, L = 16, 40, 24, 1e-6, 3
+    config = {"architectures": [kind], "model_type": kind, "attn": None, "hidden_act": "swish", "hidden_size": D,
+              "max_position_embeddings": 128, "norm_eps": EPS, "num_hidden_layers": L, "tie_word_embeddings": False,
+              "vocab_size": V} | options
+    m, ids = Model("flash-" + kind.replace("_", "-"), seed, config), tokens(seed, V)
+    x = m.matrix("model.embeddings.weight", V, D, 2)[ids]
+    if kind == "hgrn2":
+        bounds = m.draw("model.lower_bounds", (L, D), -1.5, 1.5)
+        share = np.exp(bounds) / np.exp(bounds).sum(0)
+        bounds = np.cumsum(share, 0) - share[0]
+    for i in range(L):
+        p = f"model.layers.{i}."
+        a = p + "attn."
+        n = rms(x, m.draw(p + "attn_norm.weight", D, .5, 1.5), EPS)
+        if kind == "gla":
+            H, K = 2, 4
+            q, k = (heads_of(n @ m.matrix(a + name, H * K, D, 2).T, H) for name in ("q_proj.weight", "k_proj.weight"))
+            v = heads_of(n @ m.matrix(a + "v_proj.weight", D, D).T, H)
+            z = n @ m.matrix(a + "gk_proj.0.weight", 5, D, 4).T @ m.matrix(a + "gk_proj.1.weight", H * K, 5, 4).T
+            g = -softplus(-z - m.draw(a + "gk_proj.1.bias", H * K, -3, 1)) / 16
+            y = rms(scan(q / np.sqrt(K), k, v, heads_of(g, H)), m.draw(a + "g_norm_swish_gate.weight", D // H, .5, 1.5), EPS)
+            y = y.reshape(TIME, D) * silu(n @ m.matrix(a + "g_proj.weight", D, D).T)
+        elif kind == "retnet":
+            H, K = 2, 8
+            q, k = (rope(heads_of(n @ m.matrix(a + name, D, D, 2).T, H), 1e4, K) for name in ("q_proj.weight", "k_proj.weight"))
+            v = heads_of(n @ m.matrix(a + "v_proj.weight", 2 * D, D).T, H)
+            g = np.broadcast_to(np.log(1 - 2. ** (-5 - np.arange(H)))[None, :, None], (TIME, H, 1))
+            y = rms(scan(q / np.sqrt(K), k, v, g), m.draw(a + "g_norm_swish_gate.weight", 2 * D // H, .5, 1.5), EPS)
+            y = y.reshape(TIME, 2 * D) * silu(n @ m.matrix(a + "g_proj.weight", 2 * D, D).T)
+        elif kind == "hgrn2":
+            q = silu(n @ m.matrix(a + "q_proj.weight", D, D, 2).T)
+            forget = sigmoid(n @ m.matrix(a + "f_proj.weight", D, D, 2).T)
+            forget = bounds[i] + (1 - bounds[i]) * forget
+            v = n @ m.matrix(a + "i_proj.weight", D, D).T
+            H = D // options["expand_ratio"]
+            y = scan(*(heads_of(part, H) for part in (q, 1 - forget, v, np.log(forget)))).reshape(TIME, D)
+            y = rms(y, m.draw(a + "g_norm.weight", D, .5, 1.5), EPS)
+        elif kind == "delta_net":
+            y = flash_delta(m, a, n, D, 2, 2, 8, 8, EPS, False, False)
+        elif kind == "gated_deltanet":
+            y = flash_delta(m, a, n, D, 4, 2, 6, 12, EPS, True, True)
+        else:
+            y = flash_delta(m, a, n, D, 2, 2, 6, 8, EPS, True, True, options["num_householder"])
+        x = x + y @ m.matrix(a + "o_proj.weight", D, y.shape[1]).T
+        n = rms(x, m.draw(p + "mlp_norm.weight", D, .5, 1.5), EPS)
+        if fused:
+            gate, up = np.split(m.matrix(p + "mlp.gate_proj.weight", 2 * F, D), 2)
+        else:
+            gate, up = m.matrix(p + "mlp.gate_proj.weight", F, D), m.matrix(p + "mlp.up_proj.weight", F, D)
+        x = x + mlp(n, gate, up, m.matrix(p + "mlp.down_proj.weight", D, F))
+    x = rms(x, m.draw("model.norm.weight", D, .5, 1.5), EPS)
+    m.save(x @ m.matrix("lm_head.weight", V, D, 2).T, ids)
+
+
+def xlstm_fused():
+    """xLSTM with fused weights, and epsilons that differ."""
+    D, H, K, V, F, L, EPS, NORM = 16, 2, 4, 40, 24, 2, 1e-2, 1e-3
+    config = {"architectures": ["xLSTMForCausalLM"], "model_type": "xlstm", "eps": EPS, "ffn_proj_factor": 1.5,
+              "gate_soft_cap": 15.0, "hidden_size": D, "norm_eps": NORM, "num_heads": H, "num_hidden_layers": L,
+              "output_logit_soft_cap": 30.0, "qk_dim_factor": 0.5, "tie_word_embeddings": False, "vocab_size": V,
+              "weight_mode": "fused"}
+    m, ids = Model("xlstm-fused", 22, config), tokens(22, V)
+    x = m.matrix("backbone.embeddings.weight", V, D, 2)[ids]
+    for layer in range(L):
+        p = f"backbone.blocks.{layer}."
+        n = rms(x, m.draw(p + "norm_mlstm.weight", D, .5, 1.5), NORM)
+        a = p + "mlstm_layer."
+        q, k, v, o = np.split(n @ m.matrix(a + "qkv_opreact.weight", 2 * (H * K + D), D, 2).T,
+                              [H * K, 2 * H * K, 2 * H * K + D], 1)
+        gates = n @ m.matrix(a + "ifgate_preact.weight", 2 * H, D, 2).T + m.draw(a + "ifgate_preact.bias", 2 * H, -2, 2)
+        i, f = np.split(15 * np.tanh(gates / 15), 2, 1)
+        q, k, v = heads_of(q, H) / np.sqrt(K), heads_of(k, H), heads_of(v, H)
+        state, sums, largest, read = np.zeros((H, K, D // H)), np.zeros((H, K)), np.zeros(H), np.zeros_like(v)
+        for t in range(TIME):
+            kept = -softplus(-f[t]) + largest
+            largest = np.maximum(kept, i[t])
+            old, new = np.exp(kept - largest)[:, None], np.exp(i[t] - largest)[:, None]
+            state = old[:, :, None] * state + (new * k[t])[:, :, None] * v[t][:, None, :]
+            sums = old * sums + new * k[t]
+            divisor = np.maximum(np.abs((sums * q[t]).sum(-1)), np.exp(-largest)) + EPS
+            read[t] = np.einsum("hkv,hk->hv", state, q[t]) / divisor[:, None]
+        read = (read - read.mean(-1, keepdims=True)) / np.sqrt(read.var(-1, keepdims=True) + NORM)
+        read = read.reshape(TIME, D) * m.draw(a + "multihead_norm.weight", D, .5, 1.5)
+        x = x + (sigmoid(o) * read) @ m.matrix(a + "out_proj.weight", D, D).T
+        n = rms(x, m.draw(p + "norm_ffn.weight", D, .5, 1.5), NORM)
+        gate, up = np.split(m.matrix(p + "ffn.proj_up_gate_z.weight", 2 * F, D), 2)
+        x = x + mlp(n, gate, up, m.matrix(p + "ffn.proj_down.weight", D, F))
+    x = rms(x, m.draw("backbone.out_norm.weight", D, .5, 1.5), NORM)
+    logits = x @ m.matrix("lm_head.weight", V, D, 2).T
+    m.save(30 * np.tanh(logits / 30), ids)
+
+
 if __name__ == "__main__":
     striped_hyena()
     lfm2()
@@ -879,3 +1015,10 @@ if __name__ == "__main__":
     bamba()
     granite("granite", 16, ["attention", "attention"], False, True)
     jamba()
+    flash("gla", 17, fused=True)
+    flash("delta_net", 18, allow_neg_eigval=True)
+    flash("gated_deltanet", 19, head_dim=6, num_heads=2, num_v_heads=4)
+    flash("hgrn2", 20, expand_ratio=8)
+    flash("retnet", 21)
+    flash("gated_deltaproduct", 23, num_householder=3, allow_neg_eigval=True)
+    xlstm_fused()

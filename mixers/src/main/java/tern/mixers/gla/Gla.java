@@ -53,7 +53,8 @@ public final class Gla implements SequenceMixer {
         this.decayUp = Projection.lowRank(scope.child("decayUp"), config.rank(), keys,
                 Initialiser.fanIn(config.rank()), Initialiser.constant(0));
         this.readOut = ReadOut.gated(
-                new ReadNorm(ReadNorm.Kind.HEAD, scope.child("norm"), heads, valueWidth, EPSILON),
+                new ReadNorm(ReadNorm.Kind.HEAD, scope.child("norm"), heads, valueWidth,
+                        config.epsilon().orElse(EPSILON)),
                 Projection.into(scope.child("gate"), width, width, false), Activation.SILU,
                 Projection.outOf(scope.child("output"), width, false, at));
         this.layout = StateLayout.of(new Slot.Fixed("heads", Shape.of(heads, config.keyWidth(), valueWidth)));

@@ -1,5 +1,7 @@
 package tern.mixers.gla;
 
+import java.util.Optional;
+
 import tern.mixers.parts.Expect;
 import tern.sequence.BranchContext;
 import tern.sequence.MixerConfig;
@@ -13,8 +15,10 @@ import tern.sequence.SequenceMixer;
  * @param keyWidth K of a head; half of width/heads in the paper
  * @param rank of the map to the decays, 16 in the paper
  * @param patience what log-decays are divided by, 16 in the paper: without it a key would be forgotten in a position or two
+ * @param epsilon of the norm of what is read, where it is not 1e-5
  */
-public record GlaConfig(int heads, int keyWidth, int rank, double patience) implements MixerConfig {
+public record GlaConfig(int heads, int keyWidth, int rank, double patience,
+        Optional<Double> epsilon) implements MixerConfig {
     /** Checks the numbers. */
     public GlaConfig {
         Expect.atLeast("gla", "heads", heads, 1, "4 in the paper");
@@ -22,6 +26,12 @@ public record GlaConfig(int heads, int keyWidth, int rank, double patience) impl
         Expect.product("gla", "keyWidth", keyWidth, "heads", heads);
         Expect.atLeast("gla", "rank", rank, 1, "16 in the paper");
         Expect.within("gla", "patience", patience, 0, 1e6, "16 in the paper");
+        epsilon.ifPresent(small -> Expect.within("gla", "epsilon", small, 0, 1, "1e-5 is usual"));
+    }
+
+    /** The usual epsilon. */
+    public GlaConfig(int heads, int keyWidth, int rank, double patience) {
+        this(heads, keyWidth, rank, patience, Optional.empty());
     }
 
     /** As in the paper. */

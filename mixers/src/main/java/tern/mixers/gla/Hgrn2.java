@@ -41,8 +41,9 @@ public final class Hgrn2 implements SequenceMixer {
     private final ReadOut readOut;
     private final StateLayout layout;
 
-    Hgrn2(int heads, int headWidth, BranchContext at, ParameterScope scope) {
+    Hgrn2(Hgrn2Config config, int heads, BranchContext at, ParameterScope scope) {
         this.heads = heads;
+        int headWidth = config.headWidth();
         int width = at.width();
         int layer = at.branch() / 2;
         int layers = (at.branches() + 1) / 2;
@@ -53,7 +54,8 @@ public final class Hgrn2 implements SequenceMixer {
                 : Optional.of(scope.parameter("bound", Shape.of(width), Role.FILTER,
                         Initialiser.constant(Math.log((double) layer / (layers - layer)))));
         this.readOut = ReadOut.plain(
-                new ReadNorm(ReadNorm.Kind.FULL, scope.child("norm"), heads, headWidth, EPSILON),
+                new ReadNorm(ReadNorm.Kind.FULL, scope.child("norm"), heads, headWidth,
+                        config.epsilon().orElse(EPSILON)),
                 Projection.outOf(scope.child("output"), width, false, at));
         this.layout = StateLayout.of(new Slot.Fixed("heads", Shape.of(heads, headWidth, headWidth)));
     }

@@ -60,7 +60,8 @@ public final class Mlstm implements SequenceMixer {
         this.forgetGate = Projection.biased(scope.child("forgetGate"), width, heads, Initialiser.constant(0),
                 Initialiser.of(h -> 3 + 3.0 * h / Math.max(1, heads - 1)));
         this.readOut = ReadOut.gated(
-                new ReadNorm(ReadNorm.Kind.HEAD_LAYER, scope.child("norm"), heads, valueWidth, config.epsilon()),
+                new ReadNorm(ReadNorm.Kind.HEAD_LAYER, scope.child("norm"), heads, valueWidth,
+                        config.normEpsilon().orElse(config.epsilon())),
                 Projection.matrix(scope.child("gate"), width, width, small), Activation.SIGMOID,
                 Projection.matrix(scope.child("output"), width, width,
                         Initialiser.normal(2 / (layers * Math.sqrt(width)))));

@@ -1,5 +1,7 @@
 package tern.mixers.mlstm;
 
+import java.util.Optional;
+
 import tern.mixers.parts.Expect;
 import tern.sequence.BranchContext;
 import tern.sequence.MixerConfig;
@@ -14,10 +16,11 @@ import tern.sequence.SequenceMixer;
  * @param inputGate what the input gate passes through
  * @param normalised whether what is read is divided by max(|n·q|, 1); always so with an exponential gate
  * @param cap of the gates' pre-activations, 15 in released models; 0 for none
- * @param epsilon added to the divisor, and of the norm of heads
+ * @param epsilon added to the divisor
+ * @param normEpsilon of the norm of heads, where it is not {@code epsilon}
  */
 public record MlstmConfig(int heads, int keyWidth, Gate inputGate, boolean normalised, double cap,
-        double epsilon) implements MixerConfig {
+        double epsilon, Optional<Double> normEpsilon) implements MixerConfig {
     /** Input gates. */
     public enum Gate {
         /** e^i, kept in range by the stabiliser. */
@@ -34,8 +37,15 @@ public record MlstmConfig(int heads, int keyWidth, Gate inputGate, boolean norma
         Expect.that(cap == 0 || cap > 0 && Double.isFinite(cap), "mlstm: cap is " + cap
                 + ", expected more than 0 (15 in released models), or 0 for none");
         Expect.within("mlstm", "epsilon", epsilon, 0, 1, "1e-6 in released models");
+        normEpsilon.ifPresent(
+                small -> Expect.within("mlstm", "normEpsilon", small, 0, 1, "1e-6 in released models"));
         Expect.that(normalised || inputGate != Gate.EXPONENTIAL,
                 "mlstm: an exponential input gate needs its normaliser; set normalised, or choose a SIGMOID gate");
+    }
+
+    /** One epsilon for both. */
+    public MlstmConfig(int heads, int keyWidth, Gate inputGate, boolean normalised, double cap, double epsilon) {
+        this(heads, keyWidth, inputGate, normalised, cap, epsilon, Optional.empty());
     }
 
     /** As released. */

@@ -1,5 +1,7 @@
 package tern.mixers.retention;
 
+import java.util.Optional;
+
 import tern.mixers.parts.Expect;
 import tern.sequence.BranchContext;
 import tern.sequence.MixerConfig;
@@ -11,12 +13,19 @@ import tern.sequence.SequenceMixer;
  *
  * @param heads H; divides the width so that heads are even
  * @param valueFactor width of values over that of keys, 2 in the paper
+ * @param variation what is otherwise than released, if anything
  */
-public record RetNetConfig(int heads, int valueFactor) implements MixerConfig {
+public record RetNetConfig(int heads, int valueFactor,
+        Optional<RetNetVariation> variation) implements MixerConfig {
     /** Checks the numbers. */
     public RetNetConfig {
         Expect.atLeast("retnet", "heads", heads, 1, "width/256 is usual");
         Expect.atLeast("retnet", "valueFactor", valueFactor, 1, "2 in the paper");
+    }
+
+    /** As released. */
+    public RetNetConfig(int heads, int valueFactor) {
+        this(heads, valueFactor, Optional.empty());
     }
 
     @Override

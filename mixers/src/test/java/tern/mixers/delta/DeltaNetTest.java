@@ -14,7 +14,9 @@ import static tern.mixers.Matrices.plus;
 import static tern.mixers.Matrices.product;
 import static tern.mixers.Matrices.read;
 
+import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 
 import org.junit.jupiter.api.Test;
 
@@ -52,26 +54,53 @@ class DeltaNetTest extends MixerContract {
                 MixerCase.of("gated", DeltaNetConfig.gated(2, 3), 6, 8, 40),
                 MixerCase.of("decay for each key",
                         new DeltaNetConfig(2, 3, 4, 3, DeltaNetConfig.Decay.KEY, true), 6, 8, 40),
+                MixerCase.of("gated alone", new DeltaNetConfig(2, 3, 4, 3, DeltaNetConfig.Decay.NONE, false,
+                        Optional.empty(), Optional.of(1e-6), Optional.of(true), Optional.empty()), 6, 8, 40),
+                MixerCase.of("products",
+                        products(DeltaNetConfig.Decay.HEAD, 3, Optional.of(SharedKeys.byNeighbours(2))), 6, 8,
+                        40),
+                MixerCase.of("products, a decay for each key", products(DeltaNetConfig.Decay.KEY, 2, Optional.empty()),
+                        6, 8, 40),
                 MixerCase.of("gated, long", DeltaNetConfig.gated(2, 16), 32, 8, 150));
     }
 
+    private static DeltaNetConfig products(DeltaNetConfig.Decay decay, int count, Optional<SharedKeys> shared) {
+        return new DeltaNetConfig(4, 3, 5, 3, decay, true, shared, Optional.of(1e-6), Optional.empty(),
+                Optional.of(count));
+    }
+
+    /** One write after another, by hand: a position decays before the first and reads after the last. */
     @Test
-    void equalsItsEquations() {
+    void productsAreDeltaRulesInTurn() {
         for (DeltaNetConfig.Decay decay : DeltaNetConfig.Decay.values()) {
-            boolean gated = decay != DeltaNetConfig.Decay.NONE;
-            try (Bench bench = new Bench(new DeltaNetConfig(2, 3, 4, 3, decay, gated), 6, 8, 3)) {
+            int n = 3;
+            try (Bench bench = new Bench(products(decay, n, Optional.empty()), 6, 8, 3)) {
                 SeededParameters p = bench.parameters;
                 Tensor x = Tensors.normal(DType.F64, Seeds.random(5), bench.memory, 1, TIME, 6);
                 double[][] rows = Plain.rows(x);
                 double[][] all = filtered(map(rows, p.get("projection.weight")), p.get("short.weight"));
-                double[][] q = each(normalise(columns(all, 0, 6), 2, false, 1e-6 / 3), value -> value / 3);
-                double[][] k = each(normalise(columns(all, 6, 12), 2, false, 1e-6 / 3),
-                        value -> value / Math.sqrt(3));
-                double[][] rate = each(map(rows, p.get("rate.weight")),
-                        value -> (gated ? 2 : 1) * Matrices.sigmoid(value));
-                double[][] read = read(2, q, k, columns(all, 12, 20), logDecay(decay, rows, p), rate, 1);
-                double[][] y = gain(normalise(read, 2, false, 1e-5), p.get("norm.gain"));
-                if (gated) {
+                double[][] q = each(normalise(columns(all, 0, 12), 4, false, 1e-6 / 3), value -> value / 3);
+                double[][] rate = each(map(rows, p.get("rate.weight")), value -> 2 * Matrices.sigmoid(value));
+                double[][] g = decay == DeltaNetConfig.Decay.NONE ? constant(TIME, 4, 0) : logDecay(decay, rows, p, 4);
+                double[][][] asked = new double[5][n * TIME][];
+                for (int t = 0; t < TIME; t++) {
+                    for (int i = 0; i < n; i++) {
+                        int at = n * t + i;
+                        asked[0][at] = i == n - 1 ? q[t] : new double[12];
+                        asked[1][at] = Arrays.copyOfRange(all[t], 12 + 12 * i, 24 + 12 * i);
+                        asked[2][at] = Arrays.copyOfRange(all[t], 48 + 20 * i, 68 + 20 * i);
+                        asked[3][at] = i == 0 ? g[t] : new double[g[t].length];
+                        asked[4][at] = Arrays.copyOfRange(rate[t], 4 * i, 4 * i + 4);
+                    }
+                }
+                double[][] keys = each(normalise(asked[1], 4, false, 1e-6 / 3), value -> value / Math.sqrt(3));
+                double[][] read = read(4, asked[0], keys, asked[2], asked[3], asked[4], 1);
+                double[][] last = new double[TIME][];
+                for (int t = 0; t < TIME; t++) {
+                    last[t] = read[n * t + n - 1];
+                }
+                double[][] y = gain(normalise(last, 4, false, 1e-6), p.get("norm.gain"));
+                if (decay != DeltaNetConfig.Decay.NONE) {
                     y = product(y, each(map(rows, p.get("gate.weight")), Matrices::silu));
                 }
                 Tensors.assertClose(decay.name(), bench.y(x), Plain.flat(map(y, p.get("output.weight"))),
@@ -80,16 +109,50 @@ class DeltaNetTest extends MixerContract {
         }
     }
 
-    private static double[][] logDecay(DeltaNetConfig.Decay decay, double[][] rows, SeededParameters p) {
+    @Test
+    void equalsItsEquations() {
+        for (DeltaNetConfig.Decay decay : DeltaNetConfig.Decay.values()) {
+            boolean reflecting = decay != DeltaNetConfig.Decay.NONE;
+            for (Optional<Boolean> told : List.of(Optional.<Boolean>empty(), Optional.of(!reflecting))) {
+                equalsItsEquations(decay, reflecting, told);
+            }
+        }
+    }
+
+    /** Without a word about it, the output is gated where there is a decay. */
+    private void equalsItsEquations(DeltaNetConfig.Decay decay, boolean reflecting, Optional<Boolean> told) {
+        DeltaNetConfig config = new DeltaNetConfig(2, 3, 4, 3, decay, reflecting, Optional.empty(),
+                Optional.empty(), told, Optional.empty());
+        try (Bench bench = new Bench(config, 6, 8, 3)) {
+            SeededParameters p = bench.parameters;
+            Tensor x = Tensors.normal(DType.F64, Seeds.random(5), bench.memory, 1, TIME, 6);
+            double[][] rows = Plain.rows(x);
+            double[][] all = filtered(map(rows, p.get("projection.weight")), p.get("short.weight"));
+            double[][] q = each(normalise(columns(all, 0, 6), 2, false, 1e-6 / 3), value -> value / 3);
+            double[][] k = each(normalise(columns(all, 6, 12), 2, false, 1e-6 / 3),
+                    value -> value / Math.sqrt(3));
+            double[][] rate = each(map(rows, p.get("rate.weight")),
+                    value -> (reflecting ? 2 : 1) * Matrices.sigmoid(value));
+            double[][] read = read(2, q, k, columns(all, 12, 20), logDecay(decay, rows, p, 2), rate, 1);
+            double[][] y = gain(normalise(read, 2, false, 1e-5), p.get("norm.gain"));
+            if (told.orElse(reflecting)) {
+                y = product(y, each(map(rows, p.get("gate.weight")), Matrices::silu));
+            }
+            Tensors.assertClose(decay.name() + " " + told, bench.y(x), Plain.flat(map(y, p.get("output.weight"))),
+                    Tensors.F64_TOLERANCE);
+        }
+    }
+
+    private static double[][] logDecay(DeltaNetConfig.Decay decay, double[][] rows, SeededParameters p, int heads) {
         if (decay == DeltaNetConfig.Decay.NONE) {
-            return constant(TIME, 2, 0);
+            return constant(TIME, heads, 0);
         }
         double[][] raw = decay == DeltaNetConfig.Decay.HEAD ? map(rows, p.get("decay.weight"))
                 : map(map(rows, p.get("decayDown.weight")), p.get("decayUp.weight"));
         double[][] steps = each(plus(raw, p.get("step")), Matrices::softplus);
         for (double[] row : steps) {
             for (int i = 0; i < row.length; i++) {
-                row[i] *= -Math.exp(p.get("speed").get(i * 2 / row.length));
+                row[i] *= -Math.exp(p.get("speed").get(i * heads / row.length));
             }
         }
         return steps;

@@ -12,6 +12,7 @@ import static tern.mixers.Matrices.product;
 import static tern.mixers.Matrices.read;
 
 import java.util.List;
+import java.util.Optional;
 
 import org.junit.jupiter.api.Test;
 
@@ -43,6 +44,8 @@ class RetentionTest extends MixerContract {
     protected List<MixerCase> cases() {
         return List.of(MixerCase.of("retnet", new RetNetConfig(2, 2), 8, 8, 40),
                 MixerCase.of("retnet, one pair", new RetNetConfig(3, 1), 6, 8, 40),
+                MixerCase.of("retnet, rotary halves",
+                        new RetNetConfig(2, 2, Optional.of(new RetNetVariation(10_000, 1e-6))), 8, 8, 40),
                 MixerCase.of("transnormer", new TransNormerConfig(2, false), 6, 8, 40),
                 MixerCase.of("transnormer, positions", new TransNormerConfig(3, true), 6, 8, 40),
                 MixerCase.of("retnet, long", new RetNetConfig(2, 2), 32, 8, 150));
