@@ -81,12 +81,14 @@ enum WordRule {
     PUNCTUATION("[\\p{P}\\$\\+<=>\\^~\\|]+") {
         @Override
         int end(byte[] text, int from, int to) {
-            boolean punctuation = Characters.isPunctuation(text, from, to);
-            int at = from;
-            while (at < to && Characters.isPunctuation(text, at, to) == punctuation) {
-                at += Characters.length(Characters.at(text, at, to));
-            }
-            return at;
+            return punctuation(text, from, to, false);
+        }
+    },
+    /** The same with the grave accent, which makes it Falcon's. */
+    PUNCTUATION_AND_GRAVE("[\\p{P}\\$\\+<=>\\^~\\|`]+") {
+        @Override
+        int end(byte[] text, int from, int to) {
+            return punctuation(text, from, to, true);
         }
     },
     /** Runs of numbers. */
@@ -181,6 +183,7 @@ enum WordRule {
     private static Map<String, Splitter> named() {
         Map<String, Splitter> named = new java.util.LinkedHashMap<>();
         named.put("default", new Splitter(PUNCTUATION, GPT2, NUMBERS, DIGIT_TRIPLES));
+        named.put("falcon", new Splitter(PUNCTUATION_AND_GRAVE, GPT2, DIGIT_TRIPLES));
         for (String name : List.of("gpt-2", "mpt", "olmo")) {
             named.put(name, new Splitter(GPT2));
         }
@@ -211,6 +214,20 @@ enum WordRule {
 
     private static int kind(byte[] text, int at, int to) {
         return Characters.kind(Characters.at(text, at, to));
+    }
+
+    /** The end of characters that are all punctuation or none of them. */
+    private static int punctuation(byte[] text, int from, int to, boolean grave) {
+        boolean first = isPunctuation(text, from, to, grave);
+        int at = from;
+        while (at < to && isPunctuation(text, at, to, grave) == first) {
+            at += Characters.length(Characters.at(text, at, to));
+        }
+        return at;
+    }
+
+    private static boolean isPunctuation(byte[] text, int at, int to, boolean grave) {
+        return grave && text[at] == '`' || Characters.isPunctuation(text, at, to);
     }
 
     /** The end of characters of one kind. */

@@ -110,6 +110,21 @@ class GgufTokenizersTest {
                 WordRule.DIGIT_TRIPLES);
     }
 
+    /** Falcon-Mamba's: the grave accent belongs to other punctuation, and numbers are cut in threes only. */
+    @Test
+    void falconSplitsAsLlamaCppSays() {
+        Map<String, Object> metadata = small("falcon");
+        List<Object> tokens = new ArrayList<>((List<?>) metadata.get("tokenizer.ggml.tokens"));
+        tokens.set(258, "`-");
+        tokens.set(259, "\u01201");
+        metadata.put("tokenizer.ggml.tokens", tokens);
+        metadata.put("tokenizer.ggml.token_type", List.of(IntStream.range(0, 260).mapToObj(i -> 1).toArray()));
+        metadata.put("tokenizer.ggml.merges", List.of("a a", "` -", "\u0120 1"));
+        assertThat(GgufTokenizers.of(metadata).encode("`-aa 1 111")).containsExactly(258, 256, 259, ' ', '1', '1', '1');
+        metadata.put("tokenizer.ggml.pre", "default");
+        assertThat(GgufTokenizers.of(metadata).encode("`-aa 1")).containsExactly('`', '-', 256, ' ', '1');
+    }
+
     @Test
     void whatIsWrongIsNamed() {
         refused("tokenizer.ggml.model", "bert",
@@ -117,7 +132,7 @@ class GgufTokenizersTest {
                         + " found \"bert\"");
         refused("tokenizer.ggml.model", 7, "tokenizer.ggml.model: expected a text, found \"7\"");
         refused("tokenizer.ggml.pre", "viking",
-                "tokenizer.ggml.pre: expected one of default, gpt-2, mpt, olmo, llama-bpe, lfm2, falcon-h1, dbrx, qwen2,"
+                "tokenizer.ggml.pre: expected one of default, falcon, gpt-2, mpt, olmo, llama-bpe, lfm2, falcon-h1, dbrx, qwen2,"
                         + " qwen35, tekken, pixtral, smollm, refact, starcoder, the splitters known here, found \"viking\"");
         refused("tokenizer.ggml.tokens", "x", "tokenizer.ggml.tokens: expected a list of texts");
         refused("tokenizer.ggml.tokens", List.of("a", 3), "tokenizer.ggml.tokens[1]: expected a text, found \"3\"");
