@@ -330,27 +330,17 @@ final class SentencePieceTokenizer implements Tokenizer {
 
     @Override
     public byte[] symbol(int id) {
-        requireKnown(id);
         return symbols.get(id);
     }
 
     @Override
     public int symbolLength(int id) {
-        requireKnown(id);
         return symbols.length(id);
-    }
-
-    private void requireKnown(int id) {
-        if (id < 0 || id >= vocabulary()) {
-            throw new IllegalArgumentException(
-                    "symbol " + id + " is outside the vocabulary, expected 0 to " + (vocabulary() - 1));
-        }
     }
 
     @Override
     public OptionalInt id(byte[] symbol) {
-        int id = symbols.find(symbol, 0, symbol.length);
-        return id < 0 ? OptionalInt.empty() : OptionalInt.of(id);
+        return symbols.id(symbol);
     }
 
     // ── in a model's folder ─────────────────────────────────────────────────────────────────────────────────────────

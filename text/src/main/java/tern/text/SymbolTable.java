@@ -1,6 +1,7 @@
 package tern.text;
 
 import java.util.Arrays;
+import java.util.OptionalInt;
 
 /** Strings of bytes by number, and the number of a string. Immutable. */
 final class SymbolTable {
@@ -32,12 +33,37 @@ final class SymbolTable {
         return starts.length - 1;
     }
 
+    /**
+     * Bytes of a string.
+     *
+     * @throws IllegalArgumentException if there is none of this number
+     */
     int length(int id) {
+        requireKnown(id);
         return starts[id + 1] - starts[id];
     }
 
+    /**
+     * A string, in a fresh array.
+     *
+     * @throws IllegalArgumentException if there is none of this number
+     */
     byte[] get(int id) {
+        requireKnown(id);
         return Arrays.copyOfRange(bytes, starts[id], starts[id + 1]);
+    }
+
+    private void requireKnown(int id) {
+        if (id < 0 || id >= size()) {
+            throw new IllegalArgumentException(
+                    "symbol " + id + " is outside the vocabulary, expected 0 to " + (size() - 1));
+        }
+    }
+
+    /** The number of a string, if it has one. */
+    OptionalInt id(byte[] symbol) {
+        int id = find(symbol, 0, symbol.length);
+        return id < 0 ? OptionalInt.empty() : OptionalInt.of(id);
     }
 
     /** The number of a string, or −1. */
