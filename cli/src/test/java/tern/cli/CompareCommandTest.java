@@ -136,6 +136,16 @@ class CompareCommandTest {
         assertThat(Files.readString(folder.resolve("l/report.html"))).contains("\"name\":\"mamba2@window\"");
     }
 
+    /** Signed features need a norm in the place of the normaliser; which is said first does not matter. */
+    @Test
+    void settingsThatBelongTogetherMayStandInAnyOrder() {
+        assertThat(tern("compare", "--task", "parity", "--presets", "linear-attention,gla", "--seeds", "1", "--steps",
+                "1", "--threads", "1", "--out", folder.resolve("o").toString(), "--set", "task.length=12", "width=16",
+                "batch=4", "branches.*.heads=2", "branches.*.keyWidth=4", "branches.*.features.kind=identity",
+                "branches.*.normaliser=none")).as(err::toString).isZero();
+        assertThat(out.toString(StandardCharsets.UTF_8)).contains("| linear-attention |").contains("| gla |");
+    }
+
     /** Several tasks leave a folder each and an overview; each may be gone on with for more seeds. */
     @Test
     void severalTasksLeaveAnOverview() throws IOException {

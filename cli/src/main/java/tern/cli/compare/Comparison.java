@@ -207,12 +207,24 @@ public final class Comparison {
     private StackConfig architecture(String preset) {
         StackConfig untied = RecordJson.with(named(preset), List.of("tiedHead=false"));
         StackConfig config = TaskPlan.fitted(untied, task);
+        StackConfig known = config;
+        List<String> told = new ArrayList<>();
         for (Setting setting : settings(preset)) {
-            if (isOfArchitecture(setting) && applies(config, setting)) {
-                config = RecordJson.with(config, List.of(setting.text));
+            if (isOfArchitecture(setting) && applies(known, setting)) {
+                told.add(setting.text);
+                known = changed(config, told).orElse(known);
             }
         }
-        return config;
+        return RecordJson.with(config, told);
+    }
+
+    /** Nothing as long as what was told needs something that comes later. */
+    private static Optional<StackConfig> changed(StackConfig config, List<String> told) {
+        try {
+            return Optional.of(RecordJson.with(config, told));
+        } catch (IllegalArgumentException early) {
+            return Optional.empty();
+        }
     }
 
     /** A preset by its whole name, or by its family alone for the usual size, perhaps with a label. */
