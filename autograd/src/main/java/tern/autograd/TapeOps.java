@@ -30,6 +30,7 @@ import tern.kernels.memory.MemoryScan;
 import tern.kernels.norm.BatchNorm;
 import tern.kernels.norm.TimestepNorm;
 import tern.kernels.recurrence.Damping;
+import tern.kernels.recurrence.HeldModes;
 import tern.kernels.recurrence.ScanInputs;
 import tern.ops.Activation;
 import tern.ops.Attended;
@@ -1347,6 +1348,20 @@ public final class TapeOps implements Ops, AutoCloseable {
             }
         });
         return taps;
+    }
+
+    @Override
+    public Tensor held(Tensor logRate, Tensor phase, Tensor logStep) {
+        Tensor out = eager.held(logRate, phase, logStep);
+        List<Tensor> inputs = List.of(logRate, phase, logStep);
+        record(inputs, List.of(out), inputs, () -> {
+            List<Tensor> found = inputs.stream().map(this::target).toList();
+            HeldModes.backward(team, logRate, phase, logStep, given(out), found.get(0), found.get(1), found.get(2));
+            for (int i = 0; i < inputs.size(); i++) {
+                settle(inputs.get(i), found.get(i));
+            }
+        });
+        return out;
     }
 
     @Override

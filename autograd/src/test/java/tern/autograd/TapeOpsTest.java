@@ -450,6 +450,21 @@ class TapeOpsTest {
         });
     }
 
+    /** Steps from a thousandth to 20 times as long as modes last, of every channel or of every mode. */
+    @Test
+    void modesThatAreHeld() {
+        Tensor rate = input(3, 2);
+        Tensor phase = input(3, 2);
+        Tensor step = input(2);
+        Tensor own = input(3, 2);
+        for (double shift : new double[] {-7, -3, -2, 0, 3}) {
+            Tensor shifts = memory.zeros(DType.F64, Shape.of(2)).fill(shift);
+            assertGradients(ops -> List.of(
+                    ops.scale(ops.held(rate, phase, ops.add(step, shifts)), Math.exp(-shift)),
+                    ops.scale(ops.held(rate, phase, ops.add(own, shifts)), Math.exp(-shift))));
+        }
+    }
+
     @Test
     void modalRecurrences() {
         Modes modes = new Modes(input(3), input(3), input(3), input(3), input(2),

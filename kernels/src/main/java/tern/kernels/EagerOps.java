@@ -24,6 +24,7 @@ import tern.kernels.modal.Poles;
 import tern.kernels.norm.BatchNorm;
 import tern.kernels.norm.TimestepNorm;
 import tern.kernels.recurrence.Damping;
+import tern.kernels.recurrence.HeldModes;
 import tern.kernels.recurrence.ScanInputs;
 import tern.ops.Activation;
 import tern.ops.Attended;
@@ -1005,6 +1006,22 @@ public final class EagerOps implements Ops, AutoCloseable {
         Tensor taps = results.allocate(gain.dtype(), Shape.of(length, width));
         set(gain).diagonalScan().taps(team, logDecay, phase, gain, weight, weightImaginary, taps);
         return taps;
+    }
+
+    @Override
+    public Tensor held(Tensor logRate, Tensor phase, Tensor logStep) {
+        requireSame("held", logRate, phase);
+        if (!logStep.shape().equals(phase.shape())) {
+            require("held", "logStep", logStep, phase.shape().last());
+        }
+        int[] parts = new int[phase.shape().rank() + 1];
+        parts[0] = HeldModes.PARTS;
+        for (int axis = 1; axis < parts.length; axis++) {
+            parts[axis] = phase.dim(axis - 1);
+        }
+        Tensor out = results.allocate(phase.dtype(), Shape.of(parts));
+        HeldModes.forward(team, logRate, phase, logStep, out);
+        return out;
     }
 
     @Override

@@ -525,6 +525,17 @@ public interface Ops {
     Tensor diagonalTaps(Tensor logDecay, Tensor phase, Tensor gain, Tensor weight, Tensor weightImaginary, int length);
 
     /**
+     * Modes h' = A h + x of continuous time, whose input is held for a step Δ: h_t = λ h_(t−1) + b x_t with λ = e^(ΔA) and
+     * b = (λ − 1)/A, which is Δ where A vanishes (zero-order hold). A = −e^ρ + iθ and Δ = e^δ. In double precision, rounded once.
+     *
+     * @param logRate ρ [N,D] or [D]
+     * @param phase θ, of the same shape
+     * @param logStep δ, of the same shape or [D]
+     * @return [6,…]: ln|λ|, but no less than −10⁴; the angle of λ, between −π and π; Re λ, Im λ; Re b, Im b
+     */
+    Tensor held(Tensor logRate, Tensor phase, Tensor logStep);
+
+    /**
      * The affine recurrence of every channel: y_t = a_t ⊙ y_(t−1) + x_t with y_(−1) the state (real: Griffin's, arXiv 2402.19427,
      * section 2.4; minGRU's, arXiv 2410.01201; complex: S5's, arXiv 2208.04933, section 3). A position with a = 0 begins a
      * sequence anew. One multiplication and one addition a number, in the type of x and in the order of time, so that no cutting

@@ -46,9 +46,9 @@ public final class ConvS5 implements SequenceMixer {
         this.channels = Expect.divides("conv-s5", "rows·columns", places, "width", at.width());
         int patch = config.kernel() * config.kernel();
         int order = 2 * config.modes();
-        this.modes = new SharedModes(config.modes(), config.blocks(), scope);
+        this.modes = new SharedModes(config.modes(), config.blocks(), config.steps(), config.rescale(), scope);
         this.input = scope.child("input").parameter("weight", Shape.of(order, patch * channels), Role.FILTER,
-                modes.inputs(patch * channels, Math.sqrt(1.0 / (patch * channels))));
+                modes.inputs(patch * channels, Math.sqrt(2.0 / (patch * channels))));
         this.read = Projection.lowRank(scope.child("read"), patch * order, channels,
                 Initialiser.normal(Math.sqrt(2.0 / (patch * config.modes()))));
         this.skip = scope.parameter("skip", Shape.of(channels), Role.FILTER, Initialiser.normal(1));

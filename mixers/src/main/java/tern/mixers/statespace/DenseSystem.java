@@ -2,8 +2,12 @@ package tern.mixers.statespace;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Supplier;
 
 import tern.ops.Ops;
+import tern.sequence.Initialiser;
+import tern.sequence.ParameterScope;
+import tern.sequence.Role;
 import tern.tensor.Shape;
 import tern.tensor.Tensor;
 
@@ -16,6 +20,21 @@ import tern.tensor.Tensor;
 record DenseSystem(Tensor transition, Tensor input) {
     /** Positions that a state's free response is computed for at a time: N numbers a channel each. */
     static final int BLOCK = 64;
+
+    /**
+     * Parameters {@code transition} [N,N] and {@code input} [N].
+     *
+     * @param start values of Ā and B̄, N rows of N + 1; asked for only where parameters start, as they may take seconds
+     */
+    static DenseSystem declare(ParameterScope scope, int order, Role role, Supplier<double[][]> start) {
+        return new DenseSystem(scope.parameter("transition", Shape.of(order, order), role, (parameter, random) -> {
+            double[][] values = start.get();
+            Initialiser.of(i -> values[(int) (i / order)][(int) (i % order)]).fill(parameter, random);
+        }), scope.parameter("input", Shape.of(order), role, (parameter, random) -> {
+            double[][] values = start.get();
+            Initialiser.of(n -> values[(int) n][order]).fill(parameter, random);
+        }));
+    }
 
     private int order() {
         return input.dim(0);

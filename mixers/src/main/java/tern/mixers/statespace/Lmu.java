@@ -44,11 +44,8 @@ public final class Lmu implements LongConvolutionMixer {
     Lmu(LmuConfig config, BranchContext at, ParameterScope scope) {
         this.memories = config.memories();
         this.order = config.order();
-        double[][] start = DenseSystem.held(legendre(order, config.window()), inputs(order, config.window()));
-        this.system = new DenseSystem(
-                scope.parameter("transition", Shape.of(order, order), Role.BUFFER,
-                        Initialiser.of(i -> start[(int) (i / order)][(int) (i % order)])),
-                scope.parameter("input", Shape.of(order), Role.BUFFER, Initialiser.of(n -> start[(int) n][order])));
+        this.system = DenseSystem.declare(scope, order, Role.BUFFER,
+                () -> DenseSystem.held(legendre(order, config.window()), inputs(order, config.window())));
         this.context = at.context();
         this.maps = new LmuMaps(memories, order, at, scope);
         this.layout = StateLayout.of(new Slot.Fixed("memory", Shape.of(memories, order)));

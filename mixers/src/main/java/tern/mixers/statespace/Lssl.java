@@ -45,13 +45,9 @@ public final class Lssl implements LongConvolutionMixer {
         this.context = at.context();
         Role role = config.learned() ? Role.FILTER : Role.BUFFER;
         for (int i = 0; i < config.scales(); i++) {
-            double[][] start = DenseSystem.bilinear(Hippo.legs(order), Hippo.input(order),
-                    Steps.spaced(config.scales() - 1 - i, config.scales()));
-            ParameterScope own = scope.child("scale" + i);
-            systems.add(new DenseSystem(
-                    own.parameter("transition", Shape.of(order, order), role,
-                            Initialiser.of(at1 -> start[(int) (at1 / order)][(int) (at1 % order)])),
-                    own.parameter("input", Shape.of(order), role, Initialiser.of(n -> start[(int) n][order]))));
+            double step = StepRange.of(config.steps()).spaced(config.scales() - 1 - i, config.scales());
+            systems.add(DenseSystem.declare(scope.child("scale" + i), order, role,
+                    () -> DenseSystem.bilinear(Hippo.legs(order), Hippo.input(order), step)));
         }
         this.weight = scope.parameter("weight", Shape.of(at.width(), order), Role.FILTER,
                 Initialiser.normal(1 / Math.sqrt(order)));

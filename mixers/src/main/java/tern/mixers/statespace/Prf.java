@@ -40,7 +40,7 @@ public final class Prf implements SequenceMixer {
     Prf(PrfConfig config, BranchContext at, ParameterScope scope) {
         this.config = config;
         this.width = at.width();
-        this.step = scope.parameter("step", Shape.of(width), Role.FILTER, Steps.start());
+        this.step = scope.parameter("step", Shape.of(width), Role.FILTER, StepRange.of(config.steps()).start());
         this.phase = scope.parameter("phase", Shape.of(width), Role.FILTER, (parameter, random) -> {
             for (long i = 0; i < parameter.elements(); i++) {
                 parameter.set(i, Math.log(2 * Math.PI * Math.max(1e-3, random.nextDouble())));

@@ -1,5 +1,7 @@
 package tern.mixers.statespace;
 
+import java.util.Optional;
+
 import tern.mixers.parts.Expect;
 import tern.sequence.BranchContext;
 import tern.sequence.MixerConfig;
@@ -12,13 +14,20 @@ import tern.sequence.SequenceMixer;
  * @param inner neurons without memory behind the resonating ones
  * @param timeConstant τ, over which a membrane's potential decays, 2 is published
  * @param threshold potential from which a neuron fires, 1 is published
+ * @param steps where steps start, if not as published
  */
-public record PrfConfig(int inner, double timeConstant, double threshold) implements MixerConfig {
+public record PrfConfig(int inner, double timeConstant, double threshold,
+        Optional<StepRange> steps) implements MixerConfig {
     /** Checks the numbers. */
     public PrfConfig {
         Expect.atLeast("prf", "inner", inner, 1, "the width is usual");
         Expect.within("prf", "timeConstant", timeConstant, 0, 1e6, "2 is published");
         Expect.within("prf", "threshold", threshold, 0, 1e6, "1 is published");
+    }
+
+    /** Steps start as published. */
+    public PrfConfig(int inner, double timeConstant, double threshold) {
+        this(inner, timeConstant, threshold, Optional.empty());
     }
 
     @Override

@@ -1,6 +1,7 @@
 package tern.mixers.statespace;
 
 import java.util.List;
+import java.util.Optional;
 import java.util.function.IntToDoubleFunction;
 
 import tern.mixers.modal.LongConvolutionMixer;
@@ -31,6 +32,7 @@ import tern.tensor.Tensor;
 public final class S4d implements LongConvolutionMixer {
     private final int width;
     private final int context;
+    private final Optional<Double> rescale;
     private final Tensor rate;
     private final Tensor phase;
     private final Tensor weight;
@@ -43,16 +45,18 @@ public final class S4d implements LongConvolutionMixer {
     S4d(S4dConfig config, BranchContext at, ParameterScope scope) {
         this.width = at.width();
         this.context = at.context();
+        this.rescale = config.rescale();
         Shape all = Shape.of(config.modes(), width);
-        IntToDoubleFunction phases = config.start().phases(config.modes());
         this.rate = scope.parameter("rate", all, Role.FILTER,
                 Initialiser.of(i -> config.start().logRate((int) (i / width))));
-        this.phase = scope.parameter("phase", all, Role.FILTER,
-                Initialiser.of(i -> phases.applyAsDouble((int) (i / width))));
+        this.phase = scope.parameter("phase", all, Role.FILTER, (parameter, random) -> {
+            IntToDoubleFunction phases = config.start().phases(config.modes());
+            Initialiser.of(i -> phases.applyAsDouble((int) (i / width))).fill(parameter, random);
+        });
         this.weight = scope.parameter("weight", all, Role.FILTER, Initialiser.normal(Math.sqrt(0.5)));
         this.weightImaginary = scope.parameter("weightImaginary", all, Role.FILTER,
                 Initialiser.normal(Math.sqrt(0.5)));
-        this.step = scope.parameter("step", Shape.of(width), Role.FILTER, Steps.start());
+        this.step = scope.parameter("step", Shape.of(width), Role.FILTER, StepRange.of(config.steps()).start());
         this.skip = scope.parameter("skip", Shape.of(width), Role.FILTER, Initialiser.normal(1));
         this.output = GeluOutput.declare(at, scope, true);
         this.layout = StateLayout.of(new Slot.Fixed("modes", Shape.of(2 * config.modes(), width)));
@@ -75,22 +79,20 @@ public final class S4d implements LongConvolutionMixer {
                 state.next(scanned.state()));
     }
 
-    private Held held(Ops ops, String part) {
-        // What is derived is a tensor: parts of one calculation are asked for one by one, each kept.
-        return Held.of(ops, rate, phase, ops.derived(this, "step of " + part,
-                () -> ops.add(ops.zeros(rate.dtype(), rate.shape()), step)));
+    private Held held(Ops ops) {
+        return Held.of(ops, this, rate, phase, step, rescale);
     }
 
     private Diagonal system(Ops ops) {
         Tensor ones = ops.derived(this, "ones", () -> ops.zeros(rate.dtype(), rate.shape()).fill(1));
-        return new Diagonal(ops.derived(this, "decay", () -> held(ops, "decay").decay()),
-                ops.derived(this, "turn", () -> held(ops, "turn").turn()), ones, weight(ops), weightImaginary(ops));
+        Held held = held(ops);
+        return new Diagonal(held.decay(), held.turn(), ones, weight(ops), weightImaginary(ops));
     }
 
     /** 2 Re C·B̄. */
     private Tensor weight(Ops ops) {
         return ops.derived(this, "w", () -> {
-            Held held = held(ops, "w");
+            Held held = held(ops);
             return ops.scale(ops.add(ops.multiply(weight, held.gain()),
                     ops.scale(ops.multiply(weightImaginary, held.gainTurn()), -1)), 2);
         });
@@ -98,7 +100,7 @@ public final class S4d implements LongConvolutionMixer {
 
     private Tensor weightImaginary(Ops ops) {
         return ops.derived(this, "wi", () -> {
-            Held held = held(ops, "wi");
+            Held held = held(ops);
             return ops.scale(ops.add(ops.multiply(weight, held.gainTurn()),
                     ops.multiply(weightImaginary, held.gain())), 2);
         });
@@ -122,7 +124,7 @@ public final class S4d implements LongConvolutionMixer {
     /** As many taps as the stack's context; the recurrence itself does not end there. */
     @Override
     public Tensor taps(Ops ops, int bank) {
-        Held held = held(ops, "taps");
+        Held held = held(ops);
         return ops.diagonalTaps(held.logDecay(), held.angle(), system(ops).gain(), weight(ops), weightImaginary(ops),
                 context);
     }

@@ -36,7 +36,7 @@ public final class S5 implements SequenceMixer {
     S5(S5Config config, BranchContext at, ParameterScope scope) {
         int width = at.width();
         int order = 2 * config.modes();
-        this.modes = new SharedModes(config.modes(), config.blocks(), scope);
+        this.modes = new SharedModes(config.modes(), config.blocks(), config.steps(), config.rescale(), scope);
         this.input = scope.child("input").parameter("weight", Shape.of(order, width), Role.FILTER,
                 modes.inputs(width, 1 / Math.sqrt(width)));
         this.read = Projection.lowRank(scope.child("read"), order, width,

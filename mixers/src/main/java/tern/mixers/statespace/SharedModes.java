@@ -1,7 +1,7 @@
 package tern.mixers.statespace;
 
 import java.util.List;
-import java.util.function.Function;
+import java.util.Optional;
 import java.util.function.Supplier;
 
 import tern.ops.Ops;
@@ -19,25 +19,35 @@ import tern.tensor.Tensor;
 final class SharedModes {
     private final int modes;
     private final int perBlock;
-    private final Hippo.Normal start;
+    private final Optional<Double> rescale;
     private final Tensor rate;
     private final Tensor phase;
     private final Tensor step;
 
-    SharedModes(int modes, int blocks, ParameterScope scope) {
+    SharedModes(int modes, int blocks, Optional<StepRange> steps, Optional<Double> rescale,
+            ParameterScope scope) {
+        this.rescale = rescale;
         this.modes = modes;
         this.perBlock = modes / blocks;
-        this.start = Hippo.normal(2 * perBlock);
         Shape all = Shape.of(modes);
         this.rate = scope.parameter("rate", all, Role.FILTER, Initialiser.constant(Math.log(0.5)));
         this.phase = scope.parameter("phase", all, Role.FILTER,
-                Initialiser.of(i -> start.phases()[(int) (i % perBlock)]));
-        this.step = scope.parameter("step", all, Role.FILTER, Steps.start());
+                (parameter, random) -> {
+                    double[] phases = start().phases();
+                    Initialiser.of(i -> phases[(int) (i % perBlock)]).fill(parameter, random);
+                });
+        this.step = scope.parameter("step", all, Role.FILTER, StepRange.of(steps).start());
+    }
+
+    /** Found only where parameters start, not where they come from elsewhere: of a wide block that takes seconds. */
+    private Hippo.Normal start() {
+        return Hippo.normal(2 * perBlock);
     }
 
     /** Real parts of V⁻¹B, then imaginary ones, of normal deviates B [2P,in]: rows of a matrix [2P,in]. */
     Initialiser inputs(int in, double deviation) {
         return (parameter, random) -> {
+            Hippo.Normal start = start();
             for (int block = 0; block < modes / perBlock; block++) {
                 for (int i = 0; i < in; i++) {
                     double[] column = random.doubles(2L * perBlock).map(ignored -> deviation * random.nextGaussian())
@@ -58,8 +68,8 @@ final class SharedModes {
         };
     }
 
-    private Tensor kept(Ops ops, String name, Function<Held, Tensor> part) {
-        return ops.derived(this, name, () -> part.apply(Held.of(ops, rate, phase, step)));
+    private Held held(Ops ops) {
+        return Held.of(ops, this, rate, phase, step, rescale);
     }
 
     /** B̄ [2P,in] of B. */
@@ -67,8 +77,8 @@ final class SharedModes {
         int in = input.dim(1);
         Shape column = Shape.of(modes, 1);
         Supplier<Tensor> scaled = () -> {
-            Tensor gain = ops.reshape(kept(ops, "gain", Held::gain), column);
-            Tensor turn = ops.reshape(kept(ops, "gainTurn", Held::gainTurn), column);
+            Tensor gain = ops.reshape(held(ops).gain(), column);
+            Tensor turn = ops.reshape(held(ops).gainTurn(), column);
             Tensor real = ops.reshape(ops.slice(input, 0, 0, modes), Shape.of(modes, in));
             Tensor imaginary = ops.reshape(ops.slice(input, 0, modes, 2 * modes), Shape.of(modes, in));
             return ops.concat(List.of(
@@ -80,8 +90,8 @@ final class SharedModes {
 
     /** Runs them through b [B,T,2·places·P], real parts first, each place with all modes. */
     Scanned scan(Ops ops, Tensor b, int places, Tensor before) {
-        Tensor decay = ops.derived(this, "decay", () -> placed(ops, Held.of(ops, rate, phase, step).decay(), places));
-        Tensor turn = ops.derived(this, "turn", () -> placed(ops, Held.of(ops, rate, phase, step).turn(), places));
+        Tensor decay = ops.derived(this, "decay", () -> placed(ops, held(ops).decay(), places));
+        Tensor turn = ops.derived(this, "turn", () -> placed(ops, held(ops).turn(), places));
         return ops.affineScan(decay, turn, b, before);
     }
 

@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.within;
 
+import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 
 import org.junit.jupiter.api.Test;
 
@@ -12,7 +14,18 @@ import tern.mixers.Bench;
 import tern.mixers.Matrices;
 import tern.mixers.Plain;
 import tern.mixers.TapedOps;
+import tern.sequence.BranchContext;
+import tern.sequence.Form;
+import tern.sequence.Initialiser;
+import tern.sequence.MixerConfig;
+import tern.sequence.MixerInput;
+import tern.sequence.ParameterScope;
+import tern.sequence.Role;
+import tern.sequence.SequenceMixer;
+import tern.sequence.State;
 import tern.tensor.DType;
+import tern.tensor.Memory;
+import tern.tensor.Shape;
 import tern.tensor.Tensor;
 import tern.testkit.MixerCase;
 import tern.testkit.MixerContract;
@@ -115,6 +128,144 @@ class DiagonalStateSpacesTest extends MixerContract {
                     Matrices.each(Matrices.columns(both, 4, 8), Matrices::sigmoid));
             Tensors.assertClose("s4d", bench.y(in), Plain.flat(y), Tensors.F64_TOLERANCE);
         }
+    }
+
+    /**
+     * Modes between no decay at all and decay within a position, turning or not, in steps of any length: F32 gives what F64 gives,
+     * outputs and gradients, and nothing is lost where ΔA vanishes or e^(ΔA) does.
+     */
+    @Test
+    void modesOfAnySpeedAreHeldAlikeInBothPrecisions() {
+        for (MixerConfig config : List.of(new S4dConfig(2, ModeStart.REAL), new S5Config(2, 1),
+                new ConvS5Config(2, 2, 2, 1, 3))) {
+            for (double logRate : new double[] {-120, -60, -30, -9, 0, 50, 95}) {
+                for (double phase : new double[] {0, 1e-25f, 1e-5f, 2, 1e3}) {
+                    for (double logStep : new double[] {-80, -30, -7, 0, 20}) {
+                        assertHeldAlike(config, logRate, phase, logStep);
+                    }
+                }
+            }
+        }
+    }
+
+    private static void assertHeldAlike(MixerConfig config, double logRate, double phase, double logStep) {
+        double[][] found = new double[2][];
+        for (DType type : List.of(DType.F64, DType.F32)) {
+            try (Memory memory = new Memory(); OpsUnderTest ops = TapedOps.fastest()) {
+                SeededParameters p = new SeededParameters(type, 4, 0.1, memory);
+                SequenceMixer mixer = config.build(new BranchContext(4, 8, 0, 2), p);
+                p.get("rate").fill(logRate);
+                p.get("phase").fill(phase);
+                p.get("step").fill(logStep);
+                Tensor x = Tensors.as(type, Tensors.normal(DType.F64, Seeds.random(5), memory, 1, 6, 4), memory);
+                List<Tensor> leaves = List.of(x, p.get("phase"), p.get("step"), p.get("rate"));
+                List<Tensor> gradients = ops.gradients(leaves, taped -> {
+                    Tensor y = mixer.mix(Form.PARALLEL, taped, MixerInput.fresh(x),
+                            State.empty(mixer.stateLayout(), type, 1, 6, memory)).y();
+                    return taped.mean(y, 1);
+                });
+                // Gradients of what hardly moves anything are compared as such.
+                found[type == DType.F64 ? 0 : 1] = gradients.stream().flatMapToDouble(g -> Arrays.stream(g.toDoubles()))
+                        .toArray();
+            }
+        }
+        double size = Arrays.stream(found[0]).map(Math::abs).max().orElseThrow();
+        assertThat(size).isFinite();
+        for (int i = 0; i < found[0].length; i++) {
+            assertThat(found[1][i]).as("%s, ln rate %s, phase %s, ln step %s, gradient %d", config, logRate, phase,
+                    logStep, i).isCloseTo(found[0][i], within(2e-4 * Math.max(1e-3, size)));
+        }
+    }
+
+    /** What is sampled half as often, read with steps of twice the length, is what every sample held twice is. */
+    @Test
+    void stepsAreRescaled() {
+        Optional<Double> twice = Optional.of(2.0);
+        assertRescaled(new S4dConfig(3, ModeStart.LEGS), new S4dConfig(3, ModeStart.LEGS, Optional.empty(), twice));
+        assertRescaled(new S5Config(3, 1), new S5Config(3, 1, Optional.empty(), twice));
+        assertRescaled(new ConvS5Config(2, 2, 3, 1, 3), new ConvS5Config(2, 2, 3, 1, 3, Optional.empty(), twice));
+    }
+
+    private static void assertRescaled(MixerConfig config, MixerConfig rescaled) {
+        try (Bench fine = new Bench(config, 4, 8, 3); Bench coarse = new Bench(rescaled, 4, 8, 3)) {
+            Tensor in = Tensors.normal(DType.F64, Seeds.random(5), coarse.memory, 1, 7, 4);
+            Tensor held = fine.memory.zeros(DType.F64, 1, 14, 4);
+            for (int i = 0; i < 14 * 4; i++) {
+                held.set(i, in.get(i / 8 * 4 + i % 4));
+            }
+            double[] y = fine.y(held);
+            double[] last = new double[7 * 4];
+            for (int i = 0; i < last.length; i++) {
+                last[i] = y[(i / 4 * 2 + 1) * 4 + i % 4];
+            }
+            Tensors.assertClose(config.toString(), coarse.y(in), last, Tensors.F64_TOLERANCE);
+        }
+    }
+
+    /** Variance of what modes are written with: 1 over the numbers that go in for S5, 2 over them for ConvS5 (He's). */
+    @Test
+    void inputsStartAsPublished() {
+        assertInputs(new S5Config(30, 3), 1.0 / 40);
+        assertInputs(new ConvS5Config(1, 1, 30, 3, 3), 2.0 / (9 * 40));
+    }
+
+    private static void assertInputs(MixerConfig config, double expected) {
+        try (Memory memory = new Memory()) {
+            SeededParameters p = new SeededParameters(DType.F64, 3, 0, memory);
+            config.build(new BranchContext(40, 8, 0, 2), p);
+            // Real and imaginary parts of 30 modes.
+            double[] parts = p.get("input.weight").toDoubles();
+            double variance = Arrays.stream(parts).map(x -> x * x).sum() / (parts.length / 2.0);
+            assertThat(variance).as(config.toString()).isCloseTo(expected, within(0.1 * expected));
+        }
+    }
+
+    /** What is never asked for would take hundreds of gigabytes here. */
+    @Test
+    void nothingIsDiagonalisedForParametersThatComeFromElsewhere() {
+        BranchContext at = new BranchContext(4, 8, 0, 2);
+        for (MixerConfig config : List.of(new S4dConfig(100_000, ModeStart.LEGS), new S5Config(100_000, 1),
+                new ConvS5Config(1, 1, 100_000, 1, 1), new LsslConfig(40_000, 1, false), new LmuConfig(1, 40_000, 9))) {
+            assertThat(config.build(at, new Nowhere()).stateLayout().slots()).hasSize(1);
+        }
+    }
+
+    /** Gives shapes without memory. */
+    private static final class Nowhere implements ParameterScope {
+        @Override
+        public Tensor parameter(String name, Shape shape, Role role, Initialiser initialiser) {
+            return Tensor.withoutMemory(DType.F32, shape);
+        }
+
+        @Override
+        public ParameterScope child(String name) {
+            return this;
+        }
+    }
+
+    @Test
+    void stepsStartWhereTheyAreAsked() {
+        Optional<StepRange> range = Optional.of(new StepRange(1e-5, 1e-4));
+        for (MixerConfig config : List.of(new S4dConfig(3, ModeStart.LEGS, range, Optional.empty()),
+                new S5Config(40, 1, range, Optional.empty()), new PrfConfig(3, 2, 1, range),
+                new ConvS5Config(1, 1, 40, 1, 1, range, Optional.empty()))) {
+            try (Memory memory = new Memory()) {
+                SeededParameters p = new SeededParameters(DType.F64, 3, 0, memory);
+                config.build(new BranchContext(40, 8, 0, 2), p);
+                double[] steps = Arrays.stream(p.get("step").toDoubles()).map(Math::exp).sorted().toArray();
+                assertThat(steps).as(config.toString()).hasSize(40);
+                assertThat(steps[0]).isBetween(1e-5, 2e-5);
+                assertThat(steps[39]).isBetween(5e-5, 1e-4);
+            }
+        }
+        assertThat(new StepRange(0.01, 0.01).spaced(3, 4)).isEqualTo(0.01);
+        for (double[] bad : new double[][] {{0, 1}, {1, 0.5}, {Double.NaN, 1}, {1, Double.POSITIVE_INFINITY}}) {
+            assertThatIllegalArgumentException().isThrownBy(() -> new StepRange(bad[0], bad[1]))
+                    .withMessageContaining("steps lie between shortest " + bad[0] + " and longest " + bad[1]);
+        }
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new S5Config(4, 1, Optional.empty(), Optional.of(0.0)))
+                .withMessageContaining("rescale is 0.0");
     }
 
     private static double gelu(double x) {
