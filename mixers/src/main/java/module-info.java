@@ -5,6 +5,7 @@ module tern.mixers {
 
     exports tern.mixers;
     exports tern.mixers.attention;
+    exports tern.mixers.bidirectional;
     exports tern.mixers.blockrecurrent;
     exports tern.mixers.channel;
     exports tern.mixers.delta;

@@ -9,6 +9,7 @@ import tern.mixers.attention.AarenConfig;
 import tern.mixers.attention.AttentionConfig;
 import tern.mixers.attention.GroupedAttentionConfig;
 import tern.mixers.attention.LocalAttentionConfig;
+import tern.mixers.bidirectional.BidirectionalConfig;
 import tern.mixers.blockrecurrent.BlockRecurrentConfig;
 import tern.mixers.channel.ConstantConfig;
 import tern.mixers.channel.GatedMlpConfig;
@@ -120,6 +121,7 @@ public final class MixerCatalog {
         KINDS.put("convolution-layer", ConvolutionLayerConfig.class);
         KINDS.put("titans", TitansConfig.class);
         KINDS.put("titans-context", TitansContextConfig.class);
+        KINDS.put("bidirectional", BidirectionalConfig.class);
         KINDS.put("universal", UniversalConfig.class);
         KINDS.put("block-recurrent", BlockRecurrentConfig.class);
         KINDS.put("fnet", FNetConfig.class);

@@ -123,6 +123,8 @@ public final class Presets {
         // Encoders read whole sequences: they are for tasks, and of no use as language models.
         LongConvolutions.encoders(Size.MICRO.heads)
                 .forEach((family, mixer) -> putBalanced(family, Size.MICRO, layer -> mixer));
+        ScanStates.encoders(Size.MICRO.width)
+                .forEach((family, mixer) -> putBalanced(family, Size.MICRO, layer -> mixer));
         putOver("gold-over-hyena", Size.TINY, layer -> HyenaConfig.of(2, Size.TINY.filter), false);
         putOver("gold-over-rwkv7", Size.TINY, layer -> new Rwkv7Config(64, 16, 16, 8, 32, layer == 0, 64e-5), false);
         for (LongRange task : LongRange.values()) {

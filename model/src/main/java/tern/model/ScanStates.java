@@ -6,6 +6,7 @@ import java.util.function.IntFunction;
 
 import tern.mixers.attention.AarenConfig;
 import tern.mixers.attention.LocalAttentionConfig;
+import tern.mixers.bidirectional.BidirectionalConfig;
 import tern.mixers.griffin.RgLruConfig;
 import tern.mixers.mamba.MambaConfig;
 import tern.mixers.minimal.MinGruConfig;
@@ -51,6 +52,14 @@ final class ScanStates {
         all(families, "lmu", new LmuConfig(4, 16, context));
         all(families, "prf", new PrfConfig(width, 2, 0.1));
         all(families, "aaren", new AarenConfig(heads));
+        return families;
+    }
+
+    /** Families that read in both directions: the two of {@link #families} that Long Range Arena is read with. */
+    static Map<String, MixerConfig> encoders(int width) {
+        Map<String, MixerConfig> families = new LinkedHashMap<>();
+        families.put("s4d-bidirectional", new BidirectionalConfig(new S4dConfig(16, ModeStart.LEGS)));
+        families.put("s5-bidirectional", new BidirectionalConfig(new S5Config(width / 2, width / 32)));
         return families;
     }
 

@@ -34,8 +34,14 @@ public final class ReadNorm {
     private final double epsilon;
     private final Optional<Tensor> gain;
 
-    /** Declares the gain, which starts at 1. */
+    /**
+     * Declares the gain, which starts at 1.
+     *
+     * @throws IllegalArgumentException if heads are to be normalised by mean and variance that have one channel each
+     */
     public ReadNorm(Kind kind, ParameterScope scope, int heads, int valueWidth, double epsilon) {
+        Expect.that(kind != Kind.HEAD_LAYER || valueWidth > 1, "the norm of heads: a head of " + heads
+                + " is 1 wide, and less its mean nothing is left of it; choose fewer heads, or no norm");
         this.kind = kind;
         this.epsilon = epsilon;
         this.gain = switch (kind) {

@@ -34,7 +34,6 @@ public final class ConvS5 implements SequenceMixer {
     private final int places;
     private final int channels;
     private final SharedModes modes;
-    private final Tensor input;
     private final Projection read;
     private final Tensor skip;
     private final Projection gate;
@@ -46,9 +45,9 @@ public final class ConvS5 implements SequenceMixer {
         this.channels = Expect.divides("conv-s5", "rows·columns", places, "width", at.width());
         int patch = config.kernel() * config.kernel();
         int order = 2 * config.modes();
-        this.modes = new SharedModes(config.modes(), config.blocks(), config.steps(), config.rescale(), scope);
-        this.input = scope.child("input").parameter("weight", Shape.of(order, patch * channels), Role.FILTER,
-                modes.inputs(patch * channels, Math.sqrt(2.0 / (patch * channels))));
+        this.modes = new SharedModes(config.modes(), config.blocks(), config.steps(), config.rescale(),
+                patch * channels,
+                Math.sqrt(2.0 / (patch * channels)), scope);
         this.read = Projection.lowRank(scope.child("read"), patch * order, channels,
                 Initialiser.normal(Math.sqrt(2.0 / (patch * config.modes()))));
         this.skip = scope.parameter("skip", Shape.of(channels), Role.FILTER, Initialiser.normal(1));
@@ -72,7 +71,7 @@ public final class ConvS5 implements SequenceMixer {
         int time = in.time();
         int all = places * config.modes();
         Tensor images = images(ops, in.x(), channels);
-        Tensor written = ops.linear(patches(ops, images), modes.held(ops, input));
+        Tensor written = ops.linear(patches(ops, images), modes.input(ops));
         Shape plane = Shape.of(batch, time, all);
         Tensor b = ops.concat(List.of(ops.reshape(ops.slice(written, -1, 0, config.modes()), plane),
                 ops.reshape(ops.slice(written, -1, config.modes(), 2 * config.modes()), plane)), -1);

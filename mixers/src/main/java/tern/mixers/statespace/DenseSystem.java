@@ -27,13 +27,11 @@ record DenseSystem(Tensor transition, Tensor input) {
      * @param start values of Ā and B̄, N rows of N + 1; asked for only where parameters start, as they may take seconds
      */
     static DenseSystem declare(ParameterScope scope, int order, Role role, Supplier<double[][]> start) {
-        return new DenseSystem(scope.parameter("transition", Shape.of(order, order), role, (parameter, random) -> {
-            double[][] values = start.get();
-            Initialiser.of(i -> values[(int) (i / order)][(int) (i % order)]).fill(parameter, random);
-        }), scope.parameter("input", Shape.of(order), role, (parameter, random) -> {
-            double[][] values = start.get();
-            Initialiser.of(n -> values[(int) n][order]).fill(parameter, random);
-        }));
+        Once<double[][]> values = new Once<>(start);
+        return new DenseSystem(
+                scope.parameter("transition", Shape.of(order, order), role,
+                        Initialiser.of(i -> values.get()[(int) (i / order)][(int) (i % order)])),
+                scope.parameter("input", Shape.of(order), role, Initialiser.of(n -> values.get()[(int) n][order])));
     }
 
     private int order() {

@@ -49,10 +49,9 @@ public final class S4d implements LongConvolutionMixer {
         Shape all = Shape.of(config.modes(), width);
         this.rate = scope.parameter("rate", all, Role.FILTER,
                 Initialiser.of(i -> config.start().logRate((int) (i / width))));
-        this.phase = scope.parameter("phase", all, Role.FILTER, (parameter, random) -> {
-            IntToDoubleFunction phases = config.start().phases(config.modes());
-            Initialiser.of(i -> phases.applyAsDouble((int) (i / width))).fill(parameter, random);
-        });
+        Once<IntToDoubleFunction> phases = new Once<>(() -> config.start().phases(config.modes()));
+        this.phase = scope.parameter("phase", all, Role.FILTER,
+                Initialiser.of(i -> phases.get().applyAsDouble((int) (i / width))));
         this.weight = scope.parameter("weight", all, Role.FILTER, Initialiser.normal(Math.sqrt(0.5)));
         this.weightImaginary = scope.parameter("weightImaginary", all, Role.FILTER,
                 Initialiser.normal(Math.sqrt(0.5)));

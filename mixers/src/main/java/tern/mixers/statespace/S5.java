@@ -27,7 +27,6 @@ import tern.tensor.Tensor;
  */
 public final class S5 implements SequenceMixer {
     private final SharedModes modes;
-    private final Tensor input;
     private final Projection read;
     private final Tensor skip;
     private final Projection gate;
@@ -36,9 +35,8 @@ public final class S5 implements SequenceMixer {
     S5(S5Config config, BranchContext at, ParameterScope scope) {
         int width = at.width();
         int order = 2 * config.modes();
-        this.modes = new SharedModes(config.modes(), config.blocks(), config.steps(), config.rescale(), scope);
-        this.input = scope.child("input").parameter("weight", Shape.of(order, width), Role.FILTER,
-                modes.inputs(width, 1 / Math.sqrt(width)));
+        this.modes = new SharedModes(config.modes(), config.blocks(), config.steps(), config.rescale(), width,
+                1 / Math.sqrt(width), scope);
         this.read = Projection.lowRank(scope.child("read"), order, width,
                 Initialiser.normal(Math.sqrt(2.0 / config.modes())));
         this.skip = scope.parameter("skip", Shape.of(width), Role.FILTER, Initialiser.normal(1));
@@ -58,7 +56,7 @@ public final class S5 implements SequenceMixer {
 
     @Override
     public Mixed chunk(Ops ops, MixerInput in, State state) {
-        Scanned scanned = modes.scan(ops, ops.linear(in.x(), modes.held(ops, input)), 1, state.slot("modes"));
+        Scanned scanned = modes.scan(ops, ops.linear(in.x(), modes.input(ops)), 1, state.slot("modes"));
         Tensor g = ops.activate(ops.add(read.apply(ops, scanned.y()), ops.multiply(in.x(), skip)), Activation.GELU);
         return new Mixed(ops.gate(gate.apply(ops, g), g, Activation.SIGMOID), state.next(scanned.state()));
     }

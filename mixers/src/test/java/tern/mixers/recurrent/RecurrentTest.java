@@ -145,6 +145,17 @@ class RecurrentTest extends MixerContract {
         }
     }
 
+    /** Such a layer would give nothing but 0, and train as if it did not. */
+    @Test
+    void headsOfOneUnitAreNotNormalised() {
+        assertThatIllegalArgumentException().isThrownBy(() -> new Bench(RecurrentConfig.exponential(4), 4, 8, 1))
+                .withMessageContaining("a head of 4 is 1 wide").withMessageContaining("choose fewer heads");
+        try (Bench bench = new Bench(new RecurrentConfig(Cell.SLSTM, 4, 0, false), 4, 8, 1)) {
+            Tensor x = Tensors.normal(DType.F64, Seeds.random(5), bench.memory, 1, 3, 4);
+            assertThat(bench.y(x)[0]).isNotZero();
+        }
+    }
+
     @Test
     void configsNameWhatTheyExpect() {
         assertThatIllegalArgumentException().isThrownBy(() -> new RecurrentConfig(Cell.GRU, 2, 1, true))
