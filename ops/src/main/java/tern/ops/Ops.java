@@ -612,7 +612,8 @@ public interface Ops {
     /**
      * A linear memory that learns while it reads, by gradient descent with momentum and forgetting (Titans, arXiv 2501.00663,
      * sections 3.1 and 3.2): with the anchor A = M at the beginning of a chunk of C positions, e = Aᵀ k − v, S ← η S − 2θ k eᵀ, M ← (1 −
-     * α) M + S, y = Mᵀ q. With C = 1 every gradient is taken at the newest memory, which with η = 0 is the delta rule.
+     * α) M + S, y = Mᵀ q. An e longer than 1,000 is shortened to that: the steps of keys that come again within a chunk overshoot
+     * together, and would grow a memory without bound. With C = 1 every gradient is taken at the newest memory, which with η = 0 is the delta rule.
      *
      * @param query q [B,T,H,K]
      * @param key k [B,T,H,K]; a gradient step is stable for 2θ·|k|² up to 1 or so

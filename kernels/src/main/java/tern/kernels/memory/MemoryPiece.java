@@ -54,6 +54,8 @@ final class MemoryPiece {
     private final MemorySegment y;
     private final MemorySegment learnt;
     private final MemorySegment tile;
+    /** What each surprise was multiplied with. */
+    private final float[] shortened;
     private final float[] beta;
     private final float[] m;
     private final float[] f;
@@ -86,6 +88,7 @@ final class MemoryPiece {
         this.y = zeros(scratch, most * n);
         this.learnt = zeros(scratch, most * n);
         this.tile = scratch.floatMemory(Tiles.scratchLength());
+        this.shortened = scratch.floats(p);
         this.beta = scratch.floats(p);
         this.m = scratch.floats(p);
         this.f = scratch.floats(p);
@@ -197,6 +200,13 @@ final class MemoryPiece {
         int padded = Tiles.paddedRows(count);
         Tiles.product(key, 0, 4L * wide, 4, state, anchor, 4L * n, surprise, 0, 4L * n, padded, n, keys);
         MemoryLoops.add(-1, learnt, 0, surprise, 0, count * n);
+        for (int i = 0; i < count; i++) {
+            long row = 4L * i * n;
+            shortened[i] = (float) MemoryScan.shortening(MemoryLoops.dot(surprise, row, surprise, row, n));
+            if (shortened[i] < 1) {
+                MemoryLoops.scale(shortened[i], surprise, row, surprise, row, n);
+            }
+        }
         gates();
     }
 
@@ -345,6 +355,13 @@ final class MemoryPiece {
             long row = 4L * j * n;
             MemoryLoops.add(-2 * all[last + j], to.ofMemory, row, to.dSurprise, row, n);
             MemoryLoops.add(-2 * latest[last + j], to.ofMomentum, row, to.dSurprise, row, n);
+            if (shortened[j] < 1) {
+                // What would have made the surprise longer moved nothing.
+                float along = MemoryLoops.dot(to.dSurprise, row, surprise, row, n)
+                        / (MemoryScan.LONGEST_SURPRISE * MemoryScan.LONGEST_SURPRISE);
+                MemoryLoops.add(-along, surprise, row, to.dSurprise, row, n);
+                MemoryLoops.scale(shortened[j], to.dSurprise, row, to.dSurprise, row, n);
+            }
         }
         turn(to.dSurprise, n, values, to.dSurpriseTurned);
     }

@@ -5,6 +5,15 @@ import tern.tensor.Tensor;
 
 /** A linear memory that learns; see {@code Ops.memoryScan}. Bodies keep no state; results do not depend on the number of threads. */
 public interface MemoryScan {
+    /** How long a surprise may be; a longer one is shortened to it. */
+    float LONGEST_SURPRISE = 1000;
+
+    /** What a surprise is multiplied with whose numbers have this sum of squares. */
+    static double shortening(double square) {
+        double most = (double) LONGEST_SURPRISE * LONGEST_SURPRISE;
+        return square > most ? LONGEST_SURPRISE / Math.sqrt(square) : 1;
+    }
+
     /**
      * What a call reads.
      *

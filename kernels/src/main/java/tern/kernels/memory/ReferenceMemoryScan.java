@@ -33,6 +33,8 @@ public final class ReferenceMemoryScan implements MemoryScan {
         private final double[] memory;
         private final double[] momentum;
         private final double[] anchor;
+        /** What the last surprise was multiplied with. */
+        private double shortened = 1;
 
         Head(Inputs in, Tensor state, int b, int head) {
             this.in = in;
@@ -53,6 +55,14 @@ public final class ReferenceMemoryScan implements MemoryScan {
                 for (int k = 0; k < keys; k++) {
                     surprise[v] += key[k] * anchor[k * values + v];
                 }
+            }
+            double square = 0;
+            for (double one : surprise) {
+                square += one * one;
+            }
+            shortened = MemoryScan.shortening(square);
+            for (int v = 0; v < values; v++) {
+                surprise[v] *= shortened;
             }
             return surprise;
         }
@@ -80,6 +90,21 @@ public final class ReferenceMemoryScan implements MemoryScan {
                 y[i % values] += query[i / values] * memory[i];
             }
             return y;
+        }
+    }
+
+    /** The gradient of a surprise before it was shortened: what would have made it longer moved nothing. */
+    private static void shorten(double[] slope, double[] surprise, double factor) {
+        if (factor == 1) {
+            return;
+        }
+        double along = 0;
+        for (int v = 0; v < slope.length; v++) {
+            along += slope[v] * surprise[v];
+        }
+        along /= (double) LONGEST_SURPRISE * LONGEST_SURPRISE;
+        for (int v = 0; v < slope.length; v++) {
+            slope[v] = factor * (slope[v] - along * surprise[v]);
         }
     }
 
@@ -111,10 +136,12 @@ public final class ReferenceMemoryScan implements MemoryScan {
             double[][] momenta = new double[time + 1][];
             double[][] anchors = new double[time][];
             double[][] surprises = new double[time][];
+            double[] shortened = new double[time];
             for (int t = 0; t < time; t++) {
                 memories[t] = one.memory.clone();
                 momenta[t] = one.momentum.clone();
                 surprises[t] = one.write(t);
+                shortened[t] = one.shortened;
                 anchors[t] = one.anchor.clone();
             }
             memories[time] = one.memory.clone();
@@ -145,6 +172,7 @@ public final class ReferenceMemoryScan implements MemoryScan {
                     dKey[k] -= 2 * rate * dMomentum[i] * surprises[t][v];
                     dSurprise[v] -= 2 * rate * dMomentum[i] * key[k];
                 }
+                shorten(dSurprise, surprises[t], shortened[t]);
                 for (int i = 0; i < dMemory.length; i++) {
                     int k = i / one.values;
                     int v = i % one.values;

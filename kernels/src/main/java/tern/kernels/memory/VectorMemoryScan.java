@@ -54,6 +54,8 @@ public final class VectorMemoryScan implements MemoryScan {
         private final float[] key;
         private final float[] query;
         private final float[] surprise;
+        /** What the surprise was multiplied with. */
+        private float shortened;
 
         Head(Inputs in, int index, Workspace scratch) {
             this.in = in;
@@ -108,6 +110,21 @@ public final class VectorMemoryScan implements MemoryScan {
             }
             for (int k = 0; k < keys; k++) {
                 MemoryLoops.add(key[k], state, at + 2 * apart + k * n, surprise, 0, n);
+            }
+            shortened = (float) MemoryScan.shortening(MemoryLoops.dot(surprise, 0, surprise, 0, n));
+            for (int i = 0; shortened < 1 && i < n; i++) {
+                surprise[i] *= shortened;
+            }
+        }
+
+        /** The gradient of a surprise before it was shortened: what would have made it longer moved nothing. */
+        void shorten(float[] slope) {
+            if (shortened == 1) {
+                return;
+            }
+            float along = MemoryLoops.dot(slope, 0, surprise, 0, n) / (LONGEST_SURPRISE * LONGEST_SURPRISE);
+            for (int i = 0; i < n; i++) {
+                slope[i] = shortened * (slope[i] - along * surprise[i]);
             }
         }
 
@@ -289,6 +306,7 @@ public final class VectorMemoryScan implements MemoryScan {
         for (int i = 0; i < n; i++) {
             dSurprise[i] = -2 * rate * spare[through + i];
         }
+        head.shorten(dSurprise);
         for (int k = 0; k < keys; k++) {
             spare[dKey + k] += MemoryLoops.dot(states, at + 2 * apart + k * n, dSurprise, 0, n);
             MemoryLoops.close(head.key[k], dSurprise, d, k * n, apart, head.of(in.keep(), row),

@@ -1,5 +1,7 @@
 package tern.kernels.memory;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import java.util.List;
 import java.util.function.DoubleSupplier;
 
@@ -144,6 +146,78 @@ class MemoryScanTest {
                 }
             }
             law.assertGuardsUntouched();
+        }
+    }
+
+    /** Surprises of about ten times the longest that is let through: slopes again, and vector = plain. */
+    @Test
+    void longSurprisesAreShortened() {
+        try (KernelLaw law = new KernelLaw(6700)) {
+            Case one = surprised(Case.of(law, DType.F64, 2, 7, 1, 2, 3, 4));
+            MemoryScan plain = new ReferenceMemoryScan();
+            ThreadTeam team = law.team(1);
+            List<Tensor> slopes = one.backward(plain, team);
+            List<Tensor> of = List.of(one.in.query(), one.in.key(), one.in.rate(), one.in.momentum(), one.in.keep());
+            DoubleSupplier loss = () -> {
+                List<Tensor> made = one.forward(plain, team);
+                return (KernelLaw.dot(one.dy, made.get(0)) + KernelLaw.dot(one.dNext, made.get(1))) / 1e4;
+            };
+            int[] which = {0, 1, 3, 4, 5};
+            for (int i = 0; i < which.length; i++) {
+                Tensor slope = slopes.get(which[i]);
+                for (long at = 0; at < slope.elements(); at++) {
+                    slope.set(at, slope.get(at) / 1e4);
+                }
+                law.assertGradient("input " + which[i], of.get(i), slope, loss);
+            }
+        }
+        for (int chunk : new int[] {1, 16}) {
+            try (KernelLaw law = new KernelLaw(6710 + chunk)) {
+                Case one = surprised(Case.of(law, DType.F32, 2, 40, 2, 5, 17, chunk));
+                List<Tensor> made = one.forward(new VectorMemoryScan(), law.team(2));
+                List<Tensor> expected = one.forward(new ReferenceMemoryScan(), law.team(1));
+                List<Tensor> back = one.backward(new VectorMemoryScan(), law.team(2));
+                List<Tensor> slopes = one.backward(new ReferenceMemoryScan(), law.team(1));
+                for (int i = 0; i < 2; i++) {
+                    law.assertClose("forward " + i, made.get(i), expected.get(i), TOLERANCE);
+                }
+                for (int i = 0; i < slopes.size(); i++) {
+                    law.assertClose("backward " + i, back.get(i), slopes.get(i), 10 * TOLERANCE);
+                }
+                law.assertGuardsUntouched();
+            }
+        }
+    }
+
+    private static Case surprised(Case of) {
+        for (long i = 0; i < of.state.elements(); i++) {
+            of.state.set(i, 1e4 * of.state.get(i));
+        }
+        return of;
+    }
+
+    /** The same key again and again: its steps of a chunk overshoot together, more with every chunk. */
+    @Test
+    void aKeyThatComesAgainDoesNotRunAway() {
+        for (MemoryScan body : List.of(new ReferenceMemoryScan(), new VectorMemoryScan(),
+                VectorMemoryScan.stepping())) {
+            try (KernelLaw law = new KernelLaw(6800)) {
+                Case one = Case.of(law, DType.F32, 1, 3000, 1, 4, 5, 16);
+                one.in.key().fill(0.5);
+                one.in.rate().fill(0.3);
+                one.in.momentum().fill(0.7);
+                one.in.keep().fill(0.99);
+                for (Tensor tensor : one.forward(body, law.team(1))) {
+                    for (long i = 0; i < tensor.elements(); i++) {
+                        assertThat(Math.abs(tensor.get(i))).isLessThan(1e7);
+                    }
+                }
+                for (Tensor tensor : one.backward(body, law.team(1))) {
+                    for (long i = 0; i < tensor.elements(); i++) {
+                        assertThat(tensor.get(i)).isFinite();
+                    }
+                }
+            }
         }
     }
 
