@@ -9,7 +9,7 @@
  * context z = attention(x; rows p, h_0, x_0 … h_t, x_t), h_t = Aᵀ q'_t;  y = W_o(z ⊙ σ(W_g norm_h(m))), m of a memory that learns z
  * </pre>
  *
- * An e longer than 1,000 is shortened to that (see {@link tern.ops.Ops#memoryScan}): where one key comes again and again, the steps of a
+ * <p>An e longer than 1,000 is shortened to that (see {@link tern.ops.Ops#memoryScan}): where one key comes again and again, the steps of a
  * chunk at one anchor overshoot together, and a memory would grow from chunk to chunk.
  *
  * <p>Glossary. <em>Anchor</em> A: the memory at which the gradients of a chunk are taken, so that a chunk can be learnt at once. q and k
