@@ -25,7 +25,11 @@ import tern.mixers.goldfinch.GoldCache;
 import tern.mixers.hyena.HyenaConfig;
 import tern.mixers.hyena.ImplicitFilterConfig;
 import tern.mixers.hyena.MultiHyenaConfig;
+import tern.mixers.mamba.Forgetting;
+import tern.mixers.mamba.Mamba2Config;
 import tern.mixers.modal.ModalRecurrenceConfig;
+import tern.mixers.recurrent.ParallelRnnConfig;
+import tern.ops.UnitCell;
 import tern.model.Parameters;
 import tern.model.Presets;
 import tern.model.Stack;
@@ -78,6 +82,8 @@ class SteadyEngineTest {
             case "odd-hyena" -> Optional.of(HyenaConfig.of(3, ImplicitFilterConfig.small()));
             case "odd-multihyena" -> Optional.of(MultiHyenaConfig.of(4, ImplicitFilterConfig.small()));
             case "odd-modal" -> Optional.of(ModalRecurrenceConfig.of(3, 1, 3, List.of(3), List.of(1)));
+            case "odd-newton" -> Optional.of(ParallelRnnConfig.newton(UnitCell.PARA_LSTM));
+            case "odd-forgetting" -> Optional.of(Mamba2Config.of(20, 8, 4).withForgetting(new Forgetting(1, 1, 9)));
             case "odd-heads" -> Optional.of(ModalRecurrenceConfig.of(2, 2, 3, List.of(3), List.of(1)));
             default -> Optional.empty();
         };
@@ -116,6 +122,7 @@ class SteadyEngineTest {
                         .filter(name -> name.endsWith("-nano") && Presets.named(name).generates())
                         .filter(name -> PROOFS | seen.add(mixers(Presets.named(name)))),
                 Stream.of("odd-attention", "odd-hyena", "odd-multihyena", "odd-modal", "odd-heads",
+                        "odd-newton", "odd-forgetting",
                         "goldfinch-nano+bytes", "goldfinch-nano+rebuilt", "goldfinch-nano+keys", "odd-attention+plain",
                         "odd-modal+plain", "odd-heads+plain", "odd-hyena+plain", "rwkv4-nano+plain",
                         "rwkv7-nano+plain"));
