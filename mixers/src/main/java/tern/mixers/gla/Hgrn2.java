@@ -80,13 +80,17 @@ public final class Hgrn2 implements SequenceMixer {
         return new Mixed(readOut.apply(ops, in.x(), scanned.y()), state.next(scanned.state()));
     }
 
-    /** ln(β + (1 − β)σ(x)) = softplus(−x + ln β) − softplus(−x). */
+    /**
+     * ln(β + (1 − β)σ(x)) = ln σ(b + softplus(x + softplus(−b))), which keeps its precision where it is nearly 0: as a difference of
+     * two logarithms it would be what rounding leaves, and so would be what is written.
+     */
     private Tensor logForget(Ops ops, Tensor x) {
-        Tensor open = Heads.logSigmoid(ops, x);
         if (bound.isEmpty()) {
-            return open;
+            return Heads.logSigmoid(ops, x);
         }
-        Tensor held = ops.activate(ops.add(ops.scale(x, -1), Heads.logSigmoid(ops, bound.get())), Activation.SOFTPLUS);
-        return Heads.notAboveZero(ops, ops.add(open, held));
+        Tensor b = bound.get();
+        Tensor least = ops.derived(this, "least",
+                () -> ops.activate(ops.scale(b, -1), Activation.SOFTPLUS));
+        return Heads.logSigmoid(ops, ops.add(ops.activate(ops.add(x, least), Activation.SOFTPLUS), b));
     }
 }

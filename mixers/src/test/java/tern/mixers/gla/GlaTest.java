@@ -90,6 +90,28 @@ class GlaTest extends MixerContract {
         }
     }
 
+    /** Bounds of 0.99995, as layers that remember for long learn them: 1 − f is not what rounding leaves of it. */
+    @Test
+    void whatBoundsNearOneForgetIsExact() {
+        double[][] y = new double[2][];
+        for (DType type : List.of(DType.F64, DType.F32)) {
+            try (Memory memory = new Memory(); OpsUnderTest ops = ops()) {
+                SeededParameters p = new SeededParameters(type, 8, 0, memory);
+                SequenceMixer mixer = new Hgrn2Config(8).build(new BranchContext(16, 8, 2, 6), p);
+                p.get("bound").fill(10);
+                Tensor wide = Tensors.normal(DType.F64, Seeds.random(5), memory, 1, 200, 16);
+                for (long i = 0; i < wide.elements(); i++) {
+                    // Rounded alike for both types.
+                    wide.set(i, 4 * (float) wide.get(i));
+                }
+                y[type == DType.F64 ? 0 : 1] = mixer.mix(Form.PARALLEL, ops.eager(),
+                        MixerInput.fresh(type == DType.F64 ? wide : Tensors.as(type, wide, memory)),
+                        State.empty(mixer.stateLayout(), type, 1, 0, memory)).y().toDoubles();
+            }
+        }
+        Tensors.assertClose("hgrn2 with bounds near one", y[1], y[0], 1e-5);
+    }
+
     @Test
     void configsNameWhatTheyExpect() {
         assertThatIllegalArgumentException().isThrownBy(() -> new GlaConfig(4, 0, 16, 16))
