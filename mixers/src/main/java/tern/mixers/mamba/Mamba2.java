@@ -138,11 +138,11 @@ public final class Mamba2 implements SequenceMixer {
         Tensor steps = delta;
         if (config.shortest() > 0) {
             Tensor least = Heads.constant(ops, this, delta.dtype(), Shape.of(config.heads()), config.shortest());
-            steps = ops.add(ops.activate(ops.add(steps, ops.scale(least, -1)), Activation.RELU), least);
+            steps = ops.add(steps, ops.activate(ops.add(ops.scale(steps, -1), least), Activation.RELU));
         }
         if (config.longest() < Double.MAX_VALUE) {
             Tensor most = Heads.constant(ops, this, delta.dtype(), Shape.of(config.heads()), config.longest());
-            steps = ops.add(Heads.notAboveZero(ops, ops.add(steps, ops.scale(most, -1))), most);
+            steps = Heads.notAbove(ops, steps, most);
         }
         return steps;
     }

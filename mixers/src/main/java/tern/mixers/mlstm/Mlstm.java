@@ -121,7 +121,7 @@ public final class Mlstm implements SequenceMixer {
 
     private Tensor notAbove(Ops ops, Tensor exponent) {
         Tensor most = Heads.constant(ops, this, exponent.dtype(), Shape.of(heads), LARGEST_EXPONENT);
-        return ops.add(Heads.notAboveZero(ops, ops.add(exponent, ops.scale(most, -1))), most);
+        return Heads.notAbove(ops, exponent, most);
     }
 
     /** Cᵀq / (max(|n·q|, floor) + ε). */

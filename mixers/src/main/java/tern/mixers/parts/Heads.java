@@ -69,6 +69,11 @@ public final class Heads {
         return ops.scale(ops.activate(ops.scale(x, -1), Activation.RELU), -1);
     }
 
+    /** min(x, most) with most [C], without rounding what lies below. */
+    public static Tensor notAbove(Ops ops, Tensor x, Tensor most) {
+        return ops.add(x, ops.scale(ops.activate(ops.add(x, ops.scale(most, -1)), Activation.RELU), -1));
+    }
+
     /** x/√(Σx² + 1e-6) over the last axis, as delta rules normalise queries and keys. */
     public static Tensor unit(Ops ops, Object owner, Tensor x) {
         int width = x.shape().last();

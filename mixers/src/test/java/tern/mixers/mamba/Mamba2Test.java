@@ -22,7 +22,10 @@ import tern.mixers.Matrices;
 import tern.mixers.Plain;
 import tern.mixers.TapedOps;
 import tern.sequence.BranchContext;
+import tern.sequence.Form;
+import tern.sequence.MixerInput;
 import tern.sequence.SequenceMixer;
+import tern.sequence.State;
 import tern.tensor.DType;
 import tern.tensor.Memory;
 import tern.tensor.Tensor;
@@ -149,6 +152,26 @@ class Mamba2Test extends MixerContract {
             assertThat(count).isEqualTo((1024 + 256 + 8) * 256 + 768 * 5 + 24 + 512 + 512 * 256);
             assertThat(mixer.stateLayout().floats(7)).isEqualTo(8 * 128 * 64 + 3 * 768);
         }
+    }
+
+    /** Steps of a thousandth within limits that are far away: a bound of 100 rounded them to five digits after the point. */
+    @Test
+    void limitsThatAreFarAwayChangeNoBit() {
+        double[][] y = new double[3][];
+        for (int i = 0; i < 3; i++) {
+            try (Memory memory = new Memory(); OpsUnderTest ops = ops()) {
+                SeededParameters p = new SeededParameters(DType.F32, 3, 0, memory);
+                SequenceMixer mixer = new Mamba2Config(4, 3, 5, 2, 3, false, false, 1e-5, i == 0 ? 0 : 1e-12,
+                        i == 0 ? Double.MAX_VALUE : i == 1 ? 100 : 1e300, false, false)
+                        .build(new BranchContext(6, 8, 0, 2), p);
+                p.get("step").fill(-7);
+                Tensor x = Tensors.normal(DType.F32, Seeds.random(5), memory, 1, TIME, 6);
+                State empty = State.empty(mixer.stateLayout(), DType.F32, 1, 0, memory);
+                y[i] = mixer.mix(Form.PARALLEL, ops.eager(), MixerInput.fresh(x), empty).y().toDoubles();
+            }
+        }
+        assertThat(y[1]).isEqualTo(y[0]);
+        assertThat(y[2]).isEqualTo(y[0]);
     }
 
     @Test
