@@ -55,12 +55,13 @@ public final class ImplicitFilter {
         this.frequency = scope.parameter("frequency", Shape.of(width), Role.FILTER,
                 Initialiser.constant(config.frequency()));
         this.dtype = frequency.dtype();
-        hidden.add(layer(scope.child("input"), config.features(), width));
+        SineStart start = config.start().orElse(SineStart.FAN_IN);
+        hidden.add(layer(scope.child("input"), config.features(), width, start, true));
         for (int i = 0; i < config.innerLayers(); i++) {
-            hidden.add(layer(scope.child("inner" + i), width, width));
+            hidden.add(layer(scope.child("inner" + i), width, width, start, false));
         }
         this.output = scope.child("output").parameter("weight", Shape.of(filters, width), Role.FILTER,
-                Initialiser.fanIn(width));
+                start.weight(width, config.frequency(), false));
         this.delta = config.window()
                 ? Optional.of(
                         scope.parameter("delta", Shape.of(filters), config.trainedDecay() ? Role.FILTER : Role.BUFFER,
@@ -72,9 +73,10 @@ public final class ImplicitFilter {
                 : Optional.empty();
     }
 
-    private static Layer layer(ParameterScope scope, int in, int out) {
-        return new Layer(scope.parameter("weight", Shape.of(out, in), Role.FILTER, Initialiser.fanIn(in)),
-                scope.parameter("bias", Shape.of(out), Role.FILTER, Initialiser.fanIn(in)));
+    private Layer layer(ParameterScope scope, int in, int out, SineStart start, boolean first) {
+        return new Layer(
+                scope.parameter("weight", Shape.of(out, in), Role.FILTER, start.weight(in, config.frequency(), first)),
+                scope.parameter("bias", Shape.of(out), Role.FILTER, start.bias(in)));
     }
 
     /** From the slowest filter to the fastest in equal steps of the rate. */

@@ -1,5 +1,7 @@
 package tern.mixers.hyena;
 
+import java.util.Optional;
+
 import tern.mixers.parts.Expect;
 import tern.ops.FilterNorm;
 
@@ -17,10 +19,11 @@ import tern.ops.FilterNorm;
  * @param trainedDecay whether decay rates are trained, or constants
  * @param trainedPositions whether the positional features are trained, or computed
  * @param norm how taps are normalised at last
+ * @param start where the network's weights start, if not as Hyena's
  */
 public record ImplicitFilterConfig(int features, int width, int innerLayers, double frequency, boolean window,
         double slowDecay, double fastDecay, double shift, boolean trainedDecay, boolean trainedPositions,
-        FilterNorm norm) {
+        FilterNorm norm, Optional<SineStart> start) {
     /** Checks the numbers. */
     public ImplicitFilterConfig {
         Expect.atLeast("hyena filter", "features", features, 3, "the lag, one cosine, one sine");
@@ -32,6 +35,14 @@ public record ImplicitFilterConfig(int features, int width, int innerLayers, dou
         Expect.within("hyena filter", "slowDecay", slowDecay, 0, 1e9, "a part of the context, 1.5 is usual");
         Expect.within("hyena filter", "fastDecay", fastDecay, 0, slowDecay, "at most slowDecay, 0.3 is usual");
         Expect.within("hyena filter", "shift", shift, -1e9, 1e9, "0 is usual");
+    }
+
+    /** Weights start as Hyena's. */
+    public ImplicitFilterConfig(int features, int width, int innerLayers, double frequency, boolean window,
+            double slowDecay, double fastDecay, double shift, boolean trainedDecay, boolean trainedPositions,
+            FilterNorm norm) {
+        this(features, width, innerLayers, frequency, window, slowDecay, fastDecay, shift, trainedDecay,
+                trainedPositions, norm, Optional.empty());
     }
 
     /** As in the published language models: 33 features, width 64, frequency 14. */
@@ -51,6 +62,6 @@ public record ImplicitFilterConfig(int features, int width, int innerLayers, dou
     /** The same with another norm. */
     public ImplicitFilterConfig withNorm(FilterNorm other) {
         return new ImplicitFilterConfig(features, width, innerLayers, frequency, window, slowDecay, fastDecay, shift,
-                trainedDecay, trainedPositions, other);
+                trainedDecay, trainedPositions, other, start);
     }
 }
