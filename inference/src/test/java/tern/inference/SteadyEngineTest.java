@@ -19,6 +19,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 import tern.kernels.KernelSet;
 import tern.mixers.attention.AttentionConfig;
 import tern.mixers.channel.GatedMlpConfig;
+import tern.mixers.delta.DeltaNetConfig;
+import tern.mixers.delta.SharedKeys;
 import tern.mixers.goldfinch.CacheTier;
 import tern.mixers.goldfinch.CacheType;
 import tern.mixers.goldfinch.GoldCache;
@@ -29,6 +31,8 @@ import tern.mixers.mamba.Forgetting;
 import tern.mixers.mamba.Mamba2Config;
 import tern.mixers.modal.ModalRecurrenceConfig;
 import tern.mixers.recurrent.ParallelRnnConfig;
+import tern.mixers.retention.RetNetConfig;
+import tern.mixers.retention.RetNetVariation;
 import tern.model.Parameters;
 import tern.model.Presets;
 import tern.model.Stack;
@@ -84,6 +88,9 @@ class SteadyEngineTest {
             case "odd-modal" -> Optional.of(ModalRecurrenceConfig.of(3, 1, 3, List.of(3), List.of(1)));
             case "odd-newton" -> Optional.of(ParallelRnnConfig.newton(UnitCell.PARA_LSTM));
             case "odd-forgetting" -> Optional.of(Mamba2Config.of(20, 8, 4).withForgetting(new Forgetting(1, 1, 9)));
+            case "odd-products" -> Optional.of(new DeltaNetConfig(4, 3, 5, 3, DeltaNetConfig.Decay.KEY, true,
+                    Optional.of(SharedKeys.byNeighbours(2)), Optional.empty(), Optional.of(false), Optional.of(3)));
+            case "odd-retention" -> Optional.of(new RetNetConfig(2, 3, Optional.of(new RetNetVariation(100, 1e-6))));
             case "odd-heads" -> Optional.of(ModalRecurrenceConfig.of(2, 2, 3, List.of(3), List.of(1)));
             default -> Optional.empty();
         };
@@ -122,7 +129,7 @@ class SteadyEngineTest {
                         .filter(name -> name.endsWith("-nano") && Presets.named(name).generates())
                         .filter(name -> PROOFS | seen.add(mixers(Presets.named(name)))),
                 Stream.of("odd-attention", "odd-hyena", "odd-multihyena", "odd-modal", "odd-heads",
-                        "odd-newton", "odd-forgetting",
+                        "odd-newton", "odd-forgetting", "odd-products", "odd-retention",
                         "goldfinch-nano+bytes", "goldfinch-nano+rebuilt", "goldfinch-nano+keys", "odd-attention+plain",
                         "odd-modal+plain", "odd-heads+plain", "odd-hyena+plain", "rwkv4-nano+plain",
                         "rwkv7-nano+plain"));
