@@ -77,6 +77,10 @@ final class SentencePieceTokenizer implements Tokenizer {
      * @param text with U+2581 for spaces
      */
     record Piece(String text, float score, Type type) {
+        Piece {
+            // 0 and −0 are one score.
+            score += 0f;
+        }
     }
 
     /**

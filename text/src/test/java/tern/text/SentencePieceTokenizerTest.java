@@ -56,7 +56,12 @@ class SentencePieceTokenizerTest {
         assertThat(one.encode("bc a")).containsExactly(FIRST + 7, FIRST + 2, FIRST + 1);
         assertThat(one.encodeWhole("a".getBytes(StandardCharsets.UTF_8))).containsExactly(1, FIRST + 1);
         assertThat(one.encode("")).isEmpty();
-        // of equal scores the leftmost
+        // of equal scores the leftmost, and 0 is -0
+        SentencePieceTokenizer zeros = new SentencePieceTokenizer(new Vocabulary(List.of(
+                new Piece("a", -1, Type.NORMAL), new Piece("ab", -0f, Type.NORMAL), new Piece("ba", 0, Type.NORMAL)),
+                false,
+                List.of(), List.of(), OptionalInt.empty()));
+        assertThat(zeros.encode("aba")).containsExactly(1, 0);
         assertThat(of(false, "aa", "a").encode("aaa")).containsExactly(FIRST, FIRST + 1);
     }
 

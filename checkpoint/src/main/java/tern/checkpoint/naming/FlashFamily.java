@@ -20,8 +20,8 @@ import tern.ops.Activation;
 import tern.sequence.MixerConfig;
 
 /**
- * GLA, DeltaNet, Gated DeltaNet, Gated DeltaProduct, HGRN2 and RetNet as flash-linear-attention saves them: the mixer, then a SwiGLU layer. Which of them it
- * is, heads and widths follow from the tensors; only the widths of HGRN2's heads and of shared keys are told. Options that no released
+ * GLA, DeltaNet, Gated DeltaNet, Gated DeltaProduct, HGRN2 and RetNet as flash-linear-attention saves them: the mixer, then a
+ * SwiGLU layer. Which of them it is, heads and widths follow from the tensors; only the widths of HGRN2's heads and of shared keys are told. Options that no released
  * model has are refused.
  */
 final class FlashFamily implements Family {
@@ -56,9 +56,16 @@ final class FlashFamily implements Family {
     }
 
     private enum Kind {
-        GLA("GLA", "gla", "gk_proj.0.weight"), GATED_DELTA("Gated DeltaNet", "gated_deltanet", "A_log"), DELTA(
-                "DeltaNet", "delta_net", "b_proj.weight"), HGRN2("HGRN2", "hgrn2", "i_proj.weight"), RETNET("RetNet",
-                        "retnet", "g_proj.weight");
+        /** Decays by key channel from a map of low rank. */
+        GLA("GLA", "gla", "gk_proj.0.weight"),
+        /** A delta rule with a decay of each head; DeltaProduct has its tensors too. */
+        GATED_DELTA("Gated DeltaNet", "gated_deltanet", "A_log"),
+        /** The delta rule. */
+        DELTA("DeltaNet", "delta_net", "b_proj.weight"),
+        /** Forget gates above bounds that all layers share. */
+        HGRN2("HGRN2", "hgrn2", "i_proj.weight"),
+        /** Decays that are constants. */
+        RETNET("RetNet", "retnet", "g_proj.weight");
 
         private final String title;
         private final String type;

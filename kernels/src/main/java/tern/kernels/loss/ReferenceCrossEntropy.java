@@ -50,7 +50,7 @@ public final class ReferenceCrossEntropy implements CrossEntropy {
             Arrays.fill(dRow, 0);
             int target = targets.getInt(r);
             double dLoss = target < 0 ? 0 : dLosses.get(r);
-            int wrapped = wrap == 0 ? -1 : largest(hidden, r, head, shape);
+            int wrapped = wrap == 0 || dLoss == 0 ? -1 : largest(hidden, r, head, shape);
             for (int v = 0; v < shape.vocabulary() && dLoss != 0; v++) {
                 double logit = capped(logit(hidden, r, head, v, width), cap);
                 double slope = cap == 0 ? 1 : 1 - logit / cap * (logit / cap);

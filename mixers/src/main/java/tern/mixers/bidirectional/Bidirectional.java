@@ -3,13 +3,13 @@ package tern.mixers.bidirectional;
 import tern.mixers.parts.Expect;
 import tern.ops.Ops;
 import tern.sequence.BranchContext;
+import tern.sequence.EncoderMixer;
 import tern.sequence.Form;
 import tern.sequence.Mixed;
 import tern.sequence.MixerInput;
 import tern.sequence.ParameterScope;
 import tern.sequence.SequenceMixer;
 import tern.sequence.State;
-import tern.sequence.StateLayout;
 import tern.tensor.Allocator;
 import tern.tensor.DType;
 import tern.tensor.Shape;
@@ -19,7 +19,7 @@ import tern.tensor.Tensor;
  * y = f(x) + reversed g(reversed x), over whole sequences; padding is neither read nor counted. No state. Parameters: those of f as
  * {@code forward.…}, those of g as {@code backward.…}. Immutable.
  */
-public final class Bidirectional implements SequenceMixer {
+public final class Bidirectional implements EncoderMixer {
     private final SequenceMixer forward;
     private final SequenceMixer backward;
 
@@ -33,24 +33,8 @@ public final class Bidirectional implements SequenceMixer {
     }
 
     @Override
-    public boolean causal() {
-        return false;
-    }
-
-    @Override
     public int limit() {
         return forward.limit();
-    }
-
-    @Override
-    public StateLayout stateLayout() {
-        return StateLayout.STATELESS;
-    }
-
-    @Override
-    public Mixed step(Ops ops, MixerInput in, State state) {
-        SequenceMixer.requireWhole(Form.STEP, in.ages());
-        return parallel(ops, in, state);
     }
 
     @Override

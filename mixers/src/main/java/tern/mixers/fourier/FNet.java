@@ -1,12 +1,10 @@
 package tern.mixers.fourier;
 
 import tern.ops.Ops;
-import tern.sequence.Form;
+import tern.sequence.EncoderMixer;
 import tern.sequence.Mixed;
 import tern.sequence.MixerInput;
-import tern.sequence.SequenceMixer;
 import tern.sequence.State;
-import tern.sequence.StateLayout;
 import tern.tensor.Tensor;
 
 /**
@@ -14,27 +12,11 @@ import tern.tensor.Tensor;
  * count. Published models leave out the divisor, as a norm follows there; here norms come first. As matrix products: T²·D
  * operations twice, which for some thousand positions is less than a transform takes. No parameters, no state. Immutable.
  */
-public final class FNet implements SequenceMixer {
+public final class FNet implements EncoderMixer {
     private final int width;
 
     FNet(int width) {
         this.width = width;
-    }
-
-    @Override
-    public boolean causal() {
-        return false;
-    }
-
-    @Override
-    public StateLayout stateLayout() {
-        return StateLayout.STATELESS;
-    }
-
-    @Override
-    public Mixed step(Ops ops, MixerInput in, State state) {
-        SequenceMixer.requireWhole(Form.STEP, in.ages());
-        return parallel(ops, in, state);
     }
 
     @Override

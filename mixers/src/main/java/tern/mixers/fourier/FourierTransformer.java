@@ -6,13 +6,11 @@ import tern.ops.Chunks;
 import tern.ops.Ops;
 import tern.ops.Weighing;
 import tern.sequence.BranchContext;
-import tern.sequence.Form;
+import tern.sequence.EncoderMixer;
 import tern.sequence.Mixed;
 import tern.sequence.MixerInput;
 import tern.sequence.ParameterScope;
-import tern.sequence.SequenceMixer;
 import tern.sequence.State;
-import tern.sequence.StateLayout;
 import tern.tensor.Shape;
 import tern.tensor.Tensor;
 
@@ -22,7 +20,7 @@ import tern.tensor.Tensor;
  * stays as large, where orthonormal transforms would make it √(T/M) times larger. No state. Parameters: {@code query.weight},
  * {@code key.weight}, {@code value.weight}, {@code output.weight} [D,D]. Immutable.
  */
-public final class FourierTransformer implements SequenceMixer {
+public final class FourierTransformer implements EncoderMixer {
     private static final Chunks EVERYTHING = new Chunks(Weighing.SOFTMAX, 0, false);
 
     private final FourierTransformerConfig config;
@@ -37,22 +35,6 @@ public final class FourierTransformer implements SequenceMixer {
         this.key = Projection.into(scope.child("key"), at.width(), at.width(), false);
         this.value = Projection.into(scope.child("value"), at.width(), at.width(), false);
         this.output = Projection.outOf(scope.child("output"), at.width(), false, at);
-    }
-
-    @Override
-    public boolean causal() {
-        return false;
-    }
-
-    @Override
-    public StateLayout stateLayout() {
-        return StateLayout.STATELESS;
-    }
-
-    @Override
-    public Mixed step(Ops ops, MixerInput in, State state) {
-        SequenceMixer.requireWhole(Form.STEP, in.ages());
-        return parallel(ops, in, state);
     }
 
     @Override
