@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
@@ -59,6 +60,9 @@ final class TrainCommand implements Callable<Integer> {
     @Option(names = "--preset", paramLabel = "NAME", description = "Architecture and size: hyena, multihyena, transformer, rwkv7, goldfinch, mamba2, gated-delta-net, mega, lstm … with -micro (0.1 million parameters), -nano (0.3), -tiny (1), -small (10) or -base (100).")
     private Optional<String> preset;
 
+    @Option(names = "--from", paramLabel = "MODEL", description = "Begin with the weights of a model instead: a folder, or a file that was published. Its architecture and tokenizer are taken with it; the learning rate is a tenth of the usual one, windows have at most 512 positions.")
+    private Optional<Path> from;
+
     @Option(names = "--data", paramLabel = "FILE", arity = "1..*", description = "Files or folders to read, also .gz and .zst.")
     private List<Path> data = new ArrayList<>();
 
@@ -101,9 +105,12 @@ final class TrainCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         Optional<RunDescription> before = resume ? Optional.of(RunDescription.read(out)) : Optional.empty();
-        if (before.isEmpty()) {
+        if (preset.isPresent() && from.isPresent()) {
+            throw new UserError("--preset and --from exclude one another: a model has its architecture already");
+        }
+        if (before.isEmpty() && from.isEmpty()) {
             // A misspelt preset is told before files are looked at: it is the cheaper mistake to find.
-            Object unusedBecauseOnlyLookedUp = Presets.named(name(before));
+            Object unusedBecauseOnlyLookedUp = Presets.named(presetName());
         }
         Destination.requireFolder("--out", out);
         List<Path> files = !data.isEmpty() ? data
@@ -111,9 +118,11 @@ final class TrainCommand implements Callable<Integer> {
                         .orElseThrow(() -> new UserError("--data is missing; give at least one file or folder"));
         try (TextData text = TextData.open(files); ThreadTeam team = new ThreadTeam(threads.count())) {
             Optional<SplitRule> rule = split.or(() -> before.map(RunDescription::split)).map(SplitRule::parse);
-            Tokenizer symbols = tokenizer(before);
-            StackConfig architecture = architecture(before, symbols);
-            TrainingPlan plan = new TrainingPlan(name(before), architecture, symbols,
+            Origin origin = origin(before);
+            StackConfig architecture = RecordJson.with(origin.config(),
+                    settings.stream().filter(this::isOfArchitecture).toList());
+            Optional<Path> begin = before.isPresent() ? before.get().from().map(Path::of) : from;
+            TrainingPlan plan = new TrainingPlan(origin.name(), architecture, begin, origin.tokenizer(),
                     training(before, architecture), budget(before),
                     rule.isPresent() ? text.split(rule.get()) : text.split(),
                     files.stream().map(Path::toString).toList(),
@@ -124,49 +133,53 @@ final class TrainCommand implements Callable<Integer> {
 
     // ── what is asked for ───────────────────────────────────────────────────────────────────────────────────────────
 
-    private String name(Optional<RunDescription> before) {
-        if (before.isPresent()) {
-            String name = before.get().name();
-            if (preset.isPresent() && !preset.get().equals(name)) {
-                throw new UserError("the run in " + out + " trains " + name + ", not " + preset.get()
-                        + "; leave --preset out to go on with it, or choose another folder");
-            }
-            return name;
-        }
-        return preset.orElseThrow(
-                () -> new UserError("--preset is missing; known are " + Presets.summary()));
+    /** What is trained, before settings: what a preset names, what a model holds, or that of the run to go on with. */
+    private record Origin(String name, StackConfig config, Tokenizer tokenizer) {
     }
 
-    /** The one asked for; that of the run to go on with, which must be the same. */
-    private Tokenizer tokenizer(Optional<RunDescription> before) throws IOException {
+    private Origin origin(Optional<RunDescription> before) throws IOException {
         Optional<Tokenizer> asked = tokenizer.isPresent() ? Optional.of(Tokenizer.open(tokenizer.get()))
                 : Optional.empty();
-        if (before.isEmpty()) {
-            return asked.orElse(ByteTokenizer.ALL);
+        if (before.isPresent()) {
+            requireSame("trains", before.get().name(), preset, "--preset");
+            requireSame("began with", before.get().from().orElse("weights of its own"), from.map(Path::toString),
+                    "--from");
+        } else if (from.isEmpty()) {
+            StackConfig config = Presets.named(presetName());
+            Tokenizer symbols = asked.orElse(ByteTokenizer.ALL);
+            return new Origin(presetName(),
+                    symbols instanceof ByteTokenizer ? config
+                            : RecordJson.with(config, List.of("vocabulary=" + rows(symbols.vocabulary()))),
+                    symbols);
         }
-        try (Checkpoint last = Checkpoint.open(stored())) {
-            Tokenizer stored = LanguageModel.tokenizerOf(last);
-            if (asked.isPresent() && !asked.get().equals(stored)) {
-                throw new UserError("the run in " + out + " has the tokenizer " + stored.name() + ", not "
-                        + asked.get().name() + "; leave --tokenizer out to go on with it, or choose another folder");
+        Path path = before.isPresent() ? stored() : from.orElseThrow();
+        try (Checkpoint model = Checkpoint.open(path)) {
+            Tokenizer own = LanguageModel.tokenizerOf(model);
+            Tokenizer symbols = own.readsText() ? own
+                    : asked.orElseThrow(() -> new UserError(path + ": the model's files do not say how text becomes"
+                            + " symbols; give --tokenizer bytes, world or a file"));
+            if (asked.isPresent() && !asked.get().equals(symbols)) {
+                throw new UserError((before.isPresent() ? "the run in " + out : path.toString())
+                        + " has the tokenizer " + symbols.name() + ", not " + asked.get().name()
+                        + "; leave --tokenizer out, or choose another folder");
             }
-            return stored;
+            String name = before.isPresent() ? before.get().name()
+                    : Stream.of("architecture", "family").map(model.notes()::get).filter(Objects::nonNull).findFirst()
+                            .orElse(String.valueOf(path.toAbsolutePath().normalize().getFileName()));
+            return new Origin(name, model.config(), symbols);
         }
     }
 
-    private StackConfig architecture(Optional<RunDescription> before, Tokenizer symbols) throws IOException {
-        StackConfig config;
-        if (before.isPresent()) {
-            try (Checkpoint last = Checkpoint.open(stored())) {
-                config = last.config();
-            }
-        } else {
-            config = Presets.named(name(before));
-            if (!(symbols instanceof ByteTokenizer)) {
-                config = RecordJson.with(config, List.of("vocabulary=" + rows(symbols.vocabulary())));
-            }
+    private void requireSame(String does, String known, Optional<String> asked, String option) {
+        if (asked.isPresent() && !asked.get().equals(known)) {
+            throw new UserError("the run in " + out + " " + does + " " + known + ", not " + asked.get() + "; leave "
+                    + option + " out to go on with it, or choose another folder");
         }
-        return RecordJson.with(config, settings.stream().filter(this::isOfArchitecture).toList());
+    }
+
+    private String presetName() {
+        return preset.orElseThrow(() -> new UserError(
+                "--preset is missing (or --from, a model to begin with); known are " + Presets.summary()));
     }
 
     /**
@@ -188,7 +201,8 @@ final class TrainCommand implements Callable<Integer> {
     private TrainingConfig training(Optional<RunDescription> before, StackConfig architecture) {
         long parameters = new Stack(architecture, Parameters.Source.shapesOnly()).parameters().count();
         TrainingConfig usual = before.map(RunDescription::training)
-                .orElseGet(() -> TrainingConfig.usual(parameters, architecture.context()));
+                .orElseGet(() -> from.isPresent() ? TrainingConfig.further(parameters, architecture.context())
+                        : TrainingConfig.usual(parameters, architecture.context()));
         TrainingConfig seeded = seed.isPresent() ? usual.with("seed", Long.toString(seed.get())) : usual;
         TrainingConfig training = RecordJson.with(seeded, settings.stream()
                 .filter(setting -> !isOfArchitecture(setting))

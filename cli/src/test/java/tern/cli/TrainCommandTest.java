@@ -129,6 +129,63 @@ class TrainCommandTest {
         return new JsonMapper().readTree(out.toString(StandardCharsets.UTF_8));
     }
 
+    @Test
+    void aModelIsTrainedFurther() throws IOException {
+        assertThat(tern(train("--steps", "6", "--set", "learningRate=0.01"))).as(err::toString).isZero();
+        double reached = validated().getLast().path("bits_per_byte").asDouble();
+        String model = folder.resolve("model").toString();
+        String further = folder.resolve("further").toString();
+        assertThat(tern("train", "--from", model, "--data", text.toString(), "--out", further, "--steps", "2", "--set",
+                "batch=2", "validationWindows=2", "--sample-tokens", "4", "--threads", "1")).as(err::toString).isZero();
+        assertThat(validated()).extracting(line -> line.path("step").asLong()).containsExactly(0L, 2L);
+        assertThat(validated().getFirst().path("bits_per_byte").asDouble()).isEqualTo(reached);
+        JsonNode training = new JsonMapper().readTree(Files.readString(folder.resolve("further/training.json")));
+        assertThat(training.path("name").asString()).isEqualTo("transformer-nano");
+        assertThat(training.path("from").asString()).isEqualTo(model);
+        assertThat(training.path("training").path("learningRate").asDouble()).isLessThanOrEqualTo(4e-4);
+        assertThat(training.path("training").path("time").asInt()).isEqualTo(32);
+        assertThat(Files.readString(folder.resolve("further/report.html"))).contains("\"from\":\"");
+        assertThat(tern("train", "--resume", "--out", further, "--steps", "3", "--threads", "1")).as(err::toString)
+                .isZero();
+        assertThat(tern("train", "--resume", "--from", text.toString(), "--out", further, "--steps", "4")).isEqualTo(2);
+        assertThat(err.toString(StandardCharsets.UTF_8)).contains("began with " + model + ", not " + text)
+                .hasLineCount(1);
+    }
+
+    private List<JsonNode> validated() {
+        return out.toString(StandardCharsets.UTF_8).lines().map(line -> new JsonMapper().readTree(line))
+                .filter(line -> line.path("event").asString().equals("validated")).toList();
+    }
+
+    static Stream<Arguments> impossibleBeginnings() {
+        return Stream.of(Arguments.of(List.of("--preset", "hyena-nano"), "--preset and --from exclude one another"),
+                Arguments.of(List.of("--tokenizer", "world"), "has the tokenizer bytes, not World"),
+                Arguments.of(List.of("--set", "width=16"), "only what parameters do not depend on may change"),
+                Arguments.of(List.of("--set", "context=16"), "time is 32 but the context"));
+    }
+
+    @ParameterizedTest
+    @MethodSource("impossibleBeginnings")
+    void whatDoesNotFitAModelIsOneLine(List<String> more, String told) throws IOException {
+        assertThat(tern(train("--steps", "1"))).as(err::toString).isZero();
+        List<String> args = new ArrayList<>(List.of("train", "--from", folder.resolve("model").toString(), "--data",
+                text.toString(), "--out", folder.resolve("further").toString(), "--steps", "1", "--set", "time=32"));
+        args.addAll(more);
+        assertThat(tern(args.toArray(String[]::new))).isEqualTo(2);
+        assertThat(err.toString(StandardCharsets.UTF_8)).contains(told).hasLineCount(1);
+        assertThat(folder.resolve("further")).doesNotExist();
+    }
+
+    @Test
+    void aBeginningThatIsNoModelIsOneLine() {
+        assertThat(tern("train", "--from", folder.resolve("none").toString(), "--data", text.toString(), "--out",
+                folder.resolve("further").toString())).isEqualTo(2);
+        assertThat(err.toString(StandardCharsets.UTF_8)).contains("none").hasLineCount(1);
+        assertThat(tern("train", "--from", text.toString(), "--data", text.toString(), "--out",
+                folder.resolve("further").toString())).isEqualTo(2);
+        assertThat(err.toString(StandardCharsets.UTF_8)).contains(text.toString()).hasLineCount(1);
+    }
+
     /** Norms and AdamW both have one. */
     @Test
     void bothEpsilonsCanBeSet() throws IOException {

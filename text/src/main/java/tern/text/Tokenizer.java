@@ -39,6 +39,11 @@ public interface Tokenizer {
     /** The symbol that ends a text, if the vocabulary has one. */
     OptionalInt endOfText();
 
+    /** Whether text can be read: not where a model's files do not say how. */
+    default boolean readsText() {
+        return true;
+    }
+
     /** What has to be stored with a model to get this tokenizer back from {@link #from}. */
     Map<String, String> descriptor();
 

@@ -23,6 +23,11 @@ record UnknownTokenizer(int vocabulary, String why) implements Tokenizer {
     }
 
     @Override
+    public boolean readsText() {
+        return false;
+    }
+
+    @Override
     public int[] encode(byte[] bytes) {
         throw new IllegalArgumentException(why
                 + "write a model that says so: tern convert MODEL OUT --tokenizer"

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.zip.CRC32C;
 
 import tern.checkpoint.AtomicFiles;
@@ -21,9 +22,10 @@ import tern.text.TextData;
  * @param data the files and folders given
  * @param split how the data is cut, as users write it
  * @param fingerprint length and check sum of the data
+ * @param from the model whose weights the run began with; absent if they were drawn
  */
 public record RunDescription(String name, TrainingConfig training, String budgetKind, double budgetAmount,
-        List<String> data, String split, String fingerprint) {
+        List<String> data, String split, String fingerprint, Optional<String> from) {
     /** The file in the run's folder. */
     public static final String FILE = "training.json";
 
@@ -47,7 +49,8 @@ public record RunDescription(String name, TrainingConfig training, String budget
             case Budget.Minutes ignored -> "minutes";
         };
         return new RunDescription(plan.name(), plan.training(), kind, amount, plan.files(),
-                plan.data().rule().toString(), fingerprint(plan.data()));
+                plan.data().rule().toString(), fingerprint(plan.data()),
+                plan.from().map(Path::toString));
     }
 
     /** The budget. */

@@ -42,6 +42,8 @@ public record TrainingConfig(double learningRate, double beta1, double beta2, do
         double noise,
         double noiseDecay, WindowOrder windows, int validateEvery, int validationWindows, long seed,
         Optional<Double> filterRate, Optional<Double> l2Wrap) {
+    private static final int FURTHER_TIME = 512;
+
     /** Checks ranges. */
     public TrainingConfig {
         Object unusedBecauseOnlyChecked = List.of(new Schedule(learningRate, warmup, floor),
@@ -75,6 +77,17 @@ public record TrainingConfig(double learningRate, double beta1, double beta2, do
         double rounded = Double.parseDouble(String.format(Locale.ROOT, "%.1e", rate));
         return new TrainingConfig(rounded, 0.9, 0.98, 1e-8, 0.1, 0.03, 0.05, 1, 8, context, 1, false, 0, 0.55,
                 WindowOrder.RANDOM, 100, 32, 1, Optional.empty(), Optional.empty());
+    }
+
+    /**
+     * What changes a trained model without forgetting what it knows: a tenth of the usual rate, on windows of 512 or less.
+     *
+     * @param parameters number of trained values
+     * @param context positions that the model was made for
+     */
+    public static TrainingConfig further(long parameters, int context) {
+        TrainingConfig usual = usual(parameters, Math.min(context, FURTHER_TIME));
+        return usual.with("learningRate", String.format(Locale.ROOT, "%.1e", usual.learningRate / 10));
     }
 
     /** The learning rate over a run. */

@@ -2,6 +2,7 @@ package tern.train;
 
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 
 import tern.model.StackConfig;
 import tern.text.SplitData;
@@ -12,6 +13,9 @@ import tern.text.Tokenizer;
  *
  * @param name what the architecture is called, for reports
  * @param architecture the model
+ * @param from a model of this architecture, of any format that {@link tern.checkpoint.Checkpoint} opens, whose weights the run
+ *            begins with; what its weights do not depend on, such as the context, may be another. Drawn from the seed where
+ *            absent
  * @param tokenizer stored with the model
  * @param training the run's numbers
  * @param budget how long
@@ -21,7 +25,8 @@ import tern.text.Tokenizer;
  * @param resume whether to go on with the run that the folder holds
  * @param sampleTokens length of the text written after each validation; 0 for none
  */
-public record TrainingPlan(String name, StackConfig architecture, Tokenizer tokenizer, TrainingConfig training,
+public record TrainingPlan(String name, StackConfig architecture, Optional<Path> from, Tokenizer tokenizer,
+        TrainingConfig training,
         Budget budget, SplitData data, List<String> files, Path folder, boolean resume, int sampleTokens) {
     /** Checks that the parts fit each other. */
     public TrainingPlan {
@@ -33,7 +38,7 @@ public record TrainingPlan(String name, StackConfig architecture, Tokenizer toke
         if (tokenizer.vocabulary() > architecture.vocabulary()) {
             throw new IllegalArgumentException("training: the tokenizer has " + tokenizer.vocabulary()
                     + " symbols but the vocabulary of " + name + " is " + architecture.vocabulary()
-                    + "; leave vocabulary out or set at least as many");
+                    + "; choose another tokenizer, or a model with a vocabulary of at least as many");
         }
         if (sampleTokens < 0) {
             throw new IllegalArgumentException("training: sampleTokens is " + sampleTokens + ", expected 0 or more");

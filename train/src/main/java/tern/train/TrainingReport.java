@@ -72,6 +72,7 @@ public final class TrainingReport {
         data.put("budget", description.budget().toString());
         data.set("files", JSON.valueToTree(description.data()));
         data.put("split", description.split());
+        description.from().ifPresent(model -> data.put("from", model));
         data.set("parts", started.path("split"));
         data.set("threads", started.path("threads"));
         data.set("kernels", started.path("kernels"));

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -47,6 +48,9 @@ import tern.text.Windows;
 public final class TrainingRun {
     /** The note of a saved model that holds where its data was cut, as {@link tern.text.SplitData#cut} says it. */
     public static final String CUT_NOTE = "trained_cut";
+    /** The note of a saved model that names the model whose weights its run began with, and that model's fingerprint. */
+    public static final String FROM_NOTE = "trained_from";
+    private static final String BEST_NOTE = "best_validation_bits_per_byte";
     private static final String STATE_FILE = "training.safetensors";
     private static final int PROMPT_BYTES = 48;
 
@@ -58,7 +62,7 @@ public final class TrainingRun {
 
     /** Everything that lives as long as the run. */
     private record Session(Stack model, Trainer trainer, Windows windows, Optional<Validation> validation,
-            MetricsLog metrics, Consumer<TrainingEvent> sink) {
+            MetricsLog metrics, Consumer<TrainingEvent> sink, Map<String, String> notes) {
         void tell(TrainingEvent event) throws IOException {
             metrics.write(event);
             sink.accept(event);
@@ -112,8 +116,8 @@ public final class TrainingRun {
         least.requireAtMost(available);
         checkFolder();
         try (Memory memory = new Memory()) {
-            Stack model = new Stack(plan.architecture(),
-                    Parameters.Source.initialised(plan.training().seed(), DType.F32, memory));
+            Map<String, String> notes = new LinkedHashMap<>();
+            Stack model = first(memory, notes);
             try (Trainer trainer = new Trainer(model, plan.training(), kernels, team)) {
                 MemoryNeed need = least.withStep(trainer.estimateStep());
                 need.requireAtMost(available);
@@ -124,7 +128,7 @@ public final class TrainingRun {
                     requireLeft(from);
                     RunDescription.of(plan).write(plan.folder());
                     try (MetricsLog metrics = new MetricsLog(plan.folder().resolve("metrics.jsonl"), from.step())) {
-                        Session session = new Session(model, trainer, windows, validation, metrics, sink);
+                        Session session = new Session(model, trainer, windows, validation, metrics, sink, notes);
                         session.tell(new TrainingEvent.Started(from.step(), plan.name(), shapes.count(),
                                 plan.folder().toString(), plan.budget().toString(),
                                 plan.data().describe(), need, team.threads(), kernels.name()));
@@ -181,6 +185,48 @@ public final class TrainingRun {
         }
     }
 
+    /** The model before the first step; of a run that goes on, weights are read later. Notes of models before go into {@code notes}. */
+    private Stack first(Memory memory, Map<String, String> notes) throws IOException {
+        if (plan.resume()) {
+            for (Path folder : List.of(last(), plan.folder())) {
+                if (notes.isEmpty() && Files.exists(folder.resolve(Safetensors.MODEL_FILE))) {
+                    try (Checkpoint stored = Checkpoint.open(folder)) {
+                        notes.putAll(stored.notes());
+                    }
+                }
+            }
+        }
+        if (plan.resume() || plan.from().isEmpty()) {
+            return new Stack(plan.architecture(),
+                    Parameters.Source.initialised(plan.training().seed(), DType.F32, memory));
+        }
+        Path from = plan.from().get();
+        try (Checkpoint stored = Checkpoint.open(from)) {
+            notes.putAll(stored.notes());
+            notes.remove(BEST_NOTE);
+            notes.put(FROM_NOTE, from + " " + stored.fingerprint());
+            return fitted(from, stored.load(DType.F32, memory));
+        }
+    }
+
+    /** The same weights in the plan's architecture. */
+    private Stack fitted(Path from, Stack stored) {
+        Stack model;
+        try {
+            model = stored.with(plan.architecture());
+        } catch (IllegalArgumentException other) {
+            throw new IllegalArgumentException(from + ": " + other.getMessage(), other);
+        }
+        List<String> left = new ArrayList<>(stored.parameters().tensors().keySet());
+        left.removeAll(model.parameters().tensors().keySet());
+        if (!left.isEmpty()) {
+            throw new IllegalArgumentException(
+                    from + ": has a parameter " + left.getFirst() + ", which the architecture"
+                            + " of the run has not; only what parameters do not depend on may change");
+        }
+        return model;
+    }
+
     private Path last() {
         return plan.folder().resolve("last");
     }
@@ -200,7 +246,7 @@ public final class TrainingRun {
         Schedule schedule = training.schedule();
         long perStep = training.tokensPerStep();
         Pace pace = new Pace(nanos, from.seconds(), perStep, session.trainer::bytes);
-        Progress saved = from;
+        Progress saved = plan.from().isPresent() && !plan.resume() ? validateAndSave(session, from, pace) : from;
         boolean interrupted = false;
         long step = from.step();
         // Steps before may have been of other sizes.
@@ -222,7 +268,7 @@ public final class TrainingRun {
         }
         if (interrupted) {
             save(session, at(session, saved, step, tokens, pace),
-                    session.validation.isEmpty() || saved.bestStep() == 0);
+                    session.validation.isEmpty() || saved.bestBits() == Double.POSITIVE_INFINITY);
         } else if (saved.step() < step || step == from.step()) {
             validateAndSave(session, at(session, saved, step, tokens, pace), pace);
         }
@@ -282,14 +328,14 @@ public final class TrainingRun {
     }
 
     private void saveModel(Session session, Path folder, Progress now) throws IOException {
-        Map<String, String> notes = new LinkedHashMap<>();
+        Map<String, String> notes = new LinkedHashMap<>(session.notes);
         notes.put("trained_steps", Long.toString(now.step()));
         notes.put("trained_tokens", Long.toString(now.tokens()));
         notes.put("trained_on", plan.data().data().name());
         notes.put(CUT_NOTE, plan.data().cut());
         notes.put("architecture", plan.name());
-        if (now.bestStep() > 0) {
-            notes.put("best_validation_bits_per_byte", Double.toString(now.bestBits()));
+        if (now.bestBits() < Double.POSITIVE_INFINITY) {
+            notes.put(BEST_NOTE, Double.toString(now.bestBits()));
         }
         ModelFiles.write(folder, plan.tokenizer().files());
         Checkpoint.save(folder, session.model, plan.tokenizer().descriptor(), notes);

@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
 
@@ -74,7 +75,8 @@ class EveryPresetGoesOnTest {
         StackConfig architecture = Presets.named(preset);
         TrainingConfig training = TrainingConfig.usual(300_000, 40).with("batch", "2").with("accumulation", "2")
                 .with("validationWindows", "2").with("validateEvery", "3");
-        TrainingPlan plan = new TrainingPlan(preset, architecture, ByteTokenizer.ALL, training, new Budget.Steps(6),
+        TrainingPlan plan = new TrainingPlan(preset, architecture, Optional.empty(), ByteTokenizer.ALL, training,
+                new Budget.Steps(6),
                 DATA, List.of("tale"), folder, resume, 0);
         List<Double> losses = new ArrayList<>();
         try (ThreadTeam team = new ThreadTeam(threads)) {

@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -21,7 +22,8 @@ class TrainingReportTest {
 
     private void writeRun() throws IOException {
         TrainingConfig training = Tiny.training(4, 32);
-        new RunDescription("small", training, "steps", STEPS, List.of("a tale.txt"), "90/5/5", "none").write(folder);
+        new RunDescription("small", training, "steps", STEPS, List.of("a tale.txt"), "90/5/5", "none",
+                Optional.of("models/first")).write(folder);
         try (MetricsLog log = new MetricsLog(folder.resolve("metrics.jsonl"), 0)) {
             log.write(new TrainingEvent.Started(0, "small", 12_345, folder.toString(), "2000 steps",
                     List.of("train 900 bytes"), new MemoryNeed(1, 2, 3, 4, 5, 6), 2, "vector"));
@@ -54,6 +56,7 @@ class TrainingReportTest {
         assertThat(data.path("loss").path(0).path(1).asDouble()).isCloseTo(8 - 2 / 500.0, within(1e-12));
         assertThat(data.path("samples").path(1).path("text").asString()).isEqualTo("</script><b>or not</b> 2000");
         assertThat(data.path("training").path("batch").asInt()).isEqualTo(4);
+        assertThat(data.path("from").asString()).isEqualTo("models/first");
     }
 
     @Test
@@ -73,7 +76,8 @@ class TrainingReportTest {
 
     @Test
     void aRunWithoutAStepHasAPageToo() throws IOException {
-        new RunDescription("small", Tiny.training(4, 32), "minutes", 0.5, List.of("a tale.txt"), "90/5/5", "none")
+        new RunDescription("small", Tiny.training(4, 32), "minutes", 0.5, List.of("a tale.txt"), "90/5/5", "none",
+                Optional.empty())
                 .write(folder);
         try (MetricsLog log = new MetricsLog(folder.resolve("metrics.jsonl"), 0)) {
             log.write(new TrainingEvent.Started(0, "small", 12_345, folder.toString(), "0.5 minutes", List.of(),

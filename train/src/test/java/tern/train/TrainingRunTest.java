@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -62,6 +63,7 @@ class TrainingRunTest {
         private StackConfig architecture = SMALL;
         private Budget budget = new Budget.Steps(12);
         private SplitData data = DATA;
+        private Optional<Path> from = Optional.empty();
         private boolean resume;
         private long stopAfter = Long.MAX_VALUE;
         private int threads = 1;
@@ -73,7 +75,7 @@ class TrainingRunTest {
         }
 
         TrainingEvent.Finished run(Path to) throws IOException {
-            TrainingPlan plan = new TrainingPlan("small", architecture, ByteTokenizer.ALL, training, budget, data,
+            TrainingPlan plan = new TrainingPlan("small", architecture, from, ByteTokenizer.ALL, training, budget, data,
                     List.of("tale"), to, resume, 5);
             try (ThreadTeam team = new ThreadTeam(threads)) {
                 return new TrainingRun(plan, KernelSet.fastest(), team,
@@ -296,6 +298,91 @@ class TrainingRunTest {
         try (Checkpoint stored = Checkpoint.open(folder.resolve("last"))) {
             assertThat(stored.notes()).containsEntry("trained_tokens", Integer.toString(5 * 48 + 3 * 96));
         }
+    }
+
+    @Test
+    void aRunBeginsWithTheWeightsOfAModel() throws IOException {
+        Path model = folder.resolve("model");
+        Session first = new Session();
+        first.run(model);
+        Session further = new Session();
+        further.from = Optional.of(model);
+        further.training = TRAINING.with("learningRate", "1e-3").with("seed", "2");
+        further.run(folder.resolve("further"));
+        TrainingEvent.Validated before = further.of(TrainingEvent.Validated.class).getFirst();
+        assertThat(before.step()).isZero();
+        assertThat(before.bitsPerByte()).isEqualTo(
+                first.of(TrainingEvent.Validated.class).stream().mapToDouble(TrainingEvent.Validated::bitsPerByte).min()
+                        .orElseThrow());
+        assertThat(further.losses()).hasSize(12);
+        assertThat(further.losses().getFirst()).isLessThan(0.8 * first.losses().getFirst());
+        assertThat(further.of(TrainingEvent.Validated.class).getLast().bitsPerByte())
+                .isLessThan(before.bitsPerByte());
+        try (Checkpoint begun = Checkpoint.open(model); Checkpoint made = Checkpoint.open(folder.resolve("further"))) {
+            assertThat(made.notes()).containsEntry("trained_from", model + " " + begun.fingerprint())
+                    .containsEntry("trained_steps", "12");
+        }
+    }
+
+    /** Also when the model is no longer there. */
+    @Test
+    void aRunFromAModelGoesOnBitForBit() throws IOException {
+        Path model = folder.resolve("model");
+        new Session().run(model);
+        Session whole = new Session();
+        whole.from = Optional.of(model);
+        whole.run(folder.resolve("whole"));
+        Session begun = new Session();
+        begun.from = Optional.of(model);
+        begun.stopAfter = 4;
+        begun.run(folder.resolve("parts"));
+        Files.move(model, folder.resolve("moved"));
+        Session resumed = new Session().resumed();
+        resumed.from = Optional.of(model);
+        resumed.run(folder.resolve("parts"));
+        assertThat(resumed.losses()).isEqualTo(whole.losses().subList(4, 12));
+        assertSameTensors(folder.resolve("parts"), folder.resolve("whole"));
+        try (Checkpoint made = Checkpoint.open(folder.resolve("parts"))) {
+            assertThat(made.notes().get("trained_from")).startsWith(model + " ");
+        }
+    }
+
+    @Test
+    void whatMakesAModelWorseDoesNotTakeItsPlace() throws IOException {
+        Path model = folder.resolve("model");
+        new Session().run(model);
+        Session spoiled = new Session();
+        spoiled.from = Optional.of(model);
+        spoiled.training = TRAINING.with("learningRate", "0.5").with("floor", "1").with("warmup", "0.01");
+        spoiled.stopAfter = 7;
+        spoiled.run(folder.resolve("spoiled"));
+        assertThat(stepOf(folder.resolve("spoiled"))).isZero();
+        assertThat(stepOf(folder.resolve("spoiled/last"))).isEqualTo(7);
+        try (Safetensors one = Safetensors.open(model.resolve("model.safetensors"));
+                Safetensors other = Safetensors.open(folder.resolve("spoiled/model.safetensors"))) {
+            for (StoredTensor tensor : one.tensors()) {
+                assertThat(other.tensor(tensor.name()).toDoubles()).isEqualTo(one.tensor(tensor.name()).toDoubles());
+            }
+        }
+    }
+
+    @Test
+    void onlyAModelOfTheSameParametersIsBegunWith() throws IOException {
+        Path model = folder.resolve("model");
+        new Session().run(model);
+        for (StackConfig other : List.of(Tiny.config(16, 24, 2), Tiny.config(12, 24, 3), Tiny.config(12, 24, 1))) {
+            Session refused = new Session();
+            refused.from = Optional.of(model);
+            refused.architecture = other;
+            assertThatThrownBy(() -> refused.run(folder.resolve("refused")))
+                    .isInstanceOf(IllegalArgumentException.class).hasMessageStartingWith(model + ": ")
+                    .hasMessageContaining("only what parameters do not depend on may change");
+            assertThat(folder.resolve("refused")).doesNotExist();
+        }
+        Session longer = new Session();
+        longer.from = Optional.of(model);
+        longer.architecture = Tiny.config(12, 48, 2);
+        assertThat(longer.run(folder.resolve("longer")).step()).isEqualTo(12);
     }
 
     /** As runs were saved before they counted. */
