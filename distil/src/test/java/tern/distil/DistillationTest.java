@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.within;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.SplittableRandom;
@@ -209,6 +210,25 @@ class DistillationTest {
             assertThat(teacher.stateFloats(50)).isEqualTo(chunk + 8 * (rings ? 31 : mover.equals(MovingAverageConfig
                     .of(3)) ? 3 : 4));
             assertThat(distillation.stateFloats()).isLessThanOrEqualTo(teacher.stateFloats(50) - chunk);
+        }
+    }
+
+    /** Behind the reach of dilated layers there is nothing: an error counts what modes would add there. */
+    @ParameterizedTest
+    @MethodSource("methods")
+    void modesEndWhereTheLayersDo(FilterMethod method) {
+        Stack teacher = teacher(GatedAttentionConfig.language(DilatedStackConfig.linear(2, 2, 4), 4, 12, 16));
+        Distillation distillation = Distillation.of(teacher, ops, new OrderChoice(method, 15, 2), new Target.Order(5),
+                memory);
+        for (OrderChoice.Choice choice : distillation.choices()) {
+            double[] taps = Arrays.copyOf(choice.filter().taps(), 10 * TIME);
+            double[] modes = choice.fit().filter().taps(taps.length);
+            double squares = 0;
+            for (int lag = 0; lag < taps.length; lag++) {
+                squares += (modes[lag] - taps[lag]) * (modes[lag] - taps[lag]);
+            }
+            assertThat(Math.sqrt(squares)).as("%s, seed %d", choice.filter().name(), SEED)
+                    .isLessThan(1.01 * choice.fit().l2());
         }
     }
 

@@ -10,6 +10,7 @@ import tern.ops.Activation;
 import tern.ops.Dilated;
 import tern.ops.Dilations;
 import tern.ops.Ops;
+import tern.sequence.BranchContext;
 import tern.sequence.Form;
 import tern.sequence.Initialiser;
 import tern.sequence.Mixed;
@@ -38,6 +39,7 @@ public final class DilatedStack implements LongConvolutionMixer {
 
     private final DilatedStackConfig config;
     private final int width;
+    private final int context;
     private final List<Filters> past;
     private final Optional<List<Filters>> future;
     /** Made once, where it is the same for every call: a position alone would feel it. */
@@ -45,9 +47,10 @@ public final class DilatedStack implements LongConvolutionMixer {
     private final Optional<Tensor> omega;
     private final StateLayout layout;
 
-    DilatedStack(DilatedStackConfig config, int width, ParameterScope scope) {
+    DilatedStack(DilatedStackConfig config, BranchContext at, ParameterScope scope) {
         this.config = config;
-        this.width = width;
+        this.width = at.width();
+        this.context = at.context();
         this.past = filters(scope);
         this.future = config.bidirectional() ? Optional.of(filters(scope.child("later"))) : Optional.empty();
         this.pastLayers = fixed(past);
@@ -174,9 +177,15 @@ public final class DilatedStack implements LongConvolutionMixer {
         return 1;
     }
 
+    /**
+     * The layers' response and zeros behind it: as many rows as the stack's context, and at least twice the reach, so that what
+     * is fitted to them ends where the layers end.
+     */
     @Override
     public Tensor taps(Ops ops, int bank) {
-        return impulseResponse(ops);
+        Tensor response = impulseResponse(ops);
+        int zeros = Math.max(context, 2 * config.receptiveField()) - config.receptiveField();
+        return ops.concat(List.of(response, ops.zeros(response.dtype(), Shape.of(zeros, width))), 0);
     }
 
     @Override

@@ -111,6 +111,6 @@ public record DilatedStackConfig(int taps, int factor, int layers, DilatedVarian
         if (groups > 0) {
             Expect.divides("dilated-stack", "groups", groups, "width", at.width());
         }
-        return new DilatedStack(this, at.width(), scope);
+        return new DilatedStack(this, at, scope);
     }
 }
