@@ -36,6 +36,7 @@ import tern.sequence.MixerConfig;
  */
 public final class RecordJson {
     private static final String KIND = "kind";
+    private static final String NOTHING = "null";
 
     private RecordJson() {
     }
@@ -84,7 +85,7 @@ public final class RecordJson {
      *
      * @param settings {@code key=value} each; dots lead into inner records, numbers into lists, {@code *} to all entries of
      *            a list that know the key: {@code width=128}, {@code branches.0.heads=4}, {@code branches.*.filter.width=16}.
-     *            Values are words or JSON. What two settings say together counts, in whatever order they stand
+     *            Values are words or JSON; {@code null} takes away what may be absent. What two settings say together counts, in whatever order they stand
      * @throws IllegalArgumentException if a key is unknown (the nearest known one is named) or a value impossible; names
      *             the setting
      */
@@ -188,6 +189,10 @@ public final class RecordJson {
             }
             inner = component.orElseThrow(() -> new IllegalArgumentException(where + ": unknown key \"" + key + "\"; "
                     + NearestName.advice(key, names(record)))).getGenericType();
+        }
+        if (rest.isEmpty() && rawType(inner) == Optional.class && value.equals(NOTHING)) {
+            object.remove(key);
+            return 1;
         }
         if (rest.isEmpty()) {
             object.set(key, word(inner, value));

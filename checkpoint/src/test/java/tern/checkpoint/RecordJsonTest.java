@@ -17,6 +17,7 @@ import tern.mixers.channel.GatedMlpConfig;
 import tern.mixers.hyena.MultiHyenaConfig;
 import tern.mixers.linear.FeatureMapConfig;
 import tern.mixers.linear.LinearAttentionConfig;
+import tern.mixers.mega.MegalodonConfig;
 import tern.mixers.modal.ModalRecurrenceConfig;
 import tern.model.NormKind;
 import tern.model.Presets;
@@ -163,6 +164,21 @@ class RecordJsonTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> RecordJson.with(config, List.of(features, "branches.*.normalizer=none")))
                 .withMessageContaining("did you mean \"normaliser\"?");
+    }
+
+    /** What may be absent is taken away by null; nothing else is. */
+    @Test
+    void nullTakesAwayWhatMayBeAbsent() {
+        StackConfig config = RecordJson.with(Presets.named("megalodon-micro"), List.of("logitCap=30"));
+        StackConfig changed = RecordJson.with(config,
+                List.of("branches.*.turning=null", "logitCap=null", "embeddingScale=null"));
+        assertThat(((MegalodonConfig) config.branches().getFirst()).turning()).isPresent();
+        assertThat(((MegalodonConfig) changed.branches().getFirst()).turning()).isEmpty();
+        assertThat(changed.logitCap()).isEmpty();
+        assertThat(changed.embeddingScale()).isEmpty();
+        assertThat(RecordJson.with(changed, List.of("branches.*.turning=null"))).isEqualTo(changed);
+        assertThatIllegalArgumentException().isThrownBy(() -> RecordJson.with(config, List.of("width=null")))
+                .withMessage("setting width=null: width: expected a whole number, found null");
     }
 
     @Test

@@ -58,6 +58,9 @@ public final class Presets {
     private static final Map<String, StackConfig> ALL = new LinkedHashMap<>();
     /** Deviation of dilated filters of three taps at the start: the variance of a layer's sum is then about a fifth. */
     private static final double FELT = 0.25;
+    /** What papers call families that have other names here. */
+    private static final Map<String, String> ALSO_CALLED = Map.of("eagle", "rwkv5", "finch", "rwkv6", "goose",
+            "rwkv7");
 
     /** A size: micro about 0.1 million parameters, for tasks; nano 0.3, tiny 1, small 10, base 100. */
     private enum Size {
@@ -403,6 +406,16 @@ public final class Presets {
                 : preset;
     }
 
+    /**
+     * What a preset or a family is called here that may be named as in its paper: {@code rwkv6-tiny} for {@code finch-tiny}. Any
+     * other name as it is.
+     */
+    public static String called(String name) {
+        String first = name.split("-", 2)[0];
+        String here = ALSO_CALLED.getOrDefault(first, first) + name.substring(first.length());
+        return ALL.containsKey(here) || name.equals(first) ? here : name;
+    }
+
     /** All names, family by family within a size. */
     public static Set<String> names() {
         return Collections.unmodifiableSet(ALL.keySet());
@@ -426,11 +439,12 @@ public final class Presets {
     }
 
     /**
-     * The architecture of this name.
+     * The architecture of this name, also if it is named as in its paper ({@code finch-tiny}).
      *
      * @throws IllegalArgumentException if there is none; names the nearest
      */
-    public static StackConfig named(String name) {
+    public static StackConfig named(String given) {
+        String name = called(given);
         StackConfig config = ALL.get(name);
         if (config == null) {
             List<String> sized = ALL.keySet().stream().filter(known -> family(known).equals(name)).toList();

@@ -124,6 +124,21 @@ class StackTest {
         assertThat(new Stack(config, Parameters.Source.shapesOnly()).parameters().count()).isEqualTo(expected);
     }
 
+    /** Eagle, Finch and Goose are RWKV-5, 6 and 7; Finch-C2 and the Finch of the GoldFinch paper are presets of their own. */
+    @Test
+    void presetsMayBeNamedAsInTheirPapers() {
+        assertThat(Presets.named("finch-tiny")).isEqualTo(Presets.named("rwkv6-tiny"));
+        assertThat(Presets.named("eagle-nano")).isEqualTo(Presets.named("rwkv5-nano"));
+        assertThat(Presets.named("goose-base")).isEqualTo(Presets.named("rwkv7-base"));
+        assertThat(Presets.names().stream().map(Presets::called)).containsExactlyElementsOf(Presets.names());
+        assertThat(Presets.called("finch")).isEqualTo("rwkv6");
+        assertThat(Presets.called("nothing-tiny")).isEqualTo("nothing-tiny");
+        assertThatIllegalArgumentException().isThrownBy(() -> Presets.named("finch"))
+                .withMessageStartingWith("preset \"rwkv6\" has no size; known are rwkv6-micro");
+        assertThatIllegalArgumentException().isThrownBy(() -> Presets.named("finch-25x2048"))
+                .withMessageStartingWith("unknown preset \"finch-25x2048\"; did you mean \"finch-24x2048\"?");
+    }
+
     /** Every block starts as the identity, and logits deviate by 1/2: the loss starts at ln V + 0.12. */
     @ParameterizedTest
     @ValueSource(strings = {"goldfinch-nano", "finch-c2-tiny", "gptalpha-nano"})

@@ -229,7 +229,7 @@ public final class Comparison {
 
     /** A preset by its whole name, or by its family alone for the usual size, perhaps with a label. */
     private static StackConfig named(String labelled) {
-        String preset = labelled.split(LABEL, 2)[0];
+        String preset = Presets.called(labelled.split(LABEL, 2)[0]);
         List<String> known = new ArrayList<>();
         for (String name : Presets.names()) {
             if (name.endsWith(USUAL_SIZE)) {

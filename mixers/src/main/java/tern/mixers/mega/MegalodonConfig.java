@@ -35,8 +35,10 @@ public record MegalodonConfig(MixerConfig mover, int keyWidth, int valueWidth, i
         Expect.atLeast("megalodon", "valueWidth", valueWidth, 1, "twice the width is usual");
         Expect.atLeast("megalodon", "chunk", chunk, 0, "0 = attention over all of a sequence");
         Expect.atLeast("megalodon", "groups", groups, 1, "32 is published");
+        Expect.within("megalodon", "turning", turning.orElse(1.0), 0, Double.MAX_VALUE,
+                "10000 is usual, turning=null for no rotation");
         Expect.that(turning.isEmpty() || keyWidth % 2 == 0, "megalodon: keyWidth is " + keyWidth
-                + ", but rotations turn pairs of channels; expected an even number, or no turning");
+                + ", but rotations turn pairs of channels; expected an even number, or no turning (turning=null)");
         Dropping.requireRates("megalodon", dropout, hiddenDropout, attentionDropout);
     }
 

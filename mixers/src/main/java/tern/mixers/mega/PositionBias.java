@@ -19,6 +19,8 @@ public final class PositionBias {
     private static final double BASE = 10_000;
     /** Distances between two exact evaluations of the turning waves. */
     private static final int EXACT_EVERY = 64;
+    /** Positions that a simple bias is made for at most. */
+    private static final int MOST = 1 << 28;
 
     private final RelativeBias kind;
     private final int limit;
@@ -36,7 +38,11 @@ public final class PositionBias {
         Initialiser start = Initialiser.normal(DEVIATION);
         this.parameters = switch (kind) {
             case NONE -> List.of();
-            case SIMPLE -> List.of(scope.parameter("bias", Shape.of(2 * limit - 1), Role.VECTOR, start));
+            case SIMPLE -> {
+                Expect.that(limit <= MOST, "mega: a simple bias has a number for each distance, and chunks of " + limit
+                        + " positions have too many; choose a shorter chunk (0 = as long as the context), or a rotary bias");
+                yield List.of(scope.parameter("bias", Shape.of(2 * limit - 1), Role.VECTOR, start));
+            }
             case ROTARY -> {
                 Expect.that(keyWidth % 2 == 0, "mega: keyWidth is " + keyWidth
                         + ", but a rotary bias turns pairs of channels; expected an even number");

@@ -206,6 +206,10 @@ class GatedAttentionTest extends MixerContract {
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> GatedAttentionConfig.language(MovingAverageConfig.of(2), 4, 6, -3))
                     .withMessageContaining("chunk is -3");
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> config(Weighing.SOFTMAX, Integer.MAX_VALUE, RelativeBias.SIMPLE, true,
+                            Normalisation.LAYER, true).build(at, new Filled(memory)))
+                    .withMessageContaining("chunks of 2147483647 positions").withMessageContaining("rotary");
             SequenceMixer simple = config(Weighing.SOFTMAX, 0, RelativeBias.SIMPLE, true, Normalisation.LAYER, true)
                     .build(at, new Filled(memory));
             Tensor x = memory.zeros(DType.F64, Shape.of(1, 17, 4));

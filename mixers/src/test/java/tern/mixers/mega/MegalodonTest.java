@@ -58,6 +58,12 @@ class MegalodonTest extends MixerContract {
                 .isThrownBy(() -> new GatedAttentionConfig(MovingAverageConfig.of(2), 4, 6, Weighing.SOFTMAX, 0,
                         RelativeBias.SIMPLE, true, Normalisation.BATCH, true))
                 .withMessageContaining("the norm is batch").withMessageContaining("set norm=layer");
+        for (double base : new double[] {0, -5, Double.POSITIVE_INFINITY}) {
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> new MegalodonConfig(MovingAverageConfig.of(2), 4, 6, 5, 2, Optional.of(base),
+                            RelativeBias.NONE, true, Optional.empty(), Optional.empty(), Optional.empty()))
+                    .withMessageContaining("megalodon: turning is " + base).withMessageContaining("turning=null");
+        }
         assertThatIllegalArgumentException().isThrownBy(() -> new SumMoverConfig(List.of(), Activation.SILU))
                 .withMessageContaining("expected two or more");
         assertThatIllegalArgumentException()
