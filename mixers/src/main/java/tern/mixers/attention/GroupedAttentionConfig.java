@@ -37,6 +37,7 @@ public record GroupedAttentionConfig(int heads, int keyHeads, int headWidth, dou
         Expect.atLeast(KIND, "keyHeads", keyHeads, 1, "1 = all heads share one key head");
         Expect.divides(KIND, "keyHeads", keyHeads, "number of heads", heads);
         Expect.atLeast(KIND, "headWidth", headWidth, 1, "64 to 256 is usual");
+        Expect.product(KIND, "headWidth", headWidth, "heads", heads);
         Expect.that(ropeBase == 0 || ropeBase > 1 && Double.isFinite(ropeBase), KIND + ": ropeBase is " + ropeBase
                 + ", expected more than 1 (10000 is usual), or 0 for no positions");
         Expect.that(ropeBase == 0 || rotaryWidth > 0 && rotaryWidth <= headWidth && rotaryWidth % 2 == 0,

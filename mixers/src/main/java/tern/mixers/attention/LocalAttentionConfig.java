@@ -24,6 +24,7 @@ public record LocalAttentionConfig(int heads, int keyHeads, int headWidth, int w
         Expect.atLeast("local-attention", "heads", heads, 1, "width/headWidth is usual");
         Expect.divides("local-attention", "keyHeads", keyHeads, "number of heads", heads);
         Expect.atLeast("local-attention", "headWidth", headWidth, 1, "64 to 256 is usual");
+        Expect.product("local-attention", "headWidth", headWidth, "heads", heads);
         Expect.atLeast("local-attention", "window", window, 2, "2048 in RecurrentGemma");
         Expect.that(ropeBase == 0 || ropeBase > 1 && Double.isFinite(ropeBase), "local-attention: ropeBase is "
                 + ropeBase + ", expected more than 1 (10000 is usual), or 0 for no positions");

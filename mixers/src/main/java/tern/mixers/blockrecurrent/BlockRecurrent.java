@@ -42,8 +42,8 @@ public final class BlockRecurrent implements SequenceMixer {
     private static final double FLOOR = 1e-6;
     private static final double BIAS_DEVIATION = 0.02;
     private static final double START_DEVIATION = 0.1;
-    /** What W of a gate starts with, of the size that keeps the variance. */
-    private static final double GATE_GAIN = 0.1;
+    /** Variance of what a gate's W makes at the start, of that of what it reads. */
+    private static final double GATE_VARIANCE = 0.1;
 
     private final BlockRecurrentConfig config;
     private final int inner;
@@ -90,7 +90,7 @@ public final class BlockRecurrent implements SequenceMixer {
     }
 
     private Projection gate(ParameterScope scope, int width) {
-        return Projection.biased(scope, 2 * inner, width, Initialiser.normal(GATE_GAIN / Math.sqrt(2 * inner)),
+        return Projection.biased(scope, 2 * inner, width, Initialiser.normal(Math.sqrt(GATE_VARIANCE / (2 * inner))),
                 Initialiser.normal(START_DEVIATION));
     }
 

@@ -20,6 +20,8 @@ import tern.sequence.SequenceMixer;
  */
 public record BlockRecurrentConfig(int heads, int headWidth, int window, int states, Gate gate, boolean attendsSelf,
         int buckets, int farthest) implements MixerConfig {
+    private static final int MOST_POSITIONS = 1 << 28;
+
     /** How states change. */
     public enum Gate {
         /** S ← σ(b) ⊙ S + (1 − σ(b)) ⊙ h with one b for all states and windows. */
@@ -34,7 +36,10 @@ public record BlockRecurrentConfig(int heads, int headWidth, int window, int sta
     public BlockRecurrentConfig {
         Expect.atLeast("block-recurrent", "heads", heads, 1, "width/headWidth is usual");
         Expect.atLeast("block-recurrent", "headWidth", headWidth, 1, "64 to 128 is usual");
+        Expect.product("block-recurrent", "headWidth", headWidth, "heads", heads);
         Expect.atLeast("block-recurrent", "window", window, 1, "512 in the paper");
+        Expect.that(window <= MOST_POSITIONS, "block-recurrent: window is " + window + ", expected " + MOST_POSITIONS
+                + " or less (512 in the paper)");
         Expect.atLeast("block-recurrent", "states", states, 1, "as many as positions of a window in the paper");
         Expect.atLeast("block-recurrent", "buckets", buckets, 2, "32 is usual");
         Expect.that(farthest > buckets / 2, "block-recurrent: farthest is " + farthest + ", expected more than half of "

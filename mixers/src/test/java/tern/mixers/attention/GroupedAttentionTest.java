@@ -133,6 +133,8 @@ class GroupedAttentionTest extends MixerContract {
                 .withMessageContaining("keyHeads is 3");
         assertThatIllegalArgumentException().isThrownBy(() -> GroupedAttentionConfig.of(4, 2, 7, 100))
                 .withMessageContaining("rotaryWidth is 7");
+        assertThatIllegalArgumentException().isThrownBy(() -> GroupedAttentionConfig.of(65_536, 1, 65_538, 100))
+                .withMessageContaining("headWidth is 65538, times heads 65536");
         assertThatIllegalArgumentException().isThrownBy(() -> GroupedAttentionConfig.normed(4, 2, 8, 100, 2))
                 .withMessageContaining("normEpsilon is 2.0");
     }

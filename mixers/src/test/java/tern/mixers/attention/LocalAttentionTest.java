@@ -76,5 +76,8 @@ class LocalAttentionTest extends MixerContract {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> new LocalAttentionConfig(2, 1, 4, 8, 10_000, 3, false))
                 .withMessageContaining("turned is 3");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new LocalAttentionConfig(65_536, 65_536, 65_536, 8, 0, 0, false))
+                .withMessageContaining("headWidth is 65536, times heads 65536");
     }
 }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.within;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 
@@ -13,7 +14,9 @@ import org.junit.jupiter.api.Test;
 import tern.mixers.Bench;
 import tern.mixers.TapedOps;
 import tern.mixers.blockrecurrent.BlockRecurrentConfig.Gate;
+import tern.sequence.BranchContext;
 import tern.tensor.DType;
+import tern.tensor.Memory;
 import tern.tensor.Tensor;
 import tern.testkit.MixerCase;
 import tern.testkit.MixerContract;
@@ -234,6 +237,23 @@ class BlockRecurrentTest extends MixerContract {
         }
     }
 
+    /** Variance scaling by 0.1 over what is read, as published: a gate's products have a tenth of the variance. */
+    @Test
+    void whatGatesAreMadeFromStartsSmall() {
+        for (Gate gate : List.of(Gate.FULL, Gate.LSTM)) {
+            try (Memory memory = new Memory()) {
+                SeededParameters parameters = new SeededParameters(DType.F32, 9, 0, memory);
+                BlockRecurrentConfig.of(4, 16, 8, 2, gate).build(new BranchContext(64, 16, 0, 2), parameters);
+                for (String name : gate == Gate.FULL ? List.of("gate") : List.of("forget", "input")) {
+                    double[] weights = parameters.get(name + ".weight").toDoubles();
+                    double variance = Arrays.stream(weights).map(w -> w * w).sum() / weights.length;
+                    // 128 inputs; six standard errors of the variance of 8,192 numbers.
+                    assertThat(128 * variance).as(name).isCloseTo(0.1, within(0.1 * 6 * Math.sqrt(2.0 / 8192)));
+                }
+            }
+        }
+    }
+
     @Test
     void configsNameWhatTheyExpect() {
         assertThatIllegalArgumentException()
@@ -241,5 +261,10 @@ class BlockRecurrentTest extends MixerContract {
                 .withMessageContaining("128 for 32");
         assertThatIllegalArgumentException().isThrownBy(() -> BlockRecurrentConfig.of(2, 4, 0, 4, Gate.LSTM))
                 .withMessageContaining("512 in the paper");
+        assertThatIllegalArgumentException().isThrownBy(() -> BlockRecurrentConfig.of(65_536, 65_536, 8, 4, Gate.LSTM))
+                .withMessageContaining("headWidth is 65536, times heads 65536");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> BlockRecurrentConfig.of(2, 4, 1_200_000_000, 4, Gate.LSTM))
+                .withMessageContaining("window is 1200000000, expected 268435456 or less");
     }
 }
