@@ -10,6 +10,7 @@ import tern.mixers.attention.Attention;
 import tern.mixers.parts.Expect;
 import tern.mixers.parts.Projection;
 import tern.mixers.parts.Rows;
+import tern.mixers.universal.UniversalConfig.Blend;
 import tern.ops.Activation;
 import tern.ops.Ops;
 import tern.sequence.BranchContext;
@@ -28,7 +29,8 @@ import tern.tensor.Shape;
 import tern.tensor.Tensor;
 
 /**
- * T times s ← s + a(norm(s + e_τ)), s ← s + f(norm(s)); y = Σ ω_τ s^τ − x with weights by halting (arXiv 1807.03819, section 2.2).
+ * T times s ← s + a(norm(s + e_τ)), s ← s + f(norm(s)); y = Σ ω_τ s^τ − x with weights by halting (arXiv 1807.03819, section 2.2), or
+ * another {@link Blend}.
  *
  * <p>State: that of attention and transition at each step, slots named {@code 0.attention.…}, {@code 0.transition.…}, {@code 1.…}. Parameters:
  * {@code attention.…}, {@code transition.…}, of all steps; {@code attentionNorm}, {@code transitionNorm} [D]; {@code steps} [T,D], what tells
@@ -102,7 +104,9 @@ public final class Universal implements CompositeMixer {
     public Mixed all(Form form, Ops ops, MixerInput in, State state) {
         int count = in.batch() * in.time();
         Tensor flat = ops.reshape(in.x(), Shape.of(count, in.x().dim(2)));
-        Running running = new Running(IntStream.range(0, count).toArray(), flat, ops.scale(flat, -1),
+        boolean recursive = config.blend().equals(Optional.of(Blend.RECURSIVE));
+        Tensor begun = recursive ? ops.zeros(flat.dtype(), flat.shape()) : ops.scale(flat, -1);
+        Running running = new Running(IntStream.range(0, count).toArray(), flat, begun,
                 ops.zeros(flat.dtype(), Shape.of(count, 1)));
         Block block = packs ? new Packed(ops, in, state) : new Whole(form, ops, in, state, flat);
         List<Tensor> done = new ArrayList<>();
@@ -120,31 +124,35 @@ public final class Universal implements CompositeMixer {
             Tensor rest = ops.add(ones(ops, p), ops.scale(running.spent, -1));
             Tensor weight = ops.add(ops.multiply(p, chosen(ops, goes, true, p)),
                     ops.multiply(rest, chosen(ops, goes, false, p)));
-            Running next = new Running(running.rows, s, ops.add(running.y, ops.scaleRows(s, weight)),
+            Tensor kept = recursive
+                    ? ops.scaleRows(running.y, ops.add(ones(ops, weight), ops.scale(weight, -1)))
+                    : running.y;
+            Running next = new Running(running.rows, s, ops.add(kept, ops.scaleRows(s, weight)),
                     ops.add(running.spent, weight));
             int[] halting = places(goes, false);
             if (halting.length > 0) {
-                Running ended = next.some(ops, halting);
-                done.add(ended.y);
-                rests.add(ops.multiply(Rows.pick(ops, rest, halting), valid(ops, in, ended.rows, p)));
-                for (int row : ended.rows) {
+                Running stopped = next.some(ops, halting);
+                done.add(stopped.y);
+                rests.add(ops.multiply(Rows.pick(ops, rest, halting), valid(ops, in, stopped.rows, p)));
+                for (int row : stopped.rows) {
                     place[row] = halted++;
                     taken += isValid(in, row) ? step + 1 : 0;
                 }
             }
             running = next.some(ops, places(goes, true));
         }
-        Tensor y = ops.reshape(Rows.pick(ops, ops.concat(done, 0), place), in.x().shape());
+        Tensor ended = Rows.pick(ops, ops.concat(done, 0), place);
+        Tensor y = ops.reshape(recursive ? ops.add(ended, ops.scale(flat, -1)) : ended, in.x().shape());
         ops.note(this, "steps a position took", taken, valid(in));
         return new Mixed(pondered(ops, in, y, rests, taken), state.next(block.slots().toArray(Tensor[]::new)));
     }
 
     /** y, which training pays for by the steps taken: λ times the mean of n + R over positions. */
     private Tensor pondered(Ops ops, MixerInput in, Tensor y, List<Tensor> rests, double taken) {
-        if (config.ponder().isEmpty()) {
+        double factor = config.ponder().orElse(0.0);
+        if (factor == 0) {
             return y;
         }
-        double factor = config.ponder().get();
         double valid = valid(in);
         return ops.penalised(y, () -> ops.add(ops.scale(ops.mean(ops.concat(rests, 0), valid), factor),
                 ops.zeros(y.dtype(), Shape.of(1)).fill(factor * taken / valid)));

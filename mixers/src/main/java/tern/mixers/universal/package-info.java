@@ -10,7 +10,7 @@
  * <p>Glossary. <em>Step</em>: one use of the block; all steps have its parameters. <em>Halted</em>: the weights of a position have come to
  * 1. Nothing more is computed of it: rows of those that run are packed, and later positions read it, at every later step, by the keys
  * and values of its last. (With parts that remember, which cannot leave positions out, every position goes through every step, its s held
- * where it has halted.) The last step takes what is left. Weights are summed as Graves has it, not blended one after the other.
+ * where it has halted.) The last step takes what is left. States are summed as Graves has it, or blended one after the other.
  * <em>Ponder cost</em>: what training pays for steps; its slopes are those of what is left for the last step, R.
  */
 @NullMarked

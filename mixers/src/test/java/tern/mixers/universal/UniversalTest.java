@@ -19,6 +19,7 @@ import tern.mixers.attention.AttentionConfig;
 import tern.mixers.channel.ConstantConfig;
 import tern.mixers.channel.GatedMlpConfig;
 import tern.mixers.rwkv.RwkvChannelMixConfig;
+import tern.mixers.universal.UniversalConfig.Blend;
 import tern.ops.Activation;
 import tern.ops.Ops;
 import tern.sequence.BranchContext;
@@ -55,7 +56,9 @@ class UniversalTest extends MixerContract {
                 MixerCase.of("packed", new UniversalConfig(AttentionConfig.of(2),
                         GatedMlpConfig.gated(8, Activation.SILU), 3, 0.3), 4, 8, 12),
                 MixerCase.of("whole", new UniversalConfig(AttentionConfig.of(1), new RwkvChannelMixConfig(4, false), 2,
-                        0.3), 4, 8, 6));
+                        0.3), 4, 8, 6),
+                MixerCase.of("recursive", new UniversalConfig(AttentionConfig.of(2),
+                        GatedMlpConfig.gated(8, Activation.SILU), 3, 0.3).withBlend(Blend.RECURSIVE), 4, 8, 8));
     }
 
     /** A transition that counts the positions it is given. */
@@ -259,15 +262,8 @@ class UniversalTest extends MixerContract {
     void weightsComeToOne() {
         UniversalConfig config = new UniversalConfig(new ConstantConfig(), new ConstantConfig(), 5, 0.01);
         try (Bench bench = new Bench(config, 2, 8, 3)) {
-            bench.parameters.declared().forEach((name, declared) -> {
-                if (name.startsWith("attention.")) {
-                    declared.tensor().fill(1);
-                } else if (name.startsWith("transition.") || name.startsWith("halting")) {
-                    declared.tensor().fill(0);
-                }
-            });
+            onesEachStep(bench, 0.3);
             Tensor x = Tensors.normal(DType.F64, Seeds.random(5), bench.memory, 1, 3, 2);
-            bench.parameters.get("halting.bias").fill(Math.log(0.3 / 0.7));
             double expected = 0.3 * 1 + 0.3 * 2 + 0.3 * 3 + 0.1 * 4;
             for (double y : bench.y(x)) {
                 assertThat(y).as("four steps count").isCloseTo(expected, within(1e-12));
@@ -284,10 +280,58 @@ class UniversalTest extends MixerContract {
         }
     }
 
+    /** With ε = 1 nobody goes on, however unwilling to halt. */
+    @Test
+    void anEpsilonOfOneIsOneStep() {
+        UniversalConfig config = new UniversalConfig(new ConstantConfig(), new ConstantConfig(), 5, 1);
+        try (Bench bench = new Bench(config, 2, 8, 3)) {
+            onesEachStep(bench, 1e-3);
+            for (double y : bench.y(Tensors.normal(DType.F64, Seeds.random(5), bench.memory, 1, 3, 2))) {
+                assertThat(y).isCloseTo(1, within(1e-12));
+            }
+        }
+    }
+
+    /** out ← ω s + (1 − ω) out from 0 with s = x + τ and ω = 0.3, 0.3, 0.3, 0.1, in place of their sum. */
+    @Test
+    void statesMayBeBlendedOneAfterTheOther() {
+        UniversalConfig config = new UniversalConfig(new ConstantConfig(), new ConstantConfig(), 5, 0.01)
+                .withBlend(Blend.RECURSIVE);
+        try (Bench bench = new Bench(config, 2, 8, 3)) {
+            onesEachStep(bench, 0.3);
+            Tensor x = Tensors.normal(DType.F64, Seeds.random(5), bench.memory, 1, 3, 2);
+            double[] y = bench.y(x);
+            double left = 0.7 * 0.7 * 0.7 * 0.9;
+            double steps = 0.9 * (0.7 * (0.7 * 0.3 * 1 + 0.3 * 2) + 0.3 * 3) + 0.1 * 4;
+            for (int i = 0; i < y.length; i++) {
+                assertThat(y[i]).isCloseTo(steps - left * x.get(i), within(1e-12));
+            }
+        }
+    }
+
+    /** Parts that add 1 to every number of s at each step, and halting probabilities p. */
+    private static void onesEachStep(Bench bench, double p) {
+        bench.parameters.declared().forEach((name, declared) -> {
+            if (name.startsWith("attention.")) {
+                declared.tensor().fill(1);
+            } else if (name.startsWith("transition.") || name.startsWith("halting")) {
+                declared.tensor().fill(0);
+            }
+        });
+        bench.parameters.get("halting.bias").fill(Math.log(p / (1 - p)));
+    }
+
     @Test
     void configsNameWhatTheyExpect() {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> new UniversalConfig(new ConstantConfig(), new ConstantConfig(), 0, 0.01))
                 .withMessageContaining("ordinary layer");
+        UniversalConfig usual = new UniversalConfig(new ConstantConfig(), new ConstantConfig(), 2, 0.01);
+        assertThat(usual.withPonder(0).ponder()).as("0 is nothing").contains(0.0);
+        assertThatIllegalArgumentException().isThrownBy(() -> usual.withPonder(-1))
+                .withMessage("universal: ponder is -1.0, expected 0 to 100 (0.01 is usual, 0 = nothing)");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new UniversalConfig(new ConstantConfig(), new ConstantConfig(), 1 << 30, 0.01))
+                .withMessageContaining("steps is 1073741824, expected 1024 or less");
     }
 }
