@@ -77,7 +77,7 @@ public record TaskPlan(Task task, String name, StackConfig architecture, Trainin
         double warmup = budget instanceof Budget.Steps(long steps) ? Math.min(0.1, 100.0 / steps) : 0.05;
         int every = budget instanceof Budget.Steps(long steps) ? (int) Math.max(1, steps / 20) : 50;
         return new TrainingConfig(2e-3, 0.9, 0.98, 1e-8, 0.01, warmup, 0.02, 1, batch, task.length(), 1, false, 0, 0.55,
-                WindowOrder.RANDOM, every, 1, seed, Optional.empty(), Optional.empty());
+                WindowOrder.RANDOM, every, 1, seed, Optional.empty(), Optional.empty(), Optional.empty());
     }
 
     /** Checks that the architecture takes what the task gives, and that every setting has something to act on. */

@@ -154,14 +154,22 @@ public final class Trainer implements AutoCloseable {
         if (!Double.isFinite(norm)) {
             throw diverged(number, "norm of the gradient", norm);
         }
-        double scale = config.clip() > 0 && norm > config.clip() ? config.clip() / norm : 1;
-        if (config.noise() > 0) {
+        double scale = clipping(norm);
+        if (config.noise() > 0 && config.noiseFirst().orElse(false)) {
+            addNoise(1);
+            scale = clipping(optimiser.norm(gradients));
+        } else if (config.noise() > 0) {
             addNoise(scale);
             scale = 1;
         }
         optimiser.update(gradients, rate, scale);
         tape.settleMeasured();
         return new Step(number, loss, norm, rate, bytesPerToken, 1e-9 * forwardNanos, 1e-9 * backwardNanos);
+    }
+
+    /** What gradients of a norm are multiplied by. */
+    private double clipping(double norm) {
+        return config.clip() > 0 && norm > config.clip() ? config.clip() / norm : 1;
     }
 
     private Tensor losses(Ops ops, Objective objective, Batch batch) {

@@ -24,7 +24,7 @@ import tern.checkpoint.RecordJson;
  * @param accumulation batches whose gradients are summed for one update
  * @param recompute whether branches are computed again in the backward pass instead of keeping what they computed: less
  *            memory, a third more time
- * @param noise η of the annealed gradient noise, added after clipping; 0 for none
+ * @param noise η of the annealed gradient noise; 0 for none
  * @param noiseDecay γ of the annealed gradient noise
  * @param windows which windows are read
  * @param validateEvery steps between validations, which also save; 0 for one at the end only
@@ -36,12 +36,13 @@ import tern.checkpoint.RecordJson;
  * @param l2Wrap RWKV's pull on every position's largest logit, 1e-4 there
  *            ({@link tern.ops.Ops#crossEntropy(tern.tensor.Tensor, tern.tensor.Tensor, tern.tensor.Tensor, double, double)});
  *            none where absent
+ * @param noiseFirst whether gradients are clipped with their noise; where absent, noise is added to clipped gradients
  */
 public record TrainingConfig(double learningRate, double beta1, double beta2, double epsilon, double weightDecay,
         double warmup, double floor, double clip, int batch, int time, int accumulation, boolean recompute,
         double noise,
         double noiseDecay, WindowOrder windows, int validateEvery, int validationWindows, long seed,
-        Optional<Double> filterRate, Optional<Double> l2Wrap) {
+        Optional<Double> filterRate, Optional<Double> l2Wrap, Optional<Boolean> noiseFirst) {
     private static final int FURTHER_TIME = 512;
 
     /** Checks ranges. */
@@ -76,7 +77,7 @@ public record TrainingConfig(double learningRate, double beta1, double beta2, do
         double rate = Math.clamp(2.5e-3 * Math.pow(parameters / 1e6, -0.3), 2e-4, 4e-3);
         double rounded = Double.parseDouble(String.format(Locale.ROOT, "%.1e", rate));
         return new TrainingConfig(rounded, 0.9, 0.98, 1e-8, 0.1, 0.03, 0.05, 1, 8, context, 1, false, 0, 0.55,
-                WindowOrder.RANDOM, 100, 32, 1, Optional.empty(), Optional.empty());
+                WindowOrder.RANDOM, 100, 32, 1, Optional.empty(), Optional.empty(), Optional.empty());
     }
 
     /**

@@ -12,6 +12,7 @@ import org.junit.jupiter.api.Test;
 
 import tern.kernels.KernelSet;
 import tern.kernels.ThreadTeam;
+import tern.model.Parameters;
 import tern.model.Parameters.Parameter;
 import tern.model.Stack;
 import tern.sequence.Role;
@@ -101,6 +102,22 @@ class TrainerTest {
         assertThat(firstMomentNorm(free.with("clip", Double.toString(norm / 10)))).isCloseTo(norm / 10,
                 within(1e-5 * norm));
         assertThat(firstMomentNorm(free.with("clip", Double.toString(norm * 10)))).isEqualTo(norm);
+    }
+
+    /** Noise a thousand times as long as what clipping leaves stays so long, unless it is there to be clipped. */
+    @Test
+    void noiseIsAddedToWhatWasClippedOrClippedWithIt() {
+        TrainingConfig free = Tiny.training(2, 16).with("clip", "1e-3").with("beta1", "0").with("noise", "1e-4");
+        long elements = new Stack(Tiny.config(16, 16, 2), Parameters.Source.shapesOnly()).parameters().count();
+        double noise = Math.sqrt(1e-4 * elements);
+        assertThat(noise).isGreaterThan(0.1);
+        assertThat(firstMomentNorm(free)).isCloseTo(noise, within(0.1 * noise));
+        assertThat(firstMomentNorm(free.with("noiseFirst", "false"))).isEqualTo(firstMomentNorm(free));
+        TrainingConfig first = free.with("noiseFirst", "true");
+        assertThat(firstMomentNorm(first)).isCloseTo(1e-3, within(1e-6));
+        assertThat(firstMomentNorm(first.with("clip", "0"))).isEqualTo(firstMomentNorm(free.with("clip", "0")));
+        assertThat(firstMomentNorm(first.with("noise", "0")))
+                .isEqualTo(firstMomentNorm(free.with("noise", "0")));
     }
 
     private static double firstMomentNorm(TrainingConfig config) {
