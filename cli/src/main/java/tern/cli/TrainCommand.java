@@ -87,7 +87,7 @@ final class TrainCommand implements Callable<Integer> {
     @Option(names = "--seed", description = "Seed of weights and windows (1).")
     private Optional<Long> seed;
 
-    @Option(names = "--set", paramLabel = "KEY=VALUE", arity = "1..*", description = "Change the architecture (width=96, context=256, branches.*.heads=2, branches.*.dropout=null to take one away …) or the training (learningRate=1e-3, batch=16, accumulation=4, recompute=true, filterRate=0.5, l2Wrap=1e-4 …); training.epsilon is AdamW's, epsilon alone that of norms.")
+    @Option(names = "--set", paramLabel = "KEY=VALUE", arity = "1..*", description = "Change the architecture (width=96, context=256, branches.*.heads=2, branches.*.dropout=null to take one away …) or the training (learningRate=1e-3, batch=16, accumulation=4, recompute=true, filterRate=0.5, noise=0.01, l2Wrap=1e-4 …); training.epsilon is AdamW's, epsilon alone that of norms.")
     private List<String> settings = new ArrayList<>();
 
     @Option(names = "--resume", description = "Go on with the run in DIR; what was said then need not be said again.")
