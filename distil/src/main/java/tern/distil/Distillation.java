@@ -11,6 +11,7 @@ import java.util.OptionalDouble;
 import java.util.Set;
 import java.util.stream.Collectors;
 
+import tern.distil.Banks.Bank;
 import tern.distil.filter.ModalFilter;
 import tern.distil.filter.OrderChoice;
 import tern.distil.filter.OrderChoice.Choice;
@@ -19,7 +20,6 @@ import tern.kernels.EagerOps;
 import tern.mixers.MixerCatalog;
 import tern.mixers.modal.LongConvolutionMixer;
 import tern.mixers.modal.ModalBank;
-import tern.mixers.modal.ModalBanks;
 import tern.model.Parameters;
 import tern.model.Parameters.Parameter;
 import tern.model.Stack;
@@ -53,7 +53,7 @@ public record Distillation(Stack student, List<Choice> choices, List<Place> plac
      * Where a filter stands.
      *
      * @param branch index of the branch in the stack
-     * @param bank index of the bank in the mixer
+     * @param bank index of the bank in the branch
      * @param filter index of the filter in the bank
      */
     public record Place(int branch, int bank, int filter) {
@@ -88,7 +88,7 @@ public record Distillation(Stack student, List<Choice> choices, List<Place> plac
         if (filters.isEmpty()) {
             throw new IllegalArgumentException("distil: the model has no long convolution; its branches are "
                     + teacher.config().branches().stream().map(MixerCatalog::kind).distinct().toList()
-                    + "; hyena, multihyena, s4d, lssl, lmu and long convolution branches are distilled, and mega and tcnca-simple over a linear mover");
+                    + "; hyena, multihyena, s4d, lssl, lmu and long convolution branches are distilled, and mega and tcnca-simple over a linear mover, also as parts of parallel, universal and sum-mover");
         }
         Fitting.requireSound(filters);
         OptionalDouble bits = OptionalDouble.empty();
@@ -119,7 +119,7 @@ public record Distillation(Stack student, List<Choice> choices, List<Place> plac
             Ops ops) {
         Stack student = new Stack(teacher.config().withBranches(branches(teacher, places, filters)),
                 (name, shape, role, initialiser) -> memory.zeros(DType.F32, shape));
-        Set<String> written = write(student, places, filters);
+        Set<String> written = write(teacher, student, places, filters);
         carryOver(teacher.parameters(), student.parameters(), written);
         writeOffsets(teacher, student, places, ops);
         return student;
@@ -133,21 +133,22 @@ public record Distillation(Stack student, List<Choice> choices, List<Place> plac
     static void readFilters(Stack teacher, Ops ops, List<Place> places, List<Filter> filters) {
         List<SequenceMixer> mixers = teacher.mixers();
         for (int branch = 0; branch < mixers.size(); branch++) {
-            if (mixers.get(branch) instanceof LongConvolutionMixer mixer) {
-                for (int bank = 0; bank < mixer.banks(); bank++) {
-                    double[] taps = mixer.taps(ops, bank).toDoubles();
-                    double[] skip = mixer.skip(bank).toDoubles();
-                    int count = mixer.filters();
-                    for (int f = 0; f < count; f++) {
-                        double[] own = new double[taps.length / count];
-                        for (int t = 0; t < own.length; t++) {
-                            own[t] = taps[t * count + f];
-                        }
-                        own[0] += skip[f];
-                        Place place = new Place(branch, bank, f);
-                        places.add(place);
-                        filters.add(new Filter(place.name(), own, 1, mixer.headWidth() * mixer.headWidth()));
+            List<Bank> banks = Banks.of(mixers.get(branch));
+            for (int bank = 0; bank < banks.size(); bank++) {
+                LongConvolutionMixer mixer = banks.get(bank).mixer();
+                double[] taps = mixer.taps(ops, banks.get(bank).index()).toDoubles();
+                double[] skip = mixer.skip(banks.get(bank).index()).toDoubles();
+                int floats = mixer.headWidth() * mixer.headWidth() * banks.get(bank).uses();
+                int count = mixer.filters();
+                for (int f = 0; f < count; f++) {
+                    double[] own = new double[taps.length / count];
+                    for (int t = 0; t < own.length; t++) {
+                        own[t] = taps[t * count + f];
                     }
+                    own[0] += skip[f];
+                    Place place = new Place(branch, bank, f);
+                    places.add(place);
+                    filters.add(new Filter(place.name(), own, 1, floats));
                 }
             }
         }
@@ -156,29 +157,27 @@ public record Distillation(Stack student, List<Choice> choices, List<Place> plac
     private static List<MixerConfig> branches(Stack teacher, List<Place> places, List<ModalFilter> filters) {
         List<MixerConfig> branches = new ArrayList<>(teacher.config().branches());
         for (int branch = 0; branch < branches.size(); branch++) {
-            if (teacher.mixers().get(branch) instanceof LongConvolutionMixer mixer) {
-                List<Integer> pairs = new ArrayList<>();
-                List<Integer> reals = new ArrayList<>();
-                for (int i = 0; i < places.size(); i++) {
-                    if (places.get(i).branch() == branch) {
-                        pairs.add(filters.get(i).complexModes());
-                        reals.add(filters.get(i).realModes());
-                    }
+            List<Integer> pairs = new ArrayList<>();
+            List<Integer> reals = new ArrayList<>();
+            for (int i = 0; i < places.size(); i++) {
+                if (places.get(i).branch() == branch) {
+                    pairs.add(filters.get(i).complexModes());
+                    reals.add(filters.get(i).realModes());
                 }
-                if (!pairs.isEmpty()) {
-                    branches.set(branch, mixer.modal(pairs, reals));
-                }
+            }
+            if (!pairs.isEmpty()) {
+                branches.set(branch, Banks.replaced(teacher.mixers().get(branch), pairs, reals).orElseThrow());
             }
         }
         return branches;
     }
 
     /** Writes the modes; gives back the names of the parameters written. */
-    private static Set<String> write(Stack student, List<Place> places, List<ModalFilter> filters) {
+    private static Set<String> write(Stack teacher, Stack student, List<Place> places, List<ModalFilter> filters) {
         for (int i = 0; i < places.size(); i++) {
             Place place = places.get(i);
             ModalFilter filter = filters.get(i);
-            ModalBank bank = bank(student, place);
+            ModalBank bank = bank(teacher, student, place);
             Modes modes = bank.modes();
             int pair = modes.pairStart()[place.filter()];
             put(modes.decay(), pair, filter.nu());
@@ -195,21 +194,23 @@ public record Distillation(Stack student, List<Choice> choices, List<Place> plac
         }
         Set<String> written = new HashSet<>();
         Set<Tensor> tensors = Collections.newSetFromMap(new IdentityHashMap<>());
-        places.forEach(place -> tensors.addAll(bank(student, place).parameters()));
+        places.forEach(place -> tensors.addAll(bank(teacher, student, place).parameters()));
         student.parameters().all().stream().filter(parameter -> tensors.contains(parameter.tensor()))
                 .map(Parameter::name).forEach(written::add);
         return written;
     }
 
-    private static ModalBank bank(Stack student, Place place) {
-        return ((ModalBanks) student.mixers().get(place.branch())).bank(place.bank());
+    private static ModalBank bank(Stack teacher, Stack student, Place place) {
+        return Banks.modal(teacher.mixers().get(place.branch()), student.mixers().get(place.branch()))
+                .get(place.bank());
     }
 
     /** What filters add whatever was read; parameters of the student like the modes. */
     private static void writeOffsets(Stack teacher, Stack student, List<Place> places, Ops ops) {
         for (Place place : places) {
-            bank(student, place).offset().ifPresent(into -> ((LongConvolutionMixer) teacher.mixers()
-                    .get(place.branch())).offset(ops, place.bank()).ifPresent(into::copyFrom));
+            Bank own = Banks.of(teacher.mixers().get(place.branch())).get(place.bank());
+            bank(teacher, student, place).offset()
+                    .ifPresent(into -> own.mixer().offset(ops, own.index()).ifPresent(into::copyFrom));
         }
     }
 

@@ -38,9 +38,13 @@ import tern.mixers.mega.GatedAttentionConfig;
 import tern.mixers.mega.MovingAverageConfig;
 import tern.mixers.mega.Normalisation;
 import tern.mixers.mega.RelativeBias;
+import tern.mixers.mega.SumMoverConfig;
 import tern.mixers.modal.ModalMover;
 import tern.mixers.modal.ModalRecurrence;
+import tern.mixers.modal.ModalRecurrenceConfig;
 import tern.mixers.modal.OverMover;
+import tern.mixers.parallel.ParallelConfig;
+import tern.mixers.parallel.ParallelPart;
 import tern.mixers.statespace.LmuConfig;
 import tern.mixers.statespace.LmuModal;
 import tern.mixers.statespace.LsslConfig;
@@ -49,6 +53,7 @@ import tern.mixers.statespace.S4dConfig;
 import tern.mixers.statespace.StateSpaceModal;
 import tern.mixers.tcn.DilatedStackConfig;
 import tern.mixers.tcn.TcncaSimpleConfig;
+import tern.mixers.universal.UniversalConfig;
 import tern.model.ModelState;
 import tern.model.Parameters;
 import tern.model.Stack;
@@ -257,6 +262,37 @@ class DistillationTest {
         assertThat(distillation.student().stateFloats(5000)).isEqualTo(distillation.stateFloats())
                 .isLessThan(16 * 20);
         assertThat(teacher.stateFloats(5000)).isGreaterThan(2 * 8 * 5000);
+    }
+
+    /** Convolutions beside attention, in a block that is used twice, in a sum: modes take their place wherever they stand. */
+    @Test
+    void convolutionsThatArePartsOfOthersBecomeModes() {
+        MixerConfig attention = AttentionConfig.of(2);
+        // As it is, a modal part of the teacher stays what it is.
+        MixerConfig modal = new ModalRecurrenceConfig(2, 1, 3, List.of(1), List.of(1), 0.5, 0.9);
+        MixerConfig average = new MovingAverageConfig(3, false, false, Activation.IDENTITY, Optional.empty());
+        Stack teacher = teacher(
+                new ParallelConfig(List.of(ParallelPart.of(modal), new ParallelPart(HyenaConfig.of(2, SMOOTH), 0.5, 2),
+                        ParallelPart.of(attention), ParallelPart.of(MultiHyenaConfig.of(2, SMOOTH)))),
+                new UniversalConfig(HyenaConfig.of(3, SMOOTH), GatedMlpConfig.gated(16, Activation.SILU), 2, 0.01),
+                GatedAttentionConfig.language(new SumMoverConfig(List.of(average, DilatedStackConfig.of(2, 2, 2)
+                        .asPartOfASum()), Activation.SILU), 4, 12, 16));
+        Distillation distillation = Distillation.of(teacher, ops, how, new Target.Tolerance(1e-4), memory);
+        assertThat(distillation.choices()).hasSize(8 + 4 + 2 * 8 + 8).allMatch(choice -> choice.met());
+        double[] expected = hidden(teacher);
+        double[] found = hidden(distillation.student());
+        for (int i = 0; i < expected.length; i++) {
+            assertThat(found[i]).as("element %d, seed %d", i, SEED).isCloseTo(expected[i], within(2e-3));
+        }
+        List<MixerConfig> parts = ((ParallelConfig) distillation.config().branches().getFirst()).parts().stream()
+                .map(ParallelPart::mixer).toList();
+        assertThat(parts.get(0)).isEqualTo(modal);
+        assertThat(parts.get(2)).isEqualTo(attention);
+        assertThat(distillation.student().stateLayouts().get(1).grows()).isFalse();
+        long shortFilters = 2 * (3 * 8) * 3 + 2 * (2 * 4 * 8);
+        long others = 3 * 8 + 2L * 8 * 50 + 3 * 8 + 16L * (4 + 12);
+        assertThat(distillation.student().stateFloats(50))
+                .isEqualTo(distillation.stateFloats() + shortFilters + others);
     }
 
     /** A trained number for every distance reads no further than the context, and so does the teacher when it writes. */

@@ -2,13 +2,16 @@ package tern.mixers.mega;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.stream.IntStream;
 
+import tern.mixers.modal.MixerOfParts;
 import tern.mixers.parts.Expect;
 import tern.ops.Ops;
 import tern.sequence.BranchContext;
-import tern.sequence.CompositeMixer;
 import tern.sequence.Form;
 import tern.sequence.Mixed;
+import tern.sequence.MixerConfig;
 import tern.sequence.MixerInput;
 import tern.sequence.ParameterScope;
 import tern.sequence.SequenceMixer;
@@ -21,7 +24,7 @@ import tern.tensor.Tensor;
  * y = f(Σ_i mover_i(x)): the moving average and the dilated convolutions in parallel, for ablations. State: those of the movers,
  * under {@code 0.}, {@code 1.} …; parameters likewise. Immutable.
  */
-public final class SumMover implements CompositeMixer {
+public final class SumMover implements MixerOfParts {
     private final SumMoverConfig config;
     private final List<SequenceMixer> movers = new ArrayList<>();
     private final StateLayout layout;
@@ -48,6 +51,17 @@ public final class SumMover implements CompositeMixer {
     @Override
     public boolean causal() {
         return movers.getFirst().causal();
+    }
+
+    @Override
+    public List<SequenceMixer> parts() {
+        return List.copyOf(movers);
+    }
+
+    @Override
+    public MixerConfig with(List<Optional<MixerConfig>> others) {
+        return new SumMoverConfig(IntStream.range(0, movers.size())
+                .mapToObj(i -> others.get(i).orElse(config.movers().get(i))).toList(), config.activation());
     }
 
     @Override

@@ -4,7 +4,6 @@ import java.util.List;
 import java.util.Optional;
 
 import tern.ops.Ops;
-import tern.sequence.CompositeMixer;
 import tern.sequence.MixerConfig;
 import tern.sequence.SequenceMixer;
 import tern.tensor.Tensor;
@@ -13,12 +12,22 @@ import tern.tensor.Tensor;
  * A mixer with another one in front of its attention or its output, the mover. Its filters are those of the mover, if that has
  * any; what else it has stays what it is.
  */
-public interface OverMover extends CompositeMixer, LongConvolutionMixer, ModalBanks {
+public interface OverMover extends MixerOfParts, LongConvolutionMixer, ModalBanks {
     /** What stands in front. */
     SequenceMixer mover();
 
     /** What this mixer is over another mover. */
     MixerConfig over(MixerConfig other);
+
+    @Override
+    default List<SequenceMixer> parts() {
+        return List.of(mover());
+    }
+
+    @Override
+    default MixerConfig with(List<Optional<MixerConfig>> others) {
+        return over(others.getFirst().orElseThrow());
+    }
 
     private LongConvolutionMixer convolution() {
         return (LongConvolutionMixer) mover();

@@ -10,7 +10,8 @@
  * the newest input (a teacher's tap 0 plus its skip). <em>Bank</em>: the filters of one convolution, as in
  * {@code tern.mixers.hyena}. A <em>long convolution</em> is any mixer whose memory is such banks, however it computes them:
  * Hyena's filters, Mega's moving average, a stack of linear dilated convolutions; distillation knows no more of it than
- * {@link tern.mixers.modal.LongConvolutionMixer}. <em>Offset</em>: what is added to outputs whatever was read.
+ * {@link tern.mixers.modal.LongConvolutionMixer}, and finds them among the parts of {@link tern.mixers.modal.MixerOfParts}.
+ * <em>Offset</em>: what is added to outputs whatever was read.
  */
 @NullMarked
 package tern.mixers.modal;

@@ -2,13 +2,16 @@ package tern.mixers.parallel;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.stream.IntStream;
 
+import tern.mixers.modal.MixerOfParts;
 import tern.mixers.parts.Expect;
 import tern.ops.Ops;
 import tern.sequence.BranchContext;
-import tern.sequence.CompositeMixer;
 import tern.sequence.Form;
 import tern.sequence.Mixed;
+import tern.sequence.MixerConfig;
 import tern.sequence.MixerInput;
 import tern.sequence.ParameterScope;
 import tern.sequence.SequenceMixer;
@@ -20,7 +23,7 @@ import tern.tensor.Tensor;
 /**
  * y = Σ_i out_i f_i(in_i x). State: those of all parts, slots named {@code 0.…}, {@code 1.…}. Parameters likewise. Immutable.
  */
-public final class Parallel implements CompositeMixer {
+public final class Parallel implements MixerOfParts {
     private final ParallelConfig config;
     private final List<SequenceMixer> mixers = new ArrayList<>();
     private final StateLayout layout;
@@ -45,6 +48,19 @@ public final class Parallel implements CompositeMixer {
     @Override
     public StateLayout stateLayout() {
         return layout;
+    }
+
+    @Override
+    public List<SequenceMixer> parts() {
+        return List.copyOf(mixers);
+    }
+
+    @Override
+    public MixerConfig with(List<Optional<MixerConfig>> others) {
+        return new ParallelConfig(IntStream.range(0, mixers.size()).mapToObj(i -> {
+            ParallelPart part = config.parts().get(i);
+            return new ParallelPart(others.get(i).orElse(part.mixer()), part.in(), part.out());
+        }).toList());
     }
 
     @Override

@@ -7,6 +7,7 @@ import java.util.Optional;
 import java.util.stream.IntStream;
 
 import tern.mixers.attention.Attention;
+import tern.mixers.modal.MixerOfParts;
 import tern.mixers.parts.Expect;
 import tern.mixers.parts.Projection;
 import tern.mixers.parts.Rows;
@@ -14,10 +15,10 @@ import tern.mixers.universal.UniversalConfig.Blend;
 import tern.ops.Activation;
 import tern.ops.Ops;
 import tern.sequence.BranchContext;
-import tern.sequence.CompositeMixer;
 import tern.sequence.Form;
 import tern.sequence.Initialiser;
 import tern.sequence.Mixed;
+import tern.sequence.MixerConfig;
 import tern.sequence.MixerInput;
 import tern.sequence.ParameterScope;
 import tern.sequence.Role;
@@ -38,7 +39,7 @@ import tern.tensor.Tensor;
  *
  * <p>Over {@link Attention} and a transition without memory nothing is computed of a position that has halted.
  */
-public final class Universal implements CompositeMixer {
+public final class Universal implements MixerOfParts {
     private static final double EPSILON = 1e-6;
     private static final double STEP_DEVIATION = 0.02;
 
@@ -88,6 +89,22 @@ public final class Universal implements CompositeMixer {
     @Override
     public StateLayout stateLayout() {
         return layout;
+    }
+
+    @Override
+    public List<SequenceMixer> parts() {
+        return List.of(attention, transition);
+    }
+
+    @Override
+    public MixerConfig with(List<Optional<MixerConfig>> others) {
+        return new UniversalConfig(others.get(0).orElse(config.attention()), others.get(1).orElse(config.transition()),
+                config.steps(), config.epsilon(), config.ponder(), config.blend());
+    }
+
+    @Override
+    public int uses() {
+        return config.steps();
     }
 
     /** What a call has come to: the positions that take another step, by their numbers b·T + t, and what is known of each. */
