@@ -184,6 +184,10 @@ public final class RecordJson {
             Class<?> record = recordType(rawType(type), object, where);
             Optional<RecordComponent> component = Arrays.stream(record.getRecordComponents())
                     .filter(one -> one.getName().equals(key)).findFirst();
+            if (component.isEmpty() && key.equals(KIND) && MixerConfig.class.isAssignableFrom(record)) {
+                throw new IllegalArgumentException(where + ": of another kind everything else is other, too; set the"
+                        + " whole, such as …={\"kind\":\"" + value + "\", …}");
+            }
             if (component.isEmpty() && optional) {
                 return 0;
             }

@@ -138,6 +138,9 @@ class RecordJsonTest {
         "branches.*.nowhere=1 | setting branches.*.nowhere=1: no entry has this key; known are ",
         "branches.*.shortFiltre=1 | setting branches.*.shortFiltre=1: no entry has this key; did you mean \"shortFilter\"?",
         "branches.*.features=9 | setting branches.*.features=9: no entry has this key, it lies deeper; did you mean \"branches.*.filter.features\"?",
+        "branches.1.kind=attention | setting branches.1.kind=attention: of another kind everything else is other, too; set the whole, such as …={\"kind\":\"attention\", …}",
+        "branches.*.kind=mlp | setting branches.*.kind=mlp: of another kind everything else",
+        "branches.0.filter.kind=mlp | setting branches.0.filter.kind=mlp: unknown key \"kind\"; known are ",
         "branches.1.inner=-4 | setting branches.1.inner=-4: branches[1]: mlp: inner is -4"})
     void impossibleSettingsAreNamed(String setting, String message) {
         assertThatIllegalArgumentException()

@@ -2,7 +2,10 @@ package tern.cli;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
 
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
@@ -14,7 +17,7 @@ import tern.mixers.goldfinch.CacheType;
 import tern.mixers.goldfinch.GoldCache;
 import tern.model.GoldCaches;
 
-/** How a model with GOLD layers remembers, for every command that runs one; other models have no choice. */
+/** How a model with GOLD layers remembers, for every command that runs a sequence, and for servers; other models have no choice. */
 final class CacheOptions {
     private static final String AUTO = "auto";
 
@@ -75,7 +78,34 @@ final class CacheOptions {
     }
 
     private CacheType storedAs() {
+        return storedAs(type);
+    }
+
+    private static CacheType storedAs(@Nullable String type) {
         return parsed(CacheType.class, "--cache-type", type == null ? "f32" : type, "");
+    }
+
+    /** The cache that the two options of a server choose; none if neither is given. */
+    static Optional<GoldCache> chosen(@Nullable String tier, @Nullable String type) {
+        return tier == null && type == null ? Optional.empty()
+                : Optional.of(new GoldCache(
+                        tier == null ? CacheTier.FULL : parsed(CacheTier.class, "--cache", tier, ""),
+                        storedAs(type)));
+    }
+
+    /** The same models by name, of which those with GOLD layers remember so, if anything was chosen. */
+    static Map<String, LanguageModel> remembering(Map<String, LanguageModel> models, Optional<GoldCache> cache) {
+        if (cache.isEmpty()) {
+            return models;
+        }
+        Map<String, LanguageModel> remembering = new LinkedHashMap<>();
+        models.forEach((name, model) -> remembering.put(name,
+                GoldCaches.offers(model.network().config()) ? model.remembering(cache.get()) : model));
+        if (remembering.values().stream().noneMatch(model -> GoldCaches.offers(model.network().config()))) {
+            throw new UserError("--cache and --cache-type choose what GOLD layers keep, but " + (models.size() == 1
+                    ? "this model has none" : "none of these models has any") + "; leave them out");
+        }
+        return remembering;
     }
 
     private void requireAllowed(LanguageModel model, GoldCache cache, long positions) {

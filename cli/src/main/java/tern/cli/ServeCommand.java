@@ -31,6 +31,7 @@ import tern.host.engine.Batcher;
 import tern.host.engine.WarmUp;
 import tern.inference.Engine;
 import tern.inference.LanguageModel;
+import tern.mixers.goldfinch.GoldCache;
 import tern.serve.TernServer;
 import tern.serve.http.ApiKeys;
 import tern.serve.http.Limits;
@@ -61,6 +62,12 @@ final class ServeCommand implements Callable<Integer> {
 
     @Option(names = "--max-memory", paramLabel = "SIZE", description = "Memory for states, such as 8g: half for running streams, the rest for states of prompts and sessions (a quarter of the machine's).")
     private @Nullable String memory;
+
+    @Option(names = "--cache", paramLabel = "TIER", description = "What GOLD layers keep of every position: compressed (tokens and D/16 numbers, the least memory), keys (proto-keys) or full (keys and values of each layer, the fastest). If absent, as each model was saved.")
+    private @Nullable String cache;
+
+    @Option(names = "--cache-type", paramLabel = "TYPE", description = "How it is stored: f32, bf16 or int8, which round (f32).")
+    private @Nullable String cacheType;
 
     @Option(names = "--max-disk", paramLabel = "SIZE", defaultValue = "32g", description = "What states of prompts may take in --state-dir (${DEFAULT-VALUE}).")
     private String disk;
@@ -101,6 +108,7 @@ final class ServeCommand implements Callable<Integer> {
         if (stateFolder != null) {
             Destination.requireFolder("--state-dir", stateFolder);
         }
+        Optional<GoldCache> remembering = CacheOptions.chosen(cache, cacheType);
         Map<String, Path> paths = paths();
         ApiKeys keys = keys();
         Limits usual = Limits.USUAL;
@@ -127,11 +135,12 @@ final class ServeCommand implements Callable<Integer> {
                     opened.put(entry.getKey(), LanguageModel.open(entry.getValue(), engine));
                     templates.put(entry.getKey(), ChatTemplate.of(entry.getValue()));
                 }
-                opened.values().forEach(model -> WarmUp.run(model, warmSeconds, interrupt::isRequested));
+                Map<String, LanguageModel> served = CacheOptions.remembering(opened, remembering);
+                served.values().forEach(model -> WarmUp.run(model, warmSeconds, interrupt::isRequested));
                 if (interrupt.isRequested()) {
                     return Outcome.INTERRUPTED;
                 }
-                try (TernServer server = TernServer.start(options, opened, templates)) {
+                try (TernServer server = TernServer.start(options, served, templates)) {
                     greet(server, paths);
                     while (!interrupt.isRequested()) {
                         Thread.sleep(POLL_MILLIS);

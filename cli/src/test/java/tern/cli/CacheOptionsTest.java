@@ -9,8 +9,10 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Objects;
 
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -19,6 +21,12 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 import tern.checkpoint.Checkpoint;
+import tern.inference.Engine;
+import tern.inference.LanguageModel;
+import tern.mixers.goldfinch.CacheTier;
+import tern.mixers.goldfinch.CacheType;
+import tern.mixers.goldfinch.GoldCache;
+import tern.model.GoldCaches;
 import tern.model.Parameters;
 import tern.model.Presets;
 import tern.model.Stack;
@@ -91,6 +99,37 @@ class CacheOptionsTest {
         assertThat(
                 tern("generate", folder.resolve("transformer-nano").toString(), "--prompt", "a", "--cache", "full").err)
                 .contains("this model has none");
+    }
+
+    /** A server's models with GOLD layers remember as asked for; the others are as they were. */
+    @Test
+    void aServerChoosesForAllItsModels() throws Exception {
+        String gold = folder.resolve("goldfinch-nano").toString();
+        String plain = folder.resolve("transformer-nano").toString();
+        try (Engine engine = new Engine(1);
+                LanguageModel one = LanguageModel.open(Path.of(gold), engine);
+                LanguageModel other = LanguageModel.open(Path.of(plain), engine)) {
+            Map<String, LanguageModel> models = Map.of("gold", one, "plain", other);
+            assertThat(CacheOptions.remembering(models, CacheOptions.chosen(null, null))).isSameAs(models);
+            Map<String, LanguageModel> served = CacheOptions.remembering(models,
+                    CacheOptions.chosen("compressed", "bf16"));
+            assertThat(served.get("plain")).isSameAs(other);
+            assertThat(Objects.requireNonNull(served.get("gold")).network().stateBytes(10_000))
+                    .isEqualTo(GoldCaches.bytes(one.network().config(),
+                            new GoldCache(CacheTier.COMPRESSED, CacheType.BF16), 10_000))
+                    .isLessThan(one.network().stateBytes(10_000) / 10);
+        }
+        assertThat(CacheOptions.chosen(null, "int8")).contains(new GoldCache(CacheTier.FULL, CacheType.INT8));
+        for (String[] wrong : new String[][] {
+            {"serve", "--port", "0", "--model", gold, "--cache", "auto",
+                "--cache is \"auto\", expected compressed, keys, full"},
+            {"serve", "--port", "0", "--model", gold, "--cache-type", "f16",
+                "--cache-type is \"f16\", expected f32, bf16, int8"},
+            {"serve", "--port", "0", "--model", plain, "--cache", "keys", "this model has none; leave them out"}}) {
+            Run run = tern(Arrays.copyOf(wrong, wrong.length - 1));
+            assertThat(run.code).isEqualTo(2);
+            assertThat(run.err).contains(wrong[wrong.length - 1]).hasLineCount(1);
+        }
     }
 
     /** What auto chose for a long prompt need not be what it would choose for what follows: the state says what it holds. */
