@@ -32,7 +32,7 @@ import tern.mixers.NearestName;
 @Command(name = "tern", description = "Sequence models in plain Java: train, distil, generate, serve, measure.", mixinStandardHelpOptions = true, versionProvider = Tern.Version.class, sortOptions = false, synopsisSubcommandLabel = "COMMAND", subcommands = {
     QuickstartCommand.class, TrainCommand.class, DistilCommand.class, ConvertCommand.class, GenerateCommand.class,
     ServeCommand.class, EvalCommand.class, CompareCommand.class, TasksCommand.class,
-    LogitsCommand.class, TokenizeCommand.class,
+    LogitsCommand.class, PredictCommand.class, TokenizeCommand.class,
     InspectCommand.class, BenchCommand.class, SoakCommand.class, DoctorCommand.class, HelpCommand.class})
 public final class Tern implements Runnable {
     private final PrintStream out;

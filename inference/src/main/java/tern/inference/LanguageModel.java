@@ -67,7 +67,7 @@ public final class LanguageModel implements AutoCloseable {
      * @param engine where it runs; not closed with the model
      */
     public LanguageModel(SequenceModel network, Tokenizer tokenizer, String fingerprint, Engine engine) {
-        this(network, tokenizer, fingerprint, engine, Optional.of(() -> {
+        this(requireNextToken(network), tokenizer, fingerprint, engine, Optional.of(() -> {
         }), new AtomicBoolean());
     }
 
@@ -86,7 +86,7 @@ public final class LanguageModel implements AutoCloseable {
     public static LanguageModel open(Path path, Engine engine, Placement placement) throws IOException {
         Checkpoint checkpoint = Checkpoint.open(path, placement);
         try {
-            return new LanguageModel(checkpoint.model(), tokenizerOrNumbers(checkpoint),
+            return new LanguageModel(requireNextToken(checkpoint.model()), tokenizerOrNumbers(checkpoint),
                     checkpoint.fingerprint(),
                     engine, Optional.of(checkpoint), new AtomicBoolean());
         } catch (IOException | RuntimeException refused) {
@@ -177,16 +177,27 @@ public final class LanguageModel implements AutoCloseable {
         }
     }
 
-    private LanguageModel(SequenceModel network, Tokenizer tokenizer, String fingerprint, Engine engine,
-            Optional<AutoCloseable> owned, AtomicBoolean closed) {
+    /** What a {@link Predictor} runs on: a network whose head is read by others, over tokens without a text or numbers. */
+    static LanguageModel streaming(SequenceModel network, String fingerprint, Engine engine,
+            Optional<AutoCloseable> owned) {
+        return new LanguageModel(network, Tokenizer.unknown(Math.max(1, network.config().vocabulary())), fingerprint,
+                engine, owned, new AtomicBoolean());
+    }
+
+    private static SequenceModel requireNextToken(SequenceModel network) {
         if (!network.config().generates()) {
             throw new IllegalArgumentException("model: it "
                     + network.config().readout().map(head -> "ends in a head with " + head.outputs() + " outputs ("
                             + head.pooling().name().toLowerCase(Locale.ROOT) + " pooling)")
                             .orElseGet(() -> "reads real values")
                     + " and does not name a next token, so it cannot generate text; only models that read tokens and name"
-                    + " the next one do");
+                    + " the next one do (tern predict, or a Predictor, asks this one)");
         }
+        return network;
+    }
+
+    private LanguageModel(SequenceModel network, Tokenizer tokenizer, String fingerprint, Engine engine,
+            Optional<AutoCloseable> owned, AtomicBoolean closed) {
         if (tokenizer.vocabulary() > network.config().vocabulary()) {
             throw new IllegalArgumentException("model: the tokenizer has " + tokenizer.vocabulary()
                     + " symbols but the network only " + network.config().vocabulary());

@@ -1,6 +1,7 @@
 package tern.tasks;
 
 import java.util.List;
+import java.util.Map;
 
 /** Something a sequence model can be judged by. Immutable; safe for use by several threads. */
 public interface Task {
@@ -62,6 +63,14 @@ public interface Task {
     /** The number of the group that a sequence belongs to; not asked where there are none. */
     default int group(Example example) {
         return 0;
+    }
+
+    /**
+     * What is to be noted with a model of this task, so that others can use it: what numbers mean
+     * ({@link tern.text.Columns#notes}), what bytes are ({@link tern.text.ByteTokenizer#FIRST_BYTE_NOTE}).
+     */
+    default Map<String, String> notes() {
+        return Map.of();
     }
 
     /** What trivial guesses get on {@link #test}. */

@@ -11,6 +11,9 @@ import java.util.OptionalInt;
  * smaller vocabulary, numbered in the order of byte values. Immutable.
  */
 public final class ByteTokenizer implements Tokenizer {
+    /** The note of a model that reads bytes but no text otherwise: which token is byte 0, those of the others following it. */
+    public static final String FIRST_BYTE_NOTE = "first_byte";
+
     /** All 256 bytes; a symbol is the byte's unsigned value. */
     public static final ByteTokenizer ALL = new ByteTokenizer(everyByte());
 

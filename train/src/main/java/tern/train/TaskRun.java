@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
@@ -23,6 +24,7 @@ import tern.tasks.Batch;
 import tern.tasks.Task;
 import tern.tensor.DType;
 import tern.tensor.Memory;
+import tern.text.ByteTokenizer;
 
 /**
  * Trains one model on one task and judges it. Its folder holds {@code state.safetensors} while the run is under way, and
@@ -151,13 +153,23 @@ public final class TaskRun {
                     tests.add(new AtLength(length, trainer.evaluate(plan.task(), plan.task().test(length)),
                             grouped(trainer, length)));
                 }
-                Checkpoint.save(plan.folder(), model, Map.of(), Map.of("task", plan.task().name(), "architecture",
-                        plan.name(), "trained_steps", Long.toString(end.step)));
+                save(model, end.step);
                 Files.deleteIfExists(state());
                 return new Result(model.parameters().count(), model.causal(), end.step, end.positions, end.seconds,
                         cost, end.looks, tests);
             }
         }
+    }
+
+    /** With what others need to use it: what its numbers mean, or its bytes. */
+    private void save(Stack model, long step) throws IOException {
+        Task task = plan.task();
+        Map<String, String> notes = new TreeMap<>(task.notes());
+        notes.put("task", task.name());
+        notes.put("architecture", plan.name());
+        notes.put("trained_steps", Long.toString(step));
+        boolean bytes = model.config().generates() && "0".equals(task.notes().get(ByteTokenizer.FIRST_BYTE_NOTE));
+        Checkpoint.save(plan.folder(), model, bytes ? ByteTokenizer.ALL.descriptor() : Map.of(), notes);
     }
 
     private List<Scores> grouped(Trainer trainer, int length) {

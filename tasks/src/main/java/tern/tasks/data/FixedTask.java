@@ -29,6 +29,7 @@ final class FixedTask implements Task {
     private final Map<Integer, List<Example>> tests;
     private final Supplier<List<Baseline>> guesses;
     private @Nullable List<Baseline> baselines;
+    private Map<String, String> notes = Map.of();
 
     /**
      * What a task is, but for its sequences.
@@ -70,6 +71,17 @@ final class FixedTask implements Task {
         this.validation = List.copyOf(validation);
         this.tests = tests;
         this.guesses = guesses;
+    }
+
+    /** This task, whose models are noted with what the numbers that they read are. */
+    FixedTask noting(Map<String, String> what) {
+        notes = Map.copyOf(what);
+        return this;
+    }
+
+    @Override
+    public Map<String, String> notes() {
+        return notes;
     }
 
     /** So many of a list, evenly spread; all of them if there are fewer. */

@@ -8,6 +8,7 @@ import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import java.util.function.ToDoubleFunction;
 import java.util.regex.Matcher;
@@ -21,6 +22,7 @@ import tern.tasks.Input;
 import tern.tasks.Metric;
 import tern.tasks.Task;
 import tern.tasks.TaskConfig;
+import tern.text.ByteTokenizer;
 
 /**
  * Whether two pieces of text come from one article: Long Range Arena's retrieval at a size for a processor. A model reads each piece
@@ -74,7 +76,8 @@ public record RetrievalTask(String file, int length) implements TaskConfig {
         List<Example> test = judged(articles.subList(articles.size() - tenth, articles.size()), 2);
         return new FixedTask(name, new FixedTask.Kind(description(), new Input.Tokens(256), new Answer.Classes(2),
                 Metric.ACCURACY, length, false, 2), PAIRS, which -> pair(training, new Draws(Draws.seed(0, which))),
-                validation, test, () -> baselines(judged(training, 0), test));
+                validation, test, () -> baselines(judged(training, 0), test))
+                .noting(Map.of(ByteTokenizer.FIRST_BYTE_NOTE, "0"));
     }
 
     private List<Example> judged(List<byte[]> articles, int part) {

@@ -18,6 +18,7 @@ import tern.tasks.Input;
 import tern.tasks.Metric;
 import tern.tasks.Task;
 import tern.tasks.TaskConfig;
+import tern.text.ByteTokenizer;
 
 /**
  * Whether a review is for or against, read byte by byte: the movie reviews of Pang and Lee (2004). Lines hold label, fold and
@@ -70,7 +71,8 @@ public record ReviewTask(String file, int length, boolean pieces) implements Tas
         List<Example> learnt = training.stream().flatMap(this::learnt).toList();
         return new FixedTask(name, new FixedTask.Kind(description(), new Input.Tokens(257), new Answer.Classes(2),
                 Metric.ACCURACY, length, false), learnt.size(), learnt::get, validation,
-                judged.stream().map(this::example).toList(), () -> baselines(training, judged));
+                judged.stream().map(this::example).toList(), () -> baselines(training, judged))
+                .noting(Map.of(ByteTokenizer.FIRST_BYTE_NOTE, "1"));
     }
 
     private Stream<Example> learnt(Review review) {

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.IntUnaryOperator;
 
@@ -14,6 +15,7 @@ import tern.tasks.Input;
 import tern.tasks.Metric;
 import tern.tasks.Task;
 import tern.tasks.TaskConfig;
+import tern.text.Columns;
 
 /**
  * Forecasts of a table of measurements, one row a step: the rows before are read, those to come asked for, all columns or the
@@ -71,56 +73,38 @@ public record SeriesTask(String file, int length, int horizon, boolean lastColum
         return new FixedTask(name, new FixedTask.Kind(description(), new Input.Values(channels),
                 new Answer.Numbers(horizon, channels), Metric.SQUARED_ERROR, length, true),
                 training - length - horizon + 1, start -> series.example(start + length), watched, judged,
-                () -> baselines(series));
+                () -> baselines(series)).noting(series.columns.notes());
     }
 
     Series series(Path data) throws IOException {
-        double[][] rows = parse(DataFiles.find(data, "file", file).toString(), DataFiles.read(data, "file", file));
+        String path = DataFiles.find(data, "file", file).toString();
+        List<String> names;
+        double[][] rows;
+        try (TableReader table = TableReader.of(path, DataFiles.read(data, "file", file))) {
+            names = table.names();
+            rows = table.rest();
+        }
         long wanted = (long) training + validation + test;
         if (rows.length < wanted) {
             throw new IOException(
-                    DataFiles.find(data, "file", file) + ": has " + rows.length + " rows, expected at least "
+                    path + ": has " + rows.length + " rows, expected at least "
                             + wanted + "; set task.training, task.validation and task.test");
         }
-        return new Series(standardised(rows));
+        Columns columns = columns(names, rows);
+        int first = names.size() - columns.count();
+        float[][] values = new float[rows.length][];
+        for (int row = 0; row < rows.length; row++) {
+            values[row] = columns.told(Arrays.copyOfRange(rows[row], first, names.size()));
+        }
+        return new Series(columns, values);
     }
 
-    /** Numbers by row and column; the first line names the columns, the first column is not read. */
-    static double[][] parse(String file, byte... bytes) throws IOException {
-        String[] lines = new String(bytes, StandardCharsets.UTF_8).split("\r?\n");
-        int columns = lines[0].split(",", -1).length;
-        if (columns < 2) {
-            throw new IOException(file + ": is not a table with commas: " + DataFiles.beginning(bytes)
-                    + ", expected names of columns such as date,HUFL,OT");
-        }
-        double[][] rows = new double[lines.length - 1][columns - 1];
-        for (int line = 1; line < lines.length; line++) {
-            String[] cells = lines[line].split(",", -1);
-            if (cells.length != columns) {
-                throw new IOException(
-                        file + ": row " + (line + 1) + " has " + cells.length + " columns, expected " + columns
-                                + " as in row 1");
-            }
-            for (int column = 1; column < columns; column++) {
-                try {
-                    rows[line - 1][column - 1] = Double.parseDouble(cells[column]);
-                } catch (NumberFormatException bad) {
-                    throw new IOException(file + ": row " + (line + 1) + ", column " + (column + 1) + " holds \""
-                            + cells[column] + "\", expected a number", bad);
-                }
-                if (!Double.isFinite(rows[line - 1][column - 1])) {
-                    throw new IOException(file + ": row " + (line + 1) + ", column " + (column + 1) + " holds "
-                            + cells[column] + ", expected a finite number");
-                }
-            }
-        }
-        return rows;
-    }
-
-    private float[][] standardised(double[][] rows) {
-        int all = rows[0].length;
+    /** Mean and deviation of the training rows of every column that is read. */
+    private Columns columns(List<String> names, double[]... rows) {
+        List<Double> means = new ArrayList<>();
+        List<Double> deviations = new ArrayList<>();
+        int all = names.size();
         int first = lastColumnOnly ? all - 1 : 0;
-        float[][] values = new float[rows.length][all - first];
         for (int column = first; column < all; column++) {
             double sum = 0;
             double squares = 0;
@@ -133,20 +117,20 @@ public record SeriesTask(String file, int length, int horizon, boolean lastColum
             for (int row = 0; row < training; row++) {
                 squares += (rows[row][column] - mean) * (rows[row][column] - mean);
             }
+            means.add(mean);
             // What does not vary in training has no deviation to be told by, and may vary later.
-            double deviation = same ? 1 : Math.sqrt(squares / training);
-            for (int row = 0; row < rows.length; row++) {
-                values[row][column - first] = (float) ((rows[row][column] - mean) / deviation);
-            }
+            deviations.add(same ? 1 : Math.sqrt(squares / training));
         }
-        return values;
+        return new Columns(names.subList(first, all), means, deviations, length, horizon, relative);
     }
 
     /** A standardised table. */
     final class Series {
+        private final Columns columns;
         private final float[][] values;
 
-        private Series(float[][] values) {
+        private Series(Columns columns, float[][] values) {
+            this.columns = columns;
             this.values = values;
         }
 

@@ -4,11 +4,13 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 import tern.tasks.Baseline;
 import tern.tasks.Task;
 import tern.tasks.TaskConfig;
+import tern.text.ByteTokenizer;
 import tern.text.SplitData;
 import tern.text.SplitRule;
 import tern.text.TextData;
@@ -56,7 +58,8 @@ public record TextTask(String file, Optional<String> split, int length, int orde
     @Override
     public Task open(String name, Path data) throws IOException {
         Windows windows = windows(data);
-        return windows.task(name, description(), length, longer.orElse(List.of()), () -> baselines(windows));
+        return windows.task(name, description(), length, longer.orElse(List.of()), () -> baselines(windows))
+                .noting(Map.of(ByteTokenizer.FIRST_BYTE_NOTE, "0"));
     }
 
     Windows windows(Path data) throws IOException {

@@ -18,7 +18,7 @@ record Windows(byte[] symbols, int alphabet, int trainEnd, int validationEnd) {
     private static final int VALIDATION = 128;
     private static final int MOST_TEST = 4000;
 
-    Task task(String name, String description, int length, List<Integer> longer,
+    FixedTask task(String name, String description, int length, List<Integer> longer,
             Supplier<List<Baseline>> baselines) {
         SortedMap<Integer, List<Example>> tests = new TreeMap<>();
         int shortest = Math.min(trainEnd, Math.min(validationEnd - trainEnd, symbols.length - validationEnd));

@@ -31,6 +31,7 @@ import tern.tasks.SharedData;
 import tern.tasks.Task;
 import tern.tasks.TaskCatalog;
 import tern.tasks.TaskConfig;
+import tern.text.Columns;
 
 /** Tasks over files, against what was measured on the same files elsewhere. */
 class DataTasksTest {
@@ -258,8 +259,29 @@ class DataTasksTest {
                 .withMessageContaining("large: has 3221225472 bytes, at most 2147483639 can be read");
     }
 
+    @Test
+    void emptyLinesEndATable() throws IOException {
+        assertThat(table("date,a\n0,1\n1,2\n\n\n")).isDeepEqualTo(new double[][] {{1}, {2}});
+        assertThatIOException().isThrownBy(() -> table("date,a\n0,1\n\n1,2\n"))
+                .withMessageContaining("row 3 has 1 columns, expected 2");
+    }
+
+    /** So that a forecast of the model can be told in the table's units. */
+    @Test
+    void aTableNotesItsColumns() throws IOException {
+        Files.writeString(folder.resolve("t.csv"), "date,a,b\n" + "0,1,5\n1,3,5\n".repeat(10));
+        SeriesTask task = new SeriesTask("t.csv", 2, 1, false, true, 10, 5, 5);
+        assertThat(Columns.from(task.open("x", folder).notes())).contains(
+                new Columns(List.of("a", "b"), List.of(2.0, 5.0), List.of(1.0, 1.0), 2, 1, true));
+        SeriesTask last = new SeriesTask("t.csv", 2, 1, true, false, 10, 5, 5);
+        assertThat(Columns.from(last.open("x", folder).notes())).contains(
+                new Columns(List.of("b"), List.of(5.0), List.of(1.0), 2, 1, false));
+    }
+
     private static double[][] table(String text) throws IOException {
-        return SeriesTask.parse("t.csv", text.getBytes(StandardCharsets.UTF_8));
+        try (TableReader table = TableReader.of("t.csv", text.getBytes(StandardCharsets.UTF_8))) {
+            return table.rest();
+        }
     }
 
     @Test
