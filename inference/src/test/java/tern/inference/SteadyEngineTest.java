@@ -18,6 +18,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 import tern.kernels.KernelSet;
 import tern.mixers.attention.AttentionConfig;
+import tern.mixers.attention.LocalAttentionConfig;
+import tern.mixers.blockrecurrent.BlockRecurrentConfig;
 import tern.mixers.channel.GatedMlpConfig;
 import tern.mixers.delta.DeltaNetConfig;
 import tern.mixers.delta.SharedKeys;
@@ -33,6 +35,8 @@ import tern.mixers.modal.ModalRecurrenceConfig;
 import tern.mixers.recurrent.ParallelRnnConfig;
 import tern.mixers.retention.RetNetConfig;
 import tern.mixers.retention.RetNetVariation;
+import tern.mixers.rwkv.RwkvChannelMixConfig;
+import tern.mixers.universal.UniversalConfig;
 import tern.model.Parameters;
 import tern.model.Presets;
 import tern.model.Stack;
@@ -91,6 +95,13 @@ class SteadyEngineTest {
             case "odd-products" -> Optional.of(new DeltaNetConfig(4, 3, 5, 3, DeltaNetConfig.Decay.KEY, true,
                     Optional.of(SharedKeys.byNeighbours(2)), Optional.empty(), Optional.of(false), Optional.of(3)));
             case "odd-retention" -> Optional.of(new RetNetConfig(2, 3, Optional.of(new RetNetVariation(100, 1e-6))));
+            // Some halt at the first step, some at the second, the rest at the third.
+            case "odd-halting" -> Optional.of(new UniversalConfig(new AttentionConfig(2, 1, 10_000, true),
+                    GatedMlpConfig.gated(37, Activation.SILU), 3, 0.27).withBlend(UniversalConfig.Blend.RECURSIVE));
+            case "odd-halting-held" -> Optional.of(new UniversalConfig(new LocalAttentionConfig(2, 1, 6, 5, 10_000, 4,
+                    true), new RwkvChannelMixConfig(24, true), 3, 0.27));
+            case "odd-windows" -> Optional.of(new BlockRecurrentConfig(2, 6, 5, 3, BlockRecurrentConfig.Gate.LSTM,
+                    false, 4, 9));
             case "odd-heads" -> Optional.of(ModalRecurrenceConfig.of(2, 2, 3, List.of(3), List.of(1)));
             default -> Optional.empty();
         };
@@ -129,7 +140,8 @@ class SteadyEngineTest {
                         .filter(name -> name.endsWith("-nano") && Presets.named(name).generates())
                         .filter(name -> PROOFS | seen.add(mixers(Presets.named(name)))),
                 Stream.of("odd-attention", "odd-hyena", "odd-multihyena", "odd-modal", "odd-heads",
-                        "odd-newton", "odd-forgetting", "odd-products", "odd-retention",
+                        "odd-newton", "odd-forgetting", "odd-products", "odd-retention", "odd-halting",
+                        "odd-halting-held", "odd-windows",
                         "goldfinch-nano+bytes", "goldfinch-nano+rebuilt", "goldfinch-nano+keys", "odd-attention+plain",
                         "odd-modal+plain", "odd-heads+plain", "odd-hyena+plain", "rwkv4-nano+plain",
                         "rwkv7-nano+plain"));
