@@ -237,6 +237,38 @@ class BlockRecurrentTest extends MixerContract {
         }
     }
 
+    /** States are told apart by their places alone, so that their order is nothing that positions read. */
+    @Test
+    void theOrderOfStatesDoesNotMatter() {
+        BlockRecurrentConfig config = new BlockRecurrentConfig(2, 3, 3, 3, Gate.FULL, true, 4, 3);
+        try (Bench bench = new Bench(config, 4, 16, 5)) {
+            Tensor x = Tensors.normal(DType.F64, Seeds.random(6), bench.memory, 1, 14, 4);
+            double[] before = bench.y(x);
+            for (String name : List.of("places", "start")) {
+                Tensor rows = bench.parameters.get(name);
+                double[] all = rows.toDoubles();
+                for (int i = 0; i < all.length; i++) {
+                    rows.set((i + 4) % all.length, all[i]);
+                }
+            }
+            assertThat(bench.y(x)).as("the states moved on by one").containsExactly(before, within(1e-12));
+        }
+    }
+
+    /** Where the gate keeps everything, nothing of what states read is seen. */
+    @Test
+    void aGateThatIsOneKeepsTheStates() {
+        try (Bench bench = new Bench(small(Gate.FIXED, true), 4, 16, 5)) {
+            Tensor x = Tensors.normal(DType.F64, Seeds.random(6), bench.memory, 1, 14, 4);
+            double[] moving = bench.y(x);
+            bench.parameters.get("gate.bias").fill(1000);
+            double[] kept = bench.y(x);
+            assertThat(kept).isNotEqualTo(moving);
+            bench.parameters.get("mixed.weight").fill(7);
+            assertThat(bench.y(x)).containsExactly(kept, within(1e-12));
+        }
+    }
+
     /** Variance scaling by 0.1 over what is read, as published: a gate's products have a tenth of the variance. */
     @Test
     void whatGatesAreMadeFromStartsSmall() {
