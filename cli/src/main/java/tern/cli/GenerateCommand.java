@@ -103,11 +103,22 @@ final class GenerateCommand implements Callable<Integer> {
             int[] once = prompt == null ? new int[0] : Prompts.encode(opened.tokenizer(), prompt);
             int[] ids = readTwice ? IntStream.concat(Arrays.stream(once), Arrays.stream(once)).toArray() : once;
             long read = ids.length + (loadState == null ? 0 : Snapshot.positionIn(loadState));
+            requireWithinLimit(opened, read);
             LanguageModel model = loadState == null ? cache.apply(opened, read + tokens)
                     : cache.apply(opened, read + tokens, loadState);
             // Where a text may end the answer, it need not become as long as it may.
             RunOptions.requireMemory(model, read + (stops.isEmpty() ? tokens : 0L));
             return generate(model, ids, request);
+        }
+    }
+
+    /** Said before anything is computed: a model that met its limit half-way would leave nothing of what it wrote. */
+    private void requireWithinLimit(LanguageModel model, long read) {
+        int limit = model.network().limit();
+        if (read + tokens > limit) {
+            throw new UserError("this model reads at most " + limit + " tokens, but the prompt and what was read before"
+                    + " are " + read + " and --tokens is " + tokens + "; "
+                    + (read < limit ? "ask for " + (limit - read) + " or fewer" : "shorten the prompt"));
         }
     }
 

@@ -26,10 +26,12 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 import tern.checkpoint.Checkpoint;
+import tern.checkpoint.RecordJson;
 import tern.checkpoint.Safetensors;
 import tern.model.Parameters;
 import tern.model.Presets;
 import tern.model.Stack;
+import tern.model.StackConfig;
 import tern.sequence.Slot;
 import tern.sequence.StateLayout;
 import tern.tensor.DType;
@@ -63,9 +65,13 @@ class GenerateCommandTest {
     }
 
     private Path save(String name, String preset, float weight) throws IOException {
+        return save(name, Presets.named(preset), weight);
+    }
+
+    private Path save(String name, StackConfig config, float weight) throws IOException {
         Path path = folder.resolve(name);
         try (Memory memory = new Memory()) {
-            Stack stack = new Stack(Presets.named(preset),
+            Stack stack = new Stack(config,
                     Parameters.Source.initialised(1, DType.F32, memory));
             stack.parameters().all().stream().filter(parameter -> parameter.name().endsWith("output.weight"))
                     .forEach(parameter -> parameter.tensor().fill(weight));
@@ -147,6 +153,22 @@ class GenerateCommandTest {
         Ran ran = tern("generate", damaged.toString(), "--prompt", "a", "--tokens", "2");
         assertThat(ran.status()).isEqualTo(2);
         assertThat(ran.err()).startsWith("tern: " + damaged + ": the model gave NaN").hasLineCount(1);
+    }
+
+    /** A trained number for every distance ends somewhere: that is said before anything is computed. */
+    @Test
+    void aTextBeyondWhatTheModelReadsIsRefused() throws IOException {
+        String limited = save("limited", RecordJson.with(Presets.named("mega-micro"),
+                List.of("branches.*.chunk=0", "branches.*.bias=simple", "context=12")), 0.02f).toString();
+        String state = folder.resolve("limited.state").toString();
+        assertThat(tern("generate", limited, "--prompt", "abcdefgh", "--tokens", "4", "--save-state", state).status())
+                .isZero();
+        assertThat(tern("generate", limited, "--prompt", "abcdefgh", "--tokens", "5").err())
+                .isEqualToIgnoringNewLines("tern: this model reads at most 12 tokens, but the prompt and what was read"
+                        + " before are 8 and --tokens is 5; ask for 4 or fewer");
+        Ran on = tern("generate", limited, "--load-state", state, "--tokens", "1");
+        assertThat(on.status()).isEqualTo(2);
+        assertThat(on.err()).contains("are 12 and --tokens is 1; shorten the prompt").hasLineCount(1);
     }
 
     /** Ctrl-C, or a polite kill where that is ignored, ends a text early and does not throw away what there is of it. */

@@ -8,6 +8,7 @@ import tern.inference.LanguageModel;
 import tern.model.Parameters;
 import tern.model.Presets;
 import tern.model.Stack;
+import tern.model.StackConfig;
 import tern.tensor.DType;
 import tern.tensor.Memory;
 import tern.text.ByteTokenizer;
@@ -20,7 +21,12 @@ public final class TinyModels implements AutoCloseable {
 
     /** A model of this preset over bytes. */
     public LanguageModel preset(String name) {
-        Stack stack = new Stack(Presets.named(name), Parameters.Source.initialised(7, DType.F32, memory));
+        return of(name, Presets.named(name));
+    }
+
+    /** A model of this architecture over bytes. */
+    public LanguageModel of(String name, StackConfig config) {
+        Stack stack = new Stack(config, Parameters.Source.initialised(7, DType.F32, memory));
         java.util.SplittableRandom random = new java.util.SplittableRandom(5);
         // Matrices that begin as zeros would hide what their layer computes.
         stack.parameters().all().forEach(parameter -> {

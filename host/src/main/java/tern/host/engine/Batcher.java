@@ -208,6 +208,11 @@ public final class Batcher implements AutoCloseable {
         return settings;
     }
 
+    /** Most tokens of a prompt and its continuation together: what the settings allow, and what the model can read at all. */
+    public int longest() {
+        return Math.min(settings.maxTokens(), model.network().limit());
+    }
+
     /**
      * Takes a job. States on disk that it may go on from are read by the calling thread first.
      *
@@ -215,11 +220,12 @@ public final class Batcher implements AutoCloseable {
      */
     public Ticket submit(Job job, Listener listener) {
         long total = (long) job.prompt().length + job.maxTokens();
-        if (total > settings.maxTokens()) {
+        if (total > longest()) {
             throw refuse(new Refusal(Refusal.Kind.IMPOSSIBLE, "the prompt has " + job.prompt().length
                     + " tokens and max_tokens is " + job.maxTokens() + ", together " + total
-                    + ", but this server takes "
-                    + settings.maxTokens() + "; shorten the prompt or ask for fewer"));
+                    + (longest() < settings.maxTokens() ? ", but this model reads at most "
+                            : ", but this server takes ")
+                    + longest() + "; shorten the prompt or ask for fewer"));
         }
         int vocabulary = model.network().config().vocabulary();
         for (int id : job.prompt()) {

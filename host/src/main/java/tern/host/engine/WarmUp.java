@@ -17,6 +17,8 @@ public final class WarmUp {
     private static final int STEPS = 24;
     private static final int PIECE = 256;
     private static final int TOGETHER = 16;
+    /** What one sequence reads here at most: models that cannot read as much are not warmed. */
+    private static final int LONGEST = Math.max(PIECE + STEPS, 6 * (TOGETHER + STEPS));
 
     private final LanguageModel model;
     private final int vocabulary;
@@ -39,6 +41,9 @@ public final class WarmUp {
      */
     public static void run(LanguageModel model, double seconds, BooleanSupplier stop) {
         WarmUp warm = new WarmUp(model, System.nanoTime() + Math.round(seconds * 1e9), stop);
+        if (model.network().limit() < LONGEST) {
+            return;
+        }
         while (warm.goesOn()) {
             warm.alone();
             warm.together();

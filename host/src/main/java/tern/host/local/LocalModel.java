@@ -196,7 +196,7 @@ public final class LocalModel implements AutoCloseable {
             ChatPrompt prompt = ChatPrompt.of(model.tokenizer(), template, question.messages());
             List<String> stops = new ArrayList<>(question.stops());
             stops.addAll(template.stops());
-            int room = Math.max(1, batcher.settings().maxTokens() - prompt.tokens().length);
+            int room = Math.max(1, batcher.longest() - prompt.tokens().length);
             int most = question.maxTokens().orElse(Math.min(DEFAULT_TOKENS, room));
             long seed = question.seed().orElseGet(() -> ThreadLocalRandom.current().nextLong());
             OptionalInt end = model.tokenizer().endOfText();

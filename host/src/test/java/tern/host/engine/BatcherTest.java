@@ -16,9 +16,11 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
+import tern.checkpoint.RecordJson;
 import tern.host.TinyModels;
 import tern.inference.Engine;
 import tern.inference.LanguageModel;
+import tern.model.Presets;
 import tern.model.SequenceModel;
 
 /** Jobs come and go: each gets what it would get alone, nobody starves, too much is refused, what is cancelled leaves. */
@@ -176,6 +178,27 @@ class BatcherTest {
                 .isInstanceOfSatisfying(Refusal.class,
                         refusal -> assertThat(refusal.kind()).isEqualTo(Refusal.Kind.FAULT));
         assertThat(batcher.drain(Duration.ofMinutes(1))).isTrue();
+        close(batcher);
+    }
+
+    /** What a model cannot read is refused before it can stop those that it would be computed with. */
+    @Test
+    void nobodyGoesBeyondWhatTheModelReads() {
+        LanguageModel model = tiny.of("limited", RecordJson.with(Presets.named("mega-micro"),
+                List.of("branches.*.chunk=0", "branches.*.bias=simple", "context=40")));
+        WarmUp.run(model, 0.2, () -> false);
+        Batcher batcher = batcher(model, new Batcher.Settings(20, 1000, 3, 1 << 20, 1L << 30, 0.01));
+        assertThat(batcher.longest()).isEqualTo(40);
+        Collected whole = new Collected();
+        batcher.submit(Collected.job("a", text(30), 10, List.of()), whole);
+        for (int prompt : new int[] {30, 41}) {
+            assertThatThrownBy(() -> batcher.submit(Collected.job("b", text(prompt), 11, List.of()), new Collected()))
+                    .isInstanceOfSatisfying(Refusal.class, refusal -> {
+                        assertThat(refusal.kind()).isEqualTo(Refusal.Kind.IMPOSSIBLE);
+                        assertThat(refusal).hasMessageContaining("this model reads at most 40; shorten the prompt");
+                    });
+        }
+        assertThat(whole.await().tokens).hasSize(10);
         close(batcher);
     }
 

@@ -52,7 +52,7 @@ final class ChatApi {
         ChatPrompt prompt = prompt(served, messages);
         int most = fields.optionalInt("max_completion_tokens", 0, MOST_TOKENS)
                 .or(() -> fields.optionalInt("max_tokens", 0, MOST_TOKENS))
-                .orElseGet(() -> Math.clamp((long) served.batcher().settings().maxTokens() - prompt.tokens().length, 1,
+                .orElseGet(() -> Math.clamp((long) served.batcher().longest() - prompt.tokens().length, 1,
                         limits.defaultTokens()));
         OptionalInt end = Generating.end(fields, served);
         boolean streamed = fields.flag("stream", false);

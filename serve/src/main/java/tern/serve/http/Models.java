@@ -74,7 +74,7 @@ public final class Models {
                 .put("parameters", served.model().network().parameters().count())
                 .put("vocabulary", config.vocabulary()).put("tokenizer", served.model().tokenizer().name())
                 .put("width", config.width()).put("layers", layers).put("trained_context", config.context())
-                .put("max_tokens", served.batcher().settings().maxTokens()).put("state_bytes", fixed)
+                .put("max_tokens", served.batcher().longest()).put("state_bytes", fixed)
                 .put("state_bytes_per_token", served.model().network().stateBytes(1) - fixed)
                 // What keys and values of a transformer of this depth and width take, in single precision.
                 .put("transformer_bytes_per_token", 2 * 4 * layers * config.width());
