@@ -154,6 +154,11 @@ final class TrainCommand implements Callable<Integer> {
         }
         Path path = before.isPresent() ? stored() : from.orElseThrow();
         try (Checkpoint model = Checkpoint.open(path)) {
+            if (!model.config().generates()) {
+                throw new UserError(
+                        path + ": the model does not name a next token, so it cannot be trained on text; only"
+                                + " models that read tokens and name the next one can");
+            }
             Tokenizer own = LanguageModel.tokenizerOf(model);
             Tokenizer symbols = own.readsText() ? own
                     : asked.orElseThrow(() -> new UserError(path + ": the model's files do not say how text becomes"

@@ -11,6 +11,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
@@ -24,6 +26,12 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 import tern.checkpoint.Checkpoint;
+import tern.model.HeadConfig;
+import tern.model.Parameters;
+import tern.model.Presets;
+import tern.model.Stack;
+import tern.tensor.DType;
+import tern.tensor.Memory;
 
 class TrainCommandTest {
     private static final String TEXT = "It was the best of times, it was the worst of times. ".repeat(60);
@@ -177,7 +185,16 @@ class TrainCommandTest {
     }
 
     @Test
-    void aBeginningThatIsNoModelIsOneLine() {
+    void aBeginningThatIsNoModelIsOneLine() throws IOException {
+        Path classifier = folder.resolve("classifier");
+        try (Memory memory = new Memory()) {
+            Checkpoint.save(classifier, new Stack(Presets.named("rwkv7-micro").withEnds(256, 32, false,
+                    Optional.empty(), Optional.of(HeadConfig.classification(2, 0))),
+                    Parameters.Source.initialised(1, DType.F32, memory)), Map.of(), Map.of());
+        }
+        assertThat(tern("train", "--from", classifier.toString(), "--data", text.toString(), "--out",
+                folder.resolve("further").toString())).isEqualTo(2);
+        assertThat(err.toString(StandardCharsets.UTF_8)).contains("does not name a next token").hasLineCount(1);
         assertThat(tern("train", "--from", folder.resolve("none").toString(), "--data", text.toString(), "--out",
                 folder.resolve("further").toString())).isEqualTo(2);
         assertThat(err.toString(StandardCharsets.UTF_8)).contains("none").hasLineCount(1);

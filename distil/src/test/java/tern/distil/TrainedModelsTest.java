@@ -199,11 +199,12 @@ class TrainedModelsTest {
     @Test
     void theNumberOfThreadsChangesNothing() throws Exception {
         Stack teacher = teacher(PROOFS ? "multihyena" : "hyena");
-        Distillation four = Distillation.of(teacher, ops, how, new Target.Automatic(), memory);
+        Target target = PROOFS ? new Target.Automatic() : new Target.Order(4);
+        Distillation four = Distillation.of(teacher, ops, how, target, memory);
         try (ThreadTeam alone = new ThreadTeam(1);
                 Workspace scratch = new Workspace();
                 EagerOps single = new EagerOps(KernelSet.fastest(), alone, scratch)) {
-            Distillation one = Distillation.of(teacher, single, new OrderChoice(1), new Target.Automatic(), memory);
+            Distillation one = Distillation.of(teacher, single, new OrderChoice(1), target, memory);
             assertThat(one.config()).isEqualTo(four.config());
             one.student().parameters().tensors().forEach((parameter, tensor) -> assertThat(tensor.toDoubles())
                     .as(parameter)
