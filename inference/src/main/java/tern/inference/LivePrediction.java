@@ -2,8 +2,6 @@ package tern.inference;
 
 import java.util.Arrays;
 import java.util.Optional;
-import java.util.function.IntFunction;
-import java.util.function.Supplier;
 
 import tern.model.SequenceModel;
 import tern.sequence.Form;
@@ -46,7 +44,7 @@ public final class LivePrediction implements AutoCloseable {
      */
     public double[] read(int... ids) {
         model.requireTokens(ids);
-        return advanced(ids.length, from -> to -> () -> model.tensor(Arrays.copyOfRange(ids, from, to)));
+        return advanced(ids.length, (from, to) -> model.tensor(Arrays.copyOfRange(ids, from, to)));
     }
 
     /**
@@ -59,22 +57,28 @@ public final class LivePrediction implements AutoCloseable {
      */
     public double[] read(double[]... rows) {
         float[][] told = model.told(rows);
-        double[] last = advanced(told.length,
-                from -> to -> () -> model.tensor(Arrays.copyOfRange(told, from, to)));
+        double[] last = advanced(told.length, (from, to) -> model.tensor(Arrays.copyOfRange(told, from, to)));
         return model.meant(last, new float[model.features()]);
     }
 
-    private double[] advanced(int length, IntFunction<IntFunction<Supplier<Tensor>>> pieces) {
+    /** A stretch of what is read, as the network reads it; alive until the engine's next step. */
+    @FunctionalInterface
+    private interface Stretch {
+        Tensor tensor(int from, int to);
+    }
+
+    private double[] advanced(int length, Stretch stretch) {
         use.enter();
         try {
             running.reserve(position() + length);
             double[] last = new double[0];
             for (int from = 0, to; from < length; from = to) {
+                int start = from;
                 int end = running.pieceEnd(from, length);
-                Supplier<Tensor> piece = pieces.apply(from).apply(end);
                 Form form = end - from == 1 ? Form.STEP : Form.PARALLEL;
                 last = model.streamed().step(() -> {
-                    Tensor hidden = running.advance(form, piece.get(), 0, 1, LiveSequence.outputs(end, length));
+                    Tensor hidden = running.advance(form, stretch.tensor(start, end), 0, 1,
+                            LiveSequence.outputs(end, length));
                     return end < length ? new double[0] : said(hidden);
                 });
                 to = end;
