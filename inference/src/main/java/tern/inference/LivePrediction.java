@@ -39,8 +39,7 @@ public final class LivePrediction implements AutoCloseable {
      *
      * @param ids one or more tokens
      * @return what the head says after the last: scores of classes, or numbers
-     * @throws IllegalArgumentException if the model reads numbers, there are no tokens or one is outside the vocabulary; the state is
-     *             unchanged
+     * @throws IllegalArgumentException if the model reads numbers, there are no tokens or one is outside the vocabulary, or there would be more than it can read; the state is unchanged
      */
     public double[] read(int... ids) {
         model.requireTokens(ids);
@@ -53,7 +52,7 @@ public final class LivePrediction implements AutoCloseable {
      * @param rows one or more positions, each of {@link Predictor#features} numbers; in the units of the table if there is one
      * @return what the head says after the last; a forecast row after row, in the same units
      * @throws IllegalArgumentException if the model reads tokens, there are no rows, or one has another length or a number that is
-     *             not finite; the state is unchanged
+     *             not finite, or there would be more than it can read; the state is unchanged
      */
     public double[] read(double[]... rows) {
         float[][] told = model.told(rows);
@@ -70,6 +69,7 @@ public final class LivePrediction implements AutoCloseable {
     private double[] advanced(int length, Stretch stretch) {
         use.enter();
         try {
+            model.requireShort(position() + length);
             running.reserve(position() + length);
             double[] last = new double[0];
             for (int from = 0, to; from < length; from = to) {

@@ -358,10 +358,11 @@ public final class Predictor implements AutoCloseable {
         }
     }
 
-    private void requireShort(int time) {
+    void requireShort(long time) {
         if (time > network.limit()) {
-            throw new IllegalArgumentException("the sequence has " + time + " positions, at most " + network.limit()
-                    + " can be read by this model; cut it");
+            throw new IllegalArgumentException(
+                    "the sequence would have " + time + " positions, at most " + network.limit()
+                            + " can be read by this model; cut it");
         }
     }
 

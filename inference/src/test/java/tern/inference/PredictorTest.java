@@ -23,6 +23,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 import tern.checkpoint.Checkpoint;
+import tern.checkpoint.RecordJson;
 import tern.kernels.KernelSet;
 import tern.mixers.channel.GatedMlpConfig;
 import tern.mixers.modal.ModalRecurrenceConfig;
@@ -213,6 +214,27 @@ class PredictorTest {
         assertThat(model.predict(rows(64, model.features()))).hasSize(model.outputs()).doesNotContain(Double.NaN);
         assertThatIllegalArgumentException().isThrownBy(model::sequence)
                 .withMessageContaining("reads in both directions");
+    }
+
+    /** A relative bias that has no number for what lies further away. */
+    @Test
+    void nothingIsReadBeyondAModelsLimit() {
+        StackConfig config = RecordJson.with(Presets.named("mega-micro"),
+                List.of("context=16", "branches.*.chunk=0", "branches.*.bias=simple"))
+                .withEnds(1, 16, false, Optional.of(2), Optional.of(HeadConfig.classification(3, 0)));
+        Predictor model = new Predictor(stack(config), "test", Map.of(), engine);
+        int limit = model.network().limit();
+        assertThat(limit).isLessThan(1000);
+        double[][] rows = rows(limit + 1, 2);
+        assertThatIllegalArgumentException().isThrownBy(() -> model.predict(rows))
+                .withMessageContaining("at most " + limit);
+        try (LivePrediction stream = model.sequence()) {
+            double[] whole = stream.read(Arrays.copyOf(rows, limit));
+            assertThatIllegalArgumentException().isThrownBy(() -> stream.read(rows[limit]))
+                    .withMessageContaining("would have " + (limit + 1) + " positions, at most " + limit);
+            assertThat(stream.position()).isEqualTo(limit);
+            assertThat(whole).containsExactly(model.predict(Arrays.copyOf(rows, limit)), NEAR);
+        }
     }
 
     @Test
