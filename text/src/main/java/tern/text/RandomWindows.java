@@ -40,9 +40,7 @@ public final class RandomWindows implements Windows {
         WindowChecks.sizes(inputs, targets, batch * time);
         for (int b = 0; b < batch; b++) {
             long start = random.nextLong(tokens.size() - time);
-            tokens.copy(start, inputs, b * time, time);
-            System.arraycopy(inputs, b * time + 1, targets, b * time, time - 1);
-            tokens.copy(start + time, targets, b * time + time - 1, 1);
+            WindowChecks.window(tokens, start, b, time, inputs, targets);
         }
         return false;
     }

@@ -1,6 +1,6 @@
 package tern.text;
 
-/** What every kind of windows demands of its arguments. */
+/** What every kind of windows demands of its arguments, and how one is read. */
 final class WindowChecks {
     private WindowChecks() {
     }
@@ -29,5 +29,13 @@ final class WindowChecks {
                     "windows: inputs and targets have " + inputs.length + " and " + targets.length
                             + " entries, expected " + expected);
         }
+    }
+
+    /** Writes the window that begins at a position, and the symbols after it, into one row. */
+    static void window(TokenStore tokens, long start, int row, int time, int[] inputs, int[] targets) {
+        int at = row * time;
+        tokens.copy(start, inputs, at, time);
+        System.arraycopy(inputs, at + 1, targets, at, time - 1);
+        tokens.copy(start + time, targets, at + time - 1, 1);
     }
 }

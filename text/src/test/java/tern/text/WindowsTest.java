@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.Arrays;
 import java.util.random.RandomGenerator;
 
 import org.junit.jupiter.api.Test;
@@ -48,6 +49,7 @@ class WindowsTest {
                     TokenStore tokens = split.tokens(part, ByteTokenizer.ALL);
                     int mark = 1 + part.ordinal();
                     holdOnly(mark, new RandomWindows(tokens, batch, time, seed));
+                    holdOnly(mark, new PermutedWindows(tokens, batch, time));
                     holdOnly(mark, new StreamWindows(tokens, batch, time));
                     EvaluationWindows evaluation = new EvaluationWindows(tokens, time);
                     for (long window = 0; window < evaluation.count(); window++) {
@@ -98,7 +100,7 @@ class WindowsTest {
                 int batch = Seeds.between(random, 1, 3);
                 int time = Seeds.between(random, 1, 20);
                 for (Windows windows : new Windows[] {new RandomWindows(tokens, batch, time, seed),
-                    new StreamWindows(tokens, batch, time)}) {
+                    new PermutedWindows(tokens, batch, time), new StreamWindows(tokens, batch, time)}) {
                     int[] inputs = new int[batch * time];
                     int[] targets = new int[batch * time];
                     for (int n = 0; n < 30; n++) {
@@ -113,6 +115,58 @@ class WindowsTest {
         }
     }
 
+    /** The primes of GoldFinch's runs on MiniPile, and of runs too small for a prime just below. */
+    @Test
+    void primesForPermutations() {
+        long tokens = 1_498_226_207L;
+        assertThat(PermutedWindows.prime(tokens / 512)).isEqualTo(2_926_181);
+        assertThat(PermutedWindows.prime(tokens / 1024)).isEqualTo(1_463_027);
+        assertThat(PermutedWindows.prime(tokens / 2048)).isEqualTo(731_531);
+        assertThat(PermutedWindows.prime(tokens / 4096)).isEqualTo(365_759);
+        assertThat(new long[] {PermutedWindows.prime(1), PermutedWindows.prime(3), PermutedWindows.prime(11),
+            PermutedWindows.prime(12)}).containsExactly(2, 5, 11, 17);
+    }
+
+    @Test
+    void permutedWindowsAreEachReadOnceAnEpoch() {
+        for (int count : new int[] {1, 2, 3, 10, 11, 83, 100, 240, 250}) {
+            byte[] bytes = new byte[3 * count + 2];
+            for (int i = 0; i < bytes.length; i++) {
+                bytes[i] = (byte) (i / 3);
+            }
+            int[] seen = new int[count];
+            try (TextData data = TextData.of("numbered", bytes)) {
+                PermutedWindows windows = new PermutedWindows(data.split().tokens(Split.ALL, ByteTokenizer.ALL), 1, 3);
+                int[] inputs = new int[3];
+                // Where the prime stands just below their number, the last window is left out.
+                int epoch = count == 240 ? 239 : count;
+                for (int i = 0; i < epoch; i++) {
+                    windows.next(inputs, new int[3]);
+                    assertThat(inputs).containsOnly(inputs[0]);
+                    seen[inputs[0]]++;
+                }
+                assertThat(Arrays.copyOf(seen, epoch)).containsOnly(1);
+                windows.next(inputs, new int[3]);
+                assertThat(seen[inputs[0]]).as("the next epoch").isEqualTo(1);
+            }
+        }
+    }
+
+    /** f = 6 of p = 11 by hand: 6·1, 6·8, 6·27, 6·64 mod 11. */
+    @Test
+    void theOrderIsThatOfCubes() {
+        byte[] bytes = new byte[12];
+        for (int i = 0; i < bytes.length; i++) {
+            bytes[i] = (byte) i;
+        }
+        try (TextData data = TextData.of("numbered", bytes)) {
+            PermutedWindows windows = new PermutedWindows(data.split().tokens(Split.ALL, ByteTokenizer.ALL), 4, 1);
+            int[] inputs = new int[4];
+            windows.next(inputs, new int[4]);
+            assertThat(inputs).containsExactly(6, 4, 8, 10);
+        }
+    }
+
     @Test
     void theSameSeedGivesTheSameWindowsAndASavedPlaceIsGoneOnFrom() {
         try (TextData data = counting(250)) {
@@ -123,6 +177,8 @@ class WindowsTest {
                 check(random, new RandomWindows(tokens, batch, time, seed),
                         new RandomWindows(tokens, batch, time, seed),
                         new RandomWindows(tokens, batch, time, seed + 1));
+                check(random, new PermutedWindows(tokens, batch, time), new PermutedWindows(tokens, batch, time),
+                        new PermutedWindows(tokens, batch, time));
                 check(random, new StreamWindows(tokens, batch, time), new StreamWindows(tokens, batch, time),
                         new StreamWindows(tokens, batch, time));
             });

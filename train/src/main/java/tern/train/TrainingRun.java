@@ -25,6 +25,7 @@ import tern.model.Parameters.Parameter;
 import tern.model.Stack;
 import tern.tensor.DType;
 import tern.tensor.Memory;
+import tern.text.PermutedWindows;
 import tern.text.RandomWindows;
 import tern.text.Split;
 import tern.text.StreamWindows;
@@ -148,6 +149,7 @@ public final class TrainingRun {
         TokenStore tokens = plan.data().tokens(Split.TRAIN, plan.tokenizer());
         return switch (training.windows()) {
             case RANDOM -> new RandomWindows(tokens, training.batch(), training.time(), training.seed());
+            case PERMUTED -> new PermutedWindows(tokens, training.batch(), training.time());
             case CONTIGUOUS -> new StreamWindows(tokens, training.batch(), training.time());
         };
     }

@@ -99,7 +99,7 @@ class TrainingRunTest {
 
     @Test
     void anInterruptedRunGoesOnToTheSameLossesBitForBit() throws IOException {
-        for (String windows : List.of("random", "contiguous")) {
+        for (String windows : List.of("random", "permuted", "contiguous")) {
             TrainingConfig training = TRAINING.with("windows", windows).with("noise", "0.01");
             Session whole = new Session();
             whole.training = training;
