@@ -135,7 +135,7 @@ final class QuickstartCommand implements Callable<Integer> {
         StackConfig config = Presets.named(PRESET);
         long parameters = new Stack(config, Parameters.Source.shapesOnly()).parameters().count();
         TrainingConfig training = TrainingConfig.usual(parameters, config.context());
-        TrainingPlan plan = new TrainingPlan(PRESET, config, Optional.empty(), ByteTokenizer.ALL, training,
+        TrainingPlan plan = new TrainingPlan(PRESET, config, Optional.empty(), false, ByteTokenizer.ALL, training,
                 new Budget.Minutes(minutes),
                 text.split(), List.of("the sample text"), folder, false, 0);
         long[] told = new long[1];

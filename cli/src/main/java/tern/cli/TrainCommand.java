@@ -54,6 +54,11 @@ final class TrainCommand implements Callable<Integer> {
     private static final int HEAD_ROWS = 128;
     private static final String TRAINING = "training.";
 
+    /** What is trained of a model that a run begins with. */
+    enum Tuned {
+        WEIGHTS, STATES
+    }
+
     @ParentCommand
     private Tern tern;
 
@@ -62,6 +67,9 @@ final class TrainCommand implements Callable<Integer> {
 
     @Option(names = "--from", paramLabel = "MODEL", description = "Begin with the weights of a model instead: a folder, or a file that was published. Its architecture and tokenizer are taken with it; the learning rate is a tenth of the usual one, windows have at most 512 positions.")
     private Optional<Path> from;
+
+    @Option(names = "--tune", paramLabel = "WHAT", description = "What of --from is trained: weights (the default), or states: what the heads of an RWKV-5, 6 or 7 remember before the first token, in DIR/state.safetensors, for tern generate --load-state.")
+    private Optional<Tuned> tune;
 
     @Option(names = "--data", paramLabel = "FILE", arity = "1..*", description = "Files or folders to read, also .gz and .zst.")
     private List<Path> data = new ArrayList<>();
@@ -122,7 +130,7 @@ final class TrainCommand implements Callable<Integer> {
             StackConfig architecture = RecordJson.with(origin.config(),
                     settings.stream().filter(this::isOfArchitecture).toList());
             Optional<Path> begin = before.isPresent() ? before.get().from().map(Path::of) : from;
-            TrainingPlan plan = new TrainingPlan(origin.name(), architecture, begin, origin.tokenizer(),
+            TrainingPlan plan = new TrainingPlan(origin.name(), architecture, begin, states(before), origin.tokenizer(),
                     training(before, architecture), budget(before),
                     rule.isPresent() ? text.split(rule.get()) : text.split(),
                     files.stream().map(Path::toString).toList(),
@@ -152,7 +160,9 @@ final class TrainCommand implements Callable<Integer> {
                             : RecordJson.with(config, List.of("vocabulary=" + rows(symbols.vocabulary()))),
                     symbols);
         }
-        Path path = before.isPresent() ? stored() : from.orElseThrow();
+        Path path = before.isEmpty() ? from.orElseThrow()
+                : before.get().states() ? Path.of(before.get().from().orElseThrow())
+                : stored();
         try (Checkpoint model = Checkpoint.open(path)) {
             if (!model.config().generates()) {
                 throw new UserError(
@@ -173,6 +183,19 @@ final class TrainCommand implements Callable<Integer> {
                             .orElse(String.valueOf(path.toAbsolutePath().normalize().getFileName()));
             return new Origin(name, model.config(), symbols);
         }
+    }
+
+    private boolean states(Optional<RunDescription> before) {
+        boolean asked = tune.filter(what -> what == Tuned.STATES).isPresent();
+        if (before.isPresent() && tune.isPresent() && before.get().states() != asked) {
+            throw new UserError(
+                    "the run in " + out + " tunes " + (asked ? "weights, not states" : "states, not weights")
+                            + "; leave --tune out to go on with it, or choose another folder");
+        }
+        if (before.isEmpty() && asked && from.isEmpty()) {
+            throw new UserError("--tune states needs --from, a model whose weights stand still");
+        }
+        return before.isPresent() ? before.get().states() : asked;
     }
 
     private void requireSame(String does, String known, Optional<String> asked, String option) {
@@ -206,7 +229,8 @@ final class TrainCommand implements Callable<Integer> {
     private TrainingConfig training(Optional<RunDescription> before, StackConfig architecture) {
         long parameters = new Stack(architecture, Parameters.Source.shapesOnly()).parameters().count();
         TrainingConfig usual = before.map(RunDescription::training)
-                .orElseGet(() -> from.isPresent() ? TrainingConfig.further(parameters, architecture.context())
+                .orElseGet(() -> states(before) ? TrainingConfig.ofStates(architecture.context())
+                        : from.isPresent() ? TrainingConfig.further(parameters, architecture.context())
                         : TrainingConfig.usual(parameters, architecture.context()));
         TrainingConfig seeded = seed.isPresent() ? usual.with("seed", Long.toString(seed.get())) : usual;
         TrainingConfig training = RecordJson.with(seeded, settings.stream()
@@ -259,7 +283,8 @@ final class TrainCommand implements Callable<Integer> {
                     ? "interrupted after step " + finished.step() + "; saved in " + plan.folder().resolve("last")
                             + "; --resume goes on"
                     : String.format(Locale.ROOT,
-                            "%d steps, %,d tokens in %s; the best model is in %s, the report in %s",
+                            "%d steps, %,d tokens in %s; the best " + (plan.states() ? "state" : "model")
+                                    + " is in %s, the report in %s",
                             finished.step(), finished.tokens(), TrainingProgress.duration(finished.seconds()),
                             plan.folder(), plan.folder().resolve("report.html")));
             return finished.interrupted() ? Outcome.INTERRUPTED : Outcome.OK;

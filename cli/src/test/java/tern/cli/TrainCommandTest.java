@@ -1,6 +1,7 @@
 package tern.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import java.io.ByteArrayOutputStream;
@@ -10,9 +11,11 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
@@ -26,10 +29,15 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 import tern.checkpoint.Checkpoint;
+import tern.inference.Engine;
+import tern.inference.LanguageModel;
+import tern.inference.LiveSequence;
+import tern.inference.Snapshot;
 import tern.model.HeadConfig;
 import tern.model.Parameters;
 import tern.model.Presets;
 import tern.model.Stack;
+import tern.sequence.Form;
 import tern.tensor.DType;
 import tern.tensor.Memory;
 
@@ -158,6 +166,55 @@ class TrainCommandTest {
         assertThat(tern("train", "--resume", "--from", text.toString(), "--out", further, "--steps", "4")).isEqualTo(2);
         assertThat(err.toString(StandardCharsets.UTF_8)).contains("began with " + model + ", not " + text)
                 .hasLineCount(1);
+    }
+
+    /** What training measured of a state is what a sequence that begins with the file predicts. */
+    @Test
+    void aTunedStateIsReadAsItWasTrained() throws IOException {
+        Path rwkv = folder.resolve("rwkv");
+        try (Memory memory = new Memory()) {
+            Stack stack = new Stack(Presets.named("rwkv7-micro"), Parameters.Source.initialised(1, DType.F32, memory));
+            SplittableRandom random = new SplittableRandom(7);
+            stack.parameters().trained().forEach(parameter -> {
+                for (long i = 0; i < parameter.tensor().elements(); i++) {
+                    parameter.tensor().set(i, parameter.tensor().get(i) + 0.1 * random.nextDouble(-1, 1));
+                }
+            });
+            Checkpoint.save(rwkv, stack, Map.of("kind", "bytes"), Map.of());
+        }
+        Path tuned = folder.resolve("tuned");
+        assertThat(tern("train", "--from", rwkv.toString(), "--tune", "states", "--data", text.toString(), "--out",
+                tuned.toString(), "--steps", "4", "--set", "time=32", "batch=2", "validationWindows=1",
+                "learningRate=0.05", "--sample-tokens", "4", "--threads", "1")).as(err::toString).isZero();
+        List<JsonNode> measured = validated();
+        double bits = measured.getLast().path("bits_per_byte").asDouble();
+        assertThat(bits).isLessThan(measured.getFirst().path("bits_per_byte").asDouble());
+        byte[] validation = TEXT.substring(2862, 2862 + 33).getBytes(StandardCharsets.US_ASCII);
+        try (Engine engine = new Engine(1);
+                LanguageModel model = LanguageModel.open(rwkv, engine);
+                Snapshot begin = Snapshot.load(tuned.resolve("state.safetensors"), model);
+                LiveSequence sequence = model.sequence()) {
+            sequence.restore(begin);
+            double[] nats = new double[1];
+            int[] ids = model.tokenizer().encode(validation);
+            sequence.prefill(Form.CHUNK, Arrays.copyOf(ids, 32), logits -> {
+                for (int t = 0; t < 32; t++) {
+                    double sum = 0;
+                    for (int v = 0; v < 256; v++) {
+                        sum += Math.exp(logits.get(256L * t + v));
+                    }
+                    nats[0] += Math.log(sum) - logits.get(256L * t + ids[t + 1]);
+                }
+            });
+            assertThat(nats[0] / 32 / Math.log(2)).isCloseTo(bits, within(1e-4));
+        }
+        assertThat(tern("train", "--resume", "--out", tuned.toString(), "--steps", "5", "--threads", "1"))
+                .as(err::toString).isZero();
+        assertThat(tern("train", "--resume", "--tune", "weights", "--out", tuned.toString(), "--steps", "6"))
+                .isEqualTo(2);
+        assertThat(err.toString(StandardCharsets.UTF_8)).contains("tunes states, not weights").hasLineCount(1);
+        assertThat(tern(train("--tune", "states"))).isEqualTo(2);
+        assertThat(err.toString(StandardCharsets.UTF_8)).contains("--tune states needs --from").hasLineCount(1);
     }
 
     private List<JsonNode> validated() {

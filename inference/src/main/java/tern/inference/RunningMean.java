@@ -3,13 +3,12 @@ package tern.inference;
 import java.util.ArrayList;
 import java.util.List;
 
+import tern.model.ForwardingModel;
 import tern.model.ModelInput;
 import tern.model.ModelState;
 import tern.model.Outputs;
-import tern.model.Parameters;
 import tern.model.Passed;
 import tern.model.SequenceModel;
-import tern.model.StackConfig;
 import tern.ops.Ops;
 import tern.sequence.Form;
 import tern.sequence.Slot;
@@ -23,40 +22,19 @@ import tern.tensor.Tensor;
  * A network whose head reads the mean over all positions, as a stream knows it: the mean so far is one more part of the state,
  * and what a pass gives for its last position. With n positions before, T more make it m ← n/(n+T)·m + Σ_t h_t/(n+T).
  */
-final class RunningMean implements SequenceModel {
+final class RunningMean extends ForwardingModel {
     private static final String MEAN = "mean";
 
-    private final SequenceModel network;
     private final StateLayout layout;
 
     RunningMean(SequenceModel network) {
-        this.network = network;
+        super(network);
         this.layout = StateLayout.of(new Slot.Fixed(MEAN, Shape.of(network.config().width())));
     }
 
     @Override
-    public StackConfig config() {
-        return network.config();
-    }
-
-    @Override
-    public Parameters parameters() {
-        return network.parameters();
-    }
-
-    @Override
-    public boolean causal() {
-        return network.causal();
-    }
-
-    @Override
-    public int limit() {
-        return network.limit();
-    }
-
-    @Override
     public List<StateLayout> stateLayouts() {
-        List<StateLayout> layouts = new ArrayList<>(network.stateLayouts());
+        List<StateLayout> layouts = new ArrayList<>(model().stateLayouts());
         layouts.add(layout);
         return List.copyOf(layouts);
     }
@@ -64,7 +42,7 @@ final class RunningMean implements SequenceModel {
     @Override
     public Passed forward(Form form, Ops ops, ModelInput in, ModelState state) {
         int branches = state.states().size() - 1;
-        Passed passed = network.forward(form, ops, new ModelInput(in.ids(), in.resets(), in.lengths(), Outputs.ALL),
+        Passed passed = model().forward(form, ops, new ModelInput(in.ids(), in.resets(), in.lengths(), Outputs.ALL),
                 new ModelState(state.states().subList(0, branches), state.ages()));
         State before = state.states().get(branches);
         Tensor mean = mean(ops, passed.hidden(), before.slot(MEAN), state.ages());
@@ -96,19 +74,9 @@ final class RunningMean implements SequenceModel {
         return ops.reshape(state, Shape.of(batch, width));
     }
 
+    /** Every position counts. */
     @Override
-    public Tensor head() {
-        return network.head();
-    }
-
-    /** Of means alone: what a head pools over one row is that row. */
-    @Override
-    public Tensor read(Ops ops, Tensor hidden, int... lengths) {
-        return network.read(ops, hidden, lengths);
-    }
-
-    @Override
-    public Tensor outputs(Ops ops, Tensor rows) {
-        return network.outputs(ops, rows);
+    public int tail() {
+        return 1;
     }
 }

@@ -14,9 +14,8 @@ import org.jspecify.annotations.Nullable;
 import tern.checkpoint.MalformedFileException;
 import tern.checkpoint.StoredTensor;
 import tern.checkpoint.TensorFile;
-import tern.sequence.Slot;
+import tern.mixers.rwkv.TunedHeads;
 import tern.sequence.StateLayout;
-import tern.tensor.Shape;
 import tern.tensor.Tensor;
 
 /**
@@ -55,7 +54,7 @@ final class TunedState {
             try {
                 int layer = 0;
                 for (int branch = 0; branch < branches.size(); branch++) {
-                    OptionalInt heads = heads(branches.get(branch));
+                    OptionalInt heads = TunedHeads.slot(branches.get(branch));
                     if (heads.isPresent()) {
                         put(path, file, layers.remove(layer), layer, made.slot(branch, heads.getAsInt()));
                         layer++;
@@ -85,17 +84,6 @@ final class TunedState {
             }
         }
         return layers;
-    }
-
-    /** Which slot holds what the heads of RWKV remember; none in a branch of another kind. */
-    private static OptionalInt heads(StateLayout layout) {
-        boolean shifted = layout.slots().stream().anyMatch(slot -> slot.name().equals("shift"));
-        for (int i = 0; shifted && i < layout.slots().size(); i++) {
-            if (layout.slots().get(i) instanceof Slot.Fixed(String name, Shape _) && name.equals("heads")) {
-                return OptionalInt.of(i);
-            }
-        }
-        return OptionalInt.empty();
     }
 
     /** @param into [1,H,K,V] */

@@ -23,18 +23,25 @@ import tern.text.TextData;
  * @param split how the data is cut, as users write it
  * @param fingerprint length and check sum of the data
  * @param from the model whose weights the run began with; absent if they were drawn
+ * @param tune {@code states} if those weights stand still and states are trained; else absent
  */
 public record RunDescription(String name, TrainingConfig training, String budgetKind, double budgetAmount,
-        List<String> data, String split, String fingerprint, Optional<String> from) {
+        List<String> data, String split, String fingerprint, Optional<String> from, Optional<String> tune) {
     /** The file in the run's folder. */
     public static final String FILE = "training.json";
 
+    private static final String STATES = "states";
     private static final int SAMPLES = 64;
     private static final int SAMPLE_BYTES = 1 << 16;
 
     /** Keeps the list from changing. */
     public RunDescription {
         data = List.copyOf(data);
+    }
+
+    /** Whether weights stand still and states are trained. */
+    public boolean states() {
+        return tune.filter(STATES::equals).isPresent();
     }
 
     static RunDescription of(TrainingPlan plan) {
@@ -50,7 +57,7 @@ public record RunDescription(String name, TrainingConfig training, String budget
         };
         return new RunDescription(plan.name(), plan.training(), kind, amount, plan.files(),
                 plan.data().rule().toString(), fingerprint(plan.data()),
-                plan.from().map(Path::toString));
+                plan.from().map(Path::toString), plan.states() ? Optional.of(STATES) : Optional.empty());
     }
 
     /** The budget. */

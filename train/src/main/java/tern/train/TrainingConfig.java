@@ -91,6 +91,15 @@ public record TrainingConfig(double learningRate, double beta1, double beta2, do
         return usual.with("learningRate", String.format(Locale.ROOT, "%.1e", usual.learningRate / 10));
     }
 
+    /**
+     * What tunes states, which begin at zero and are large: a rate of 0.01; they do not decay.
+     *
+     * @param context positions that the model was made for
+     */
+    public static TrainingConfig ofStates(int context) {
+        return further(1_000_000, context).with("learningRate", "0.01");
+    }
+
     /** The learning rate over a run. */
     public Schedule schedule() {
         return new Schedule(learningRate, warmup, floor);

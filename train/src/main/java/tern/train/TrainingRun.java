@@ -22,6 +22,7 @@ import tern.kernels.KernelSet;
 import tern.kernels.ThreadTeam;
 import tern.model.Parameters;
 import tern.model.Parameters.Parameter;
+import tern.model.SequenceModel;
 import tern.model.Stack;
 import tern.tensor.DType;
 import tern.tensor.Memory;
@@ -41,6 +42,7 @@ import tern.text.Windows;
  * training.json                    what was asked for
  * metrics.jsonl                    what happened, a line an event
  * report.html                      the same as a page
+ * state.safetensors                in place of models, in last/ too, where states are tuned
  * </pre>
  *
  * Every file is replaced in one step, so that a crash or a full disk leaves what was saved before. With a budget of steps
@@ -62,7 +64,7 @@ public final class TrainingRun {
     private final LongSupplier nanos;
 
     /** Everything that lives as long as the run. */
-    private record Session(Stack model, Trainer trainer, Windows windows, Optional<Validation> validation,
+    private record Session(SequenceModel model, Trainer trainer, Windows windows, Optional<Validation> validation,
             MetricsLog metrics, Consumer<TrainingEvent> sink, Map<String, String> notes) {
         void tell(TrainingEvent event) throws IOException {
             metrics.write(event);
@@ -112,13 +114,17 @@ public final class TrainingRun {
             throw new IllegalArgumentException(plan.name() + " reads in both directions, and whoever reads ahead sees"
                     + " the next byte; choose a causal architecture, or a task of tern compare that asks for classes");
         }
-        Parameters shapes = declared.parameters();
-        MemoryNeed least = MemoryNeed.without(shapes.count(parameter -> true), shapes.count());
+        Parameters shapes = (plan.states() ? new StateTuning(declared, Parameters.Source.shapesOnly()) : declared)
+                .parameters();
+        MemoryNeed least = MemoryNeed.without(declared.parameters().count(parameter -> true), shapes.count());
         least.requireAtMost(available);
         checkFolder();
         try (Memory memory = new Memory()) {
             Map<String, String> notes = new LinkedHashMap<>();
-            Stack model = first(memory, notes);
+            Stack weights = first(memory, notes);
+            SequenceModel model = plan.states()
+                    ? new StateTuning(weights, Parameters.Source.initialised(0, DType.F32, memory))
+                    : weights;
             try (Trainer trainer = new Trainer(model, plan.training(), kernels, team)) {
                 MemoryNeed need = least.withStep(trainer.estimateStep());
                 need.requireAtMost(available);
@@ -177,7 +183,8 @@ public final class TrainingRun {
         } else {
             for (String taken : List.of(Checkpoint.CONFIG_FILE, Safetensors.MODEL_FILE, RunDescription.FILE, "last")) {
                 if (Files.exists(folder.resolve(taken))) {
-                    boolean saved = Files.exists(folder.resolve(Safetensors.MODEL_FILE));
+                    boolean saved = Files.exists(folder.resolve(Safetensors.MODEL_FILE))
+                            || Files.exists(folder.resolve(StateTuning.FILE));
                     throw new IllegalArgumentException(folder + ": there is " + (saved
                             ? "a model already (" + taken + "); go on with it by --resume, or choose another folder"
                             : "a run already that has saved no model so far (" + taken
@@ -189,7 +196,7 @@ public final class TrainingRun {
 
     /** The model before the first step; of a run that goes on, weights are read later. Notes of models before go into {@code notes}. */
     private Stack first(Memory memory, Map<String, String> notes) throws IOException {
-        if (plan.resume()) {
+        if (plan.resume() && !plan.states()) {
             for (Path folder : List.of(last(), plan.folder())) {
                 if (notes.isEmpty() && Files.exists(folder.resolve(Safetensors.MODEL_FILE))) {
                     try (Checkpoint stored = Checkpoint.open(folder)) {
@@ -198,7 +205,7 @@ public final class TrainingRun {
                 }
             }
         }
-        if (plan.resume() || plan.from().isEmpty()) {
+        if (plan.from().isEmpty() || plan.resume() && !plan.states()) {
             return new Stack(plan.architecture(),
                     Parameters.Source.initialised(plan.training().seed(), DType.F32, memory));
         }
@@ -207,7 +214,22 @@ public final class TrainingRun {
             notes.putAll(stored.notes());
             notes.remove(BEST_NOTE);
             notes.put(FROM_NOTE, from + " " + stored.fingerprint());
+            requireSame(notes.get(FROM_NOTE));
             return fitted(from, stored.load(DType.F32, memory));
+        }
+    }
+
+    /** States go on with the weights that they were begun with. */
+    private void requireSame(String from) throws IOException {
+        Path last = last().resolve(StateTuning.FILE);
+        if (plan.resume() && Files.exists(last)) {
+            try (Safetensors stored = Safetensors.open(last)) {
+                String known = stored.texts().getOrDefault(FROM_NOTE, from);
+                if (!known.equals(from)) {
+                    throw new IllegalArgumentException(plan.folder() + ": the run tunes states of " + known
+                            + ", but the model there is now " + from + "; put the first one back, or begin a new run");
+                }
+            }
         }
     }
 
@@ -338,6 +360,10 @@ public final class TrainingRun {
         notes.put("architecture", plan.name());
         if (now.bestBits() < Double.POSITIVE_INFINITY) {
             notes.put(BEST_NOTE, Double.toString(now.bestBits()));
+        }
+        if (session.model instanceof StateTuning states) {
+            states.write(folder.resolve(StateTuning.FILE), notes);
+            return;
         }
         ModelFiles.write(folder, plan.tokenizer().files());
         Checkpoint.save(folder, session.model, plan.tokenizer().descriptor(), notes);

@@ -75,7 +75,7 @@ class EveryPresetGoesOnTest {
         StackConfig architecture = Presets.named(preset);
         TrainingConfig training = TrainingConfig.usual(300_000, 40).with("batch", "2").with("accumulation", "2")
                 .with("validationWindows", "2").with("validateEvery", "3");
-        TrainingPlan plan = new TrainingPlan(preset, architecture, Optional.empty(), ByteTokenizer.ALL, training,
+        TrainingPlan plan = new TrainingPlan(preset, architecture, Optional.empty(), false, ByteTokenizer.ALL, training,
                 new Budget.Steps(6),
                 DATA, List.of("tale"), folder, resume, 0);
         List<Double> losses = new ArrayList<>();

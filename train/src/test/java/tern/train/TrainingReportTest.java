@@ -23,7 +23,7 @@ class TrainingReportTest {
     private void writeRun() throws IOException {
         TrainingConfig training = Tiny.training(4, 32);
         new RunDescription("small", training, "steps", STEPS, List.of("a tale.txt"), "90/5/5", "none",
-                Optional.of("models/first")).write(folder);
+                Optional.of("models/first"), Optional.empty()).write(folder);
         try (MetricsLog log = new MetricsLog(folder.resolve("metrics.jsonl"), 0)) {
             log.write(new TrainingEvent.Started(0, "small", 12_345, folder.toString(), "2000 steps",
                     List.of("train 900 bytes"), new MemoryNeed(1, 2, 3, 4, 5, 6), 2, "vector"));
@@ -77,7 +77,7 @@ class TrainingReportTest {
     @Test
     void aRunWithoutAStepHasAPageToo() throws IOException {
         new RunDescription("small", Tiny.training(4, 32), "minutes", 0.5, List.of("a tale.txt"), "90/5/5", "none",
-                Optional.empty())
+                Optional.empty(), Optional.empty())
                 .write(folder);
         try (MetricsLog log = new MetricsLog(folder.resolve("metrics.jsonl"), 0)) {
             log.write(new TrainingEvent.Started(0, "small", 12_345, folder.toString(), "0.5 minutes", List.of(),

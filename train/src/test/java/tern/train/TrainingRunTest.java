@@ -12,9 +12,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SplittableRandom;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
 
 import tern.checkpoint.Checkpoint;
@@ -23,8 +26,12 @@ import tern.checkpoint.Safetensors;
 import tern.checkpoint.StoredTensor;
 import tern.kernels.KernelSet;
 import tern.kernels.ThreadTeam;
+import tern.model.Parameters;
 import tern.model.Presets;
+import tern.model.Stack;
 import tern.model.StackConfig;
+import tern.tensor.DType;
+import tern.tensor.Memory;
 import tern.text.ByteTokenizer;
 import tern.text.SplitData;
 import tern.text.SplitRule;
@@ -64,6 +71,7 @@ class TrainingRunTest {
         private Budget budget = new Budget.Steps(12);
         private SplitData data = DATA;
         private Optional<Path> from = Optional.empty();
+        private boolean states;
         private boolean resume;
         private long stopAfter = Long.MAX_VALUE;
         private int threads = 1;
@@ -75,7 +83,8 @@ class TrainingRunTest {
         }
 
         TrainingEvent.Finished run(Path to) throws IOException {
-            TrainingPlan plan = new TrainingPlan("small", architecture, from, ByteTokenizer.ALL, training, budget, data,
+            TrainingPlan plan = new TrainingPlan("small", architecture, from, states, ByteTokenizer.ALL, training,
+                    budget, data,
                     List.of("tale"), to, resume, 5);
             try (ThreadTeam team = new ThreadTeam(threads)) {
                 return new TrainingRun(plan, KernelSet.fastest(), team,
@@ -364,6 +373,78 @@ class TrainingRunTest {
                 assertThat(other.tensor(tensor.name()).toDoubles()).isEqualTo(one.tensor(tensor.name()).toDoubles());
             }
         }
+    }
+
+    /** A small RWKV whose matrices are not zero. */
+    private Path rwkv(String preset) throws IOException {
+        Path path = folder.resolve(preset);
+        try (Memory memory = new Memory()) {
+            Stack stack = new Stack(Presets.named(preset), Parameters.Source.initialised(1, DType.F32, memory));
+            SplittableRandom random = new SplittableRandom(7);
+            stack.parameters().trained().forEach(parameter -> {
+                for (long i = 0; i < parameter.tensor().elements(); i++) {
+                    parameter.tensor().set(i, parameter.tensor().get(i) + 0.1 * random.nextDouble(-1, 1));
+                }
+            });
+            Checkpoint.save(path, stack, Map.of("kind", "bytes"), Map.of());
+        }
+        return path;
+    }
+
+    private Session tuning(Path model, String preset) {
+        Session session = new Session();
+        session.from = Optional.of(model);
+        session.states = true;
+        session.architecture = Presets.named(preset);
+        session.training = TRAINING.with("learningRate", "0.05");
+        return session;
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"rwkv5-micro", "rwkv6-micro", "rwkv7-micro"})
+    void statesAreTunedWhileWeightsStandStill(String preset) throws IOException {
+        Path model = rwkv(preset);
+        byte[] weights = Files.readAllBytes(model.resolve("model.safetensors"));
+        Session whole = tuning(model, preset);
+        whole.run(folder.resolve("whole"));
+        List<TrainingEvent.Validated> validated = whole.of(TrainingEvent.Validated.class);
+        assertThat(validated.getLast().bitsPerByte()).isLessThan(validated.getFirst().bitsPerByte() - 0.01);
+        assertThat(model.resolve("model.safetensors")).hasBinaryContent(weights);
+        assertThat(folder.resolve("whole/model.safetensors")).doesNotExist();
+        try (Safetensors state = Safetensors.open(folder.resolve("whole/state.safetensors"))) {
+            assertThat(state.tensors()).extracting(StoredTensor::name).contains("blocks.0.att.time_state")
+                    .allMatch(name -> name.matches("blocks\\.\\d\\.att\\.time_state"));
+            assertThat(state.texts().get("trained_from")).startsWith(model + " ");
+        }
+        Session begun = tuning(model, preset);
+        begun.stopAfter = 5;
+        begun.run(folder.resolve("parts"));
+        tuning(model, preset).resumed().run(folder.resolve("parts"));
+        assertThat(folder.resolve("parts/last/state.safetensors"))
+                .hasSameBinaryContentAs(folder.resolve("whole/last/state.safetensors"));
+    }
+
+    @Test
+    void onlyStatesOfHeadsAreTunedAndOnlyWithTheirModel() throws IOException {
+        Path other = folder.resolve("model");
+        new Session().run(other);
+        Session none = new Session();
+        none.from = Optional.of(other);
+        none.states = true;
+        assertThatThrownBy(() -> none.run(folder.resolve("none"))).isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("this model has none; train its weights");
+        Path model = rwkv("rwkv6-micro");
+        Session begun = tuning(model, "rwkv6-micro");
+        begun.stopAfter = 2;
+        begun.run(folder.resolve("tuned"));
+        assertThatThrownBy(() -> tuning(model, "rwkv6-micro").run(folder.resolve("tuned")))
+                .hasMessageContaining("--resume");
+        try (Memory memory = new Memory()) {
+            Checkpoint.save(model, new Stack(Presets.named("rwkv6-micro"),
+                    Parameters.Source.initialised(2, DType.F32, memory)), Map.of("kind", "bytes"), Map.of());
+        }
+        assertThatThrownBy(() -> tuning(model, "rwkv6-micro").resumed().run(folder.resolve("tuned")))
+                .hasMessageContaining("but the model there is now").hasMessageContaining("put the first one back");
     }
 
     @Test
