@@ -83,6 +83,12 @@ final class PredictCommand implements Callable<Integer> {
         if (saveState != null) {
             Destination.requireFile("--save-state", saveState);
             Destination.requireApart("--save-state", saveState, path);
+            if (table != null && !table.equals("-")) {
+                Destination.requireOther("--save-state", saveState, "the table", Path.of(table));
+            }
+            for (String text : texts) {
+                Prompts.requireApart("--save-state", saveState, text);
+            }
         }
         try (Engine engine = new Engine(threads.count(), KernelSet.fastest());
                 Predictor model = Predictor.open(path, engine)) {
@@ -115,6 +121,9 @@ final class PredictCommand implements Callable<Integer> {
             throw new UserError(given.size() + " sequences were given, this model answers about " + model.sequences());
         }
         int[] first = given.getFirst();
+        if (first.length == 0) {
+            throw new UserError("there is nothing to read; give at least one symbol");
+        }
         if (!streams()) {
             tell(model, first.length, given.size() == 2 ? model.compare(first, given.getLast())
                     : model.predict(first));
@@ -197,9 +206,12 @@ final class PredictCommand implements Callable<Integer> {
                 tell(model, position, model.predict(last.toArray(double[][]::new)));
             }
         }
-        if (last.isEmpty() || last.size() < length && model.columns().isPresent()) {
-            throw new UserError(named(table) + ": has " + position + " rows, expected at least "
-                    + (model.columns().isPresent() ? length : 1) + ", as in a window that the model was trained on");
+        if (last.isEmpty()) {
+            throw new UserError(named(table) + ": there are no rows; give at least one");
+        }
+        if (last.size() < length && model.columns().isPresent()) {
+            throw new UserError(named(table) + ": has " + position + " rows, expected at least " + length
+                    + ", as in a window that the model was trained on");
         }
         if (!every) {
             tell(model, position, model.predict(last.toArray(double[][]::new)));

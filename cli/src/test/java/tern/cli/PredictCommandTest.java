@@ -146,6 +146,9 @@ class PredictCommandTest {
         assertThat(answers()).hasSize(4);
         assertThat(answers().getLast().path("probabilities").path(1).asDouble())
                 .isCloseTo(whole.path("probabilities").path(1).asDouble(), within(1e-5));
+        for (String every : List.of("--every", "--json")) {
+            refused("nothing to read", "predict", model, "--text", "", every);
+        }
         assertThat(tern("predict", model, "--text", "fine")).isZero();
         assertThat(out.toString(UTF_8)).matches("class [01] \\(0\\.\\d{3}\\)\\R");
     }
@@ -176,6 +179,8 @@ class PredictCommandTest {
         refused("row 2, column 3 holds \"two\"", "predict", model, "--table", words, "--every");
         Path empty = Files.write(folder.resolve("empty.csv"), List.of("date,heat,load"));
         refused("there are no rows", "predict", model, "--table", empty, "--every");
+        refused("there are no rows", "predict", model, "--table", empty);
+        refused("the table", "predict", model, "--table", table, "--save-state", table);
         refused("tern predict", "generate", model, "--prompt", "a");
         refused("there is no folder", "predict", model, "--table", table, "--save-state",
                 folder.resolve("no/such/file"));
