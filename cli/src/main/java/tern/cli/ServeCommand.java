@@ -48,6 +48,9 @@ final class ServeCommand implements Callable<Integer> {
     @Option(names = "--model", required = true, paramLabel = "[NAME=]PATH", description = "A model's folder or file; may be given several times. Requests use the name, by default that of the folder or file.")
     private List<String> models;
 
+    @Option(names = "--begin", paramLabel = "NAME=FILE", description = "Sequences of this model begin with a state that was tuned for it (tern train --tune states, or a .pth of blocks.N.att.time_state); may be given for several models, which may be one file under several names.")
+    private List<String> begins = List.of();
+
     @Option(names = "--port", defaultValue = "8080", description = "Port; 0 for any that is free (${DEFAULT-VALUE}).")
     private int port;
 
@@ -135,7 +138,7 @@ final class ServeCommand implements Callable<Integer> {
                     opened.put(entry.getKey(), LanguageModel.open(entry.getValue(), engine));
                     templates.put(entry.getKey(), ChatTemplate.of(entry.getValue()));
                 }
-                Map<String, LanguageModel> served = CacheOptions.remembering(opened, remembering);
+                Map<String, LanguageModel> served = begun(CacheOptions.remembering(opened, remembering));
                 served.values().forEach(model -> WarmUp.run(model, warmSeconds, interrupt::isRequested));
                 if (interrupt.isRequested()) {
                     return Outcome.INTERRUPTED;
@@ -152,6 +155,22 @@ final class ServeCommand implements Callable<Integer> {
             }
         }
         return Outcome.OK;
+    }
+
+    /** The same models by name, of which some begin with a state. */
+    private Map<String, LanguageModel> begun(Map<String, LanguageModel> served) throws IOException {
+        Map<String, LanguageModel> begun = new LinkedHashMap<>(served);
+        for (String begin : begins) {
+            int equals = begin.indexOf('=');
+            String name = equals < 0 ? begin : begin.substring(0, equals);
+            LanguageModel model = served.get(name);
+            if (equals < 0 || model == null) {
+                throw new UserError("--begin is \"" + begin + "\", expected NAME=FILE with one of the models "
+                        + String.join(", ", served.keySet()));
+            }
+            begun.put(name, model.beginningWith(Path.of(begin.substring(equals + 1))));
+        }
+        return begun;
     }
 
     private void greet(TernServer server, Map<String, Path> paths) throws IOException {

@@ -225,6 +225,21 @@ public final class LanguageModel implements AutoCloseable {
                 Optional.empty(), closed);
     }
 
+    /**
+     * The same model, whose sequences begin with a state that was tuned for it, as RWKV's authors publish them and
+     * {@code tern train --tune states} makes them. Shares everything with this one and is closed with it, not by itself; its
+     * fingerprint is another, as what its sequences remember is.
+     *
+     * @throws IOException if the file cannot be read, is no such state or belongs to another model; the message names the file
+     */
+    public LanguageModel beginningWith(Path tuned) throws IOException {
+        try (Snapshot first = TunedState.load(tuned, this)) {
+            BegunModel begun = new BegunModel(network, first);
+            return new LanguageModel(begun, tokenizer, begun.mark() + "-" + fingerprint, engine, Optional.empty(),
+                    closed);
+        }
+    }
+
     /** The network. */
     public SequenceModel network() {
         return network;

@@ -2,11 +2,13 @@ package tern.inference;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIOException;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.within;
 
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -158,5 +160,60 @@ class TunedStateTest {
                     .withMessageContaining("the model has 0; it belongs to another model");
             assertThat(Snapshot.fits(few, rwkv)).isFalse();
         }
+    }
+
+    /** Alone and in a batch with others of other ages, as if each had been put there by hand. */
+    @ParameterizedTest
+    @ValueSource(strings = {"rwkv5", "rwkv6", "rwkv7"})
+    void everySequenceOfAModelMayBeginWithIt(String kind) throws IOException {
+        Path path = tuned(DType.F32, 2, HEADS);
+        try (LanguageModel model = model(kind);
+                Snapshot snapshot = Snapshot.load(path, model);
+                LiveSequence restored = model.sequence();
+                LiveSequence plain = model.sequence()) {
+            LanguageModel begun = model.beginningWith(path);
+            restored.restore(snapshot);
+            float[] expected = restored.prefill(IDS);
+            float[] after = restored.step(7);
+            assertThat(plain.prefill(IDS)).isNotEqualTo(expected);
+            try (LiveSequence sequence = begun.sequence(); LiveBatch batch = begun.batch(4)) {
+                assertThat(sequence.prefill(IDS)).isEqualTo(expected);
+                try (Snapshot here = sequence.snapshot()) {
+                    assertThatIllegalArgumentException().isThrownBy(() -> plain.restore(here))
+                            .withMessageContaining(begun.fingerprint());
+                    assertThat(sequence.step(7)).isEqualTo(after);
+                    LiveBatch.Seat old = batch.join(here);
+                    LiveBatch.Seat fresh = batch.join();
+                    LiveBatch.Seat prompted = batch.join();
+                    batch.prefill(prompted, IDS);
+                    float[] all = new float[3 * 256];
+                    batch.step(new int[] {7, IDS[0], 7}, all);
+                    assertThat(row(all, old)).containsExactly(after, within(1e-4f));
+                    assertThat(row(all, prompted)).containsExactly(after, within(1e-4f));
+                    old.leave();
+                    // Who comes into a row that others used begins anew.
+                    LiveBatch.Seat again = batch.join();
+                    float[] next = new float[3 * 256];
+                    int[] tokens = new int[3];
+                    tokens[fresh.row()] = IDS[1];
+                    tokens[again.row()] = IDS[0];
+                    batch.step(tokens, next);
+                    assertThat(row(next, again)).containsExactly(row(all, fresh), within(1e-4f));
+                    restored.restore(snapshot);
+                    restored.step(IDS[0]);
+                    assertThat(row(next, fresh)).containsExactly(restored.step(IDS[1]), within(1e-4f));
+                }
+            }
+            assertThat(begun.fingerprint()).endsWith("-" + model.fingerprint());
+            assertThatIOException().isThrownBy(() -> begun.beginningWith(folder.resolve("none")));
+        }
+        try (LanguageModel other = model("attention")) {
+            assertThatIOException().isThrownBy(() -> other.beginningWith(path))
+                    .withMessageContaining("belongs to another model");
+        }
+    }
+
+    private static float[] row(float[] all, LiveBatch.Seat seat) {
+        return Arrays.copyOfRange(all, seat.row() * 256, (seat.row() + 1) * 256);
     }
 }
