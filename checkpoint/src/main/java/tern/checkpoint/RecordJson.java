@@ -85,7 +85,8 @@ public final class RecordJson {
      *
      * @param settings {@code key=value} each; dots lead into inner records, numbers into lists, {@code *} to all entries of
      *            a list that know the key: {@code width=128}, {@code branches.0.heads=4}, {@code branches.*.filter.width=16}.
-     *            Values are words or JSON; {@code null} takes away what may be absent. What two settings say together counts, in whatever order they stand
+     *            Values are words or JSON; {@code null} takes away what may be absent. What two settings say together counts,
+     *            in whatever order they stand
      * @throws IllegalArgumentException if a key is unknown (the nearest known one is named) or a value impossible; names
      *             the setting
      */

@@ -39,7 +39,8 @@ public final class LivePrediction implements AutoCloseable {
      *
      * @param ids one or more tokens
      * @return what the head says after the last: scores of classes, or numbers
-     * @throws IllegalArgumentException if the model reads numbers, there are no tokens or one is outside the vocabulary, or there would be more than it can read; the state is unchanged
+     * @throws IllegalArgumentException if the model reads numbers, there are no tokens or one is outside the vocabulary, or there
+     *             would be more than it can read; the state is unchanged
      */
     public double[] read(int... ids) {
         model.requireTokens(ids);

@@ -194,7 +194,11 @@ public final class TrainingRun {
         }
     }
 
-    /** The model before the first step; of a run that goes on, weights are read later. Notes of models before go into {@code notes}. */
+    /**
+     * The model before the first step; of a run that goes on, weights are read later.
+     *
+     * @param notes receives those of the model before
+     */
     private Stack first(Memory memory, Map<String, String> notes) throws IOException {
         if (plan.resume() && !plan.states()) {
             for (Path folder : List.of(last(), plan.folder())) {
