@@ -26,15 +26,6 @@ final class BegunModel extends ForwardingModel {
 
     /** What a slot of a branch begins with. */
     private record Start(int branch, int slot, float[] values) {
-        @Override
-        public boolean equals(Object other) {
-            return this == other;
-        }
-
-        @Override
-        public int hashCode() {
-            return System.identityHashCode(this);
-        }
     }
 
     /** @param first the state of a sequence of this network that has read nothing */

@@ -18,7 +18,7 @@ public final class EvaluationWindows {
         if (time < 1) {
             throw new IllegalArgumentException("windows: time " + time + ", expected 1 or more");
         }
-        WindowChecks.fits(tokens, 1, 1, 1);
+        CutWindows.requireFit(tokens, 1, 1, 1);
         this.tokens = tokens;
         this.time = time;
     }

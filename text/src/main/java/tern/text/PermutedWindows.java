@@ -9,12 +9,9 @@ import java.math.BigInteger;
  * smallest such prime that is not below their number, and numbers of windows that do not exist are passed over. Confined to one
  * thread.
  */
-public final class PermutedWindows implements Windows {
+public final class PermutedWindows extends CutWindows {
     private static final double MOST = 0.99;
 
-    private final TokenStore tokens;
-    private final int batch;
-    private final int time;
     private final long windows;
     private final long prime;
     private final BigInteger modulus;
@@ -27,10 +24,7 @@ public final class PermutedWindows implements Windows {
      * @throws IllegalArgumentException if the data is shorter than one window and the symbol after it
      */
     public PermutedWindows(TokenStore tokens, int batch, int time) {
-        WindowChecks.fits(tokens, batch, time, 1);
-        this.tokens = tokens;
-        this.batch = batch;
-        this.time = time;
+        super(tokens, batch, time, 1);
         this.windows = (tokens.size() - 1) / time;
         this.prime = prime(windows);
         this.modulus = BigInteger.valueOf(prime);
@@ -81,25 +75,10 @@ public final class PermutedWindows implements Windows {
     }
 
     @Override
-    public TokenStore tokens() {
-        return tokens;
-    }
-
-    @Override
-    public int batch() {
-        return batch;
-    }
-
-    @Override
-    public int time() {
-        return time;
-    }
-
-    @Override
     public boolean next(int[] inputs, int[] targets) {
-        WindowChecks.sizes(inputs, targets, batch * time);
-        for (int b = 0; b < batch; b++) {
-            WindowChecks.window(tokens, nextWindow() * time, b, time, inputs, targets);
+        requireSizes(inputs, targets);
+        for (int b = 0; b < batch(); b++) {
+            read(nextWindow() * time(), b, inputs, targets);
         }
         return false;
     }

@@ -4,10 +4,7 @@ package tern.text;
  * Windows that follow one another: the data is cut into B streams of equal length, row b walks through stream b, and all
  * start over together at the end, one symbol later each time round so that window borders move. Confined to one thread.
  */
-public final class StreamWindows implements Windows {
-    private final TokenStore tokens;
-    private final int batch;
-    private final int time;
+public final class StreamWindows extends CutWindows {
     private final long streamLength;
     private long round;
     private long window;
@@ -18,47 +15,27 @@ public final class StreamWindows implements Windows {
      * @throws IllegalArgumentException if a stream would be shorter than one window and the symbol after it
      */
     public StreamWindows(TokenStore tokens, int batch, int time) {
-        WindowChecks.fits(tokens, batch, time, batch);
-        this.tokens = tokens;
-        this.batch = batch;
-        this.time = time;
+        super(tokens, batch, time, batch);
         this.streamLength = (tokens.size() - 1) / batch;
     }
 
     @Override
-    public TokenStore tokens() {
-        return tokens;
-    }
-
-    @Override
-    public int batch() {
-        return batch;
-    }
-
-    @Override
-    public int time() {
-        return time;
-    }
-
-    @Override
     public boolean next(int[] inputs, int[] targets) {
-        WindowChecks.sizes(inputs, targets, batch * time);
-        if (shift() + (window + 1) * time > streamLength) {
+        requireSizes(inputs, targets);
+        if (shift() + (window + 1) * time() > streamLength) {
             round++;
             window = 0;
         }
-        long inside = shift() + window * time;
-        for (int b = 0; b < batch; b++) {
-            long start = b * streamLength + inside;
-            tokens.copy(start, inputs, b * time, time);
-            tokens.copy(start + 1, targets, b * time, time);
+        long inside = shift() + window * time();
+        for (int b = 0; b < batch(); b++) {
+            read(b * streamLength + inside, b, inputs, targets);
         }
         return window++ > 0;
     }
 
     /** Where the first window of this round begins: anywhere that leaves room for one window. */
     private long shift() {
-        return round % Math.min(time, streamLength - time + 1);
+        return round % Math.min(time(), streamLength - time() + 1);
     }
 
     @Override
@@ -68,9 +45,9 @@ public final class StreamWindows implements Windows {
 
     @Override
     public void restore(long[] saved) {
-        if (saved.length != 2 || saved[0] < 0 || saved[1] < 0 || saved[1] > streamLength / time) {
+        if (saved.length != 2 || saved[0] < 0 || saved[1] < 0 || saved[1] > streamLength / time()) {
             throw new IllegalArgumentException("stream windows: saved numbers " + java.util.Arrays.toString(saved)
-                    + ", expected a round and a window of at most " + streamLength / time);
+                    + ", expected a round and a window of at most " + streamLength / time());
         }
         round = saved[0];
         window = saved[1];

@@ -5,7 +5,7 @@ package tern.text;
  * never leave the part of the data that they were made for. Where they stand is a short list of numbers that can be stored
  * and set again; the windows that follow are then the same ones. Confined to one thread.
  */
-public sealed interface Windows permits RandomWindows, PermutedWindows, StreamWindows {
+public sealed interface Windows permits CutWindows {
     /** What the windows are cut from. */
     TokenStore tokens();
 
